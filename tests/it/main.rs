@@ -1,0 +1,1 @@
+//! One test binary: behavior of the whole, each module one story.
