@@ -1,3 +1,9 @@
 //! Usher connects Microsoft Entra ID to a platform: people and groups arrive by SCIM 2.0, and all of it is declared in YAML.
 
+// Vocabulary: plain data, no I/O.
+pub mod api;
+pub mod config;
 pub mod scim;
+
+// Time and randomness as inputs.
+pub mod clock;

@@ -1,0 +1,176 @@
+//! `WorkloadConfig`: the only thing that crosses from the operator to the workload; `Report` is the only thing that comes back.
+
+pub mod report;
+pub mod secret;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::scim::schema::Rules;
+
+pub use report::Report;
+pub use secret::{CredentialId, Token, TokenDigest};
+
+/// The version that this program writes and reads.
+pub const VERSION: u32 = 1;
+
+/// What a workload serves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WorkloadConfig {
+    /// Always [`VERSION`]; a workload refuses another one.
+    pub version: u32,
+    /// Digest of the token that the operator presents to the report endpoint.
+    pub report_token: TokenDigest,
+    /// The directories, told apart by the host and path of their URL.
+    pub scim_tenants: Vec<ScimTenantConfig>,
+}
+
+/// One directory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScimTenantConfig {
+    /// Namespace and name of its `ScimTenant`, as `namespace/name`.
+    pub name: ScimTenantName,
+    /// Public base URL without a trailing slash, for instance `https://contoso.id.example.com`; SCIM is at `{url}/scim/v2`.
+    pub url: Url,
+    /// Where its people are kept.
+    pub store: StoreConfig,
+    /// What a person may and must have.
+    pub schema: Rules,
+    /// Who may provision.
+    pub clients: Vec<ScimClientConfig>,
+}
+
+impl ScimTenantConfig {
+    /// Base URL of SCIM: what Entra calls the Tenant URL.
+    pub fn scim_url(&self) -> String {
+        scim_url(&self.url)
+    }
+}
+
+/// Base URL of SCIM below the public URL of a `ScimTenant`.
+pub fn scim_url(public: &Url) -> String {
+    format!("{}/scim/v2", public.as_str().trim_end_matches('/'))
+}
+
+/// Namespace and name of a `ScimTenant`, as `namespace/name`.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub struct ScimTenantName(pub String);
+
+impl fmt::Display for ScimTenantName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Where people are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum StoreConfig {
+    /// A SQLite database file.
+    Sqlite {
+        /// Path of the database file; its folder exists.
+        path: PathBuf,
+    },
+}
+
+/// Who may provision: for instance one `AzureConnector`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScimClientConfig {
+    /// Name of the connector, in the namespace of the `ScimTenant`.
+    pub name: String,
+    /// User name for Basic.
+    pub user_name: String,
+    /// The credentials that are accepted.
+    pub credentials: Vec<CredentialConfig>,
+}
+
+/// One accepted credential, without its value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CredentialConfig {
+    /// Digest of the token.
+    pub digest: TokenDigest,
+    /// When the token was made.
+    pub issued_at: Timestamp,
+    /// When it stops being accepted; never when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why a document is not a `WorkloadConfig` that this program can serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not JSON, an unknown field, a missing one, or one of another type.
+    #[error("the workload configuration is not understood")]
+    Syntax(#[source] serde_json::Error),
+    /// Written by another version of the operator.
+    #[error(
+        "the workload configuration has version {found}, this program serves version {VERSION}"
+    )]
+    Version {
+        /// The version in the document.
+        found: u32,
+    },
+}
+
+impl WorkloadConfig {
+    /// Reads a document; `version` is looked at before anything else, so that a newer document is refused by its version.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let versioned: Versioned = serde_json::from_str(text).map_err(ConfigError::Syntax)?;
+        if versioned.version != VERSION {
+            return Err(ConfigError::Version {
+                found: versioned.version,
+            });
+        }
+        serde_json::from_str(text).map_err(ConfigError::Syntax)
+    }
+
+    /// The document as text; the same value gives the same text.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a configuration has only string keys")
+    }
+}
+
+/// Digest of a configuration document, by which operator and workload agree on what is loaded.
+pub fn digest(document: &str) -> String {
+    secret::hex_sha256(document.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_version_is_refused_by_its_version() {
+        let error = WorkloadConfig::parse(r#"{"version": 2, "something": "new"}"#).unwrap_err();
+
+        assert_eq!(
+            error.to_string(),
+            "the workload configuration has version 2, this program serves version 1"
+        );
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused() {
+        let text = r#"{"version": 1, "reportToken": "00", "scimTenants": [], "scimTennants": []}"#;
+
+        assert!(matches!(
+            WorkloadConfig::parse(text),
+            Err(ConfigError::Syntax(_))
+        ));
+    }
+}

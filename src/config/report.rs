@@ -1,0 +1,128 @@
+//! `Report`: what a workload knows and the operator asks for: counts, Entra's cycles, errors, use of credentials.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{CredentialId, ScimTenantName};
+
+/// What one workload knows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Digest of the configuration document that is in effect.
+    pub config_digest: String,
+    /// Why the newest configuration document was not taken up; the previous one goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_error: Option<String>,
+    /// The directories.
+    pub scim_tenants: Vec<ScimTenantReport>,
+}
+
+impl Report {
+    /// What is known of one directory.
+    pub fn scim_tenant(&self, name: &ScimTenantName) -> Option<&ScimTenantReport> {
+        self.scim_tenants.iter().find(|it| it.name == *name)
+    }
+}
+
+/// What is known of one directory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScimTenantReport {
+    /// Namespace and name of its `ScimTenant`.
+    pub name: ScimTenantName,
+    /// People, deactivated ones included.
+    pub users: i64,
+    /// People who are not deactivated.
+    pub active_users: i64,
+    /// Groups.
+    pub groups: i64,
+    /// Who has provisioned.
+    pub clients: Vec<ClientReport>,
+}
+
+impl ScimTenantReport {
+    /// What is known of the client called `name`.
+    pub fn client(&self, name: &str) -> Option<&ClientReport> {
+        self.clients.iter().find(|it| it.name == name)
+    }
+}
+
+/// What is known of one SCIM client.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientReport {
+    /// Name of the connector.
+    pub name: String,
+    /// First time each thing was seen to work.
+    pub evidence: Evidence,
+    /// Use of each credential.
+    pub credentials: Vec<CredentialUse>,
+    /// The last cycle, or the one that is running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_cycle: Option<Cycle>,
+    /// The last request that was refused; gone once a later cycle had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<RefusedRequest>,
+}
+
+/// First time each thing was seen to work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// An authenticated request: Entra's Test Connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_request: Option<Timestamp>,
+    /// A person created or changed: provisioning is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_user: Option<Timestamp>,
+    /// A group created or changed: the mapping of groups is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_group: Option<Timestamp>,
+}
+
+/// Use of one credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialUse {
+    /// Which one.
+    pub id: CredentialId,
+    /// When it was last presented.
+    pub last_used_at: Timestamp,
+    /// Address from which it was last presented.
+    pub last_used_from: String,
+}
+
+/// Requests of one client with less than five minutes between them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cycle {
+    /// Time of the first request.
+    pub started_at: Timestamp,
+    /// Time of the last request so far.
+    pub last_request_at: Timestamp,
+    /// Whether five quiet minutes have passed since.
+    pub ended: bool,
+    /// Requests.
+    pub requests: i64,
+    /// People and groups created.
+    pub created: i64,
+    /// People and groups changed.
+    pub updated: i64,
+    /// People deactivated.
+    pub deactivated: i64,
+    /// People and groups deleted.
+    pub deleted: i64,
+    /// Requests refused.
+    pub failed: i64,
+}
+
+/// A request that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedRequest {
+    /// When.
+    pub time: Timestamp,
+    /// Method, resource, status and the reason in words for an Entra administrator; no attribute values but those of enumerations.
+    pub summary: String,
+}
