@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Brings what a target needs: setup.sh packages|rust|nextest|deny|apiserver|kubectl …
+# A step that finds its thing present does nothing; one that has to work says so in a line.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
+export PATH="$PATH:$cache/bin"
+
+nextest_version=0.9.151
+deny_version=0.20.2
+go_version=1.24
+
+say() { echo "setup: $*" >&2; }
+fail() { say "$*"; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -1)" = "$2" ]; } # have, want
+# A long build is shown only when it fails.
+quietly() { # name of a log, command
+  local log=$cache/$1.log; shift
+  mkdir -p "$cache"
+  "$@" >"$log" 2>&1 || { tail -20 "$log" >&2; fail "that failed; the whole output is in $log"; }
+}
+
+# Debian packages; without root the names are said, and that is all that can be done.
+apt() {
+  local why="please install these Debian packages (or what your system calls them) and try again: $*"
+  has apt-get || fail "no apt-get here; $why"
+  local root=()
+  if [ "$(id -u)" != 0 ]; then
+    has sudo && sudo -n true 2>/dev/null || fail "neither root nor sudo without a password; $why"
+    root=(sudo -n)
+  fi
+  say "installing $*"
+  quietly apt "${root[@]}" apt-get update
+  quietly apt "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+packages() {
+  local missing=() pair
+  for pair in cc:gcc ld:binutils make:make openssl:openssl curl:curl etcd:etcd-server setpriv:util-linux flock:util-linux; do
+    has "${pair%%:*}" || missing+=("${pair#*:}")
+  done
+  [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+  [ "${#missing[@]}" = 0 ] || apt "${missing[@]}" ca-certificates
+}
+
+rust() {
+  local want; want=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml")
+  has cargo || fail "Rust $want or later is needed: https://rustup.rs (no package is recent enough to rely on)"
+  local have; have=$(rustc --version | cut -d' ' -f2)
+  at_least "$have" "$want" || fail "Rust $want or later is needed, this is $have: rustup update stable"
+}
+
+# A program from crates.io, built for a fast build, not for a fast program.
+crate() { # name, version, features
+  local name=$1 version=$2 have; shift 2
+  have=$("$name" "${name#cargo-}" --version 2>/dev/null | sed -n '1s/^[^ ]* \([0-9][^ ]*\).*/\1/p') || true
+  if [ -n "$have" ] && at_least "$have" "$version"; then return; fi
+  rust
+  say "building $name $version (some minutes, once)"
+  CARGO_TARGET_DIR=$cache/build CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+    CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 CARGO_PROFILE_RELEASE_DEBUG=0 \
+    quietly "$name" cargo install --locked --root "$cache" --version "$version" "$name" "$@"
+  rm -rf "$cache/build"
+}
+nextest() { crate cargo-nextest "$nextest_version" --no-default-features --features default-no-update; }
+deny() { crate cargo-deny "$deny_version" --no-default-features; }
+
+go_present() {
+  local have=
+  has go && have=$(go env GOVERSION 2>/dev/null | sed 's/^go//')
+  if [ -n "$have" ] && at_least "$have" "$go_version"; then return; fi
+  local offered=
+  has apt-cache && offered=$(apt-cache policy golang-go | sed -n 's/.*Candidate: [0-9]*:\?\([0-9.]*\).*/\1/p')
+  if [ -n "$offered" ] && at_least "$offered" "$go_version"; then apt golang-go; return; fi
+  fail "Go $go_version or later is needed to build the API server, this is ${have:-none}: https://go.dev/doc/install"
+}
+
+# A Kubernetes program out of the module in tests/cluster, with the version stamped in.
+kubernetes() { # program, where to
+  go_present
+  local module=$root/tests/cluster stamp=k8s.io/component-base/version version
+  version=$(cd "$module" && go list -m -f '{{.Version}}' k8s.io/kubernetes)
+  say "building $1 $version (the first time 6 minutes on two cores)"
+  mkdir -p "$cache/bin"
+  CGO_ENABLED=0 GOFLAGS=-buildvcs=false quietly "$1" go -C "$module" build -o "$2.part" -ldflags \
+    "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=$(cut -d. -f2 <<<"$version")" \
+    "k8s.io/kubernetes/cmd/$1"
+  mv "$2.part" "$2"
+}
+apiserver() { [ -x "$apiserver" ] || kubernetes kube-apiserver "$apiserver"; }
+kubectl() { has kubectl || [ -x "$cache/bin/kubectl" ] || { kubernetes kubectl "$kubectl_built"; ln -sf "$kubectl_built" "$cache/bin/kubectl"; }; }
+
+[ $# -gt 0 ] || { sed -n 2,3p "$0"; exit 2; }
+for step in "$@"; do
+  case $step in
+    packages | rust | nextest | deny | apiserver | kubectl) "$step";;
+    *) fail "no step named $step";;
+  esac
+done

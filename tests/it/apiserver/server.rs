@@ -1,0 +1,115 @@
+//! Starting the shared API server, or finding it started.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Longer than a cold start on a machine that is busy compiling.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// The folder of the server, held for as long as this process lives.
+pub(super) fn started() -> PathBuf {
+    static HELD: OnceLock<(PathBuf, File)> = OnceLock::new();
+    HELD.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("apiserver");
+        fs::create_dir_all(&folder).expect("a folder under the target folder");
+        let held = lock_file(&folder, "users.lock");
+        held.lock_shared().expect("a lock");
+        let starting = lock_file(&folder, "start.lock");
+        starting.lock().expect("a lock");
+        start(&folder);
+        (folder, held)
+    })
+    .0
+    .clone()
+}
+
+/// Waits until the server answers; the caller holds start.lock, so nobody else starts or stops one.
+fn start(folder: &Path) {
+    let began = Instant::now();
+    let mut supervisor = None;
+    loop {
+        let ready = folder.join("ready").exists();
+        match &mut supervisor {
+            None if is_dead(folder) => supervisor = Some(spawn(folder)),
+            None | Some(_) if ready => return,
+            Some(child) => assert!(
+                child.try_wait().expect("a child has a state").is_none(),
+                "the API server did not start: {}",
+                fs::read_to_string(folder.join("supervisor.log")).unwrap_or_default()
+            ),
+            // One that is still starting, or one that is about to end.
+            None => {}
+        }
+        assert!(began.elapsed() < PATIENCE, "no API server: see {}", folder.display());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether nobody serves the folder, be it ended, killed or never started.
+fn is_dead(folder: &Path) -> bool {
+    lock_file(folder, "server.lock").try_lock().is_ok()
+}
+
+fn spawn(folder: &Path) -> Child {
+    match fs::remove_file(folder.join("ready")) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => panic!("cannot clean {}: {e}", folder.display()),
+        _ => {}
+    }
+    let log = File::create(folder.join("supervisor.log")).expect("a log file");
+    // In a session of its own, so that the end of this test, in whatever way, does not end it.
+    Command::new("setsid")
+        .arg(Path::new(ROOT).join("scripts/apiserver.sh"))
+        .arg("serve")
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a second handle"))
+        .stderr(log)
+        .spawn()
+        .expect("setsid is there: it is in util-linux")
+}
+
+fn lock_file(folder: &Path, name: &str) -> File {
+    let path = folder.join(name);
+    OpenOptions::new().create(true).append(true).open(path).expect("a lock file")
+}
+
+#[expect(clippy::disallowed_methods, reason = "the environment is how a run of tests is told")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether the tests run against the cluster of the current kubeconfig.
+pub(super) fn is_existing() -> bool {
+    match variable("USHER_TEST_CLUSTER").as_deref() {
+        None => false,
+        Some("existing") => true,
+        Some(other) => panic!("USHER_TEST_CLUSTER is {other:?}; it may be unset or \"existing\""),
+    }
+}
+
+/// The kubeconfig that kubectl would use; of several in a list the first.
+pub(super) fn existing_kubeconfig() -> PathBuf {
+    let home = || variable("HOME").map(|home| format!("{home}/.kube/config"));
+    let named = variable("KUBECONFIG").or_else(home).expect("HOME or KUBECONFIG is set");
+    PathBuf::from(named.split(':').next().unwrap_or_default())
+}
+
+/// The one on the path, or the one that the set-up built.
+pub(super) fn kubectl() -> PathBuf {
+    let under_home = |below: &str| variable("HOME").map(|home| format!("{home}/{below}"));
+    let cache = variable("USHER_CACHE")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|folder| format!("{folder}/usher")))
+        .or_else(|| under_home(".cache/usher"));
+    let built = cache.map(|folder| PathBuf::from(folder).join("bin/kubectl"));
+    let path = variable("PATH").unwrap_or_default();
+    path.split(':')
+        .map(|folder| Path::new(folder).join("kubectl"))
+        .chain(built)
+        .find(|program| program.exists())
+        .expect("no kubectl: run scripts/setup.sh kubectl")
+}
