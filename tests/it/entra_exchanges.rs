@@ -12,26 +12,26 @@ const CASES: &str = include_str!("../data/entra-requests.json");
 
 /// A request as it goes over the wire.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     /// The identifier of the case, such as `C05`.
-    pub id: String,
-    pub method: String,
+    pub(crate) id: String,
+    pub(crate) method: String,
     /// Below the SCIM base, with its query form-encoded.
-    pub path: String,
-    pub headers: Vec<(String, String)>,
-    pub body: Option<Vec<u8>>,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 /// What a server said; names of headers in any casing.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Plays the cases in order.
-pub struct Player {
+pub(crate) struct Player {
     cases: Vec<Value>,
     next: usize,
     values: HashMap<String, String>,
@@ -40,7 +40,7 @@ pub struct Player {
 impl Player {
     /// `base_url` is the SCIM base without a slash at its end, `token` the bearer token, `run`
     /// twelve decimal digits that make names of this run unique.
-    pub fn new(base_url: &str, token: &str, run: &str) -> Self {
+    pub(crate) fn new(base_url: &str, token: &str, run: &str) -> Self {
         let cases: Vec<Value> = serde_json::from_str(CASES).expect("the cases are a JSON list");
         let values = [("baseUrl", base_url), ("token", token), ("run", run)];
         let values = values
@@ -54,12 +54,12 @@ impl Player {
     }
 
     /// How many cases there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.cases.len()
     }
 
     /// The next request; `None` after the last one.
-    pub fn next_request(&mut self) -> Option<Request> {
+    pub(crate) fn next_request(&mut self) -> Option<Request> {
         let case = self.cases.get(self.next)?;
         self.next += 1;
         let headers = case["headers"].as_object().into_iter().flatten();
@@ -80,7 +80,7 @@ impl Player {
     }
 
     /// Checks the answer to the request handed out last; the error names case and check.
-    pub fn check(&mut self, answer: &Answer) -> Result<(), String> {
+    pub(crate) fn check(&mut self, answer: &Answer) -> Result<(), String> {
         let case = self.cases[self.next - 1].clone();
         let id = text(&case["id"]);
         let body = String::from_utf8_lossy(&answer.body);
