@@ -1,1 +1,4 @@
 //! One test binary: behavior of the whole, each module one story.
+
+mod entra_exchanges;
+mod scim_vocabulary;
