@@ -7,3 +7,6 @@ pub mod scim;
 
 // Time and randomness as inputs.
 pub mod clock;
+
+// The command line.
+pub mod cli;
