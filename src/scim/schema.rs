@@ -1,66 +1,203 @@
-//! Placeholder until the SCIM vocabulary lands: the rules of a directory.
+//! The one schema model: what attributes exist and how they behave (RFC 7643, sections 2, 4 and 7).
+//!
+//! Parsing, filters, paths, PATCH and discovery all read the same [`ResourceSchema`].
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod core;
+mod discovery;
+mod lookup;
+mod rules;
 
-/// What a person may and must have.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Rules {
-    /// Exact values of `userType`; any when empty.
-    pub user_types: Vec<String>,
-    /// Exact role values; any when empty.
-    pub roles: Vec<String>,
-    /// SCIM paths without which a person is refused.
-    pub required: Vec<String>,
-    /// Extensions of users.
-    pub extensions: Vec<Extension>,
-}
+use serde::Deserialize;
+use serde::Serialize;
 
-/// A schema extension.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Extension {
-    /// URN.
-    pub urn: String,
-    /// Takes any key.
-    #[serde(default)]
-    pub open: bool,
-    /// Attributes.
-    #[serde(default)]
-    pub attributes: Vec<ExtensionAttribute>,
-}
+pub use crate::scim::schema::discovery::Limits;
+pub use crate::scim::schema::lookup::AttributePath;
+pub use crate::scim::schema::lookup::Resolved;
+pub(crate) use crate::scim::schema::lookup::sub_attribute;
+pub use crate::scim::schema::rules::Extension;
+pub use crate::scim::schema::rules::ExtensionAttribute;
+pub use crate::scim::schema::rules::Rules;
+pub use crate::scim::schema::rules::RulesError;
 
-/// One attribute.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ExtensionAttribute {
-    /// Name.
-    pub name: String,
-    /// Type.
-    #[serde(rename = "type")]
-    pub type_: AttributeType,
-    /// A list.
-    #[serde(default)]
-    pub multi_valued: bool,
-}
+/// The URN of the core User.
+pub const USER_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// The URN of the core Group.
+pub const GROUP_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+/// The URN of the enterprise extension of User.
+pub const ENTERPRISE_URN: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-/// Data type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// The group attribute that never lives in a resource: membership is a relation of its own.
+pub const MEMBERS: &str = "members";
+
+/// The data type of an attribute (RFC 7643, section 2.3).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum AttributeType {
-    /// Text.
+    #[default]
     String,
-    /// true or false.
     Boolean,
-    /// Whole number.
     Integer,
-    /// Number.
     Decimal,
-    /// Time.
     DateTime,
-    /// URI.
     Reference,
-    /// Sub-attributes.
+    Binary,
+    /// An object; one that declares no sub-attributes takes any key, every value a string.
     Complex,
+}
+
+/// Whether a client may write an attribute (RFC 7643, section 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mutability {
+    ReadOnly,
+    ReadWrite,
+    Immutable,
+    /// Accepted, checked and forgotten: a password is of no use to a server that signs in by Entra.
+    WriteOnly,
+}
+
+/// When an attribute is part of an answer (RFC 7643, section 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Returned {
+    Always,
+    Never,
+    Default,
+    Request,
+}
+
+/// Among whom a value is unique (RFC 7643, section 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Uniqueness {
+    None,
+    Server,
+    Global,
+}
+
+/// One attribute, serialized as discovery prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attribute {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub type_: AttributeType,
+    pub multi_valued: bool,
+    pub description: String,
+    pub required: bool,
+    pub case_exact: bool,
+    pub mutability: Mutability,
+    pub returned: Returned,
+    pub uniqueness: Uniqueness,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub canonical_values: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reference_types: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sub_attributes: Vec<Attribute>,
+}
+
+/// One schema: the core of a resource type, or an extension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schema {
+    pub urn: String,
+    pub name: String,
+    pub description: String,
+    /// Takes any key beside the declared ones; such values become strings.
+    pub open: bool,
+    pub attributes: Vec<Attribute>,
+}
+
+/// The two resource types (RFC 7643, section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ResourceType {
+    User,
+    Group,
+}
+
+impl ResourceType {
+    /// The name in `meta.resourceType`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "User",
+            Self::Group => "Group",
+        }
+    }
+
+    /// The endpoint below the SCIM base, with its slash.
+    pub fn endpoint(self) -> &'static str {
+        match self {
+            Self::User => "/Users",
+            Self::Group => "/Groups",
+        }
+    }
+}
+
+/// A resource type with its core schema, its extensions and the rules on its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceSchema {
+    pub resource_type: ResourceType,
+    pub core: Schema,
+    pub extensions: Vec<Schema>,
+    /// The allowed values of `userType`; empty: not checked.
+    pub(crate) user_types: Vec<String>,
+    /// The allowed values of roles; empty: not checked.
+    pub(crate) roles: Vec<String>,
+    /// What every resource must have.
+    pub(crate) required: Vec<AttributePath>,
+}
+
+/// Everything that a SCIM server of one ScimTenant knows about attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schemas {
+    pub user: ResourceSchema,
+    pub group: ResourceSchema,
+}
+
+impl Schemas {
+    /// The core schemas with what `rules` declares.
+    ///
+    /// # Errors
+    /// When the rules contradict themselves or name an attribute that does not exist.
+    pub fn new(rules: &Rules) -> Result<Self, RulesError> {
+        rules::schemas(rules)
+    }
+
+    /// The schema of a resource type.
+    pub fn of(&self, resource_type: ResourceType) -> &ResourceSchema {
+        match resource_type {
+            ResourceType::User => &self.user,
+            ResourceType::Group => &self.group,
+        }
+    }
+}
+
+impl Attribute {
+    /// The sub-attribute of this name, in any casing.
+    pub fn sub_attribute(&self, name: &str) -> Option<&Self> {
+        self.sub_attributes
+            .iter()
+            .find(|sub| sub.name.eq_ignore_ascii_case(name))
+    }
+
+    /// An object without declared sub-attributes takes any key.
+    pub fn is_open(&self) -> bool {
+        self.type_ == AttributeType::Complex && self.sub_attributes.is_empty()
+    }
+}
+
+impl Schema {
+    /// The attribute of this name, in any casing.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes
+            .iter()
+            .find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// What an undeclared key of an open schema or object is.
+pub(crate) fn open_attribute() -> &'static Attribute {
+    &lookup::OPEN
 }

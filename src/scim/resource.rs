@@ -1,0 +1,248 @@
+//! A user or group as attributes by canonical name, and how it is answered (RFC 7643, section 3).
+
+use jiff::Timestamp;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::scim::bounds;
+use crate::scim::error::ScimError;
+use crate::scim::projection::Projection;
+use crate::scim::schema::Attribute;
+use crate::scim::schema::MEMBERS;
+use crate::scim::schema::Mutability;
+use crate::scim::schema::Resolved;
+use crate::scim::schema::ResourceSchema;
+use crate::scim::schema::ResourceType;
+use crate::scim::schema::Schema;
+use crate::scim::schema::open_attribute;
+use crate::scim::value;
+
+/// The client's part of a resource: no `id`, no `meta`, no members, no groups.
+///
+/// Extensions are nested objects under their URN. Equality does not regard the order of names.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Resource {
+    attributes: Map<String, Value>,
+}
+
+/// The server's part of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    pub resource_type: ResourceType,
+    pub created: Timestamp,
+    pub last_modified: Timestamp,
+    /// The entity tag as it is sent in `ETag`, with its quotes.
+    pub version: String,
+    /// The absolute URL of the resource.
+    pub location: String,
+}
+
+impl Meta {
+    /// The `meta` attribute.
+    pub fn to_value(&self) -> Value {
+        json!({
+            "resourceType": self.resource_type.name(),
+            "created": self.created.to_string(),
+            "lastModified": self.last_modified.to_string(),
+            "location": self.location,
+            "version": self.version,
+        })
+    }
+}
+
+/// A stored text that is no resource.
+#[derive(Debug, thiserror::Error)]
+#[error("the stored resource is not a JSON object")]
+pub struct CorruptResource(#[source] serde_json::Error);
+
+impl Resource {
+    /// Reads the body of a POST or PUT.
+    ///
+    /// Any casing; null and empty values are dropped; unknown and read-only attributes and members
+    /// of groups are ignored; extensions need not be listed in `schemas`.
+    ///
+    /// # Errors
+    /// `400 invalidSyntax` when the body is no object, `400 invalidValue` when a value has the
+    /// wrong type, is not allowed or is missing.
+    pub fn parse(schema: &ResourceSchema, body: &Value) -> Result<Self, ScimError> {
+        bounds::check(body)?;
+        let members = body
+            .as_object()
+            .ok_or_else(|| ScimError::invalid_syntax("The body must be a JSON object."))?;
+        let mut attributes = Map::new();
+        for (key, written) in members {
+            match schema.resolve(key) {
+                Some(Resolved::Extension(extension)) => {
+                    let read = extension_members(extension, written)?;
+                    merge_into(&mut attributes, &extension.urn, read);
+                }
+                Some(Resolved::Attribute {
+                    path, attribute, ..
+                }) if path.sub_attribute.is_none() => {
+                    // A bare name of an extension's attribute is a relic of old jobs here.
+                    let Some(read) = read_client(attribute, written)? else {
+                        continue;
+                    };
+                    match path.extension {
+                        None => drop(attributes.insert(path.attribute, read)),
+                        Some(urn) if key.contains(':') => {
+                            merge_into(
+                                &mut attributes,
+                                &urn,
+                                Map::from_iter([(path.attribute, read)]),
+                            );
+                        }
+                        Some(_) => {}
+                    }
+                }
+                Some(Resolved::Attribute { .. }) | None => {}
+            }
+        }
+        Self::checked(schema, None, attributes)
+    }
+
+    /// Holds `attributes` if they obey the schema's rules and the bounds.
+    pub(crate) fn checked(
+        schema: &ResourceSchema,
+        before: Option<&Self>,
+        attributes: Map<String, Value>,
+    ) -> Result<Self, ScimError> {
+        schema.check(before.map(Self::attributes), &attributes)?;
+        let nested = attributes
+            .values()
+            .filter_map(Value::as_object)
+            .flat_map(Map::values);
+        let longest = attributes
+            .values()
+            .chain(nested)
+            .filter_map(Value::as_array)
+            .map(Vec::len)
+            .max();
+        if longest.is_some_and(|length| length > bounds::MAX_ATTRIBUTE_VALUES) {
+            return Err(ScimError::invalid_value(format!(
+                "An attribute may have at most {} values.",
+                bounds::MAX_ATTRIBUTE_VALUES
+            )));
+        }
+        Ok(Self { attributes })
+    }
+
+    /// Reads what [`Resource::to_json`] wrote.
+    pub fn from_json(text: &str) -> Result<Self, CorruptResource> {
+        serde_json::from_str(text)
+            .map(|attributes| Self { attributes })
+            .map_err(CorruptResource)
+    }
+
+    /// One line of JSON for a store.
+    pub fn to_json(&self) -> String {
+        Value::Object(self.attributes.clone()).to_string()
+    }
+
+    /// The attributes by canonical name.
+    pub fn attributes(&self) -> &Map<String, Value> {
+        &self.attributes
+    }
+
+    /// The unique name of a user; present in every user that was parsed.
+    pub fn user_name(&self) -> Option<&str> {
+        self.text("userName")
+    }
+
+    /// The client's identifier.
+    pub fn external_id(&self) -> Option<&str> {
+        self.text("externalId")
+    }
+
+    /// The unique name of a group, or the name a user is shown by.
+    pub fn display_name(&self) -> Option<&str> {
+        self.text("displayName")
+    }
+
+    /// False only when the client said so.
+    pub fn is_active(&self) -> bool {
+        self.attributes.get("active") != Some(&Value::Bool(false))
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.attributes.get(name).and_then(Value::as_str)
+    }
+
+    /// The resource as it is answered.
+    ///
+    /// `extra` holds what lives elsewhere: `members` of a group, `groups` of a user. Empty values
+    /// in it are left out.
+    pub fn render(
+        &self,
+        schema: &ResourceSchema,
+        id: &str,
+        meta: &Meta,
+        extra: &Map<String, Value>,
+        projection: &Projection,
+    ) -> Value {
+        let extensions = schema.extensions.iter().map(|extension| &extension.urn);
+        let present = extensions.filter(|urn| self.attributes.contains_key(*urn));
+        let schemas: Vec<&String> = std::iter::once(&schema.core.urn).chain(present).collect();
+
+        let mut rendered = Map::new();
+        rendered.insert("schemas".to_owned(), json!(schemas));
+        rendered.insert("id".to_owned(), json!(id));
+        rendered.extend(self.attributes.clone());
+        let filled = |value: &Value| value.as_array().is_none_or(|list| !list.is_empty());
+        rendered.extend(extra.clone().into_iter().filter(|(_, value)| filled(value)));
+        rendered.insert("meta".to_owned(), meta.to_value());
+        Value::Object(projection.apply(schema, rendered))
+    }
+}
+
+/// Reads an attribute unless the client has no say in it.
+fn read_client(attribute: &Attribute, written: &Value) -> Result<Option<Value>, ScimError> {
+    match attribute.mutability {
+        Mutability::ReadOnly => Ok(None),
+        Mutability::WriteOnly => value::read(attribute, written).map(|_| None),
+        Mutability::ReadWrite | Mutability::Immutable => {
+            if attribute.name == MEMBERS {
+                return Ok(None);
+            }
+            Ok(value::read(attribute, written)?.filter(|read| !value::is_hollow(attribute, read)))
+        }
+    }
+}
+
+fn extension_members(schema: &Schema, written: &Value) -> Result<Map<String, Value>, ScimError> {
+    let members = match written {
+        Value::Object(members) => members,
+        Value::Null => return Ok(Map::new()),
+        _ => {
+            return Err(ScimError::invalid_value(format!(
+                "{} must be an object.",
+                schema.urn
+            )));
+        }
+    };
+    let mut read = Map::new();
+    for (key, written) in members {
+        let attribute = schema.attribute(key);
+        let name = attribute.map_or_else(|| key.clone(), |attribute| attribute.name.clone());
+        if let Some(attribute) = attribute.or(schema.open.then(open_attribute))
+            && let Some(value) = read_client(attribute, written)?
+        {
+            read.insert(name, value);
+        }
+    }
+    Ok(read)
+}
+
+/// Adds `members` to the object under `urn`; an extension without members does not exist.
+fn merge_into(attributes: &mut Map<String, Value>, urn: &str, members: Map<String, Value>) {
+    if members.is_empty() {
+        return;
+    }
+    let entry = attributes
+        .entry(urn)
+        .or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(object) = entry {
+        object.extend(members);
+    }
+}
