@@ -108,7 +108,7 @@ stop() {
   rm -f "$dir/ready"
   # Nothing here is worth a slow shutdown.
   kill -KILL ${server:+"$server"} ${etcd:+"$etcd"} 2>/dev/null || true
-  wait
+  wait 2>/dev/null
 }
 
 # Whether someone uses the folder. Nobody can begin to while it is found out, thanks to start.lock.

@@ -38,7 +38,9 @@ pub(crate) async fn cluster() -> Cluster {
     let (kubeconfig, audit_log) = if server::is_existing() {
         (server::existing_kubeconfig(), None)
     } else {
-        let folder = tokio::task::spawn_blocking(server::started).await.expect("the starter ends");
+        let folder = tokio::task::spawn_blocking(server::started)
+            .await
+            .expect("the starter ends");
         (folder.join("kubeconfig"), Some(folder.join("audit.log")))
     };
     let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
@@ -46,7 +48,13 @@ pub(crate) async fn cluster() -> Cluster {
         .await
         .expect("a kubeconfig with a current context");
     let client = Client::try_from(config.clone()).expect("a client");
-    Cluster { client, kubeconfig, audit_log, config, namespaces: Mutex::default() }
+    Cluster {
+        client,
+        kubeconfig,
+        audit_log,
+        config,
+        namespaces: Mutex::default(),
+    }
 }
 
 impl Cluster {
@@ -56,9 +64,15 @@ impl Cluster {
         namespace.metadata.generate_name = Some(format!("{prefix}-"));
         namespace.metadata.labels = Some([("usher.dev/test".to_owned(), "true".to_owned())].into());
         let all: Api<Namespace> = Api::all(self.client.clone());
-        let made = all.create(&PostParams::default(), &namespace).await.expect("a namespace");
+        let made = all
+            .create(&PostParams::default(), &namespace)
+            .await
+            .expect("a namespace");
         let name = made.name_any();
-        self.namespaces.lock().expect("no panic while held").push(name.clone());
+        self.namespaces
+            .lock()
+            .expect("no panic while held")
+            .push(name.clone());
         name
     }
 
@@ -67,7 +81,9 @@ impl Cluster {
         let all: Api<CustomResourceDefinition> = Api::all(self.client.clone());
         let params = PatchParams::apply("usher-tests").force();
         for crd in crds {
-            all.patch(&crd.name_any(), &params, &Patch::Apply(crd)).await.expect("a CRD is accepted");
+            all.patch(&crd.name_any(), &params, &Patch::Apply(crd))
+                .await
+                .expect("a CRD is accepted");
         }
         for crd in crds {
             let version = crd.spec.versions.first().expect("a CRD has a version");
@@ -77,8 +93,13 @@ impl Cluster {
             eventually(&format!("{} is served", crd.name_any()), async || {
                 let found = all.get(&crd.name_any()).await.ok()?;
                 let conditions = found.status?.conditions?;
-                conditions.iter().find(|c| c.type_ == "Established" && c.status == "True")?;
-                objects.list(&kube::api::ListParams::default().limit(1)).await.ok()
+                conditions
+                    .iter()
+                    .find(|c| c.type_ == "Established" && c.status == "True")?;
+                objects
+                    .list(&kube::api::ListParams::default().limit(1))
+                    .await
+                    .ok()
             })
             .await;
         }
@@ -89,11 +110,22 @@ impl Cluster {
         let (kubeconfig, program) = (self.kubeconfig.clone(), server::kubectl());
         let arguments: Vec<String> = arguments.iter().copied().map(str::to_owned).collect();
         let run = move || {
-            std::process::Command::new(program).arg("--kubeconfig").arg(kubeconfig).args(arguments).output()
+            std::process::Command::new(program)
+                .arg("--kubeconfig")
+                .arg(kubeconfig)
+                .args(arguments)
+                .output()
         };
-        let output = tokio::task::spawn_blocking(run).await.expect("kubectl ends").expect("kubectl runs");
+        let output = tokio::task::spawn_blocking(run)
+            .await
+            .expect("kubectl ends")
+            .expect("kubectl runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("kubectl writes UTF-8");
-        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+        if output.status.success() {
+            Ok(text(output.stdout))
+        } else {
+            Err(text(output.stderr))
+        }
     }
 }
 
@@ -112,12 +144,16 @@ impl Drop for Cluster {
         let clean = async move {
             let all: Api<Namespace> = Api::all(Client::try_from(config).expect("a client"));
             for name in names {
-                all.delete(&name, &DeleteParams::default()).await.expect("the namespace may be deleted");
+                all.delete(&name, &DeleteParams::default())
+                    .await
+                    .expect("the namespace may be deleted");
             }
         };
         // A runtime of its own: the test's may be about to end, and cannot be waited in.
         let cleaner = std::thread::spawn(|| {
-            tokio::runtime::Runtime::new().expect("a runtime").block_on(clean);
+            tokio::runtime::Runtime::new()
+                .expect("a runtime")
+                .block_on(clean);
         });
         if cleaner.join().is_err() {
             eprintln!("some namespaces of this test were not deleted: label usher.dev/test=true");
@@ -146,7 +182,10 @@ async fn the_server_is_of_the_version_we_test_against() {
 
     let version = cluster.client.apiserver_version().await.expect("a version");
 
-    assert_eq!((version.major.as_str(), version.minor.trim_end_matches('+')), ("1", "34"));
+    assert_eq!(
+        (version.major.as_str(), version.minor.trim_end_matches('+')),
+        ("1", "34")
+    );
 }
 
 #[tokio::test]
@@ -158,11 +197,20 @@ async fn what_is_written_is_read_back() {
     map.metadata.name = Some("greeting".to_owned());
     map.data = Some([("hello".to_owned(), "world".to_owned())].into());
 
-    maps.create(&PostParams::default(), &map).await.expect("created");
+    maps.create(&PostParams::default(), &map)
+        .await
+        .expect("created");
 
     assert_eq!(maps.get("greeting").await.expect("found").data, map.data);
-    let printed = cluster.kubectl(&["get", "configmap", "greeting", "-n", &namespace]).await;
-    assert!(printed.as_ref().is_ok_and(|table| table.contains("greeting")), "{printed:?}");
+    let printed = cluster
+        .kubectl(&["get", "configmap", "greeting", "-n", &namespace])
+        .await;
+    assert!(
+        printed
+            .as_ref()
+            .is_ok_and(|table| table.contains("greeting")),
+        "{printed:?}"
+    );
 }
 
 #[tokio::test]
@@ -198,9 +246,19 @@ async fn an_installed_kind_is_served_at_once() {
 async fn a_fresh_namespace_is_empty() {
     let cluster = cluster().await;
 
-    let (one, other) = (cluster.namespace("twin").await, cluster.namespace("twin").await);
+    let (one, other) = (
+        cluster.namespace("twin").await,
+        cluster.namespace("twin").await,
+    );
 
     assert_ne!(one, other);
     let maps: Api<ConfigMap> = Api::namespaced(cluster.client.clone(), &one);
-    assert_eq!(maps.list(&kube::api::ListParams::default()).await.expect("a list").items.len(), 0);
+    assert_eq!(
+        maps.list(&kube::api::ListParams::default())
+            .await
+            .expect("a list")
+            .items
+            .len(),
+        0
+    );
 }

@@ -5,9 +5,9 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{
     ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
 };
+use kube::Client;
 use kube::api::{Api, PostParams};
 use kube::core::ObjectMeta;
-use kube::Client;
 
 use super::Cluster;
 
@@ -30,11 +30,20 @@ impl Cluster {
     ) -> Account {
         let create = PostParams::default();
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
-        let account = ServiceAccount { metadata: named(name), ..ServiceAccount::default() };
-        accounts.create(&create, &account).await.expect("a service account");
+        let account = ServiceAccount {
+            metadata: named(name),
+            ..ServiceAccount::default()
+        };
+        accounts
+            .create(&create, &account)
+            .await
+            .expect("a service account");
         if !rules.is_empty() {
             let roles: Api<Role> = Api::namespaced(self.client.clone(), namespace);
-            let role = Role { metadata: named(name), rules: Some(rules) };
+            let role = Role {
+                metadata: named(name),
+                rules: Some(rules),
+            };
             roles.create(&create, &role).await.expect("a role");
             self.grant(namespace, name, "Role", name, name).await;
         }
@@ -54,7 +63,10 @@ impl Cluster {
                 role_ref: role_ref("ClusterRole", &wide),
                 subjects: Some(vec![subject(namespace, name)]),
             };
-            bindings.create(&create, &binding).await.expect("a cluster role binding");
+            bindings
+                .create(&create, &binding)
+                .await
+                .expect("a cluster role binding");
         }
         self.log_in(namespace, name).await
     }
@@ -74,14 +86,20 @@ impl Cluster {
             role_ref: role_ref(kind, role),
             subjects: Some(vec![subject(namespace, account)]),
         };
-        bindings.create(&PostParams::default(), &binding).await.expect("a role binding");
+        bindings
+            .create(&PostParams::default(), &binding)
+            .await
+            .expect("a role binding");
     }
 
     /// A token for a service account that is there, as its pods would have one.
     pub(crate) async fn log_in(&self, namespace: &str, name: &str) -> Account {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
         let wanted = TokenRequest {
-            spec: TokenRequestSpec { expiration_seconds: Some(7200), ..TokenRequestSpec::default() },
+            spec: TokenRequestSpec {
+                expiration_seconds: Some(7200),
+                ..TokenRequestSpec::default()
+            },
             ..TokenRequest::default()
         };
         let answer = accounts
@@ -96,12 +114,18 @@ impl Cluster {
         };
         namespace.clone_into(&mut config.default_namespace);
         let client = Client::try_from(config).expect("a client");
-        Account { client, user: format!("system:serviceaccount:{namespace}:{name}") }
+        Account {
+            client,
+            user: format!("system:serviceaccount:{namespace}:{name}"),
+        }
     }
 }
 
 fn named(name: &str) -> ObjectMeta {
-    ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }
+    ObjectMeta {
+        name: Some(name.to_owned()),
+        ..ObjectMeta::default()
+    }
 }
 
 fn role_ref(kind: &str, name: &str) -> RoleRef {
@@ -139,16 +163,27 @@ mod tests {
             ..PolicyRule::default()
         };
 
-        let account = cluster.account(&namespace, "reader", vec![lists_maps], vec![]).await;
+        let account = cluster
+            .account(&namespace, "reader", vec![lists_maps], vec![])
+            .await;
 
         let maps: Api<ConfigMap> = Api::namespaced(account.client.clone(), &namespace);
         maps.list(&ListParams::default()).await.expect("granted");
         let secrets: Api<Secret> = Api::namespaced(account.client.clone(), &namespace);
-        let refused = secrets.list(&ListParams::default()).await.expect_err("not granted");
+        let refused = secrets
+            .list(&ListParams::default())
+            .await
+            .expect_err("not granted");
         assert!(refused.to_string().contains("forbidden"), "{refused}");
         let requests = cluster.requests_of(&account.user);
-        let seen: Vec<_> = requests.iter().map(|r| (r.verb.as_str(), r.resource.as_str(), r.code)).collect();
-        assert_eq!(seen, [("list", "configmaps", 200), ("list", "secrets", 403)]);
+        let seen: Vec<_> = requests
+            .iter()
+            .map(|r| (r.verb.as_str(), r.resource.as_str(), r.code))
+            .collect();
+        assert_eq!(
+            seen,
+            [("list", "configmaps", 200), ("list", "secrets", 403)]
+        );
         assert!(!requests.iter().any(Request::is_write), "{requests:?}");
     }
 }

@@ -32,7 +32,10 @@ impl Request {
 impl Cluster {
     /// The requests of one user in the order of their answers; a watch counts once, when it begins.
     pub(crate) fn requests_of(&self, user: &str) -> Vec<Request> {
-        let path = self.audit_log.as_ref().expect("an existing cluster's audit log is not ours to read");
+        let path = self
+            .audit_log
+            .as_ref()
+            .expect("an existing cluster's audit log is not ours to read");
         let text = std::fs::read_to_string(path).expect("an audit log");
         let mut watches = BTreeSet::new();
         // The last line may be half written.

@@ -45,7 +45,11 @@ fn start(folder: &Path) {
             // One that is still starting, or one that is about to end.
             None => {}
         }
-        assert!(began.elapsed() < PATIENCE, "no API server: see {}", folder.display());
+        assert!(
+            began.elapsed() < PATIENCE,
+            "no API server: see {}",
+            folder.display()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -57,7 +61,9 @@ fn is_dead(folder: &Path) -> bool {
 
 fn spawn(folder: &Path) -> Child {
     match fs::remove_file(folder.join("ready")) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => panic!("cannot clean {}: {e}", folder.display()),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            panic!("cannot clean {}: {e}", folder.display())
+        }
         _ => {}
     }
     let log = File::create(folder.join("supervisor.log")).expect("a log file");
@@ -75,10 +81,17 @@ fn spawn(folder: &Path) -> Child {
 
 fn lock_file(folder: &Path, name: &str) -> File {
     let path = folder.join(name);
-    OpenOptions::new().create(true).append(true).open(path).expect("a lock file")
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .expect("a lock file")
 }
 
-#[expect(clippy::disallowed_methods, reason = "the environment is how a run of tests is told")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment is how a run of tests is told"
+)]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -95,7 +108,9 @@ pub(super) fn is_existing() -> bool {
 /// The kubeconfig that kubectl would use; of several in a list the first.
 pub(super) fn existing_kubeconfig() -> PathBuf {
     let home = || variable("HOME").map(|home| format!("{home}/.kube/config"));
-    let named = variable("KUBECONFIG").or_else(home).expect("HOME or KUBECONFIG is set");
+    let named = variable("KUBECONFIG")
+        .or_else(home)
+        .expect("HOME or KUBECONFIG is set");
     PathBuf::from(named.split(':').next().unwrap_or_default())
 }
 

@@ -1,0 +1,47 @@
+# What a developer or CI runs. `make` alone lists it.
+
+SHELL := /bin/bash
+export USHER_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/usher
+# A tool of the same name that is installed already goes first, when it is recent enough.
+export PATH := $(PATH):$(USHER_CACHE)/bin
+
+# Of all tests those that need nothing but this folder.
+UNIT := kind(lib) | kind(bin) | test(/^house_rules::/) | test(/^documents::/)
+
+.PHONY: help demo test check bench soak setup cluster-up cluster-down
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## watch people arrive from a played Entra in one process; no cluster, no Azure
+	@scripts/setup.sh packages rust
+	@scripts/demo.sh
+
+test: setup ## everything: unit tests, a real API server, the program; installs what it needs
+	cargo nextest run
+	cargo test --doc
+
+check: ## formatting, lints, documentation, unit tests, licenses
+	@scripts/setup.sh packages rust nextest deny
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+	cargo nextest run -E '$(UNIT)'
+	cargo deny --log-level error check --hide-inclusion-graph --config .cargo/deny.toml bans licenses sources
+
+bench: ## measure: one spec change, idle use, SCIM requests
+	@scripts/setup.sh packages rust apiserver kubectl
+	@scripts/bench.sh
+
+soak: setup ## the long runs: 1,000 kills, every crash point
+	USHER_SOAK=1 cargo nextest run --profile soak -E 'test(/kill|crash|soak/)'
+
+setup: ## bring what the tests need; does nothing when all is there
+	@scripts/setup.sh packages rust nextest apiserver kubectl
+
+cluster-up: ## a Kubernetes API server on loopback with the CRDs, to try things out
+	@scripts/setup.sh packages rust apiserver kubectl
+	@scripts/playground.sh up
+
+cluster-down: ## stop it
+	@scripts/playground.sh down

@@ -1,0 +1,540 @@
+//! The rules of this repository that no compiler knows: who may import whom, where an outside crate is at home, how big
+//! a file may grow. They read text, not syntax: a determined author gets round them, but nobody does by accident.
+//! Functions of more than 60 lines and five parameters are clippy's to find (`.clippy.toml`).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module of the crate, and which of the others it may name. A new word here is a design decision.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("api", &[]),
+    ("scim", &[]),
+    ("clock", &[]),
+    ("telemetry", &[]),
+    ("config", &["scim"]),
+    ("plan", &["api", "config", "scim"]),
+    ("lint", &["api", "plan", "config"]),
+    ("platform", &["plan", "api", "config"]),
+    ("reconcile", &["plan", "platform", "api", "config", "clock"]),
+    (
+        "operator",
+        &[
+            "reconcile",
+            "platform",
+            "plan",
+            "api",
+            "config",
+            "lint",
+            "clock",
+            "telemetry",
+        ],
+    ),
+    (
+        "dev",
+        &[
+            "reconcile",
+            "platform",
+            "plan",
+            "api",
+            "config",
+            "lint",
+            "clock",
+            "workload",
+            "telemetry",
+        ],
+    ),
+    ("store", &["scim", "clock"]),
+    (
+        "workload",
+        &["store", "scim", "config", "clock", "telemetry"],
+    ),
+    ("emulator", &["scim"]),
+    (
+        "cli",
+        &[
+            "api",
+            "scim",
+            "clock",
+            "telemetry",
+            "config",
+            "plan",
+            "lint",
+            "platform",
+            "reconcile",
+            "operator",
+            "dev",
+            "store",
+            "workload",
+            "emulator",
+        ],
+    ),
+];
+
+/// What has one home, and which modules that is.
+const CONFINED: &[(&str, &[&str])] = &[
+    ("kube::Client", &["operator"]),
+    ("kube::Api", &["operator"]),
+    ("kube::api::Api", &["operator"]),
+    ("kube::client", &["operator"]),
+    ("kube::runtime", &["operator"]),
+    // Elsewhere one `use` per item, so that the lines above can see it.
+    ("kube::{", &["operator"]),
+    ("sqlx::", &["store"]),
+    ("axum::", &["workload", "operator"]),
+    ("axum_server::", &["workload", "operator"]),
+    ("reqwest::", &["operator", "dev", "emulator"]),
+    ("clap::", &["cli"]),
+    ("std::env", &["cli"]),
+    ("env::var", &["cli"]),
+    ("SystemTime::now", &["clock"]),
+    ("Timestamp::now", &["clock"]),
+    ("Zoned::now", &["clock"]),
+    ("Uuid::now_v7", &["clock"]),
+    ("Uuid::new_v4", &["clock"]),
+    ("getrandom::", &["clock"]),
+];
+
+/// Names that say nothing about what is inside.
+const EMPTY_NAMES: &[&str] = &[
+    "util", "utils", "helper", "helpers", "common", "types", "misc", "manager", "service", "mod",
+];
+
+const LINES_PER_FILE: usize = 400;
+const METHODS_PER_TRAIT: usize = 20;
+
+/// What a source file breaks. `module` is its path below `src`, as in `plan/child`.
+fn broken_rules(module: &str, source: &str) -> Vec<String> {
+    let mut broken = Vec::new();
+    if !source.starts_with("//! ") {
+        broken.push("the file does not begin with `//!` and what it is for".to_owned());
+    }
+    broken.extend(bad_name(module));
+    let own = without_tests(source);
+    let lines = own.lines().count();
+    if !module.ends_with("/tests") && lines > LINES_PER_FILE {
+        broken.push(format!(
+            "{lines} lines without its tests; at most {LINES_PER_FILE}"
+        ));
+    }
+    broken.extend(big_traits(own));
+    for line in source.lines().map(without_comment) {
+        if let Some(found) = ["todo!", "unimplemented!"]
+            .into_iter()
+            .find(|word| line.contains(word))
+        {
+            broken.push(format!("{found} is no code: {}", line.trim()));
+        }
+    }
+    for line in own.lines().map(without_comment) {
+        broken.extend(bad_imports(module, line).map(|why| format!("{why}: {}", line.trim())));
+    }
+    broken
+}
+
+fn bad_name(module: &str) -> Option<String> {
+    let name = module.rsplit('/').next().unwrap_or_default();
+    let empty = EMPTY_NAMES.contains(&name)
+        || name
+            .rsplit('_')
+            .next()
+            .is_some_and(|last| last != name && EMPTY_NAMES.contains(&last));
+    empty.then(|| format!("a file called `{name}` does not say what is in it"))
+}
+
+fn bad_imports<'a>(module: &'a str, line: &'a str) -> impl Iterator<Item = String> + 'a {
+    let root = module.split('/').next().unwrap_or_default();
+    let is_crate_root = matches!(root, "main" | "lib");
+    let allowed = MAY_IMPORT
+        .iter()
+        .find(|(name, _)| *name == root)
+        .map(|rule| rule.1);
+    let unknown = (!is_crate_root && allowed.is_none() && line.contains("crate::"))
+        .then(|| format!("{root} has no line in the table of who may import whom"));
+    let braces = line
+        .contains("use crate::{")
+        .then(|| "write one `use crate::module::…` per module".to_owned());
+    let forbidden = MAY_IMPORT
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(move |other| {
+            *other != root && !is_crate_root && names(line, &format!("crate::{other}"))
+        })
+        .filter(move |other| allowed.is_some_and(|allowed| !allowed.contains(other)))
+        .map(move |other| format!("{root} may not import {other}"));
+    let abroad = CONFINED
+        .iter()
+        .filter(move |(name, homes)| !homes.contains(&root) && names(line, name))
+        .map(|(name, homes)| format!("{name} belongs in {homes:?}"));
+    unknown
+        .into_iter()
+        .chain(braces)
+        .chain(forbidden)
+        .chain(abroad)
+}
+
+/// Whether the line has `path` as a whole: `kube::Api` is not in `kube::ApiResource`, nor `axum::` in `my_axum::`.
+fn names(line: &str, path: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let open_end = !path.ends_with(is_word);
+    line.match_indices(path).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + path.len()..].chars().next();
+        !before.is_some_and(is_word) && (open_end || !after.is_some_and(is_word))
+    })
+}
+
+fn big_traits(source: &str) -> Vec<String> {
+    let mut big = Vec::new();
+    let mut open: Option<(&str, usize)> = None;
+    for line in source.lines() {
+        let declared = line
+            .trim_start_matches("pub(crate) ")
+            .trim_start_matches("pub ");
+        if let Some(name) = declared.strip_prefix("trait ") {
+            open = Some((name, 0));
+        } else if line == "}" {
+            if let Some((name, methods)) = open
+                .take()
+                .filter(|(_, methods)| *methods > METHODS_PER_TRAIT)
+            {
+                big.push(format!(
+                    "{methods} methods; at most {METHODS_PER_TRAIT}: trait {name}"
+                ));
+            }
+        } else if let Some((_, methods)) = &mut open {
+            let method = line.strip_prefix("    ").unwrap_or_default();
+            *methods += usize::from(method.starts_with("fn ") || method.starts_with("async fn "));
+        }
+    }
+    big
+}
+
+/// The part before the file's own tests, which end it.
+fn without_tests(source: &str) -> &str {
+    source
+        .split("\n#[cfg(test)]\nmod ")
+        .next()
+        .unwrap_or_default()
+}
+
+/// The code of a line. Two slashes in a literal cut it short, which is harmless here.
+fn without_comment(line: &str) -> &str {
+    line.split("//").next().unwrap_or_default()
+}
+
+fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+    {
+        if entry.is_dir() {
+            if entry.ends_with("target") {
+                continue;
+            }
+            found.extend(files_below(&entry, extension));
+        } else if entry.extension().is_some_and(|its| its == extension) {
+            found.push(entry);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Path below `folder` without its ending, and text, of each Rust file.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    files_below(&folder, "rs")
+        .into_iter()
+        .map(|path| {
+            let below = path
+                .strip_prefix(&folder)
+                .expect("found below it")
+                .with_extension("");
+            (
+                below.display().to_string(),
+                fs::read_to_string(&path).expect("UTF-8"),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_sources_keep_the_rules() {
+    let broken: Vec<String> = sources("src")
+        .iter()
+        .flat_map(|(module, source)| {
+            broken_rules(module, source)
+                .into_iter()
+                .map(move |why| format!("src/{module}.rs: {why}"))
+        })
+        .collect();
+
+    assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
+}
+
+#[test]
+fn the_tests_say_what_they_are_for() {
+    for (file, source) in sources("tests/it") {
+        assert!(
+            source.starts_with("//! "),
+            "tests/it/{file}.rs does not begin with `//!`"
+        );
+        assert_eq!(bad_name(&file), None, "tests/it/{file}.rs");
+    }
+}
+
+#[test]
+fn every_module_of_the_crate_has_its_line() {
+    for (module, _) in sources("src") {
+        let root = module.split('/').next().expect("a first part");
+        let known = MAY_IMPORT.iter().any(|(name, _)| *name == root);
+        assert!(
+            known || matches!(root, "main" | "lib"),
+            "{root} has no line in the table"
+        );
+    }
+}
+
+#[test]
+fn no_import_goes_both_ways() {
+    for (module, imports) in MAY_IMPORT {
+        for import in *imports {
+            let back = MAY_IMPORT
+                .iter()
+                .find(|(name, _)| name == import)
+                .expect("a known module")
+                .1;
+            assert!(
+                !back.contains(module),
+                "{module} and {import} may import each other"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_planted_violation_is_found() {
+    for (module, line, expected) in [
+        (
+            "plan/child",
+            "use crate::operator::Context;",
+            "plan may not import operator",
+        ),
+        (
+            "scim",
+            "    let now = crate::clock::SystemClock;",
+            "scim may not import clock",
+        ),
+        (
+            "workload/http",
+            "use crate::api::AzureConnector;",
+            "workload may not import api",
+        ),
+        ("store", "use crate::config;", "store may not import config"),
+        (
+            "emulator",
+            "use crate::workload::run;",
+            "emulator may not import workload",
+        ),
+        (
+            "dev",
+            "use crate::{plan, platform};",
+            "write one `use crate::module::…` per module",
+        ),
+        (
+            "novelty",
+            "use crate::plan::Step;",
+            "novelty has no line in the table of who may import whom",
+        ),
+        ("reconcile", "use kube::Client;", "kube::Client belongs in"),
+        ("plan", "use kube::Api;", "kube::Api belongs in"),
+        (
+            "dev",
+            "use kube::runtime::watcher;",
+            "kube::runtime belongs in",
+        ),
+        (
+            "api",
+            "use kube::{CustomResource, ResourceExt};",
+            "kube::{ belongs in",
+        ),
+        ("workload/domain", "use sqlx::Row;", "sqlx:: belongs in"),
+        (
+            "scim",
+            "fn a(s: axum::http::StatusCode) {}",
+            "axum:: belongs in",
+        ),
+        ("workload", "use reqwest::Client;", "reqwest:: belongs in"),
+        ("operator", "use clap::Parser;", "clap:: belongs in"),
+        (
+            "workload",
+            "let level = std::env::var(\"LEVEL\");",
+            "std::env belongs in",
+        ),
+        (
+            "plan",
+            "let now = jiff::Timestamp::now();",
+            "Timestamp::now belongs in",
+        ),
+        (
+            "store",
+            "let now = SystemTime::now();",
+            "SystemTime::now belongs in",
+        ),
+        (
+            "store",
+            "let id = Uuid::now_v7();",
+            "Uuid::now_v7 belongs in",
+        ),
+        (
+            "config",
+            "getrandom::fill(&mut bytes)?;",
+            "getrandom:: belongs in",
+        ),
+        ("cli/crds", "    todo!()", "todo! is no code"),
+    ] {
+        let broken = broken_rules(module, &format!("//! A sample.\n\n{line}\n"));
+        assert!(
+            broken.iter().any(|why| why.starts_with(expected)),
+            "{module}: `{line}` should be refused with `{expected}`, got {broken:?}"
+        );
+    }
+}
+
+#[test]
+fn what_looks_like_a_violation_but_is_none_passes() {
+    for (module, line) in [
+        ("plan", "use crate::api::AzureConnector;"),
+        ("plan", "use crate::plan::Step;"),
+        ("cli/serve", "use crate::workload::run;"),
+        ("main", "fn main() -> ExitCode { crate::cli::run() }"),
+        ("api", "use kube::CustomResource;"),
+        ("plan", "use kube::api::ApiResource;"),
+        (
+            "scim",
+            "/// Not like `sqlx::Row`, and not `crate::store::Store`.",
+        ),
+        ("scim/tests", "use crate::scim::Filter;"),
+        (
+            "plan",
+            "#[cfg(test)]\nmod tests {\n    use crate::clock::ManualClock;\n}",
+        ),
+    ] {
+        let broken = broken_rules(module, &format!("//! A sample.\n\n{line}\n"));
+        assert!(
+            broken.is_empty(),
+            "{module}: `{line}` is fine, but got {broken:?}"
+        );
+    }
+}
+
+#[test]
+fn a_file_without_purpose_with_an_empty_name_or_too_big_is_found() {
+    let long = format!("//! Long.\n{}", "const A: u8 = 0;\n".repeat(LINES_PER_FILE));
+    let tested = format!(
+        "//! Tested.\n\n#[cfg(test)]\nmod tests {{\n{}}}\n",
+        "// a\n".repeat(LINES_PER_FILE)
+    );
+    let wide = format!(
+        "//! Wide.\n\npub trait Wide {{\n{}}}\n",
+        "    fn a();\n".repeat(METHODS_PER_TRAIT + 1)
+    );
+    for (module, source, expected) in [
+        (
+            "plan",
+            "use std::fmt;\n",
+            Some("the file does not begin with `//!`"),
+        ),
+        (
+            "scim/utils",
+            "//! A sample.\n",
+            Some("a file called `utils`"),
+        ),
+        (
+            "plan/object_helpers",
+            "//! A sample.\n",
+            Some("a file called `object_helpers`"),
+        ),
+        ("plan/mod", "//! A sample.\n", Some("a file called `mod`")),
+        ("plan/service_account", "//! A sample.\n", None),
+        ("plan", &long, Some("401 lines without its tests")),
+        ("plan", &tested, None),
+        ("plan/tests", &long, None),
+        ("store", &wide, Some("21 methods")),
+    ] {
+        let broken = broken_rules(module, source);
+        match expected {
+            Some(expected) => assert!(
+                broken.iter().any(|why| why.starts_with(expected)),
+                "{module}: {broken:?}"
+            ),
+            None => assert!(broken.is_empty(), "{module}: {broken:?}"),
+        }
+    }
+}
+
+/// What a machine, a person or a place of work would leave behind.
+fn traces_of_a_machine(text: &str) -> Option<&str> {
+    // Put together here, or this file would find itself.
+    let traces = [
+        ["/wo", "rk/"],
+        ["/ro", "ot/"],
+        ["/ho", "me/"],
+        ["/Us", "ers/"],
+        ["../sha", "red"],
+    ]
+    .map(|two| two.concat());
+    text.lines()
+        .find(|line| traces.iter().any(|trace| line.contains(trace)))
+}
+
+#[test]
+fn no_path_of_a_machine_is_in_the_repository() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = [
+        "src",
+        "tests/it",
+        "tests/fuzz",
+        "docs",
+        "scripts",
+        "examples",
+        "crds",
+        ".config",
+        ".cargo",
+        ".ci",
+    ];
+    let below = own
+        .iter()
+        .map(|folder| root.join(folder))
+        .filter(|folder| folder.is_dir());
+    let texts = ["rs", "md", "toml", "sh", "yaml", "yml", "sql"].into_iter();
+    let files = below.flat_map(|folder| {
+        texts
+            .clone()
+            .flat_map(move |ending| files_below(&folder, ending))
+    });
+    let top = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "Makefile",
+        "Cargo.toml",
+        ".ci/run",
+    ]
+    .map(|name| root.join(name));
+    for file in files.chain(top.into_iter().filter(|file| file.exists())) {
+        let text = fs::read_to_string(&file).expect("UTF-8");
+        assert_eq!(traces_of_a_machine(&text), None, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_path_of_a_machine_is_found() {
+    let planted = ["see /ro", "ot/.cache"].concat();
+
+    assert_eq!(
+        traces_of_a_machine(&format!("fine\n{planted}\n")),
+        Some(planted.as_str())
+    );
+    assert_eq!(traces_of_a_machine("curl /scim/v2/Users\n"), None);
+}
