@@ -109,21 +109,15 @@ impl Resource {
         attributes: Map<String, Value>,
     ) -> Result<Self, ScimError> {
         schema.check(before.map(Self::attributes), &attributes)?;
-        let nested = attributes
+        let nested = attributes.values().filter_map(Value::as_object);
+        for value in attributes
             .values()
-            .filter_map(Value::as_object)
-            .flat_map(Map::values);
-        let longest = attributes
-            .values()
-            .chain(nested)
-            .filter_map(Value::as_array)
-            .map(Vec::len)
-            .max();
-        if longest.is_some_and(|length| length > bounds::MAX_ATTRIBUTE_VALUES) {
-            return Err(ScimError::invalid_value(format!(
-                "An attribute may have at most {} values.",
-                bounds::MAX_ATTRIBUTE_VALUES
-            )));
+            .chain(nested.clone().flat_map(Map::values))
+        {
+            bounds::check_length(value.as_array().map_or(0, Vec::len))?;
+        }
+        for members in nested {
+            bounds::check_length(members.len())?;
         }
         Ok(Self { attributes })
     }
@@ -225,7 +219,7 @@ fn extension_members(schema: &Schema, written: &Value) -> Result<Map<String, Val
     for (key, written) in members {
         let attribute = schema.attribute(key);
         let name = attribute.map_or_else(|| key.clone(), |attribute| attribute.name.clone());
-        if let Some(attribute) = attribute.or(schema.open.then(open_attribute))
+        if let Some(attribute) = attribute.or((schema.open && !key.is_empty()).then(open_attribute))
             && let Some(value) = read_client(attribute, written)?
         {
             read.insert(name, value);

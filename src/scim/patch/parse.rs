@@ -27,7 +27,8 @@ impl PatchRequest {
     /// unknown and read-only names are ignored, as they are in a POST.
     ///
     /// # Errors
-    /// `400 invalidSyntax`, `invalidPath`, `invalidValue`, `noTarget` or `mutability`.
+    /// `400 invalidSyntax`, `invalidPath`, `invalidValue`, `noTarget` or `mutability`; 413 when
+    /// there are more than [`MAX_OPERATIONS`].
     pub fn parse(schema: &ResourceSchema, body: &Value) -> Result<Self, ScimError> {
         bounds::check(body)?;
         let operations = body
@@ -37,7 +38,7 @@ impl PatchRequest {
             .ok_or_else(|| ScimError::invalid_syntax("A PATCH needs a list named Operations."))?;
         if operations.len() > MAX_OPERATIONS {
             let detail = format!("A PATCH may have at most {MAX_OPERATIONS} operations.");
-            return Err(ScimError::invalid_syntax(detail));
+            return Err(ScimError::too_large(detail));
         }
         let mut request = Self::default();
         for (index, operation) in operations.iter().enumerate() {
@@ -104,8 +105,10 @@ impl PatchRequest {
             ScimError::invalid_value(detail)
         })?;
         for (key, written) in members {
-            // A key may carry a value path; whatever cannot be resolved is unknown, thus ignored.
-            if let Ok(path) = Path::parse(key, schema) {
+            // A key may carry a value path; only a name that nobody knows is ignored.
+            let name = key.split('[').next().unwrap_or(key);
+            if schema.resolve(name.trim()).is_some() {
+                let path = Path::parse(key, schema)?;
                 self.push(schema, action, path, written, Origin::Key)?;
             }
         }
@@ -122,9 +125,12 @@ impl PatchRequest {
         origin: Origin,
     ) -> Result<(), ScimError> {
         if let Path::Extension(urn) = &path
-            && let Value::Object(members) = written
             && action != Action::Remove
+            && !written.is_null()
         {
+            let members = written.as_object().ok_or_else(|| {
+                ScimError::invalid_value(format!("The value of {urn} must be an object."))
+            })?;
             return self.push_extension(schema, action, urn, members);
         }
         if is_read_only(schema, &path) {

@@ -1,4 +1,4 @@
-//! What a ScimTenant declares beyond the RFC: extensions, allowed values, required attributes.
+//! What a `ScimTenant` declares beyond the RFC: extensions, allowed values, required attributes.
 
 use std::collections::HashSet;
 
@@ -22,7 +22,7 @@ use crate::scim::schema::USER_URN;
 use crate::scim::schema::core;
 use crate::scim::value;
 
-/// What is declared for the users of a ScimTenant; every list may be left out.
+/// What is declared for the users of a `ScimTenant`; every list may be left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Rules {
@@ -37,7 +37,7 @@ pub struct Rules {
 }
 
 /// A schema extension of the user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Extension {
     /// Everything before the last colon of the attribute's name in Entra's mapping page.
@@ -51,7 +51,7 @@ pub struct Extension {
 }
 
 /// One attribute of an extension.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExtensionAttribute {
     pub name: String,
@@ -240,13 +240,13 @@ impl ResourceSchema {
             "userType",
             &self.user_types,
             &user_type(after),
-            &before.map(user_type),
+            before.map(user_type).as_deref(),
         )?;
         allowed(
             "The value of a role",
             &self.roles,
             &roles(after),
-            &before.map(roles),
+            before.map(roles).as_deref(),
         )
     }
 }
@@ -264,20 +264,29 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     }
 }
 
+/// `a`, `a or b`, `a, b or c`.
+fn alternatives(values: &[String]) -> String {
+    match values {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
 fn allowed(
     what: &str,
     allowed: &[String],
     after: &[String],
-    before: &Option<Vec<String>>,
+    before: Option<&[String]>,
 ) -> Result<(), ScimError> {
-    let kept = |value: &String| before.as_ref().is_some_and(|before| before.contains(value));
+    let kept = |value: &String| before.is_some_and(|before| before.contains(value));
     match after
         .iter()
         .find(|value| !allowed.contains(value) && !kept(value))
     {
         Some(refused) if !allowed.is_empty() => Err(ScimError::invalid_value(format!(
             "{what} must be {}, got {}.",
-            allowed.join(" or "),
+            alternatives(allowed),
             quoted(refused)
         ))),
         _ => Ok(()),
