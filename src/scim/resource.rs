@@ -29,6 +29,8 @@ pub struct Resource {
 /// The server's part of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meta {
+    /// The identifier of the resource; not a part of the `meta` attribute.
+    pub id: String,
     pub resource_type: ResourceType,
     pub created: Timestamp,
     pub last_modified: Timestamp,
@@ -170,7 +172,6 @@ impl Resource {
     pub fn render(
         &self,
         schema: &ResourceSchema,
-        id: &str,
         meta: &Meta,
         extra: &Map<String, Value>,
         projection: &Projection,
@@ -181,7 +182,7 @@ impl Resource {
 
         let mut rendered = Map::new();
         rendered.insert("schemas".to_owned(), json!(schemas));
-        rendered.insert("id".to_owned(), json!(id));
+        rendered.insert("id".to_owned(), json!(meta.id));
         rendered.extend(self.attributes.clone());
         let filled = |value: &Value| value.as_array().is_none_or(|list| !list.is_empty());
         rendered.extend(extra.clone().into_iter().filter(|(_, value)| filled(value)));
@@ -240,3 +241,6 @@ fn merge_into(attributes: &mut Map<String, Value>, urn: &str, members: Map<Strin
         object.extend(members);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -228,6 +228,7 @@ impl Model {
 
     fn render(&self, kind: ResourceType, id: &str, stored: &Stored, to: &Projection) -> Value {
         let meta = Meta {
+            id: id.to_owned(),
             resource_type: kind,
             created: Timestamp::UNIX_EPOCH,
             last_modified: Timestamp::UNIX_EPOCH,
@@ -236,7 +237,7 @@ impl Model {
         };
         stored
             .resource
-            .render(self.schemas.of(kind), id, &meta, &extra(stored), to)
+            .render(self.schemas.of(kind), &meta, &extra(stored), to)
     }
 
     fn list(&mut self, kind: ResourceType, query: &Query) -> Result<Value, ScimError> {

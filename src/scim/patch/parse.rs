@@ -40,20 +40,26 @@ impl PatchRequest {
             let detail = format!("A PATCH may have at most {MAX_OPERATIONS} operations.");
             return Err(ScimError::too_large(detail));
         }
-        let mut request = Self::default();
+        let mut reader = Reader {
+            schema,
+            request: Self::default(),
+        };
         for (index, operation) in operations.iter().enumerate() {
-            request.read(schema, index + 1, operation)?;
+            reader.read(index + 1, operation)?;
         }
-        Ok(request)
+        Ok(reader.request)
     }
+}
 
+/// Collects the operations of one request.
+struct Reader<'s> {
+    schema: &'s ResourceSchema,
+    request: PatchRequest,
+}
+
+impl Reader<'_> {
     /// Reads the operation with this 1-based number.
-    fn read(
-        &mut self,
-        schema: &ResourceSchema,
-        number: usize,
-        operation: &Value,
-    ) -> Result<(), ScimError> {
+    fn read(&mut self, number: usize, operation: &Value) -> Result<(), ScimError> {
         let fault = |what: &str| ScimError::invalid_syntax(format!("Operation {number} {what}."));
         let members = operation
             .as_object()
@@ -73,14 +79,13 @@ impl PatchRequest {
         }
         let written = written.unwrap_or(&Value::Null);
         match value::find(members, "path") {
-            None | Some(Value::Null) => self.read_pathless(schema, number, action, written),
+            None | Some(Value::Null) => self.read_pathless(number, action, written),
             Some(Value::String(path)) if path.trim().is_empty() => {
-                self.read_pathless(schema, number, action, written)
+                self.read_pathless(number, action, written)
             }
             Some(Value::String(path)) => self.push(
-                schema,
                 action,
-                Path::parse(path, schema)?,
+                Path::parse(path, self.schema)?,
                 written,
                 Origin::Path,
             ),
@@ -91,7 +96,6 @@ impl PatchRequest {
     /// Takes the value of a path-less operation apart, each key like a path.
     fn read_pathless(
         &mut self,
-        schema: &ResourceSchema,
         number: usize,
         action: Action,
         written: &Value,
@@ -107,9 +111,9 @@ impl PatchRequest {
         for (key, written) in members {
             // A key may carry a value path; only a name that nobody knows is ignored.
             let name = key.split('[').next().unwrap_or(key);
-            if schema.resolve(name.trim()).is_some() {
-                let path = Path::parse(key, schema)?;
-                self.push(schema, action, path, written, Origin::Key)?;
+            if self.schema.resolve(name.trim()).is_some() {
+                let path = Path::parse(key, self.schema)?;
+                self.push(action, path, written, Origin::Key)?;
             }
         }
         Ok(())
@@ -118,7 +122,6 @@ impl PatchRequest {
     /// Adds one operation; an object below an extension's URN becomes one per attribute.
     fn push(
         &mut self,
-        schema: &ResourceSchema,
         action: Action,
         path: Path,
         written: &Value,
@@ -131,9 +134,9 @@ impl PatchRequest {
             let members = written.as_object().ok_or_else(|| {
                 ScimError::invalid_value(format!("The value of {urn} must be an object."))
             })?;
-            return self.push_extension(schema, action, urn, members);
+            return self.push_extension(action, urn, members);
         }
-        if is_read_only(schema, &path) {
+        if is_read_only(self.schema, &path) {
             return match origin {
                 Origin::Key => Ok(()),
                 Origin::Path => Err(ScimError::mutability(format!(
@@ -141,14 +144,15 @@ impl PatchRequest {
                 ))),
             };
         }
-        if schema.resource_type == ResourceType::Group
+        if self.schema.resource_type == ResourceType::Group
             && path.attribute().is_some_and(|path| path.is_core(MEMBERS))
         {
-            self.members
+            self.request
+                .members
                 .extend(members::change(action, &path, written)?);
             return Ok(());
         }
-        self.operations.push(Operation {
+        self.request.operations.push(Operation {
             action,
             path,
             value: written.clone(),
@@ -158,15 +162,15 @@ impl PatchRequest {
 
     fn push_extension(
         &mut self,
-        schema: &ResourceSchema,
         action: Action,
         urn: &str,
         members: &Map<String, Value>,
     ) -> Result<(), ScimError> {
         for (key, written) in members {
-            if let Some(Resolved::Attribute { path, .. }) = schema.resolve(&format!("{urn}:{key}"))
+            if let Some(Resolved::Attribute { path, .. }) =
+                self.schema.resolve(&format!("{urn}:{key}"))
             {
-                self.push(schema, action, Path::Attribute(path), written, Origin::Key)?;
+                self.push(action, Path::Attribute(path), written, Origin::Key)?;
             }
         }
         Ok(())

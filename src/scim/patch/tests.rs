@@ -33,8 +33,9 @@ fn patch(schemas: &Schemas, operations: &Value) -> Result<Resource, ScimError> {
 
 /// Applies one operation to Ana and compares what a JSON pointer then leads to.
 #[track_caller]
-fn check(operation: Value, pointer: &str, expected: &Value) {
-    let patched = patch(&sample::schemas(), &json!([operation.clone()])).expect("a sound PATCH");
+fn check(operation: impl Into<Value>, pointer: &str, expected: &Value) {
+    let operation = operation.into();
+    let patched = patch(&sample::schemas(), &json!([operation])).expect("a sound PATCH");
     let attributes = Value::Object(patched.attributes().clone());
     let found = attributes.pointer(pointer).unwrap_or(&Value::Null);
     assert_eq!(found, expected, "{operation}");
@@ -154,6 +155,10 @@ fn lists_unite_on_add_and_are_exchanged_on_replace() {
         "/roles",
         &Value::Null,
     );
+}
+
+#[test]
+fn simple_lists_unite_and_are_exchanged_as_well() {
     let folders = format!("{}:folders", sample::FOLDERS);
     let pointer = format!("/{}/folders", sample::FOLDERS);
     check(
@@ -320,6 +325,10 @@ fn wrong_operations_are_refused() {
         "has no op",
     );
     check_refused(&json!("add"), "invalidSyntax", "must be an object");
+}
+
+#[test]
+fn operations_without_a_fitting_target_are_refused() {
     check_refused(&json!({"op": "remove"}), "noTarget", "needs a path");
     check_refused(
         &json!({"op": "add", "value": "x"}),
@@ -346,6 +355,10 @@ fn wrong_operations_are_refused() {
         "mutability",
         "groups",
     );
+}
+
+#[test]
+fn wrong_values_are_refused() {
     check_refused(
         &op("replace", "active", &json!("perhaps")),
         "invalidValue",
@@ -436,8 +449,9 @@ fn a_patch_obeys_the_rules_but_is_not_held_to_what_was_wrong_before() {
 }
 
 #[track_caller]
-fn check_members(operation: Value, expected: &[MemberChange]) {
-    let body = json!({"Operations": [operation.clone()]});
+fn check_members(operation: impl Into<Value>, expected: &[MemberChange]) {
+    let operation = operation.into();
+    let body = json!({"Operations": [operation]});
     let request = PatchRequest::parse(&sample::schemas().group, &body).expect("a sound PATCH");
     assert_eq!(request.member_changes(), expected, "{operation}");
 }

@@ -292,3 +292,98 @@ fn allowed(
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::scim::schema::sample;
+
+    #[track_caller]
+    fn check(rules: Value, expected: &str) {
+        let rules: Rules = serde_json::from_value(rules).unwrap();
+        let message = Schemas::new(&rules)
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        assert!(
+            message.contains(expected) && message.is_empty() == expected.is_empty(),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn contradictory_rules_are_refused() {
+        let extension = |urn: &str, names: &[&str]| {
+            let attributes: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
+            json!({"extensions": [{"urn": urn, "attributes": attributes}]})
+        };
+        check(json!({}), "");
+        check(extension("urn:x:A", &["a", "b_c-1"]), "");
+        check(extension("x:A", &[]), "is not a URN");
+        check(extension("urn:x A", &[]), "is not a URN");
+        check(
+            extension(&crate::scim::schema::ENTERPRISE_URN.to_uppercase(), &[]),
+            "belongs to the SCIM standard",
+        );
+        check(extension(GROUP_URN, &[]), "belongs to the SCIM standard");
+        check(extension("urn:x:A", &["a", "A"]), "twice");
+        check(
+            extension("urn:x:A", &["a.b"]),
+            "a name begins with a letter",
+        );
+        check(json!({"required": ["name.first"]}), "name.first");
+        check(
+            json!({"required": ["emails", "name.givenName", "employeeNumber"]}),
+            "",
+        );
+        check(
+            json!({"extensions": [{"urn": "urn:x:A"}, {"urn": "URN:X:a"}]}),
+            "declared twice",
+        );
+    }
+
+    #[test]
+    fn only_allowed_values_and_complete_users_are_accepted() {
+        let rules = Rules {
+            user_types: vec!["Premium".to_owned(), "Standard".to_owned()],
+            roles: vec!["ReadOnly".to_owned(), "User".to_owned(), "Admin".to_owned()],
+            required: vec!["name.givenName".to_owned(), "emails".to_owned()],
+            ..sample::rules()
+        };
+        let schemas = Schemas::new(&rules).unwrap();
+        let detail = |body: Value| {
+            let read = crate::scim::resource::Resource::parse(&schemas.user, &body);
+            read.err().map(|error| error.detail).unwrap_or_default()
+        };
+        let complete = |name: &str, value: Value| {
+            let mut body =
+                json!({"userName": "a", "name": {"givenName": "A"}, "emails": [{"value": "x"}]});
+            body[name] = value;
+            body
+        };
+        assert_eq!(detail(complete("userType", json!("Premium"))), "");
+        assert_eq!(
+            detail(complete("userType", json!("premium"))),
+            "userType must be Premium or Standard, got \"premium\"."
+        );
+        assert_eq!(
+            detail(complete(
+                "roles",
+                json!([{"value": "User"}, {"value": "root"}])
+            )),
+            "The value of a role must be ReadOnly, User or Admin, got \"root\"."
+        );
+        assert!(
+            detail(complete("emails", json!([{"type": "work"}]))).starts_with("emails is required")
+        );
+        assert!(detail(json!({"userName": "a"})).starts_with("name.givenName is required"));
+        let printed = schemas.schema(USER_URN).unwrap().to_string();
+        assert!(printed.contains(r#""canonicalValues":["Premium","Standard"]"#));
+        assert!(
+            !printed.contains("null"),
+            "Microsoft's validation refuses null in /Schemas"
+        );
+    }
+}
