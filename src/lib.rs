@@ -7,3 +7,10 @@ pub mod scim;
 
 // Time and randomness as inputs.
 pub mod clock;
+
+// Decisions, and the port through which they take effect.
+pub mod plan;
+pub mod platform;
+
+// The command line.
+pub mod cli;

@@ -1,3 +1,7 @@
-//! The `usher` program.
+//! The `usher` program: parses the command line, runs it, and says how it ended.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    usher::cli::run()
+}
