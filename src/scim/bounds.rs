@@ -16,6 +16,9 @@ pub const MAX_ARRAY_ELEMENTS: usize = 10_000;
 /// Members of one object: the complete User with its extensions has fewer than a hundred.
 pub const MAX_OBJECT_MEMBERS: usize = 1_000;
 
+/// Bytes of a name in a JSON object: a path with its filter may stand there.
+pub const MAX_NAME_BYTES: usize = MAX_FILTER_BYTES;
+
 /// Values one multi-valued attribute may hold after all operations; keeps a resource readable.
 pub const MAX_ATTRIBUTE_VALUES: usize = 1_000;
 
@@ -67,9 +70,20 @@ pub fn check(value: &Value) -> Result<(), ScimError> {
                 if members.len() > MAX_OBJECT_MEMBERS {
                     return Err(exceeded("an object", MAX_OBJECT_MEMBERS, "members"));
                 }
+                if members.keys().any(|name| name.len() > MAX_NAME_BYTES) {
+                    return Err(exceeded("a name", MAX_NAME_BYTES, "bytes"));
+                }
                 open.extend(members.values().map(|member| (member, depth + 1)));
             }
         }
+    }
+    Ok(())
+}
+
+/// Refuses an attribute with more values than [`MAX_ATTRIBUTE_VALUES`].
+pub(crate) fn check_length(length: usize) -> Result<(), ScimError> {
+    if length > MAX_ATTRIBUTE_VALUES {
+        return Err(exceeded("an attribute", MAX_ATTRIBUTE_VALUES, "values"));
     }
     Ok(())
 }

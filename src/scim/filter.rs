@@ -25,10 +25,10 @@ use crate::scim::schema::ResourceSchema;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
     /// All of these, two or more.
-    And(Vec<Filter>),
+    And(Vec<Self>),
     /// One of these, two or more.
-    Or(Vec<Filter>),
-    Not(Box<Filter>),
+    Or(Vec<Self>),
+    Not(Box<Self>),
     Compare(Comparison),
     /// `pr`: the attribute has a value.
     Present(AttributePath),
@@ -36,7 +36,7 @@ pub enum Filter {
     /// are relative to the value.
     Element {
         attribute: AttributePath,
-        filter: Box<Filter>,
+        filter: Box<Self>,
     },
 }
 
@@ -155,10 +155,7 @@ impl Filter {
     ///
     /// A store looks them up and evaluates the whole filter, or the rest by [`Filter::split`].
     pub fn equalities(&self) -> Vec<Equality> {
-        self.conjuncts()
-            .iter()
-            .filter_map(|term| term.equality())
-            .collect()
+        self.conjuncts().iter().filter_map(Self::equality).collect()
     }
 
     /// The equalities, and what must hold beside them; `None` when nothing more.
@@ -191,36 +188,26 @@ impl Filter {
     }
 
     fn equality(&self) -> Option<Equality> {
-        let Self::Compare(Comparison {
-            attribute,
-            operator: Operator::Equal,
-            value,
-            ..
-        }) = self
-        else {
-            return None;
+        let (comparison, key) = match self {
+            Self::Compare(comparison) => (comparison, comparison.attribute.key()?),
+            // `members[value eq "id"]`
+            Self::Element { attribute, filter } if attribute.is_core(MEMBERS) => match &**filter {
+                Self::Compare(comparison) if comparison.attribute.is_core("value") => {
+                    (comparison, Key::Member)
+                }
+                _ => return None,
+            },
+            Self::And(_) | Self::Or(_) | Self::Not(_) | Self::Present(_) | Self::Element { .. } => {
+                return None;
+            }
         };
-        let Literal::Text(value) = value else {
-            return None;
-        };
-        if attribute.extension.is_some() {
-            return None;
+        match (comparison.operator, &comparison.value) {
+            (Operator::Equal, Literal::Text(value)) => Some(Equality {
+                key,
+                value: value.clone(),
+            }),
+            _ => None,
         }
-        let key = match (
-            attribute.attribute.as_str(),
-            attribute.sub_attribute.as_deref(),
-        ) {
-            ("id", None) => Key::Id,
-            ("userName", None) => Key::UserName,
-            ("externalId", None) => Key::ExternalId,
-            ("displayName", None) => Key::DisplayName,
-            (MEMBERS, Some("value")) => Key::Member,
-            _ => return None,
-        };
-        Some(Equality {
-            key,
-            value: value.clone(),
-        })
     }
 
     /// All of `terms`, flat; `terms` is not empty.
@@ -248,6 +235,23 @@ impl Filter {
             flat.remove(0)
         } else {
             Self::Or(flat)
+        }
+    }
+}
+
+impl AttributePath {
+    /// What a store can look up when this attribute is compared.
+    fn key(&self) -> Option<Key> {
+        if self.extension.is_some() {
+            return None;
+        }
+        match (self.attribute.as_str(), self.sub_attribute.as_deref()) {
+            ("id", None) => Some(Key::Id),
+            ("userName", None) => Some(Key::UserName),
+            ("externalId", None) => Some(Key::ExternalId),
+            ("displayName", None) => Some(Key::DisplayName),
+            (MEMBERS, Some("value")) => Some(Key::Member),
+            _ => None,
         }
     }
 }

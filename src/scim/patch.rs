@@ -5,6 +5,7 @@
 //! membership is a relation of its own and must cost only what changes.
 
 mod apply;
+mod elements;
 mod members;
 mod parse;
 

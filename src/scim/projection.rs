@@ -89,9 +89,13 @@ impl Projection {
                 let Value::Object(members) = value else {
                     continue;
                 };
-                let urn = Some(extension.urn.clone());
                 let members = members.into_iter().filter_map(|(name, value)| {
-                    let value = self.project(&urn, &name, extension.attribute(&name), value)?;
+                    let value = self.project(
+                        Some(&extension.urn),
+                        &name,
+                        extension.attribute(&name),
+                        value,
+                    )?;
                     Some((name, value))
                 });
                 let members: Map<String, Value> = members.collect();
@@ -99,7 +103,7 @@ impl Projection {
                     kept.insert(name, Value::Object(members));
                 }
             } else if let Some(value) =
-                self.project(&None, &name, schema.core_attribute(&name), value)
+                self.project(None, &name, schema.core_attribute(&name), value)
             {
                 kept.insert(name, value);
             }
@@ -109,13 +113,13 @@ impl Projection {
 
     fn project(
         &self,
-        extension: &Option<String>,
+        extension: Option<&String>,
         name: &str,
         definition: Option<&Attribute>,
         value: Value,
     ) -> Option<Value> {
         let path = AttributePath {
-            extension: extension.clone(),
+            extension: extension.cloned(),
             attribute: name.to_owned(),
             sub_attribute: None,
         };

@@ -29,6 +29,8 @@ pub struct Resource {
 /// The server's part of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meta {
+    /// The identifier of the resource; not a part of the `meta` attribute.
+    pub id: String,
     pub resource_type: ResourceType,
     pub created: Timestamp,
     pub last_modified: Timestamp,
@@ -109,21 +111,15 @@ impl Resource {
         attributes: Map<String, Value>,
     ) -> Result<Self, ScimError> {
         schema.check(before.map(Self::attributes), &attributes)?;
-        let nested = attributes
+        let nested = attributes.values().filter_map(Value::as_object);
+        for value in attributes
             .values()
-            .filter_map(Value::as_object)
-            .flat_map(Map::values);
-        let longest = attributes
-            .values()
-            .chain(nested)
-            .filter_map(Value::as_array)
-            .map(Vec::len)
-            .max();
-        if longest.is_some_and(|length| length > bounds::MAX_ATTRIBUTE_VALUES) {
-            return Err(ScimError::invalid_value(format!(
-                "An attribute may have at most {} values.",
-                bounds::MAX_ATTRIBUTE_VALUES
-            )));
+            .chain(nested.clone().flat_map(Map::values))
+        {
+            bounds::check_length(value.as_array().map_or(0, Vec::len))?;
+        }
+        for members in nested {
+            bounds::check_length(members.len())?;
         }
         Ok(Self { attributes })
     }
@@ -176,7 +172,6 @@ impl Resource {
     pub fn render(
         &self,
         schema: &ResourceSchema,
-        id: &str,
         meta: &Meta,
         extra: &Map<String, Value>,
         projection: &Projection,
@@ -187,7 +182,7 @@ impl Resource {
 
         let mut rendered = Map::new();
         rendered.insert("schemas".to_owned(), json!(schemas));
-        rendered.insert("id".to_owned(), json!(id));
+        rendered.insert("id".to_owned(), json!(meta.id));
         rendered.extend(self.attributes.clone());
         let filled = |value: &Value| value.as_array().is_none_or(|list| !list.is_empty());
         rendered.extend(extra.clone().into_iter().filter(|(_, value)| filled(value)));
@@ -225,7 +220,7 @@ fn extension_members(schema: &Schema, written: &Value) -> Result<Map<String, Val
     for (key, written) in members {
         let attribute = schema.attribute(key);
         let name = attribute.map_or_else(|| key.clone(), |attribute| attribute.name.clone());
-        if let Some(attribute) = attribute.or(schema.open.then(open_attribute))
+        if let Some(attribute) = attribute.or((schema.open && !key.is_empty()).then(open_attribute))
             && let Some(value) = read_client(attribute, written)?
         {
             read.insert(name, value);
@@ -246,3 +241,6 @@ fn merge_into(attributes: &mut Map<String, Value>, urn: &str, members: Map<Strin
         object.extend(members);
     }
 }
+
+#[cfg(test)]
+mod tests;

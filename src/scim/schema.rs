@@ -6,6 +6,8 @@ mod core;
 mod discovery;
 mod lookup;
 mod rules;
+#[cfg(test)]
+pub(crate) mod sample;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -96,7 +98,7 @@ pub struct Attribute {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reference_types: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub sub_attributes: Vec<Attribute>,
+    pub sub_attributes: Vec<Self>,
 }
 
 /// One schema: the core of a resource type, or an extension.
@@ -149,7 +151,7 @@ pub struct ResourceSchema {
     pub(crate) required: Vec<AttributePath>,
 }
 
-/// Everything that a SCIM server of one ScimTenant knows about attributes.
+/// Everything that a SCIM server of one `ScimTenant` knows about attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schemas {
     pub user: ResourceSchema,

@@ -28,6 +28,7 @@ pub(crate) fn read(attribute: &Attribute, value: &Value) -> Result<Option<Value>
         Value::Array(elements) => elements.as_slice(),
         other => std::slice::from_ref(other),
     };
+    bounds::check_length(elements.len())?;
     let mut values = Vec::with_capacity(elements.len());
     for element in elements {
         values.extend(read_one(attribute, element)?.filter(|value| !is_hollow(attribute, value)));

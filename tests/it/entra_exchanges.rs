@@ -88,7 +88,8 @@ impl Player {
 
         let statuses = case["expect"]["status"]
             .as_array()
-            .expect("each case expects statuses");
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         if !statuses.contains(&Value::from(answer.status)) {
             return fault(format!("wanted status {statuses:?}"));
         }
@@ -113,14 +114,23 @@ impl Player {
         // A 204 has no body to look at.
         let checks = case["expect"]["body"].as_array().into_iter().flatten();
         for check in checks.filter(|_| answer.status != 204) {
-            let filled = self.filled(&check.to_string());
-            let check: Value = serde_json::from_str(&filled).expect("placeholders keep it JSON");
-            let found = select(&parsed, &text(&check["jsonPath"]));
-            if !fulfils(&found, &text(&check["check"]), &check["value"]) {
+            let found = select(&parsed, &self.filled(&text(&check["jsonPath"])));
+            if !fulfils(
+                &found,
+                &text(&check["check"]),
+                &self.filled_value(&check["value"]),
+            ) {
                 return fault(format!("{check} found {found:?}"));
             }
         }
         Ok(())
+    }
+
+    fn filled_value(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.filled(text)),
+            other => other.clone(),
+        }
     }
 
     /// The text with `{{name}}` replaced by what is known.
@@ -141,7 +151,7 @@ fn header_fulfils(value: &str, rule: &str) -> bool {
     match rule.split_once(':') {
         Some(("startsWith", head)) => value.starts_with(head),
         Some(("endsWith", tail)) => value.ends_with(tail),
-        _ => panic!("unknown header rule {rule}"),
+        _ => unreachable!("unknown header rule {rule}"),
     }
 }
 
@@ -225,6 +235,6 @@ fn fulfils(found: &[&Value], check: &str, wanted: &Value) -> bool {
             list.len() == wanted.len() && wanted.iter().all(|element| list.contains(element))
         }),
         "atLeast" => one.and_then(Value::as_f64) >= wanted.as_f64() && one.is_some(),
-        unknown => panic!("unknown check {unknown}"),
+        unknown => unreachable!("unknown check {unknown}"),
     }
 }

@@ -228,6 +228,7 @@ impl Model {
 
     fn render(&self, kind: ResourceType, id: &str, stored: &Stored, to: &Projection) -> Value {
         let meta = Meta {
+            id: id.to_owned(),
             resource_type: kind,
             created: Timestamp::UNIX_EPOCH,
             last_modified: Timestamp::UNIX_EPOCH,
@@ -236,7 +237,7 @@ impl Model {
         };
         stored
             .resource
-            .render(self.schemas.of(kind), id, &meta, &extra(stored), to)
+            .render(self.schemas.of(kind), &meta, &extra(stored), to)
     }
 
     fn list(&mut self, kind: ResourceType, query: &Query) -> Result<Value, ScimError> {
@@ -431,7 +432,9 @@ fn a_server_made_of_the_vocabulary_passes_every_exchange_of_entra() {
     let mut faults = Vec::new();
     while let Some(request) = player.next_request() {
         let answer = model.answer(&request);
-        faults.extend(player.check(&answer).err());
+        if let Err(fault) = player.check(&answer) {
+            faults.push(format!("{} {}: {fault}", request.method, request.path));
+        }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(
@@ -447,5 +450,48 @@ fn a_stored_resource_survives_its_text() {
     assert_eq!(
         Resource::from_json(&resource.to_json()).expect("our own text"),
         resource
+    );
+}
+
+#[test]
+fn a_wrong_answer_is_noticed_and_named() {
+    let mut player = Player::new(BASE_URL, "model-token", "202611240001");
+    let request = player.next_request().expect("there is a first case");
+    let headers = vec![(
+        "content-type".to_owned(),
+        "application/scim+json".to_owned(),
+    )];
+    let list = |resources| {
+        ListResponse {
+            total_results: 0,
+            start_index: 1,
+            resources,
+        }
+        .into_value()
+        .to_string()
+    };
+    let mut answer = Answer {
+        status: 200,
+        headers,
+        body: list(Vec::new()).into_bytes(),
+    };
+    assert_eq!(player.check(&answer), Ok(()));
+    answer.body = list(vec![json!({})]).into_bytes();
+    assert!(
+        player
+            .check(&answer)
+            .is_err_and(|fault| fault.starts_with(&request.id))
+    );
+    answer.headers.clear();
+    assert!(
+        player
+            .check(&answer)
+            .is_err_and(|fault| fault.contains("Content-Type"))
+    );
+    answer.status = 500;
+    assert!(
+        player
+            .check(&answer)
+            .is_err_and(|fault| fault.contains("status"))
     );
 }

@@ -275,7 +275,7 @@ fn element_name<'s>(list: &'s Attribute, word: &str) -> Option<Named<'s>> {
 }
 
 /// What is compared when a filter names `attribute`: a complex one is compared by its `value`.
-fn comparable<'s>(attribute: AttributePath, definition: &'s Attribute) -> Option<Named<'s>> {
+fn comparable(attribute: AttributePath, definition: &Attribute) -> Option<Named<'_>> {
     if definition.type_ != AttributeType::Complex {
         return Some((attribute, definition));
     }

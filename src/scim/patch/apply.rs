@@ -3,13 +3,17 @@
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::scim::bounds::check_length;
 use crate::scim::error::ScimError;
-use crate::scim::filter::Comparison;
 use crate::scim::filter::Filter;
-use crate::scim::filter::Operator;
 use crate::scim::patch::Action;
 use crate::scim::patch::Operation;
 use crate::scim::patch::PatchRequest;
+use crate::scim::patch::elements::is_primary;
+use crate::scim::patch::elements::is_same;
+use crate::scim::patch::elements::keep_primary;
+use crate::scim::patch::elements::new_element;
+use crate::scim::patch::elements::unite;
 use crate::scim::path::Path;
 use crate::scim::resource::Resource;
 use crate::scim::schema::Attribute;
@@ -62,6 +66,12 @@ impl Operation {
         if attribute.mutability == Mutability::WriteOnly {
             return value::read(attribute, &self.value).map(|_| ());
         }
+        if path.is_core("active") && (self.action == Action::Remove || is_unset(&self.value)) {
+            // Absent means active: unsetting it would let a leaver in again.
+            return Err(ScimError::invalid_value(
+                "active must be true or false; it cannot be unset.",
+            ));
+        }
         let holder = holder(attributes, path);
         let key = value::key(holder, &path.attribute);
         let place = Place {
@@ -75,6 +85,10 @@ impl Operation {
             (None, None) => place.whole(self),
         }
     }
+}
+
+fn is_unset(value: &Value) -> bool {
+    value.is_null() || value.as_str() == Some("")
 }
 
 /// The object that has the attribute: the resource, or its extension.
@@ -112,7 +126,7 @@ impl<'a> Place<'a, '_> {
                 (Some(Value::Array(added)), Action::Add) => {
                     let elements = self.list();
                     unite(elements, added);
-                    Ok(())
+                    check_length(elements.len())
                 }
                 (None, Action::Add) => Ok(()),
                 (read, _) => {
@@ -285,79 +299,6 @@ fn put(object: &mut Attributes, name: &str, read: Option<Value>) {
         Some(read) => drop(object.insert(key, read)),
         None => drop(object.remove(&key)),
     }
-}
-
-/// Adds what is not there yet; an element with the same `value` takes the new sub-attributes.
-fn unite(elements: &mut Vec<Value>, added: Vec<Value>) {
-    for new in added {
-        let index = match elements.iter().position(|element| is_same(element, &new)) {
-            Some(index) => {
-                if let (Value::Object(object), Value::Object(members)) =
-                    (&mut elements[index], &new)
-                {
-                    object.extend(members.clone());
-                }
-                index
-            }
-            None => {
-                elements.push(new.clone());
-                elements.len() - 1
-            }
-        };
-        if is_primary(&new) {
-            keep_primary(elements, index);
-        }
-    }
-}
-
-/// Whether two values of a list are one: equal, or with the same `value` and no other `type`.
-fn is_same(left: &Value, right: &Value) -> bool {
-    let differs = |name| {
-        let pair = left.get(name).zip(right.get(name));
-        pair.is_some_and(|(left, right)| left != right)
-    };
-    let same_value = left
-        .get("value")
-        .zip(right.get("value"))
-        .is_some_and(|(l, r)| l == r);
-    left == right || (same_value && !differs("type"))
-}
-
-fn is_primary(element: &Value) -> bool {
-    element.get("primary") == Some(&Value::Bool(true))
-}
-
-/// At most one value is primary (RFC 7643, section 2.4): the one written last.
-fn keep_primary(elements: &mut [Value], keep: usize) {
-    for (index, element) in elements.iter_mut().enumerate() {
-        if index != keep && is_primary(element) {
-            element["primary"] = Value::Bool(false);
-        }
-    }
-}
-
-/// The element that a filter describes, so that the filter then finds it.
-fn new_element(attribute: &Attribute, filter: &Filter) -> Result<Value, ScimError> {
-    if attribute.type_ != AttributeType::Complex {
-        return Ok(Value::Null);
-    }
-    let mut object = Map::new();
-    for term in filter.conjuncts() {
-        let Filter::Compare(Comparison {
-            attribute: sub,
-            operator: Operator::Equal,
-            value,
-            ..
-        }) = term
-        else {
-            return Err(ScimError::no_target(format!(
-                "No value of {} fulfils the filter, and only `eq` and `and` say how to make one.",
-                attribute.name
-            )));
-        };
-        object.insert(sub.attribute.clone(), value.to_value());
-    }
-    Ok(Value::Object(object))
 }
 
 /// Takes out what says nothing any more: elements with nothing but a type, empty objects and lists.

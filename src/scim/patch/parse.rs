@@ -27,7 +27,8 @@ impl PatchRequest {
     /// unknown and read-only names are ignored, as they are in a POST.
     ///
     /// # Errors
-    /// `400 invalidSyntax`, `invalidPath`, `invalidValue`, `noTarget` or `mutability`.
+    /// `400 invalidSyntax`, `invalidPath`, `invalidValue`, `noTarget` or `mutability`; 413 when
+    /// there are more than [`MAX_OPERATIONS`].
     pub fn parse(schema: &ResourceSchema, body: &Value) -> Result<Self, ScimError> {
         bounds::check(body)?;
         let operations = body
@@ -37,22 +38,28 @@ impl PatchRequest {
             .ok_or_else(|| ScimError::invalid_syntax("A PATCH needs a list named Operations."))?;
         if operations.len() > MAX_OPERATIONS {
             let detail = format!("A PATCH may have at most {MAX_OPERATIONS} operations.");
-            return Err(ScimError::invalid_syntax(detail));
+            return Err(ScimError::too_large(detail));
         }
-        let mut request = Self::default();
+        let mut reader = Reader {
+            schema,
+            request: Self::default(),
+        };
         for (index, operation) in operations.iter().enumerate() {
-            request.read(schema, index + 1, operation)?;
+            reader.read(index + 1, operation)?;
         }
-        Ok(request)
+        Ok(reader.request)
     }
+}
 
+/// Collects the operations of one request.
+struct Reader<'s> {
+    schema: &'s ResourceSchema,
+    request: PatchRequest,
+}
+
+impl Reader<'_> {
     /// Reads the operation with this 1-based number.
-    fn read(
-        &mut self,
-        schema: &ResourceSchema,
-        number: usize,
-        operation: &Value,
-    ) -> Result<(), ScimError> {
+    fn read(&mut self, number: usize, operation: &Value) -> Result<(), ScimError> {
         let fault = |what: &str| ScimError::invalid_syntax(format!("Operation {number} {what}."));
         let members = operation
             .as_object()
@@ -72,14 +79,13 @@ impl PatchRequest {
         }
         let written = written.unwrap_or(&Value::Null);
         match value::find(members, "path") {
-            None | Some(Value::Null) => self.read_pathless(schema, number, action, written),
+            None | Some(Value::Null) => self.read_pathless(number, action, written),
             Some(Value::String(path)) if path.trim().is_empty() => {
-                self.read_pathless(schema, number, action, written)
+                self.read_pathless(number, action, written)
             }
             Some(Value::String(path)) => self.push(
-                schema,
                 action,
-                Path::parse(path, schema)?,
+                Path::parse(path, self.schema)?,
                 written,
                 Origin::Path,
             ),
@@ -90,7 +96,6 @@ impl PatchRequest {
     /// Takes the value of a path-less operation apart, each key like a path.
     fn read_pathless(
         &mut self,
-        schema: &ResourceSchema,
         number: usize,
         action: Action,
         written: &Value,
@@ -104,9 +109,11 @@ impl PatchRequest {
             ScimError::invalid_value(detail)
         })?;
         for (key, written) in members {
-            // A key may carry a value path; whatever cannot be resolved is unknown, thus ignored.
-            if let Ok(path) = Path::parse(key, schema) {
-                self.push(schema, action, path, written, Origin::Key)?;
+            // A key may carry a value path; only a name that nobody knows is ignored.
+            let name = key.split('[').next().unwrap_or(key);
+            if self.schema.resolve(name.trim()).is_some() {
+                let path = Path::parse(key, self.schema)?;
+                self.push(action, path, written, Origin::Key)?;
             }
         }
         Ok(())
@@ -115,19 +122,21 @@ impl PatchRequest {
     /// Adds one operation; an object below an extension's URN becomes one per attribute.
     fn push(
         &mut self,
-        schema: &ResourceSchema,
         action: Action,
         path: Path,
         written: &Value,
         origin: Origin,
     ) -> Result<(), ScimError> {
         if let Path::Extension(urn) = &path
-            && let Value::Object(members) = written
             && action != Action::Remove
+            && !written.is_null()
         {
-            return self.push_extension(schema, action, urn, members);
+            let members = written.as_object().ok_or_else(|| {
+                ScimError::invalid_value(format!("The value of {urn} must be an object."))
+            })?;
+            return self.push_extension(action, urn, members);
         }
-        if is_read_only(schema, &path) {
+        if is_read_only(self.schema, &path) {
             return match origin {
                 Origin::Key => Ok(()),
                 Origin::Path => Err(ScimError::mutability(format!(
@@ -135,14 +144,15 @@ impl PatchRequest {
                 ))),
             };
         }
-        if schema.resource_type == ResourceType::Group
+        if self.schema.resource_type == ResourceType::Group
             && path.attribute().is_some_and(|path| path.is_core(MEMBERS))
         {
-            self.members
+            self.request
+                .members
                 .extend(members::change(action, &path, written)?);
             return Ok(());
         }
-        self.operations.push(Operation {
+        self.request.operations.push(Operation {
             action,
             path,
             value: written.clone(),
@@ -152,15 +162,15 @@ impl PatchRequest {
 
     fn push_extension(
         &mut self,
-        schema: &ResourceSchema,
         action: Action,
         urn: &str,
         members: &Map<String, Value>,
     ) -> Result<(), ScimError> {
         for (key, written) in members {
-            if let Some(Resolved::Attribute { path, .. }) = schema.resolve(&format!("{urn}:{key}"))
+            if let Some(Resolved::Attribute { path, .. }) =
+                self.schema.resolve(&format!("{urn}:{key}"))
             {
-                self.push(schema, action, Path::Attribute(path), written, Origin::Key)?;
+                self.push(action, Path::Attribute(path), written, Origin::Key)?;
             }
         }
         Ok(())

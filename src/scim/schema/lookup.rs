@@ -32,6 +32,7 @@ impl AttributePath {
     }
 
     /// The same attribute with this sub-attribute.
+    #[must_use]
     pub fn with_sub_attribute(mut self, sub_attribute: Option<String>) -> Self {
         self.sub_attribute = sub_attribute;
         self

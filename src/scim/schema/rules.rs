@@ -1,4 +1,4 @@
-//! What a ScimTenant declares beyond the RFC: extensions, allowed values, required attributes.
+//! What a `ScimTenant` declares beyond the RFC: extensions, allowed values, required attributes.
 
 use std::collections::HashSet;
 
@@ -22,7 +22,7 @@ use crate::scim::schema::USER_URN;
 use crate::scim::schema::core;
 use crate::scim::value;
 
-/// What is declared for the users of a ScimTenant; every list may be left out.
+/// What is declared for the users of a `ScimTenant`; every list may be left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Rules {
@@ -37,7 +37,7 @@ pub struct Rules {
 }
 
 /// A schema extension of the user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Extension {
     /// Everything before the last colon of the attribute's name in Entra's mapping page.
@@ -51,7 +51,7 @@ pub struct Extension {
 }
 
 /// One attribute of an extension.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExtensionAttribute {
     pub name: String,
@@ -240,13 +240,13 @@ impl ResourceSchema {
             "userType",
             &self.user_types,
             &user_type(after),
-            &before.map(user_type),
+            before.map(user_type).as_deref(),
         )?;
         allowed(
             "The value of a role",
             &self.roles,
             &roles(after),
-            &before.map(roles),
+            before.map(roles).as_deref(),
         )
     }
 }
@@ -264,22 +264,126 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     }
 }
 
+/// `a`, `a or b`, `a, b or c`.
+fn alternatives(values: &[String]) -> String {
+    match values {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
 fn allowed(
     what: &str,
     allowed: &[String],
     after: &[String],
-    before: &Option<Vec<String>>,
+    before: Option<&[String]>,
 ) -> Result<(), ScimError> {
-    let kept = |value: &String| before.as_ref().is_some_and(|before| before.contains(value));
+    let kept = |value: &String| before.is_some_and(|before| before.contains(value));
     match after
         .iter()
         .find(|value| !allowed.contains(value) && !kept(value))
     {
         Some(refused) if !allowed.is_empty() => Err(ScimError::invalid_value(format!(
             "{what} must be {}, got {}.",
-            allowed.join(" or "),
+            alternatives(allowed),
             quoted(refused)
         ))),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::scim::schema::sample;
+
+    #[track_caller]
+    fn check(rules: Value, expected: &str) {
+        let rules: Rules = serde_json::from_value(rules).unwrap();
+        let message = Schemas::new(&rules)
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        assert!(
+            message.contains(expected) && message.is_empty() == expected.is_empty(),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn contradictory_rules_are_refused() {
+        let extension = |urn: &str, names: &[&str]| {
+            let attributes: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
+            json!({"extensions": [{"urn": urn, "attributes": attributes}]})
+        };
+        check(json!({}), "");
+        check(extension("urn:x:A", &["a", "b_c-1"]), "");
+        check(extension("x:A", &[]), "is not a URN");
+        check(extension("urn:x A", &[]), "is not a URN");
+        check(
+            extension(&crate::scim::schema::ENTERPRISE_URN.to_uppercase(), &[]),
+            "belongs to the SCIM standard",
+        );
+        check(extension(GROUP_URN, &[]), "belongs to the SCIM standard");
+        check(extension("urn:x:A", &["a", "A"]), "twice");
+        check(
+            extension("urn:x:A", &["a.b"]),
+            "a name begins with a letter",
+        );
+        check(json!({"required": ["name.first"]}), "name.first");
+        check(
+            json!({"required": ["emails", "name.givenName", "employeeNumber"]}),
+            "",
+        );
+        check(
+            json!({"extensions": [{"urn": "urn:x:A"}, {"urn": "URN:X:a"}]}),
+            "declared twice",
+        );
+    }
+
+    #[test]
+    fn only_allowed_values_and_complete_users_are_accepted() {
+        let rules = Rules {
+            user_types: vec!["Premium".to_owned(), "Standard".to_owned()],
+            roles: vec!["ReadOnly".to_owned(), "User".to_owned(), "Admin".to_owned()],
+            required: vec!["name.givenName".to_owned(), "emails".to_owned()],
+            ..sample::rules()
+        };
+        let schemas = Schemas::new(&rules).unwrap();
+        let detail = |body: Value| {
+            let read = crate::scim::resource::Resource::parse(&schemas.user, &body);
+            read.err().map(|error| error.detail).unwrap_or_default()
+        };
+        let complete = |name: &str, value: Value| {
+            let mut body =
+                json!({"userName": "a", "name": {"givenName": "A"}, "emails": [{"value": "x"}]});
+            body[name] = value;
+            body
+        };
+        assert_eq!(detail(complete("userType", json!("Premium"))), "");
+        assert_eq!(
+            detail(complete("userType", json!("premium"))),
+            "userType must be Premium or Standard, got \"premium\"."
+        );
+        assert_eq!(
+            detail(complete(
+                "roles",
+                json!([{"value": "User"}, {"value": "root"}])
+            )),
+            "The value of a role must be ReadOnly, User or Admin, got \"root\"."
+        );
+        assert!(
+            detail(complete("emails", json!([{"type": "work"}]))).starts_with("emails is required")
+        );
+        assert!(detail(json!({"userName": "a"})).starts_with("name.givenName is required"));
+        let printed = schemas.schema(USER_URN).unwrap().to_string();
+        assert!(printed.contains(r#""canonicalValues":["Premium","Standard"]"#));
+        assert!(
+            !printed.contains("null"),
+            "Microsoft's validation refuses null in /Schemas"
+        );
     }
 }
