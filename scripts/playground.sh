@@ -25,8 +25,9 @@ up() {
   fi
   cargo build --quiet
   local kubeconfig; kubeconfig=$(cd "$dir" && pwd)/kubeconfig
-  "$target/debug/usher" crds | KUBECONFIG=$kubeconfig kubectl apply --server-side --force-conflicts -f - >/dev/null
-  KUBECONFIG=$kubeconfig kubectl wait --for condition=Established --timeout 30s crd -l '!none' >/dev/null
+  "$target/debug/usher" crds | kubectl --kubeconfig "$kubeconfig" apply --server-side --force-conflicts -f - >/dev/null
+  # Accepted is not yet told: kubectl goes by discovery, which lags a moment behind.
+  until kubectl --kubeconfig "$kubeconfig" get connectors >/dev/null 2>&1; do sleep 0.2; done
   cat <<T
 A Kubernetes API server is up, with the kinds of Usher. It has no nodes: objects are made, pods do not run.
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Client, Config, ResourceExt};
@@ -87,31 +87,49 @@ impl Cluster {
                 .expect("a CRD is accepted");
         }
         for crd in crds {
-            let version = crd.spec.versions.first().expect("a CRD has a version");
-            let kind = GroupVersionKind::gvk(&crd.spec.group, &version.name, &crd.spec.names.kind);
-            let resource = ApiResource::from_gvk_with_plural(&kind, &crd.spec.names.plural);
-            let objects: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
             eventually(&format!("{} is served", crd.name_any()), async || {
-                let found = all.get(&crd.name_any()).await.ok()?;
-                let conditions = found.status?.conditions?;
-                conditions
-                    .iter()
-                    .find(|c| c.type_ == "Established" && c.status == "True")?;
-                objects
-                    .list(&kube::api::ListParams::default().limit(1))
-                    .await
-                    .ok()
+                self.is_served(crd).await.then_some(())
             })
             .await;
         }
     }
 
+    /// Whether its objects can be asked for, and discovery, which kubectl goes by, tells of them.
+    async fn is_served(&self, crd: &CustomResourceDefinition) -> bool {
+        let version = crd.spec.versions.first().expect("a CRD has a version");
+        let kind = GroupVersionKind::gvk(&crd.spec.group, &version.name, &crd.spec.names.kind);
+        let resource = ApiResource::from_gvk_with_plural(&kind, &crd.spec.names.plural);
+        let objects: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+        let answers = objects.list(&ListParams::default().limit(1)).await.is_ok();
+        let told = self
+            .client
+            .list_api_groups_aggregated()
+            .await
+            .is_ok_and(|groups| {
+                let versions = groups.items.iter().flat_map(|group| &group.versions);
+                versions
+                    .flat_map(|version| &version.resources)
+                    .any(|resource| {
+                        let kind = resource.response_kind.as_ref();
+                        kind.is_some_and(|k| {
+                            k.group.as_ref() == Some(&crd.spec.group)
+                                && k.kind.as_ref() == Some(&crd.spec.names.kind)
+                        })
+                    })
+            });
+        answers && told
+    }
+
     /// What `kubectl ARGUMENTS…` prints as the administrator, or what it complains about.
     pub(crate) async fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
         let (kubeconfig, program) = (self.kubeconfig.clone(), server::kubectl());
+        // Not the user's: it would remember an older server on the same port.
+        let cache = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("kubectl");
         let arguments: Vec<String> = arguments.iter().copied().map(str::to_owned).collect();
         let run = move || {
             std::process::Command::new(program)
+                .arg("--cache-dir")
+                .arg(cache)
                 .arg("--kubeconfig")
                 .arg(kubeconfig)
                 .args(arguments)
@@ -255,7 +273,7 @@ async fn a_fresh_namespace_is_empty() {
     assert_ne!(one, other);
     let maps: Api<ConfigMap> = Api::namespaced(cluster.client.clone(), &one);
     assert_eq!(
-        maps.list(&kube::api::ListParams::default())
+        maps.list(&ListParams::default())
             .await
             .expect("a list")
             .items
