@@ -19,6 +19,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Client, Config, ResourceExt};
 
+pub(crate) use access::Rights;
 pub(crate) use audit::Request;
 
 /// What a test has of the API server; each test takes its own.

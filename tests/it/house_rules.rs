@@ -313,87 +313,90 @@ fn no_import_goes_both_ways() {
     }
 }
 
+/// A module, a line in it, and how it is refused.
+const VIOLATIONS: &[(&str, &str, &str)] = &[
+    (
+        "plan/child",
+        "use crate::operator::Context;",
+        "plan may not import operator",
+    ),
+    (
+        "scim",
+        "    let now = crate::clock::SystemClock;",
+        "scim may not import clock",
+    ),
+    (
+        "workload/http",
+        "use crate::api::AzureConnector;",
+        "workload may not import api",
+    ),
+    ("store", "use crate::config;", "store may not import config"),
+    (
+        "emulator",
+        "use crate::workload::run;",
+        "emulator may not import workload",
+    ),
+    (
+        "dev",
+        "use crate::{plan, platform};",
+        "write one `use crate::module::…` per module",
+    ),
+    (
+        "novelty",
+        "use crate::plan::Step;",
+        "novelty has no line in the table of who may import whom",
+    ),
+    ("reconcile", "use kube::Client;", "kube::Client belongs in"),
+    ("plan", "use kube::Api;", "kube::Api belongs in"),
+    (
+        "dev",
+        "use kube::runtime::watcher;",
+        "kube::runtime belongs in",
+    ),
+    (
+        "api",
+        "use kube::{CustomResource, ResourceExt};",
+        "kube::{ belongs in",
+    ),
+    ("workload/domain", "use sqlx::Row;", "sqlx:: belongs in"),
+    (
+        "scim",
+        "fn a(s: axum::http::StatusCode) {}",
+        "axum:: belongs in",
+    ),
+    ("workload", "use reqwest::Client;", "reqwest:: belongs in"),
+    ("operator", "use clap::Parser;", "clap:: belongs in"),
+    (
+        "workload",
+        "let level = std::env::var(\"LEVEL\");",
+        "std::env belongs in",
+    ),
+    (
+        "plan",
+        "let now = jiff::Timestamp::now();",
+        "Timestamp::now belongs in",
+    ),
+    (
+        "store",
+        "let now = SystemTime::now();",
+        "SystemTime::now belongs in",
+    ),
+    (
+        "store",
+        "let id = Uuid::now_v7();",
+        "Uuid::now_v7 belongs in",
+    ),
+    (
+        "config",
+        "getrandom::fill(&mut bytes)?;",
+        "getrandom:: belongs in",
+    ),
+    ("cli/crds", "    todo!()", "todo! is no code"),
+];
+
 #[test]
 fn a_planted_violation_is_found() {
-    for (module, line, expected) in [
-        (
-            "plan/child",
-            "use crate::operator::Context;",
-            "plan may not import operator",
-        ),
-        (
-            "scim",
-            "    let now = crate::clock::SystemClock;",
-            "scim may not import clock",
-        ),
-        (
-            "workload/http",
-            "use crate::api::AzureConnector;",
-            "workload may not import api",
-        ),
-        ("store", "use crate::config;", "store may not import config"),
-        (
-            "emulator",
-            "use crate::workload::run;",
-            "emulator may not import workload",
-        ),
-        (
-            "dev",
-            "use crate::{plan, platform};",
-            "write one `use crate::module::…` per module",
-        ),
-        (
-            "novelty",
-            "use crate::plan::Step;",
-            "novelty has no line in the table of who may import whom",
-        ),
-        ("reconcile", "use kube::Client;", "kube::Client belongs in"),
-        ("plan", "use kube::Api;", "kube::Api belongs in"),
-        (
-            "dev",
-            "use kube::runtime::watcher;",
-            "kube::runtime belongs in",
-        ),
-        (
-            "api",
-            "use kube::{CustomResource, ResourceExt};",
-            "kube::{ belongs in",
-        ),
-        ("workload/domain", "use sqlx::Row;", "sqlx:: belongs in"),
-        (
-            "scim",
-            "fn a(s: axum::http::StatusCode) {}",
-            "axum:: belongs in",
-        ),
-        ("workload", "use reqwest::Client;", "reqwest:: belongs in"),
-        ("operator", "use clap::Parser;", "clap:: belongs in"),
-        (
-            "workload",
-            "let level = std::env::var(\"LEVEL\");",
-            "std::env belongs in",
-        ),
-        (
-            "plan",
-            "let now = jiff::Timestamp::now();",
-            "Timestamp::now belongs in",
-        ),
-        (
-            "store",
-            "let now = SystemTime::now();",
-            "SystemTime::now belongs in",
-        ),
-        (
-            "store",
-            "let id = Uuid::now_v7();",
-            "Uuid::now_v7 belongs in",
-        ),
-        (
-            "config",
-            "getrandom::fill(&mut bytes)?;",
-            "getrandom:: belongs in",
-        ),
-        ("cli/crds", "    todo!()", "todo! is no code"),
-    ] {
+    for (module, line, expected) in VIOLATIONS {
         let broken = broken_rules(module, &format!("//! A sample.\n\n{line}\n"));
         assert!(
             broken.iter().any(|why| why.starts_with(expected)),

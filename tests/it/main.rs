@@ -1,5 +1,11 @@
 //! One test binary: behavior of the whole, each module one story.
 
+#![expect(
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by a panic, and says why"
+)]
+
 mod apiserver;
 mod documents;
 mod entra_exchanges;

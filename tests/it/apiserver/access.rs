@@ -19,15 +19,18 @@ pub(crate) struct Account {
     pub(crate) user: String,
 }
 
+/// What an account may do.
+#[derive(Default)]
+pub(crate) struct Rights {
+    /// In the namespace of the account.
+    pub(crate) here: Vec<PolicyRule>,
+    /// In every namespace, and on what has none.
+    pub(crate) everywhere: Vec<PolicyRule>,
+}
+
 impl Cluster {
-    /// A new service account in `namespace` that may do what `rules` say there, and what `cluster_rules` say everywhere.
-    pub(crate) async fn account(
-        &self,
-        namespace: &str,
-        name: &str,
-        rules: Vec<PolicyRule>,
-        cluster_rules: Vec<PolicyRule>,
-    ) -> Account {
+    /// A new service account in `namespace` with these rights and no others.
+    pub(crate) async fn account(&self, namespace: &str, name: &str, rights: Rights) -> Account {
         let create = PostParams::default();
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
         let account = ServiceAccount {
@@ -38,51 +41,27 @@ impl Cluster {
             .create(&create, &account)
             .await
             .expect("a service account");
-        if !rules.is_empty() {
+        if !rights.here.is_empty() {
             let roles: Api<Role> = Api::namespaced(self.client.clone(), namespace);
             let role = Role {
                 metadata: named(name),
-                rules: Some(rules),
+                rules: Some(rights.here),
             };
             roles.create(&create, &role).await.expect("a role");
-            self.grant(namespace, name, "Role", name, name).await;
+            self.grant(namespace, name, "Role", name).await;
         }
-        if !cluster_rules.is_empty() {
-            // Unlike the account's, this name is one for the whole cluster.
-            let wide = format!("{namespace}-{name}");
-            let roles: Api<ClusterRole> = Api::all(self.client.clone());
-            let role = ClusterRole {
-                metadata: named(&wide),
-                rules: Some(cluster_rules),
-                ..ClusterRole::default()
-            };
-            roles.create(&create, &role).await.expect("a cluster role");
-            let bindings: Api<ClusterRoleBinding> = Api::all(self.client.clone());
-            let binding = ClusterRoleBinding {
-                metadata: named(&wide),
-                role_ref: role_ref("ClusterRole", &wide),
-                subjects: Some(vec![subject(namespace, name)]),
-            };
-            bindings
-                .create(&create, &binding)
-                .await
-                .expect("a cluster role binding");
+        if !rights.everywhere.is_empty() {
+            self.grant_everywhere(namespace, name, rights.everywhere)
+                .await;
         }
         self.log_in(namespace, name).await
     }
 
-    /// Binds a role that is there, or a ClusterRole, to a service account within one namespace.
-    pub(crate) async fn grant(
-        &self,
-        namespace: &str,
-        binding: &str,
-        kind: &str,
-        role: &str,
-        account: &str,
-    ) {
+    /// Binds a `Role` or a `ClusterRole` that is there to a service account, within its namespace.
+    pub(crate) async fn grant(&self, namespace: &str, account: &str, kind: &str, role: &str) {
         let bindings: Api<RoleBinding> = Api::namespaced(self.client.clone(), namespace);
         let binding = RoleBinding {
-            metadata: named(binding),
+            metadata: named(&format!("{account}-{role}")),
             role_ref: role_ref(kind, role),
             subjects: Some(vec![subject(namespace, account)]),
         };
@@ -90,6 +69,31 @@ impl Cluster {
             .create(&PostParams::default(), &binding)
             .await
             .expect("a role binding");
+    }
+
+    async fn grant_everywhere(&self, namespace: &str, account: &str, allowed: Vec<PolicyRule>) {
+        // Unlike the account's, this name is one for the whole cluster.
+        let name = format!("{namespace}-{account}");
+        let roles: Api<ClusterRole> = Api::all(self.client.clone());
+        let role = ClusterRole {
+            metadata: named(&name),
+            rules: Some(allowed),
+            ..ClusterRole::default()
+        };
+        roles
+            .create(&PostParams::default(), &role)
+            .await
+            .expect("a cluster role");
+        let bindings: Api<ClusterRoleBinding> = Api::all(self.client.clone());
+        let binding = ClusterRoleBinding {
+            metadata: named(&name),
+            role_ref: role_ref("ClusterRole", &name),
+            subjects: Some(vec![subject(namespace, account)]),
+        };
+        bindings
+            .create(&PostParams::default(), &binding)
+            .await
+            .expect("a cluster role binding");
     }
 
     /// A token for a service account that is there, as its pods would have one.
@@ -150,7 +154,7 @@ mod tests {
     use k8s_openapi::api::rbac::v1::PolicyRule;
     use kube::api::{Api, ListParams};
 
-    use super::super::{Request, cluster};
+    use super::super::{Request, Rights, cluster};
 
     #[tokio::test]
     async fn an_account_may_do_what_it_was_granted_and_no_more() {
@@ -163,9 +167,11 @@ mod tests {
             ..PolicyRule::default()
         };
 
-        let account = cluster
-            .account(&namespace, "reader", vec![lists_maps], vec![])
-            .await;
+        let rights = Rights {
+            here: vec![lists_maps],
+            ..Rights::default()
+        };
+        let account = cluster.account(&namespace, "reader", rights).await;
 
         let maps: Api<ConfigMap> = Api::namespaced(account.client.clone(), &namespace);
         maps.list(&ListParams::default()).await.expect("granted");
