@@ -1,5 +1,7 @@
 //! The SCIM vocabulary, compiled by itself, and the sample that all fuzz targets work on.
 
+use std::sync::LazyLock;
+
 use serde_json::json;
 
 /// The sources of the main crate, of which only one module is built.
@@ -13,8 +15,13 @@ pub use usher::scim;
 use crate::scim::resource::Resource;
 use crate::scim::schema::Schemas;
 
-/// Schemas with an extension of each sort.
-pub fn schemas() -> Schemas {
+/// Schemas with an extension of each sort, built once.
+pub static SCHEMAS: LazyLock<Schemas> = LazyLock::new(schemas);
+
+/// A user with a value of each sort.
+pub static USER: LazyLock<Resource> = LazyLock::new(user);
+
+fn schemas() -> Schemas {
     let rules = json!({
         "extensions": [
             {"urn": "urn:x:Lists", "attributes": [{"name": "folders", "multiValued": true}]},
@@ -30,8 +37,7 @@ pub fn schemas() -> Schemas {
     Schemas::new(&rules).expect("the rules are sound")
 }
 
-/// A user with a value of each sort.
-pub fn user(schemas: &Schemas) -> Resource {
+fn user() -> Resource {
     let body = json!({
         "userName": "ana",
         "active": true,
@@ -43,5 +49,5 @@ pub fn user(schemas: &Schemas) -> Resource {
         "urn:x:Open": {"Vessel": "Aurora"},
         "urn:x:Typed": {"level": 7, "hired": "2026-01-01T00:00:00Z"},
     });
-    Resource::parse(&schemas.user, &body).expect("the user is sound")
+    Resource::parse(&SCHEMAS.user, &body).expect("the user is sound")
 }

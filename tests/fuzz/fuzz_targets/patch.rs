@@ -3,6 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
+use usher_fuzz::SCHEMAS;
+use usher_fuzz::USER;
 use usher_fuzz::scim::patch::PatchRequest;
 use usher_fuzz::scim::resource::Resource;
 
@@ -10,17 +12,16 @@ fuzz_target!(|body: &[u8]| {
     let Ok(body) = serde_json::from_slice::<Value>(body) else {
         return;
     };
-    let schemas = usher_fuzz::schemas();
-    drop(PatchRequest::parse(&schemas.group, &body));
-    drop(Resource::parse(&schemas.user, &body));
-    let Ok(request) = PatchRequest::parse(&schemas.user, &body) else {
+    drop(PatchRequest::parse(&SCHEMAS.group, &body));
+    drop(Resource::parse(&SCHEMAS.user, &body));
+    let Ok(request) = PatchRequest::parse(&SCHEMAS.user, &body) else {
         return;
     };
-    let Ok(patched) = request.apply(&schemas.user, &usher_fuzz::user(&schemas)) else {
+    let Ok(patched) = request.apply(&SCHEMAS.user, &USER) else {
         return;
     };
     let text = patched.to_json();
     assert_eq!(Resource::from_json(&text).ok().as_ref(), Some(&patched));
     let value = serde_json::from_str(&text).expect("our own JSON");
-    assert_eq!(Resource::parse(&schemas.user, &value), Ok(patched));
+    assert_eq!(Resource::parse(&SCHEMAS.user, &value), Ok(patched));
 });
