@@ -1,0 +1,299 @@
+//! Where people and groups are kept: the trait [`Store`], whose contract is its conformance suite, and [`open`].
+
+#[cfg(test)]
+mod conformance;
+mod sqlite;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::scim::filter::Filter;
+use crate::scim::list::Page;
+use crate::scim::patch::MemberChange;
+use crate::scim::resource::{CorruptResource, Resource};
+use crate::scim::schema::ResourceType;
+
+/// Identifier of a resource, issued once and never again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ResourceId(String);
+
+impl ResourceId {
+    /// The identifier that a client sent, or that was just made.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The identifier as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Counts the changes of a resource, for optimistic locking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Version(pub i64);
+
+impl Version {
+    /// The version of a resource that was just created.
+    pub const FIRST: Self = Self(1);
+}
+
+/// A user or group with what the server knows of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// Its identifier.
+    pub id: ResourceId,
+    /// How often it was written.
+    pub version: Version,
+    /// When it was created, in whole milliseconds.
+    pub created: Timestamp,
+    /// When it was last changed, in whole milliseconds.
+    pub last_modified: Timestamp,
+    /// The client's part.
+    pub resource: Resource,
+    /// The groups of a user, or the members of a group; empty unless asked for.
+    pub related: Vec<Reference>,
+}
+
+/// The other end of a membership.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The group, or the member.
+    pub id: ResourceId,
+    /// The name of the group; members come without.
+    pub display: Option<String>,
+}
+
+/// Whether groups of a user, or members of a group, are loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Related {
+    /// Load them.
+    Include,
+    /// Leave them; costs nothing however many there are.
+    Skip,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// How many match, on all pages together.
+    pub total: usize,
+    /// Those of the page, in the order of their creation.
+    pub resources: Vec<Stored>,
+}
+
+/// What is to be written to an existing resource, in one transaction.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Which one.
+    pub id: ResourceId,
+    /// The version that it must still have; any when absent.
+    pub expected: Option<Version>,
+    /// Its new attributes; kept when absent.
+    pub resource: Option<Resource>,
+    /// What happens to the members of a group, in this order.
+    pub members: Vec<MemberChange>,
+    /// The time of the change.
+    pub at: Timestamp,
+}
+
+/// What became of a [`Change`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The version now.
+    pub version: Version,
+    /// False when members were already as wanted and nothing else was to be written.
+    pub written: bool,
+}
+
+/// How many there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Users, deactivated ones included.
+    pub users: i64,
+    /// Users who are not deactivated.
+    pub active_users: i64,
+    /// Groups.
+    pub groups: i64,
+}
+
+/// What was committed since the store was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Commits {
+    /// Transactions.
+    pub transactions: u64,
+    /// Writes in them.
+    pub writes: u64,
+}
+
+/// A small document that is kept under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What a database must do for one directory.
+///
+/// - Every method is one transaction, and what it wrote is on the disk when it returns.
+/// - "Not found" is `Ok(None)`; callers decide what it means.
+/// - Time and identifiers come in as values; a store makes neither.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The resource called `id`.
+    async fn find(
+        &self,
+        kind: ResourceType,
+        id: &ResourceId,
+        related: Related,
+    ) -> Result<Option<Stored>, StoreError>;
+
+    /// Those that fulfil `filter`, all when there is none.
+    async fn list(
+        &self,
+        kind: ResourceType,
+        filter: Option<&Filter>,
+        page: Page,
+        related: Related,
+    ) -> Result<Listed, StoreError>;
+
+    /// Adds a resource, a group with its `related` as members.
+    async fn add(&self, kind: ResourceType, added: Stored) -> Result<(), StoreError>;
+
+    /// Writes `change`, or nothing of it.
+    async fn change(
+        &self,
+        kind: ResourceType,
+        change: Change,
+    ) -> Result<Option<Changed>, StoreError>;
+
+    /// Deletes a resource and its memberships, if it still has the version `expected`; groups that lose a member change at the time `at`.
+    async fn delete(
+        &self,
+        kind: ResourceType,
+        id: &ResourceId,
+        expected: Option<Version>,
+        at: Timestamp,
+    ) -> Result<Option<()>, StoreError>;
+
+    /// How many there are.
+    async fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// All notes.
+    async fn notes(&self) -> Result<Vec<Note>, StoreError>;
+
+    /// Writes notes over those of the same names.
+    async fn keep_notes(&self, notes: Vec<Note>) -> Result<(), StoreError>;
+
+    /// What was committed since the store was opened.
+    fn commits(&self) -> Commits;
+
+    /// Finishes what was begun and lets go of the database; later calls fail with [`StoreError::Closed`].
+    async fn close(&self);
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A value that must be unique is not.
+    #[error("another {what} already has this {attribute}")]
+    Taken {
+        /// `user` or `group`.
+        what: &'static str,
+        /// Name of the attribute.
+        attribute: &'static str,
+    },
+    /// The resource no longer has the expected version.
+    #[error("the resource changed in the meantime")]
+    VersionConflict,
+    /// Members that do not exist; nothing was written.
+    #[error("{count} of the members do not exist")]
+    UnknownMembers {
+        /// How many.
+        count: usize,
+        /// Position of the first one among those of its operation, from 1.
+        first: usize,
+    },
+    /// What was stored cannot be read.
+    #[error("a stored resource cannot be read")]
+    Corrupt(#[source] Arc<CorruptResource>),
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// The database failed: full disk, lost file and the like.
+    #[error("the database failed")]
+    Database(#[source] Arc<sqlx::Error>),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+impl From<CorruptResource> for StoreError {
+    fn from(error: CorruptResource) -> Self {
+        Self::Corrupt(Arc::new(error))
+    }
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error(
+        "{} is in use by another process; a SQLite store has one owner at a time",
+        path.display()
+    )]
+    InUse {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The file or its folder is missing or may not be written.
+    #[error("{} cannot be opened", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No database, or a damaged one.
+    #[error("{} is not a usable database", path.display())]
+    Database {
+        /// The database file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The schema cannot be brought up to date.
+    #[error("{} cannot be migrated", path.display())]
+    Migration {
+        /// The database file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+}
+
+/// Opens the database file at `path`, making it if it does not exist; its folder must.
+///
+/// # Errors
+/// When the file cannot be used, or another process uses it.
+pub async fn open(path: &Path) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(Arc::new(sqlite::SqliteStore::open(path).await?))
+}

@@ -1,0 +1,251 @@
+//! The store in one SQLite file: a few readers, and one writer that commits many writes together.
+
+mod read;
+mod statements;
+mod write;
+mod writer;
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Row};
+
+use crate::scim::filter::Filter;
+use crate::scim::list::Page;
+use crate::scim::schema::ResourceType;
+use crate::store::{
+    Change, Changed, Commits, Counts, Listed, Note, OpenError, Related, ResourceId, Store,
+    StoreError, Stored, Version,
+};
+use write::{Write, Written};
+use writer::Writer;
+
+/// Connections that read beside the writer; each is a thread and its cache.
+const READERS: u32 = 2;
+
+/// How long a read waits for a free connection before it fails.
+const READER_WAIT: Duration = Duration::from_secs(5);
+
+/// The store in one SQLite file.
+pub(super) struct SqliteStore {
+    readers: SqlitePool,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens or makes the database at `path`.
+    pub(super) async fn open(path: &Path) -> Result<Self, OpenError> {
+        let lock = lock(path)?;
+        let failed = |source| OpenError::Database {
+            path: path.to_owned(),
+            source,
+        };
+        let mut connection = options(path).connect().await.map_err(failed)?;
+        migrate(&mut connection)
+            .await
+            .map_err(|source| OpenError::Migration {
+                path: path.to_owned(),
+                source,
+            })?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(READER_WAIT)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options(path).pragma("query_only", "ON"))
+            .await
+            .map_err(failed)?;
+        Ok(Self {
+            readers,
+            writer: Writer::start(connection, lock),
+        })
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("cache_size", "-2000")
+        .pragma("journal_size_limit", "8388608")
+        .disable_statement_logging()
+}
+
+/// Takes the lock that keeps a second process out; the file beside the database holds it as long as it is open.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| OpenError::File { path, source }
+    };
+    let name = {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        PathBuf::from(name)
+    };
+    let lock = private_file(&name).map_err(failed(&name))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(OpenError::InUse {
+                path: path.to_owned(),
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(&name)(source)),
+    }
+    // SQLite gives its other files the mode of this one.
+    private_file(path).map_err(failed(path))?;
+    Ok(lock)
+}
+
+/// Opens a file for writing that only its owner may read, without changing its content.
+fn private_file(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::migrate::MigrateError> {
+    let migrations = vec![Migration::new(
+        1,
+        "directory".into(),
+        MigrationType::Simple,
+        include_str!("migrations/0001_directory.sql").into_sql_str(),
+        false,
+    )];
+    Migrator::with_migrations(migrations)
+        .run_direct(None, connection)
+        .await
+}
+
+/// The number under which a resource type is stored.
+fn number(kind: ResourceType) -> i64 {
+    match kind {
+        ResourceType::User => 0,
+        ResourceType::Group => 1,
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn find(
+        &self,
+        kind: ResourceType,
+        id: &ResourceId,
+        related: Related,
+    ) -> Result<Option<Stored>, StoreError> {
+        read::find(&self.readers, kind, id, related).await
+    }
+
+    async fn list(
+        &self,
+        kind: ResourceType,
+        filter: Option<&Filter>,
+        page: Page,
+        related: Related,
+    ) -> Result<Listed, StoreError> {
+        match filter {
+            Some(filter) => read::matching(&self.readers, kind, filter, page, related).await,
+            None => read::page(&self.readers, kind, page, related).await,
+        }
+    }
+
+    async fn add(&self, kind: ResourceType, added: Stored) -> Result<(), StoreError> {
+        self.writer.write(Write::Add { kind, added }).await?;
+        Ok(())
+    }
+
+    async fn change(
+        &self,
+        kind: ResourceType,
+        change: Change,
+    ) -> Result<Option<Changed>, StoreError> {
+        match self.writer.write(Write::Change { kind, change }).await? {
+            Written::Changed(changed) => Ok(Some(changed)),
+            Written::Done => Ok(None),
+            Written::NotFound => Ok(None),
+        }
+    }
+
+    async fn delete(
+        &self,
+        kind: ResourceType,
+        id: &ResourceId,
+        expected: Option<Version>,
+        at: Timestamp,
+    ) -> Result<Option<()>, StoreError> {
+        let id = id.clone();
+        let write = Write::Delete {
+            kind,
+            id,
+            expected,
+            at,
+        };
+        match self.writer.write(write).await? {
+            Written::Done | Written::Changed(_) => Ok(Some(())),
+            Written::NotFound => Ok(None),
+        }
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        let row = sqlx::query(
+            "SELECT (SELECT count(*) FROM resource WHERE kind = 0),
+                    (SELECT count(*) FROM resource WHERE kind = 0 AND active = 0),
+                    (SELECT count(*) FROM resource WHERE kind = 1)",
+        )
+        .fetch_one(&self.readers)
+        .await
+        .map_err(read::failed)?;
+        let users: i64 = row.try_get(0)?;
+        let deactivated: i64 = row.try_get(1)?;
+        Ok(Counts {
+            users,
+            active_users: users - deactivated,
+            groups: row.try_get(2)?,
+        })
+    }
+
+    async fn notes(&self) -> Result<Vec<Note>, StoreError> {
+        let rows = sqlx::query("SELECT name, text FROM note ORDER BY name")
+            .fetch_all(&self.readers)
+            .await
+            .map_err(read::failed)?;
+        rows.iter()
+            .map(|row| {
+                Ok(Note {
+                    name: row.try_get(0)?,
+                    text: row.try_get(1)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn keep_notes(&self, notes: Vec<Note>) -> Result<(), StoreError> {
+        self.writer.write(Write::Notes(notes)).await?;
+        Ok(())
+    }
+
+    fn commits(&self) -> Commits {
+        self.writer.commits()
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

@@ -1,0 +1,192 @@
+//! The one writer: takes what is queued, commits it in one transaction with one sync of the disk, and only then answers.
+
+use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::write::{self, Refused, Write, Written};
+use crate::store::{Commits, StoreError};
+
+/// Writes that wait at most; whoever comes then waits for a place.
+const QUEUE: usize = 1024;
+
+/// Writes of one transaction at most.
+const BATCH: usize = 256;
+
+type Answer = Result<Written, StoreError>;
+
+struct Queued {
+    write: Write,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The handle of the writer.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Queued>,
+    closing: CancellationToken,
+    task: Mutex<Option<JoinHandle<()>>>,
+    committed: Arc<Committed>,
+}
+
+#[derive(Default)]
+struct Committed {
+    transactions: AtomicU64,
+    writes: AtomicU64,
+}
+
+impl Writer {
+    /// Starts to write on `connection`; `lock` is held until the writer has ended.
+    pub(super) fn start(connection: SqliteConnection, lock: File) -> Self {
+        let (queue, queued) = mpsc::channel(QUEUE);
+        let closing = CancellationToken::new();
+        let committed = Arc::new(Committed::default());
+        let task = tokio::spawn(run(
+            connection,
+            queued,
+            closing.clone(),
+            Arc::clone(&committed),
+            lock,
+        ));
+        Self {
+            queue,
+            closing,
+            task: Mutex::new(Some(task)),
+            committed,
+        }
+    }
+
+    /// Writes, and returns when it is on the disk.
+    pub(super) async fn write(&self, write: Write) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        self.queue
+            .send(Queued { write, answer })
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+
+    pub(super) fn commits(&self) -> Commits {
+        Commits {
+            transactions: self.committed.transactions.load(Ordering::Relaxed),
+            writes: self.committed.writes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Writes what is queued and ends.
+    pub(super) async fn close(&self) {
+        self.closing.cancel();
+        let task = self
+            .task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(task) = task
+            && task.await.is_err()
+        {
+            tracing::error!("the writer of a store ended by a panic");
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.closing.cancel();
+    }
+}
+
+async fn run(
+    mut connection: SqliteConnection,
+    mut queued: mpsc::Receiver<Queued>,
+    closing: CancellationToken,
+    committed: Arc<Committed>,
+    lock: File,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        let received = tokio::select! {
+            biased;
+            received = queued.recv_many(&mut batch, BATCH) => received,
+            () = closing.cancelled(), if !queued.is_closed() => {
+                // What is queued already is still received.
+                queued.close();
+                continue;
+            }
+        };
+        if received == 0 {
+            break;
+        }
+        settle(&mut connection, &mut batch, &committed).await;
+    }
+    if let Err(error) = connection.close().await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the database was not closed in order"
+        );
+    }
+    drop(lock);
+}
+
+/// Commits a batch and answers; when that fails, each write is tried by itself, so that one cannot harm the others.
+async fn settle(
+    connection: &mut SqliteConnection,
+    batch: &mut Vec<Queued>,
+    committed: &Committed,
+) {
+    let writes: Vec<&Write> = batch.iter().map(|queued| &queued.write).collect();
+    match commit(connection, &writes, committed).await {
+        Ok(results) => {
+            for (queued, result) in batch.drain(..).zip(results) {
+                reply(queued.answer, result.map_err(Refused::into));
+            }
+        }
+        Err(error) if batch.len() == 1 => {
+            for queued in batch.drain(..) {
+                reply(queued.answer, Err(StoreError::Database(Arc::clone(&error))));
+            }
+        }
+        Err(_) => {
+            for queued in batch.drain(..) {
+                let result = match commit(connection, &[&queued.write], committed).await {
+                    Ok(mut results) => results.pop().unwrap_or(Ok(Written::NotFound)),
+                    Err(error) => {
+                        reply(queued.answer, Err(StoreError::Database(error)));
+                        continue;
+                    }
+                };
+                reply(queued.answer, result.map_err(Refused::into));
+            }
+        }
+    }
+}
+
+fn reply(answer: oneshot::Sender<Answer>, result: Answer) {
+    if answer.send(result).is_err() {
+        tracing::debug!("nobody waits for a write any more");
+    }
+}
+
+/// One transaction; what is refused inside leaves no trace, and the rest is committed.
+async fn commit(
+    connection: &mut SqliteConnection,
+    writes: &[&Write],
+    committed: &Committed,
+) -> Result<Vec<Result<Written, Refused>>, Arc<sqlx::Error>> {
+    let mut transaction = connection
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(Arc::new)?;
+    let mut results = Vec::with_capacity(writes.len());
+    for write in writes {
+        results.push(write::apply(&mut transaction, write).await.map_err(Arc::new)?);
+    }
+    transaction.commit().await.map_err(Arc::new)?;
+    let count = u64::try_from(writes.len()).unwrap_or(u64::MAX);
+    committed.transactions.fetch_add(1, Ordering::Relaxed);
+    committed.writes.fetch_add(count, Ordering::Relaxed);
+    Ok(results)
+}
