@@ -12,5 +12,10 @@ pub mod clock;
 pub mod plan;
 pub mod platform;
 
+// The workload: protocol over domain over store.
+pub mod store;
+pub mod telemetry;
+pub mod workload;
+
 // The command line.
 pub mod cli;

@@ -129,7 +129,7 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::migrate:
         false,
     )];
     Migrator::with_migrations(migrations)
-        .run_direct(None, connection)
+        .run_direct(None, connection, false)
         .await
 }
 

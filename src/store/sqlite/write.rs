@@ -71,8 +71,7 @@ pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write) -> O
     let single = match write {
         Write::Add { added, .. } => added.related.is_empty(),
         Write::Change { change, .. } => change.members.is_empty(),
-        Write::Delete { .. } => false,
-        Write::Notes(_) => true,
+        Write::Delete { .. } | Write::Notes(_) => true,
     };
     if single {
         return perform(connection, write).await;

@@ -1,0 +1,304 @@
+//! What each client has done: traffic grouped into cycles, evidence, the last error. A state machine fed with values; it reads no clock.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::directory::Effect;
+use crate::config::CredentialId;
+use crate::config::report::{ClientReport, CredentialUse, Cycle, RefusedRequest};
+use crate::scim::error::ScimError;
+use crate::scim::schema::ResourceType;
+use crate::store::Note;
+
+/// Quiet time that ends a cycle; Entra begins one every 40 minutes.
+const QUIET: SignedDuration = SignedDuration::from_mins(5);
+
+/// Credentials whose use is remembered for each client.
+const CREDENTIALS: usize = 8;
+
+/// One request of a recognized client.
+pub(crate) struct Event<'e> {
+    pub(crate) time: Timestamp,
+    pub(crate) client: &'e str,
+    pub(crate) credential: &'e CredentialId,
+    pub(crate) from: IpAddr,
+    pub(crate) method: &'e str,
+    /// Path below the SCIM base without identifiers, such as `Users/…`.
+    pub(crate) target: &'e str,
+    pub(crate) kind: Option<ResourceType>,
+    pub(crate) outcome: Result<Effect, &'e ScimError>,
+}
+
+/// What is known of all clients of one directory.
+#[derive(Default)]
+pub(crate) struct Activity {
+    clients: BTreeMap<String, ClientReport>,
+    /// Clients whose state is newer than what was saved.
+    unsaved: Vec<String>,
+}
+
+impl Activity {
+    /// What was saved before; a note that is not understood is left out.
+    pub(crate) fn restore(notes: Vec<Note>) -> Self {
+        let read = |note: Note| Some((note.name, serde_json::from_str(&note.text).ok()?));
+        Self {
+            clients: notes.into_iter().filter_map(read).collect(),
+            unsaved: Vec::new(),
+        }
+    }
+
+    /// Takes in one request.
+    pub(crate) fn record(&mut self, event: &Event<'_>) {
+        if !self.clients.contains_key(event.client) {
+            let client = ClientReport {
+                name: event.client.to_owned(),
+                ..ClientReport::default()
+            };
+            self.clients.insert(event.client.to_owned(), client);
+        }
+        let Some(client) = self.clients.get_mut(event.client) else {
+            return;
+        };
+        settle(client, event.time);
+        note_use(client, event);
+        count(client, event);
+        if !self.unsaved.iter().any(|name| name == event.client) {
+            self.unsaved.push(event.client.to_owned());
+        }
+    }
+
+    /// What is known of the client called `name` at the time `now`.
+    pub(crate) fn report(&mut self, name: &str, now: Timestamp) -> ClientReport {
+        match self.clients.get_mut(name) {
+            Some(client) => {
+                settle(client, now);
+                client.clone()
+            }
+            None => ClientReport {
+                name: name.to_owned(),
+                ..ClientReport::default()
+            },
+        }
+    }
+
+    /// What has to be saved since this was last asked.
+    pub(crate) fn take_unsaved(&mut self) -> Vec<Note> {
+        let unsaved = std::mem::take(&mut self.unsaved);
+        unsaved
+            .into_iter()
+            .filter_map(|name| {
+                let text = serde_json::to_string(self.clients.get(&name)?).ok()?;
+                Some(Note { name, text })
+            })
+            .collect()
+    }
+}
+
+/// Ends a cycle that has been quiet long enough; one without failures clears the error of an earlier one.
+fn settle(client: &mut ClientReport, now: Timestamp) {
+    let Some(cycle) = &mut client.last_cycle else {
+        return;
+    };
+    if cycle.ended || now.duration_since(cycle.last_request_at) < QUIET {
+        return;
+    }
+    cycle.ended = true;
+    let healed = cycle.failed == 0;
+    let began = cycle.started_at;
+    if healed && client.last_error.as_ref().is_some_and(|error| error.time < began) {
+        client.last_error = None;
+    }
+}
+
+fn note_use(client: &mut ClientReport, event: &Event<'_>) {
+    client.evidence.first_request.get_or_insert(event.time);
+    let position = client.credentials.iter().position(|it| it.id == *event.credential);
+    let Some(position) = position else {
+        client.credentials.insert(
+            0,
+            CredentialUse {
+                id: event.credential.clone(),
+                last_used_at: event.time,
+                last_used_from: event.from.to_string(),
+            },
+        );
+        client.credentials.truncate(CREDENTIALS);
+        return;
+    };
+    let used = &mut client.credentials[position];
+    used.last_used_at = event.time;
+    if used.last_used_from.parse() != Ok(event.from) {
+        used.last_used_from = event.from.to_string();
+    }
+}
+
+fn count(client: &mut ClientReport, event: &Event<'_>) {
+    let cycle = match &mut client.last_cycle {
+        Some(cycle) if !cycle.ended => cycle,
+        ended => ended.insert(Cycle {
+            started_at: event.time,
+            last_request_at: event.time,
+            ended: false,
+            requests: 0,
+            created: 0,
+            updated: 0,
+            deactivated: 0,
+            deleted: 0,
+            failed: 0,
+        }),
+    };
+    cycle.last_request_at = cycle.last_request_at.max(event.time);
+    cycle.requests += 1;
+    let changed = match event.outcome {
+        Ok(Effect::Read | Effect::Unchanged | Effect::Deleted) => false,
+        Ok(Effect::Created | Effect::Updated | Effect::Deactivated) => true,
+        Err(_) => false,
+    };
+    match event.outcome {
+        Ok(Effect::Read | Effect::Unchanged) => {}
+        Ok(Effect::Created) => cycle.created += 1,
+        Ok(Effect::Updated) => cycle.updated += 1,
+        Ok(Effect::Deactivated) => cycle.deactivated += 1,
+        Ok(Effect::Deleted) => cycle.deleted += 1,
+        Err(error) if is_ordinary(event.method, error) => {}
+        Err(error) => {
+            cycle.failed += 1;
+            client.last_error = Some(RefusedRequest {
+                time: event.time,
+                summary: summary(event, error),
+            });
+        }
+    }
+    match event.kind {
+        Some(ResourceType::User) if changed => {
+            client.evidence.first_user.get_or_insert(event.time);
+        }
+        Some(ResourceType::Group) if changed => {
+            client.evidence.first_group.get_or_insert(event.time);
+        }
+        Some(ResourceType::User | ResourceType::Group) | None => {}
+    }
+}
+
+/// Answers that Entra expects: somebody asked for is not there, or is gone already.
+fn is_ordinary(method: &str, error: &ScimError) -> bool {
+    error.status == 404 && matches!(method, "GET" | "HEAD" | "DELETE")
+}
+
+fn summary(event: &Event<'_>, error: &ScimError) -> String {
+    let detail = error.detail.trim_end_matches('.');
+    match error.scim_type {
+        Some(scim_type) => format!(
+            "{} {}: {} {}: {detail}",
+            event.method,
+            event.target,
+            error.status,
+            scim_type.as_str()
+        ),
+        None => format!("{} {}: {}: {detail}", event.method, event.target, error.status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::config::Token;
+
+    /// Feeds one request of the client `entra` at the given second.
+    fn feed(activity: &mut Activity, second: i64, method: &str, outcome: Result<Effect, &ScimError>) {
+        activity.record(&Event {
+            time: Timestamp::from_second(second).unwrap(),
+            client: "entra",
+            credential: &Token::presented("x").digest().id(),
+            from: Ipv4Addr::LOCALHOST.into(),
+            method,
+            target: "Users/…",
+            kind: Some(ResourceType::User),
+            outcome,
+        });
+    }
+
+    fn report(activity: &mut Activity, second: i64) -> ClientReport {
+        activity.report("entra", Timestamp::from_second(second).unwrap())
+    }
+
+    #[test]
+    fn five_quiet_minutes_end_a_cycle_and_the_next_request_begins_one() {
+        let mut activity = Activity::default();
+        feed(&mut activity, 0, "POST", Ok(Effect::Created));
+        feed(&mut activity, 299, "PATCH", Ok(Effect::Updated));
+
+        assert!(!report(&mut activity, 500).last_cycle.unwrap().ended);
+        let first = report(&mut activity, 599).last_cycle.unwrap();
+        assert!(first.ended);
+        assert_eq!((first.requests, first.created, first.updated), (2, 1, 1));
+
+        feed(&mut activity, 600, "GET", Ok(Effect::Read));
+        let second = report(&mut activity, 600).last_cycle.unwrap();
+        assert!(!second.ended);
+        assert_eq!((second.requests, second.created), (1, 0));
+    }
+
+    #[test]
+    fn what_changed_nothing_is_no_update_and_no_evidence() {
+        let mut activity = Activity::default();
+        feed(&mut activity, 0, "PATCH", Ok(Effect::Unchanged));
+        feed(&mut activity, 1, "PATCH", Ok(Effect::Deactivated));
+        feed(&mut activity, 2, "DELETE", Ok(Effect::Deleted));
+
+        let report = report(&mut activity, 3);
+        let cycle = report.last_cycle.unwrap();
+        assert_eq!(
+            (cycle.requests, cycle.updated, cycle.deactivated, cycle.deleted, cycle.failed),
+            (3, 0, 1, 1, 0)
+        );
+        assert_eq!(report.evidence.first_request, Timestamp::from_second(0).ok());
+        assert_eq!(report.evidence.first_user, Timestamp::from_second(1).ok());
+    }
+
+    #[test]
+    fn an_error_stays_until_a_later_cycle_went_well() {
+        let refused = ScimError::invalid_value("userType must be Premium or Standard, got \"premium\".");
+        let mut activity = Activity::default();
+        feed(&mut activity, 0, "PATCH", Err(&refused));
+        feed(&mut activity, 1, "PATCH", Ok(Effect::Updated));
+
+        let summary = report(&mut activity, 1000).last_error.unwrap().summary;
+        assert_eq!(
+            summary,
+            "PATCH Users/…: 400 invalidValue: userType must be Premium or Standard, got \"premium\""
+        );
+        feed(&mut activity, 2000, "PATCH", Ok(Effect::Updated));
+        assert!(report(&mut activity, 2001).last_error.is_some());
+        assert!(report(&mut activity, 2300).last_error.is_none());
+    }
+
+    #[test]
+    fn probing_for_somebody_who_is_not_there_is_no_failure() {
+        let missing = ScimError::not_found("There is no such user.");
+        let mut activity = Activity::default();
+        feed(&mut activity, 0, "GET", Err(&missing));
+        feed(&mut activity, 1, "DELETE", Err(&missing));
+        feed(&mut activity, 2, "PATCH", Err(&missing));
+
+        assert_eq!(report(&mut activity, 3).last_cycle.unwrap().failed, 1);
+    }
+
+    #[test]
+    fn what_was_saved_is_restored() {
+        let mut activity = Activity::default();
+        feed(&mut activity, 0, "POST", Ok(Effect::Created));
+
+        let notes = activity.take_unsaved();
+
+        assert!(activity.take_unsaved().is_empty());
+        assert_eq!(
+            Activity::restore(notes).report("entra", Timestamp::UNIX_EPOCH),
+            report(&mut activity, 0)
+        );
+    }
+}

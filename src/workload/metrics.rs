@@ -1,0 +1,129 @@
+//! Metrics in Prometheus' text format: by route, method and status, never by person.
+
+use std::sync::atomic::Ordering;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::store::{Commits, Counts};
+
+/// Upper bounds of the buckets in seconds: Entra gives up after some, 200 ms is felt.
+const BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ScimTenantLabels {
+    scim_tenant: String,
+}
+
+/// A number of one directory.
+type PerScimTenant = Family<ScimTenantLabels, Gauge>;
+
+/// What is measured.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    seconds: Histogram,
+    panics: Counter,
+    users: PerScimTenant,
+    active_users: PerScimTenant,
+    groups: PerScimTenant,
+    transactions: Family<ScimTenantLabels, Counter>,
+    writes: Family<ScimTenantLabels, Counter>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut it = Self {
+            registry: Registry::with_prefix("usher_scim"),
+            requests: Family::default(),
+            seconds: Histogram::new(BUCKETS),
+            panics: Counter::default(),
+            users: Family::default(),
+            active_users: Family::default(),
+            groups: Family::default(),
+            transactions: Family::default(),
+            writes: Family::default(),
+        };
+        let registry = &mut it.registry;
+        registry.register("requests", "Requests", it.requests.clone());
+        registry.register_with_unit(
+            "request_duration",
+            "Time from the head of a request to its answer",
+            Unit::Seconds,
+            it.seconds.clone(),
+        );
+        registry.register("panics", "Requests that ended by a panic", it.panics.clone());
+        registry.register("users", "People, deactivated ones included", it.users.clone());
+        registry.register(
+            "active_users",
+            "People who are not deactivated",
+            it.active_users.clone(),
+        );
+        registry.register("groups", "Groups", it.groups.clone());
+        registry.register(
+            "store_transactions",
+            "Transactions committed; each takes one sync of the disk",
+            it.transactions.clone(),
+        );
+        registry.register(
+            "store_writes",
+            "Writes committed, many in one transaction",
+            it.writes.clone(),
+        );
+        it
+    }
+
+    /// Counts one request.
+    pub(crate) fn request(&self, route: &'static str, method: &'static str, status: u16, seconds: f64) {
+        let labels = RequestLabels {
+            route,
+            method,
+            status,
+        };
+        self.requests.get_or_create(&labels).inc();
+        self.seconds.observe(seconds);
+    }
+
+    /// Counts one panic.
+    pub(crate) fn panic(&self) {
+        self.panics.inc();
+    }
+
+    /// Takes over what a directory has.
+    pub(crate) fn scim_tenant(&self, name: &str, counts: Counts, commits: Commits) {
+        let labels = ScimTenantLabels {
+            scim_tenant: name.to_owned(),
+        };
+        self.users.get_or_create(&labels).set(counts.users);
+        self.active_users.get_or_create(&labels).set(counts.active_users);
+        self.groups.get_or_create(&labels).set(counts.groups);
+        raise(&self.transactions.get_or_create(&labels), commits.transactions);
+        raise(&self.writes.get_or_create(&labels), commits.writes);
+    }
+
+    /// All of it as text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        if encode(&mut text, &self.registry).is_err() {
+            tracing::error!("the metrics cannot be written");
+        }
+        text
+    }
+}
+
+/// Brings a counter up to `to`; a store that was opened anew begins again at zero.
+fn raise(counter: &Counter, to: u64) {
+    counter.inner().fetch_max(to, Ordering::Relaxed);
+}

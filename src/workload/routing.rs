@@ -1,0 +1,285 @@
+//! Which `ScimTenant` a request is for, by host and path, and which endpoint of it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::{HeaderMap, Method, Uri, header};
+
+use super::activity::Activity;
+use super::credentials::Clients;
+use super::directory::Directory;
+use crate::config::{ScimTenantConfig, TokenDigest};
+use crate::scim::schema::ResourceType;
+use crate::store::{Note, Store};
+
+/// Bytes of a path at most: a URN and a host's prefix fit many times.
+const MAX_PATH: usize = 4096;
+
+/// All that is served with one configuration.
+pub(crate) struct Table {
+    pub(crate) report_token: TokenDigest,
+    pub(crate) scim_tenants: Vec<Arc<ScimTenant>>,
+}
+
+/// One directory with its address and its clients.
+pub(crate) struct ScimTenant {
+    pub(crate) config: ScimTenantConfig,
+    pub(crate) scim_url: String,
+    host: String,
+    prefix: String,
+    pub(crate) directory: Directory,
+    pub(crate) clients: Clients,
+    pub(crate) opened: Arc<Opened>,
+}
+
+/// What outlives a change of the configuration: the open store and what the clients did.
+pub(crate) struct Opened {
+    pub(crate) path: PathBuf,
+    pub(crate) store: Arc<dyn Store>,
+    activity: Mutex<Activity>,
+}
+
+impl Opened {
+    pub(crate) fn new(path: PathBuf, store: Arc<dyn Store>, activity: Activity) -> Self {
+        Self {
+            path,
+            store,
+            activity: Mutex::new(activity),
+        }
+    }
+
+    /// Looks at or changes what the clients did.
+    pub(crate) fn with_activity<T>(&self, look: impl FnOnce(&mut Activity) -> T) -> T {
+        look(&mut self.activity.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Saves what the clients did since the last time; what cannot be saved now is saved with the next change.
+    pub(crate) async fn save_activity(&self) {
+        let notes: Vec<Note> = self.with_activity(Activity::take_unsaved);
+        if notes.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.keep_notes(notes).await {
+            tracing::warn!(
+                error = crate::telemetry::chain(&error),
+                "the activity of clients was not saved"
+            );
+        }
+    }
+}
+
+impl ScimTenant {
+    pub(crate) fn new(
+        config: ScimTenantConfig,
+        directory: Directory,
+        opened: Arc<Opened>,
+    ) -> Self {
+        Self {
+            scim_url: config.scim_url(),
+            host: host_key(config.url.host_str().unwrap_or_default()),
+            prefix: config.url.path().trim_end_matches('/').to_owned(),
+            clients: Clients::new(config.clients.clone()),
+            directory,
+            opened,
+            config,
+        }
+    }
+}
+
+impl Table {
+    /// The directory that serves `path` on `host`, and what follows its prefix.
+    pub(crate) fn find<'p>(&self, host: &str, path: &'p str) -> Option<(&Arc<ScimTenant>, &'p str)> {
+        let any_host = self.scim_tenants.len() == 1;
+        self.scim_tenants
+            .iter()
+            .filter(|it| any_host || it.host == host)
+            .filter_map(|it| {
+                let rest = path.strip_prefix(it.prefix.as_str())?;
+                rest.starts_with('/').then_some((it, rest))
+            })
+            .max_by_key(|(it, _)| it.prefix.len())
+    }
+}
+
+/// The host that a request is for: of an absolute URI, else of the header; without port, in lower case.
+pub(crate) fn host(uri: &Uri, headers: &HeaderMap) -> String {
+    let named = || headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = uri.authority().map(axum::http::uri::Authority::as_str).or_else(named);
+    host_key(host.unwrap_or_default())
+}
+
+/// The names of this machine's loopback count as one.
+fn host_key(authority: &str) -> String {
+    let host = match authority.rfind(':') {
+        Some(colon) if !authority[colon..].contains(']') => &authority[..colon],
+        Some(_) | None => authority,
+    };
+    match host {
+        "127.0.0.1" | "[::1]" => "localhost".to_owned(),
+        other => other.to_ascii_lowercase(),
+    }
+}
+
+/// An endpoint of SCIM (RFC 7644, section 3.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Resources(ResourceType),
+    Resource(ResourceType, String),
+    Schemas,
+    Schema(String),
+    ResourceTypes,
+    ResourceType(String),
+    ServiceProviderConfig,
+}
+
+impl Endpoint {
+    /// The endpoint at `rest`, a path behind the prefix of a directory. Repeated slashes count as one.
+    pub(crate) fn parse(rest: &str) -> Option<Self> {
+        if rest.len() > MAX_PATH {
+            return None;
+        }
+        let mut segments = rest.split('/').filter(|segment| !segment.is_empty());
+        if (segments.next(), segments.next()) != (Some("scim"), Some("v2")) {
+            return None;
+        }
+        let (name, id) = (segments.next()?, segments.next());
+        if segments.next().is_some() {
+            return None;
+        }
+        let id = id.map(decoded);
+        let kind = match name {
+            "Users" => ResourceType::User,
+            "Groups" => ResourceType::Group,
+            "Schemas" => return Some(id.map_or(Self::Schemas, Self::Schema)),
+            "ResourceTypes" => return Some(id.map_or(Self::ResourceTypes, Self::ResourceType)),
+            "ServiceProviderConfig" => return id.is_none().then_some(Self::ServiceProviderConfig),
+            _ => return None,
+        };
+        Some(match id {
+            Some(id) => Self::Resource(kind, id),
+            None => Self::Resources(kind),
+        })
+    }
+
+    /// Its name in logs and metrics.
+    pub(crate) fn route(&self) -> &'static str {
+        match self {
+            Self::Resources(ResourceType::User) => "/Users",
+            Self::Resources(ResourceType::Group) => "/Groups",
+            Self::Resource(ResourceType::User, _) => "/Users/{id}",
+            Self::Resource(ResourceType::Group, _) => "/Groups/{id}",
+            Self::Schemas => "/Schemas",
+            Self::Schema(_) => "/Schemas/{urn}",
+            Self::ResourceTypes => "/ResourceTypes",
+            Self::ResourceType(_) => "/ResourceTypes/{name}",
+            Self::ServiceProviderConfig => "/ServiceProviderConfig",
+        }
+    }
+
+    /// Its name for an administrator, without identifiers.
+    pub(crate) fn target(&self) -> &'static str {
+        match self {
+            Self::Resource(ResourceType::User, _) => "Users/…",
+            Self::Resource(ResourceType::Group, _) => "Groups/…",
+            Self::Schema(_) => "Schemas/…",
+            Self::ResourceType(_) => "ResourceTypes/…",
+            other @ (Self::Resources(_) | Self::Schemas | Self::ResourceTypes | Self::ServiceProviderConfig) => {
+                other.route().trim_start_matches('/')
+            }
+        }
+    }
+
+    /// The resource type that it is about.
+    pub(crate) fn kind(&self) -> Option<ResourceType> {
+        match self {
+            Self::Resources(kind) | Self::Resource(kind, _) => Some(*kind),
+            Self::Schemas
+            | Self::Schema(_)
+            | Self::ResourceTypes
+            | Self::ResourceType(_)
+            | Self::ServiceProviderConfig => None,
+        }
+    }
+
+    /// The methods that it understands, for `Allow`.
+    pub(crate) fn methods(&self) -> &'static str {
+        match self {
+            Self::Resources(_) => "GET, HEAD, POST",
+            Self::Resource(..) => "GET, HEAD, PUT, PATCH, DELETE",
+            Self::Schemas
+            | Self::Schema(_)
+            | Self::ResourceTypes
+            | Self::ResourceType(_)
+            | Self::ServiceProviderConfig => "GET, HEAD",
+        }
+    }
+
+    /// Whether it understands `method`.
+    pub(crate) fn allows(&self, method: &Method) -> bool {
+        self.methods().split(", ").any(|it| it == method.as_str())
+    }
+}
+
+/// A segment of a path without its percent signs; what is no UTF-8 is replaced.
+fn decoded(segment: &str) -> String {
+    if !segment.contains('%') {
+        return segment.to_owned();
+    }
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = |byte: &u8| char::from(*byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
+        rest = match (first, tail) {
+            (b'%', [high, low, behind @ ..]) if hex(high).is_some() && hex(low).is_some() => {
+                bytes.push(hex(high).unwrap_or_default() * 16 + hex(low).unwrap_or_default());
+                behind
+            }
+            _ => {
+                bytes.push(*first);
+                tail
+            }
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_found_with_repeated_slashes_and_nothing_else_is() {
+        let check = |path: &str, expected: Option<&str>| {
+            assert_eq!(Endpoint::parse(path).map(|it| it.route()), expected, "{path}");
+        };
+        check("/scim/v2/Users", Some("/Users"));
+        check("/scim/v2//Users/", Some("/Users"));
+        check("/scim/v2/Groups/1", Some("/Groups/{id}"));
+        check("/scim/v2/Schemas/urn%3Ax", Some("/Schemas/{urn}"));
+        check("/scim/v2/ServiceProviderConfig", Some("/ServiceProviderConfig"));
+        check("/scim/v2/ServiceProviderConfig/1", None);
+        check("/scim/v2/Users/1/2", None);
+        check("/scim/v2", None);
+        check("/", None);
+        check("/Users", None);
+        check(&format!("/scim/v2/Users/{}", "x".repeat(5000)), None);
+    }
+
+    #[test]
+    fn an_identifier_is_decoded() {
+        let id = |path: &str| match Endpoint::parse(path) {
+            Some(Endpoint::Schema(id)) => id,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(id("/scim/v2/Schemas/urn%3Aa%2Bb"), "urn:a+b");
+        assert_eq!(id("/scim/v2/Schemas/a%zz%4"), "a%zz%4");
+        assert_eq!(id("/scim/v2/Schemas/%ff"), "\u{fffd}");
+    }
+
+    #[test]
+    fn a_host_is_compared_without_port_and_casing() {
+        assert_eq!(host_key("Contoso.Example:8080"), "contoso.example");
+        assert_eq!(host_key("[::1]:80"), "localhost");
+        assert_eq!(host_key("127.0.0.1"), "localhost");
+    }
+}

@@ -1,0 +1,195 @@
+//! Responses: resources, lists, nothing, and the one way in which errors are told.
+
+use axum::body::Body;
+use axum::http::header::{
+    CONTENT_TYPE, ETAG, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use axum::http::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+use crate::scim::error::ScimError;
+use crate::scim::projection::Projection;
+use crate::scim::resource::Meta;
+use crate::scim::schema::{MEMBERS, ResourceType};
+use crate::store::{Reference, StoreError, Stored, Version};
+use crate::telemetry::chain;
+use crate::workload::directory::DirectoryError;
+use crate::workload::routing::ScimTenant;
+
+const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
+
+/// A successful answer.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    body: Option<Value>,
+    tag: Option<String>,
+}
+
+impl Answer {
+    /// A document that has no version.
+    pub(super) fn ok(body: Value) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body: Some(body),
+            tag: None,
+        }
+    }
+
+    /// A rendered resource; its address and version become headers.
+    pub(super) fn resource(status: StatusCode, body: Value) -> Self {
+        Self {
+            status,
+            body: Some(body),
+            tag: None,
+        }
+    }
+
+    pub(super) fn no_content(version: Option<Version>) -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            body: None,
+            tag: version.map(entity_tag),
+        }
+    }
+
+    pub(super) fn not_modified(version: Version) -> Self {
+        Self {
+            status: StatusCode::NOT_MODIFIED,
+            body: None,
+            tag: Some(entity_tag(version)),
+        }
+    }
+
+    /// The response.
+    pub(crate) fn into_response(self) -> Response<Body> {
+        let meta = self.body.as_ref().and_then(|body| body.get("meta"));
+        let header = |name: &str| {
+            let text = meta.and_then(|meta| meta.get(name)).and_then(Value::as_str);
+            text.and_then(|text| HeaderValue::from_str(text).ok())
+        };
+        let (location, version) = (header("location"), header("version"));
+        let tag = version.or_else(|| HeaderValue::from_str(self.tag.as_deref()?).ok());
+        let mut response = match &self.body {
+            Some(body) => with_body(self.status, body),
+            None => empty(self.status),
+        };
+        let headers = response.headers_mut();
+        headers.extend(location.map(|it| (LOCATION, it)));
+        headers.extend(tag.map(|it| (ETAG, it)));
+        response
+    }
+}
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn with_body(status: StatusCode, body: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, SCIM_JSON);
+    response
+}
+
+/// The entity tag of a version; weak, for an answer may leave attributes out.
+pub(crate) fn entity_tag(version: Version) -> String {
+    format!("W/\"{}\"", version.0)
+}
+
+impl ScimTenant {
+    /// A resource as it is answered.
+    pub(super) fn render(&self, kind: ResourceType, stored: &Stored, projection: &Projection) -> Value {
+        let meta = Meta {
+            resource_type: kind,
+            created: stored.created,
+            last_modified: stored.last_modified,
+            version: entity_tag(stored.version),
+            location: format!("{}{}/{}", self.scim_url, kind.endpoint(), stored.id),
+        };
+        let schema = self.directory.schemas().of(kind);
+        let extra = self.extra(kind, &stored.related);
+        stored
+            .resource
+            .render(schema, stored.id.as_str(), &meta, &extra, projection)
+    }
+
+    fn extra(&self, kind: ResourceType, related: &[Reference]) -> Map<String, Value> {
+        if related.is_empty() {
+            return Map::new();
+        }
+        let base = &self.scim_url;
+        let (name, values) = match kind {
+            ResourceType::User => {
+                let group = |it: &Reference| {
+                    let address = format!("{base}/Groups/{}", it.id);
+                    json!({"value": it.id.as_str(), "$ref": address, "display": it.display, "type": "direct"})
+                };
+                ("groups", related.iter().map(group).collect())
+            }
+            ResourceType::Group => {
+                let member = |it: &Reference| {
+                    let address = format!("{base}/Users/{}", it.id);
+                    json!({"value": it.id.as_str(), "$ref": address, "type": "User"})
+                };
+                (MEMBERS, related.iter().map(member).collect())
+            }
+        };
+        Map::from_iter([(name.to_owned(), Value::Array(values))])
+    }
+}
+
+/// The error that a client is told; faults of our own are logged here, where they stop travelling.
+pub(crate) fn refusal(error: DirectoryError) -> ScimError {
+    match error {
+        DirectoryError::Refused(error) => error,
+        DirectoryError::NotFound(ResourceType::User) => {
+            ScimError::not_found("There is no user with this id.")
+        }
+        DirectoryError::NotFound(ResourceType::Group) => {
+            ScimError::not_found("There is no group with this id.")
+        }
+        DirectoryError::Precondition => {
+            ScimError::precondition_failed("The resource has another version; read it again.")
+        }
+        DirectoryError::Store(StoreError::Taken { what, attribute }) => {
+            ScimError::uniqueness(format!("Another {what} already has this {attribute}."))
+        }
+        DirectoryError::Store(StoreError::UnknownMembers { count, first }) => {
+            ScimError::invalid_value(format!(
+                "{count} of the members are not users of this server, the first is number {first} of its list; nothing was changed."
+            ))
+        }
+        DirectoryError::Store(StoreError::VersionConflict) => {
+            ScimError::unavailable("Too many changes of this resource at once; try again.")
+        }
+        DirectoryError::Store(error @ (StoreError::Database(_) | StoreError::Closed)) => {
+            tracing::error!(error = chain(&error), "the store failed");
+            ScimError::unavailable("The directory cannot be used at the moment; try again later.")
+        }
+        DirectoryError::Store(error @ StoreError::Corrupt(_)) => {
+            tracing::error!(error = chain(&error), "the store failed");
+            ScimError::internal("This resource cannot be read.")
+        }
+    }
+}
+
+/// The response for an error.
+pub(crate) fn error_response(error: &ScimError) -> Response<Body> {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = with_body(status, &error.to_value());
+    let headers = response.headers_mut();
+    match error.status {
+        401 => {
+            for scheme in ["Bearer realm=\"scim\"", "Basic realm=\"scim\""] {
+                headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+            }
+        }
+        429 | 503 => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        _ => {}
+    }
+    response
+}

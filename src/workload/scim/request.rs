@@ -1,0 +1,150 @@
+//! What a request carries: query, preconditions, body; each within bounds.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderName};
+use futures::StreamExt;
+use serde_json::Value;
+use url::form_urlencoded;
+
+use super::answer::entity_tag;
+use crate::scim::error::ScimError;
+use crate::store::Version;
+use crate::workload::directory::Expected;
+
+/// Bytes of a body at most: a PATCH with ten thousand members fits.
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
+
+/// The query parameters that SCIM has; others are ignored, Entra's feature flags among them.
+#[derive(Default)]
+pub(super) struct Query<'q> {
+    pub(super) filter: Option<Cow<'q, str>>,
+    pub(super) start_index: Option<Cow<'q, str>>,
+    pub(super) count: Option<Cow<'q, str>>,
+    pub(super) attributes: Option<Cow<'q, str>>,
+    pub(super) excluded_attributes: Option<Cow<'q, str>>,
+}
+
+impl<'q> Query<'q> {
+    /// Reads a form-encoded query: a plus is a space.
+    pub(super) fn parse(query: &'q str) -> Self {
+        let mut read = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let place = match name.to_ascii_lowercase().as_str() {
+                "filter" => &mut read.filter,
+                "startindex" => &mut read.start_index,
+                "count" => &mut read.count,
+                "attributes" => &mut read.attributes,
+                "excludedattributes" => &mut read.excluded_attributes,
+                _ => continue,
+            };
+            *place = Some(value);
+        }
+        read
+    }
+}
+
+/// The versions in `If-Match` (RFC 9110, section 13.1.1); weak and strong forms count as the same.
+pub(crate) fn expected(headers: &HeaderMap) -> Expected {
+    if !headers.contains_key(IF_MATCH) {
+        return Expected(None);
+    }
+    let tags: Vec<String> = tags(headers, &IF_MATCH);
+    if tags.iter().any(|tag| tag == "*") {
+        return Expected(None);
+    }
+    Expected(Some(tags.iter().filter_map(|tag| version(tag)).collect()))
+}
+
+/// Whether `If-None-Match` names this version.
+pub(super) fn is_known(headers: &HeaderMap, version: Version) -> bool {
+    let own = entity_tag(version);
+    let own = own.trim_start_matches("W/");
+    tags(headers, &IF_NONE_MATCH)
+        .iter()
+        .any(|tag| tag == "*" || tag.trim_start_matches("W/") == own)
+}
+
+fn tags(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let values = headers.get_all(name).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|tag| tag.trim().to_owned())
+        .collect()
+}
+
+fn version(tag: &str) -> Option<Version> {
+    let tag = tag.trim_start_matches("W/");
+    tag.trim_matches('"').parse().ok().map(Version)
+}
+
+/// Why a body is not read.
+pub(crate) enum BodyRefused {
+    Scim(ScimError),
+    /// The client went away or sends nonsense below HTTP.
+    Broken,
+}
+
+impl From<ScimError> for BodyRefused {
+    fn from(error: ScimError) -> Self {
+        Self::Scim(error)
+    }
+}
+
+/// Whether the content type is one that is read: JSON, SCIM's or plain, or none.
+pub(crate) fn accepts(headers: &HeaderMap) -> Result<(), ScimError> {
+    let unsupported = |detail: &str| ScimError {
+        status: 415,
+        scim_type: None,
+        detail: detail.to_owned(),
+    };
+    let encoding = headers.get(CONTENT_ENCODING);
+    if encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(unsupported("Send the body without Content-Encoding."));
+    }
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let essence = value.to_str().unwrap_or("?").split(';').next().unwrap_or_default();
+    let known = ["application/scim+json", "application/json", ""];
+    if known.iter().any(|it| it.eq_ignore_ascii_case(essence.trim())) {
+        return Ok(());
+    }
+    Err(unsupported("Send the body as application/scim+json."))
+}
+
+/// Reads a body up to [`MAX_BODY`].
+pub(crate) async fn read_body(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, BodyRefused> {
+    let too_large =
+        || ScimError::too_large(format!("The body may have at most {MAX_BODY} bytes."));
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|it| it.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY) {
+        return Err(too_large().into());
+    }
+    let mut read = Vec::with_capacity(announced.unwrap_or_default());
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| BodyRefused::Broken)?;
+        if read.len() + chunk.len() > MAX_BODY {
+            return Err(too_large().into());
+        }
+        read.extend_from_slice(&chunk);
+    }
+    Ok(read)
+}
+
+/// The body as JSON; the position of a fault is named, what stands there is not.
+pub(super) fn json(body: &[u8]) -> Result<Value, ScimError> {
+    serde_json::from_slice(body).map_err(|error| {
+        ScimError::invalid_syntax(format!(
+            "The body is not JSON: line {}, column {}.",
+            error.line(),
+            error.column()
+        ))
+    })
+}
