@@ -2,6 +2,7 @@
 
 mod crds;
 mod output;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,8 @@ struct Cli {
 enum Command {
     /// Print the custom resource definitions
     Crds(crds::Args),
+    /// Serve the directories of a workload configuration
+    Serve(serve::Args),
 }
 
 /// Runs the command line of this process. Data goes to standard output, everything else to standard error.
@@ -53,6 +56,7 @@ pub fn run() -> ExitCode {
 async fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Crds(args) => crds::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
     }
 }
 

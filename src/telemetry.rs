@@ -16,7 +16,8 @@ const DEFAULT: &str = "info";
 
 /// Begins to log to standard output; `filter` has the form of `RUST_LOG`. A second call does nothing.
 pub fn init(filter: Option<&str>) {
-    let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT)).unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+    let filter =
+        EnvFilter::try_new(filter.unwrap_or(DEFAULT)).unwrap_or_else(|_| EnvFilter::new(DEFAULT));
     let registry = tracing_subscriber::registry().with(filter);
     let begun = if std::io::stdout().is_terminal() {
         registry.with(tracing_subscriber::fmt::layer()).try_init()

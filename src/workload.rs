@@ -155,7 +155,11 @@ impl Server {
             report_token: config.report_token.clone(),
             scim_tenants: Vec::new(),
         };
-        let shared = Shared::new(empty, Arc::clone(&settings.clock), u32::from_be_bytes(process));
+        let shared = Shared::new(
+            empty,
+            Arc::clone(&settings.clock),
+            u32::from_be_bytes(process),
+        );
         let core = Arc::new(Core {
             shared: Arc::new(shared),
             random: settings.random,
@@ -187,7 +191,9 @@ impl Server {
                 }
             }
         };
-        let saving = stop.clone().run_until_cancelled_owned(save(Arc::clone(&core)));
+        let saving = stop
+            .clone()
+            .run_until_cancelled_owned(save(Arc::clone(&core)));
         tokio::spawn(saving);
         Ok(Self {
             core,
@@ -289,7 +295,10 @@ impl Core {
         let mut scim_tenants = Vec::with_capacity(config.scim_tenants.len());
         let mut fresh = Vec::new();
         for config in config.scim_tenants {
-            match self.scim_tenant(config, &before, &mut fresh, &scim_tenants).await {
+            match self
+                .scim_tenant(config, &before, &mut fresh, &scim_tenants)
+                .await
+            {
                 Ok(scim_tenant) => scim_tenants.push(Arc::new(scim_tenant)),
                 Err(error) => {
                     for opened in fresh {
@@ -364,7 +373,10 @@ impl Core {
 
     /// Remembers why the newest configuration is not served.
     fn reject(&self, error: String) {
-        tracing::error!(error, "the new configuration is not served, the previous one goes on");
+        tracing::error!(
+            error,
+            "the new configuration is not served, the previous one goes on"
+        );
         self.loaded().error = Some(error);
     }
 
@@ -406,10 +418,12 @@ impl Core {
 }
 
 async fn open_store(name: ScimTenantName, path: PathBuf) -> Result<Opened, ReloadError> {
-    let store = store::open(&path).await.map_err(|source| ReloadError::Open {
-        name: name.clone(),
-        source,
-    })?;
+    let store = store::open(&path)
+        .await
+        .map_err(|source| ReloadError::Open {
+            name: name.clone(),
+            source,
+        })?;
     let notes = store
         .notes()
         .await

@@ -107,14 +107,22 @@ fn settle(client: &mut ClientReport, now: Timestamp) {
     cycle.ended = true;
     let healed = cycle.failed == 0;
     let began = cycle.started_at;
-    if healed && client.last_error.as_ref().is_some_and(|error| error.time < began) {
+    if healed
+        && client
+            .last_error
+            .as_ref()
+            .is_some_and(|error| error.time < began)
+    {
         client.last_error = None;
     }
 }
 
 fn note_use(client: &mut ClientReport, event: &Event<'_>) {
     client.evidence.first_request.get_or_insert(event.time);
-    let position = client.credentials.iter().position(|it| it.id == *event.credential);
+    let position = client
+        .credentials
+        .iter()
+        .position(|it| it.id == *event.credential);
     let Some(position) = position else {
         client.credentials.insert(
             0,
@@ -197,7 +205,10 @@ fn summary(event: &Event<'_>, error: &ScimError) -> String {
             error.status,
             scim_type.as_str()
         ),
-        None => format!("{} {}: {}: {detail}", event.method, event.target, error.status),
+        None => format!(
+            "{} {}: {}: {detail}",
+            event.method, event.target, error.status
+        ),
     }
 }
 
@@ -209,7 +220,12 @@ mod tests {
     use crate::config::Token;
 
     /// Feeds one request of the client `entra` at the given second.
-    fn feed(activity: &mut Activity, second: i64, method: &str, outcome: Result<Effect, &ScimError>) {
+    fn feed(
+        activity: &mut Activity,
+        second: i64,
+        method: &str,
+        outcome: Result<Effect, &ScimError>,
+    ) {
         activity.record(&Event {
             time: Timestamp::from_second(second).unwrap(),
             client: "entra",
@@ -253,16 +269,26 @@ mod tests {
         let report = report(&mut activity, 3);
         let cycle = report.last_cycle.unwrap();
         assert_eq!(
-            (cycle.requests, cycle.updated, cycle.deactivated, cycle.deleted, cycle.failed),
+            (
+                cycle.requests,
+                cycle.updated,
+                cycle.deactivated,
+                cycle.deleted,
+                cycle.failed
+            ),
             (3, 0, 1, 1, 0)
         );
-        assert_eq!(report.evidence.first_request, Timestamp::from_second(0).ok());
+        assert_eq!(
+            report.evidence.first_request,
+            Timestamp::from_second(0).ok()
+        );
         assert_eq!(report.evidence.first_user, Timestamp::from_second(1).ok());
     }
 
     #[test]
     fn an_error_stays_until_a_later_cycle_went_well() {
-        let refused = ScimError::invalid_value("userType must be Premium or Standard, got \"premium\".");
+        let refused =
+            ScimError::invalid_value("userType must be Premium or Standard, got \"premium\".");
         let mut activity = Activity::default();
         feed(&mut activity, 0, "PATCH", Err(&refused));
         feed(&mut activity, 1, "PATCH", Ok(Effect::Updated));

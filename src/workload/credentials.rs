@@ -37,8 +37,12 @@ impl Denied {
     pub(crate) fn detail(&self) -> &'static str {
         match self {
             Self::Missing(detail) => detail,
-            Self::Unknown => "The credential is not known here; paste the present one from the connector's Secret.",
-            Self::Expired(_) => "The credential has expired; paste the present one from the connector's Secret.",
+            Self::Unknown => {
+                "The credential is not known here; paste the present one from the connector's Secret."
+            }
+            Self::Expired(_) => {
+                "The credential has expired; paste the present one from the connector's Secret."
+            }
         }
     }
 }
@@ -66,9 +70,10 @@ impl Clients {
         let digest = presented.token.digest();
         let mut found = None;
         for client in &self.0 {
-            let named = presented.user_name.as_ref().is_none_or(|name| {
-                name.as_bytes().ct_eq(client.user_name.as_bytes()).into()
-            });
+            let named = presented
+                .user_name
+                .as_ref()
+                .is_none_or(|name| name.as_bytes().ct_eq(client.user_name.as_bytes()).into());
             for credential in &client.credentials {
                 if credential.digest == digest && named {
                     found = Some((client, credential));
@@ -91,13 +96,23 @@ impl Clients {
 fn presented(headers: &HeaderMap) -> Result<Presented, Denied> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = all.next() else {
-        return Err(Denied::Missing("The Authorization header is missing; send the token as Bearer."));
+        return Err(Denied::Missing(
+            "The Authorization header is missing; send the token as Bearer.",
+        ));
     };
     if all.next().is_some() {
-        return Err(Denied::Missing("There is more than one Authorization header; send one."));
+        return Err(Denied::Missing(
+            "There is more than one Authorization header; send one.",
+        ));
     }
-    let malformed = Denied::Missing("The Authorization header must be Bearer with the token, or Basic with user name and password.");
-    let Some((scheme, rest)) = value.to_str().ok().and_then(|text| text.trim().split_once(' ')) else {
+    let malformed = Denied::Missing(
+        "The Authorization header must be Bearer with the token, or Basic with user name and password.",
+    );
+    let Some((scheme, rest)) = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().split_once(' '))
+    else {
         return Err(malformed);
     };
     let rest = rest.trim();
@@ -110,7 +125,10 @@ fn presented(headers: &HeaderMap) -> Result<Presented, Denied> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(malformed);
     }
-    let decoded = STANDARD.decode(rest).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = STANDARD
+        .decode(rest)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
     match decoded.as_deref().and_then(|text| text.split_once(':')) {
         Some((user_name, password)) => Ok(Presented {
             user_name: Some(user_name.to_owned()),

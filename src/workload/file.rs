@@ -96,7 +96,11 @@ async fn follow(
         };
         match WorkloadConfig::parse(&text) {
             Ok(config) => {
-                if server.reload_document(config, config::digest(&text)).await.is_ok() {
+                if server
+                    .reload_document(config, config::digest(&text))
+                    .await
+                    .is_ok()
+                {
                     tracing::info!("the new configuration is served");
                 }
             }

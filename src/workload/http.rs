@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -101,7 +101,10 @@ async fn serve(
     tracing::info!(
         method = known_method(&method),
         route,
-        scim_tenant = line.scim_tenant.as_ref().map(|it| it.config.name.0.as_str()),
+        scim_tenant = line
+            .scim_tenant
+            .as_ref()
+            .map(|it| it.config.name.0.as_str()),
         client = line.identity.as_ref().map(|it| it.client.as_str()),
         status,
         ms = seconds * 1000.0,

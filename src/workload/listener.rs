@@ -89,8 +89,8 @@ impl TlsFiles {
             .ok()
             .filter(|chain| !chain.is_empty())
             .ok_or_else(|| not_pem(&self.certificate, "certificate"))?;
-        let key = PrivateKeyDer::from_pem_slice(key)
-            .map_err(|_| not_pem(&self.key, "private key"))?;
+        let key =
+            PrivateKeyDer::from_pem_slice(key).map_err(|_| not_pem(&self.key, "private key"))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS12, &TLS13])

@@ -64,8 +64,16 @@ impl Metrics {
             Unit::Seconds,
             it.seconds.clone(),
         );
-        registry.register("panics", "Requests that ended by a panic", it.panics.clone());
-        registry.register("users", "People, deactivated ones included", it.users.clone());
+        registry.register(
+            "panics",
+            "Requests that ended by a panic",
+            it.panics.clone(),
+        );
+        registry.register(
+            "users",
+            "People, deactivated ones included",
+            it.users.clone(),
+        );
         registry.register(
             "active_users",
             "People who are not deactivated",
@@ -86,7 +94,13 @@ impl Metrics {
     }
 
     /// Counts one request.
-    pub(crate) fn request(&self, route: &'static str, method: &'static str, status: u16, seconds: f64) {
+    pub(crate) fn request(
+        &self,
+        route: &'static str,
+        method: &'static str,
+        status: u16,
+        seconds: f64,
+    ) {
         let labels = RequestLabels {
             route,
             method,
@@ -107,9 +121,14 @@ impl Metrics {
             scim_tenant: name.to_owned(),
         };
         self.users.get_or_create(&labels).set(counts.users);
-        self.active_users.get_or_create(&labels).set(counts.active_users);
+        self.active_users
+            .get_or_create(&labels)
+            .set(counts.active_users);
         self.groups.get_or_create(&labels).set(counts.groups);
-        raise(&self.transactions.get_or_create(&labels), commits.transactions);
+        raise(
+            &self.transactions.get_or_create(&labels),
+            commits.transactions,
+        );
         raise(&self.writes.get_or_create(&labels), commits.writes);
     }
 

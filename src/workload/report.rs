@@ -29,17 +29,29 @@ async fn report(State(core): State<Arc<Core>>, headers: HeaderMap) -> Response<B
     let wanted = core.shared.table.load().report_token.clone();
     let known = credentials::bearer(&headers).is_some_and(|token| wanted.matches(&token));
     if !known {
-        return plain(StatusCode::UNAUTHORIZED, "the report token is missing or wrong\n");
+        return plain(
+            StatusCode::UNAUTHORIZED,
+            "the report token is missing or wrong\n",
+        );
     }
     let report = match core.report().await {
         Ok(report) => report,
         Err(error) => {
-            tracing::warn!(error = crate::telemetry::chain(&error), "no report can be made");
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "the store cannot be read\n");
+            tracing::warn!(
+                error = crate::telemetry::chain(&error),
+                "no report can be made"
+            );
+            return plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the store cannot be read\n",
+            );
         }
     };
     let Ok(text) = serde_json::to_string(&report) else {
-        return plain(StatusCode::INTERNAL_SERVER_ERROR, "the report cannot be written\n");
+        return plain(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the report cannot be written\n",
+        );
     };
     let tag = format!("\"{}\"", config::digest(&text));
     let sent_before = headers
@@ -72,7 +84,8 @@ async fn metrics(State(core): State<Arc<Core>>) -> Response<Body> {
         }
     }
     let mut response = Response::new(Body::from(core.shared.metrics.text()));
-    let text = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let text =
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, text);
     response
 }
@@ -84,7 +97,10 @@ async fn ready(State(core): State<Arc<Core>>) -> Response<Body> {
     }
     for scim_tenant in &core.shared.table.load_full().scim_tenants {
         if scim_tenant.opened.store.counts().await.is_err() {
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "the store cannot be read\n");
+            return plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the store cannot be read\n",
+            );
         }
     }
     plain(StatusCode::OK, "ok\n")

@@ -69,11 +69,7 @@ impl Opened {
 }
 
 impl ScimTenant {
-    pub(crate) fn new(
-        config: ScimTenantConfig,
-        directory: Directory,
-        opened: Arc<Opened>,
-    ) -> Self {
+    pub(crate) fn new(config: ScimTenantConfig, directory: Directory, opened: Arc<Opened>) -> Self {
         Self {
             scim_url: config.scim_url(),
             host: host_key(config.url.host_str().unwrap_or_default()),
@@ -88,7 +84,11 @@ impl ScimTenant {
 
 impl Table {
     /// The directory that serves `path` on `host`, and what follows its prefix.
-    pub(crate) fn find<'p>(&self, host: &str, path: &'p str) -> Option<(&Arc<ScimTenant>, &'p str)> {
+    pub(crate) fn find<'p>(
+        &self,
+        host: &str,
+        path: &'p str,
+    ) -> Option<(&Arc<ScimTenant>, &'p str)> {
         let any_host = self.scim_tenants.len() == 1;
         self.scim_tenants
             .iter()
@@ -103,8 +103,15 @@ impl Table {
 
 /// The host that a request is for: of an absolute URI, else of the header; without port, in lower case.
 pub(crate) fn host(uri: &Uri, headers: &HeaderMap) -> String {
-    let named = || headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = uri.authority().map(axum::http::uri::Authority::as_str).or_else(named);
+    let named = || {
+        headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok())
+    };
+    let host = uri
+        .authority()
+        .map(axum::http::uri::Authority::as_str)
+        .or_else(named);
     host_key(host.unwrap_or_default())
 }
 
@@ -183,9 +190,10 @@ impl Endpoint {
             Self::Resource(ResourceType::Group, _) => "Groups/…",
             Self::Schema(_) => "Schemas/…",
             Self::ResourceType(_) => "ResourceTypes/…",
-            other @ (Self::Resources(_) | Self::Schemas | Self::ResourceTypes | Self::ServiceProviderConfig) => {
-                other.route().trim_start_matches('/')
-            }
+            other @ (Self::Resources(_)
+            | Self::Schemas
+            | Self::ResourceTypes
+            | Self::ServiceProviderConfig) => other.route().trim_start_matches('/'),
         }
     }
 
@@ -228,7 +236,11 @@ fn decoded(segment: &str) -> String {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let [first, tail @ ..] = rest {
-        let hex = |byte: &u8| char::from(*byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
+        let hex = |byte: &u8| {
+            char::from(*byte)
+                .to_digit(16)
+                .and_then(|it| u8::try_from(it).ok())
+        };
         rest = match (first, tail) {
             (b'%', [high, low, behind @ ..]) if hex(high).is_some() && hex(low).is_some() => {
                 bytes.push(hex(high).unwrap_or_default() * 16 + hex(low).unwrap_or_default());
@@ -250,13 +262,20 @@ mod tests {
     #[test]
     fn endpoints_are_found_with_repeated_slashes_and_nothing_else_is() {
         let check = |path: &str, expected: Option<&str>| {
-            assert_eq!(Endpoint::parse(path).map(|it| it.route()), expected, "{path}");
+            assert_eq!(
+                Endpoint::parse(path).map(|it| it.route()),
+                expected,
+                "{path}"
+            );
         };
         check("/scim/v2/Users", Some("/Users"));
         check("/scim/v2//Users/", Some("/Users"));
         check("/scim/v2/Groups/1", Some("/Groups/{id}"));
         check("/scim/v2/Schemas/urn%3Ax", Some("/Schemas/{urn}"));
-        check("/scim/v2/ServiceProviderConfig", Some("/ServiceProviderConfig"));
+        check(
+            "/scim/v2/ServiceProviderConfig",
+            Some("/ServiceProviderConfig"),
+        );
         check("/scim/v2/ServiceProviderConfig/1", None);
         check("/scim/v2/Users/1/2", None);
         check("/scim/v2", None);

@@ -18,7 +18,7 @@ use crate::scim::schema::{Limits, MEMBERS, ResourceType};
 use crate::store::{Related, ResourceId};
 pub(crate) use answer::{Answer, error_response, refusal};
 use request::Query;
-pub(crate) use request::{BodyRefused, MAX_BODY, accepts, expected, read_body};
+pub(crate) use request::{BodyRefused, accepts, expected, read_body};
 
 /// One request to an endpoint, its body read.
 pub(crate) struct Call<'r> {
@@ -102,10 +102,7 @@ impl Call<'_> {
         let projection = self.projection(kind, &Query::parse(self.query));
         let created = self.scim_tenant.directory.create(kind, &body).await?;
         let body = self.scim_tenant.render(kind, &created, &projection);
-        Ok((
-            Answer::resource(StatusCode::CREATED, body),
-            Effect::Created,
-        ))
+        Ok((Answer::resource(StatusCode::CREATED, body), Effect::Created))
     }
 
     async fn replace(&self, kind: ResourceType, id: &ResourceId) -> Done {
@@ -160,9 +157,7 @@ impl Call<'_> {
             Endpoint::Schema(urn) => schemas.schema(urn),
             Endpoint::ResourceTypes => Some(everything(schemas.resource_types(base))),
             Endpoint::ResourceType(name) => schemas.resource_type(base, name),
-            Endpoint::ServiceProviderConfig => {
-                Some(schemas.service_provider_config(base, &limits))
-            }
+            Endpoint::ServiceProviderConfig => Some(schemas.service_provider_config(base, &limits)),
             Endpoint::Resources(_) | Endpoint::Resource(..) => None,
         };
         let body = found.ok_or_else(|| ScimError::not_found("There is nothing of this name."))?;

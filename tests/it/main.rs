@@ -10,4 +10,6 @@ mod apiserver;
 mod documents;
 mod entra_exchanges;
 mod house_rules;
+mod scim_http;
 mod scim_vocabulary;
+mod workload_server;

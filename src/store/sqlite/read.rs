@@ -80,14 +80,9 @@ impl<'f> Search<'f> {
     fn plan(kind: ResourceType, filter: &'f Filter, rest: Option<&'f Filter>) -> Self {
         let mut others = filter.equalities();
         let member = take(&mut others, |key| key == Key::Member);
-        let best = [
-            Key::Id,
-            Key::UserName,
-            Key::ExternalId,
-            Key::DisplayName,
-        ]
-        .into_iter()
-        .find_map(|wanted| take(&mut others, |key| key == wanted));
+        let best = [Key::Id, Key::UserName, Key::ExternalId, Key::DisplayName]
+            .into_iter()
+            .find_map(|wanted| take(&mut others, |key| key == wanted));
         let (first, member) = match (best, member) {
             (Some(best), member) => (Some(best), member),
             (None, member) => (member, None),
@@ -99,7 +94,9 @@ impl<'f> Search<'f> {
         } else {
             Related::Skip
         };
-        let access = first.as_ref().map_or(Access::Everything, |it| Access::of(kind, it.key));
+        let access = first
+            .as_ref()
+            .map_or(Access::Everything, |it| Access::of(kind, it.key));
         Self {
             access,
             key: first.map(|it| folded(it.key, it.value)),
@@ -130,13 +127,17 @@ fn folded(key: Key, value: String) -> String {
 }
 
 fn fulfils(found: &Stored, wanted: &Equality) -> bool {
-    let same = |text: Option<&str>| text.is_some_and(|text| fold_case(text) == fold_case(&wanted.value));
+    let same =
+        |text: Option<&str>| text.is_some_and(|text| fold_case(text) == fold_case(&wanted.value));
     match wanted.key {
         Key::Id => found.id.as_str() == wanted.value,
         Key::ExternalId => found.resource.external_id() == Some(&wanted.value),
         Key::UserName => same(found.resource.user_name()),
         Key::DisplayName => same(found.resource.display_name()),
-        Key::Member => found.related.iter().any(|it| it.id.as_str() == wanted.value),
+        Key::Member => found
+            .related
+            .iter()
+            .any(|it| it.id.as_str() == wanted.value),
     }
 }
 
@@ -144,6 +145,7 @@ fn matches(kind: ResourceType, filter: &Filter, found: &Stored) -> bool {
     let mut candidate = Candidate::new(found.id.as_str(), &found.resource);
     if filter.mentions("meta") {
         candidate = candidate.with_meta(&Meta {
+            id: found.id.as_str().to_owned(),
             resource_type: kind,
             created: found.created,
             last_modified: found.last_modified,
@@ -180,7 +182,11 @@ pub(super) async fn matching(
 ) -> Result<Listed, StoreError> {
     let (_, rest) = filter.split();
     let search = Search::plan(kind, filter, rest.as_ref());
-    let load = if search.related == Related::Include { Related::Include } else { related };
+    let load = if search.related == Related::Include {
+        Related::Include
+    } else {
+        related
+    };
     let mut rows = sqlx::query(statements::select(kind, search.access, load))
         .bind(number(kind))
         .bind(search.key.as_deref())

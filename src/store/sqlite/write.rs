@@ -125,7 +125,10 @@ impl<'r> Keys<'r> {
 }
 
 /// The one place that knows that the only unique constraint a client can meet is that of the name.
-fn taken<T>(kind: ResourceType, result: Result<T, sqlx::Error>) -> Result<Result<T, Refused>, sqlx::Error> {
+fn taken<T>(
+    kind: ResourceType,
+    result: Result<T, sqlx::Error>,
+) -> Result<Result<T, Refused>, sqlx::Error> {
     match result {
         Ok(done) => Ok(Ok(done)),
         Err(sqlx::Error::Database(error))
@@ -263,11 +266,7 @@ async fn locate(
         .transpose()
 }
 
-async fn change(
-    connection: &mut SqliteConnection,
-    kind: ResourceType,
-    change: &Change,
-) -> Outcome {
+async fn change(connection: &mut SqliteConnection, kind: ResourceType, change: &Change) -> Outcome {
     let Some((seq, version)) = locate(connection, kind, &change.id).await? else {
         return Ok(Ok(Written::NotFound));
     };

@@ -132,11 +132,7 @@ async fn run(
 }
 
 /// Commits a batch and answers; when that fails, each write is tried by itself, so that one cannot harm the others.
-async fn settle(
-    connection: &mut SqliteConnection,
-    batch: &mut Vec<Queued>,
-    committed: &Committed,
-) {
+async fn settle(connection: &mut SqliteConnection, batch: &mut Vec<Queued>, committed: &Committed) {
     let writes: Vec<&Write> = batch.iter().map(|queued| &queued.write).collect();
     match commit(connection, &writes, committed).await {
         Ok(results) => {
@@ -182,7 +178,11 @@ async fn commit(
         .map_err(Arc::new)?;
     let mut results = Vec::with_capacity(writes.len());
     for write in writes {
-        results.push(write::apply(&mut transaction, write).await.map_err(Arc::new)?);
+        results.push(
+            write::apply(&mut transaction, write)
+                .await
+                .map_err(Arc::new)?,
+        );
     }
     transaction.commit().await.map_err(Arc::new)?;
     let count = u64::try_from(writes.len()).unwrap_or(u64::MAX);

@@ -100,8 +100,14 @@ pub(crate) fn entity_tag(version: Version) -> String {
 
 impl ScimTenant {
     /// A resource as it is answered.
-    pub(super) fn render(&self, kind: ResourceType, stored: &Stored, projection: &Projection) -> Value {
+    pub(super) fn render(
+        &self,
+        kind: ResourceType,
+        stored: &Stored,
+        projection: &Projection,
+    ) -> Value {
         let meta = Meta {
+            id: stored.id.as_str().to_owned(),
             resource_type: kind,
             created: stored.created,
             last_modified: stored.last_modified,
@@ -110,9 +116,7 @@ impl ScimTenant {
         };
         let schema = self.directory.schemas().of(kind);
         let extra = self.extra(kind, &stored.related);
-        stored
-            .resource
-            .render(schema, stored.id.as_str(), &meta, &extra, projection)
+        stored.resource.render(schema, &meta, &extra, projection)
     }
 
     fn extra(&self, kind: ResourceType, related: &[Reference]) -> Map<String, Value> {

@@ -108,9 +108,17 @@ pub(crate) fn accepts(headers: &HeaderMap) -> Result<(), ScimError> {
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return Ok(());
     };
-    let essence = value.to_str().unwrap_or("?").split(';').next().unwrap_or_default();
+    let essence = value
+        .to_str()
+        .unwrap_or("?")
+        .split(';')
+        .next()
+        .unwrap_or_default();
     let known = ["application/scim+json", "application/json", ""];
-    if known.iter().any(|it| it.eq_ignore_ascii_case(essence.trim())) {
+    if known
+        .iter()
+        .any(|it| it.eq_ignore_ascii_case(essence.trim()))
+    {
         return Ok(());
     }
     Err(unsupported("Send the body as application/scim+json."))
@@ -118,8 +126,7 @@ pub(crate) fn accepts(headers: &HeaderMap) -> Result<(), ScimError> {
 
 /// Reads a body up to [`MAX_BODY`].
 pub(crate) async fn read_body(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, BodyRefused> {
-    let too_large =
-        || ScimError::too_large(format!("The body may have at most {MAX_BODY} bytes."));
+    let too_large = || ScimError::too_large(format!("The body may have at most {MAX_BODY} bytes."));
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|it| it.to_str().ok()?.parse::<usize>().ok());

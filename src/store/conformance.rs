@@ -1,0 +1,504 @@
+//! What every store must do; each check runs against each database.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+use crate::scim::schema::{Rules, Schemas};
+
+/// Runs every check below against the databases there are.
+macro_rules! conformance {
+    ($($check:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test] async fn $check() {
+                let (_folder, store) = super::sqlite().await;
+                super::$check(store).await;
+            })*
+        }
+    };
+}
+
+conformance!(
+    what_was_added_is_found,
+    a_name_is_taken_in_any_casing,
+    a_stale_version_is_refused,
+    a_change_moves_the_keys_with_the_resource,
+    names_can_be_freed_and_taken,
+    equal_adds_at_once_give_one,
+    members_are_changed_by_reference,
+    unknown_members_refuse_the_whole_change,
+    members_that_are_as_wanted_write_nothing,
+    a_deleted_user_leaves_its_groups,
+    a_deleted_group_leaves_its_users,
+    a_list_is_in_order_and_in_pages,
+    filters_find_by_index_and_without,
+    a_membership_is_looked_up,
+    counts_follow_what_is_written,
+    notes_are_kept,
+    many_writes_share_a_transaction,
+    a_closed_store_says_so,
+);
+
+async fn sqlite() -> (TempDir, Arc<dyn Store>) {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder.path().join("people.db")).await.unwrap();
+    (folder, store)
+}
+
+const USER: ResourceType = ResourceType::User;
+const GROUP: ResourceType = ResourceType::Group;
+
+fn schemas() -> Schemas {
+    Schemas::new(&Rules::default()).unwrap()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn stored(kind: ResourceType, id: &str, body: &serde_json::Value) -> Stored {
+    Stored {
+        id: ResourceId::new(id),
+        version: Version::FIRST,
+        created: at(1),
+        last_modified: at(1),
+        resource: Resource::parse(schemas().of(kind), body).unwrap(),
+        related: Vec::new(),
+    }
+}
+
+fn person(id: &str) -> Stored {
+    let body = json!({"userName": format!("{id}@contoso.example"), "externalId": format!("x-{id}"), "displayName": format!("Name {id}")});
+    stored(USER, id, &body)
+}
+
+fn team(id: &str, members: &[&str]) -> Stored {
+    let related = members
+        .iter()
+        .map(|id| Reference {
+            id: ResourceId::new(*id),
+            display: None,
+        })
+        .collect();
+    Stored {
+        related,
+        ..stored(GROUP, id, &json!({"displayName": format!("Team {id}")}))
+    }
+}
+
+fn changed(id: &str, expected: i64, body: Option<&Stored>) -> Change {
+    Change {
+        id: ResourceId::new(id),
+        expected: (expected > 0).then_some(Version(expected)),
+        resource: body.map(|it| it.resource.clone()),
+        members: Vec::new(),
+        at: at(2),
+    }
+}
+
+fn moved(id: &str, members: Vec<MemberChange>) -> Change {
+    Change {
+        members,
+        ..changed(id, 0, None)
+    }
+}
+
+fn ids(ids: &[&str]) -> Vec<String> {
+    ids.iter().map(|&id| id.to_owned()).collect()
+}
+
+async fn filled(store: &dyn Store) {
+    for id in ["a", "b", "c", "d"] {
+        store.add(USER, person(id)).await.unwrap();
+    }
+    store.add(GROUP, team("t", &["a", "b"])).await.unwrap();
+}
+
+async fn find(store: &dyn Store, kind: ResourceType, id: &str) -> Option<Stored> {
+    store
+        .find(kind, &ResourceId::new(id), Related::Include)
+        .await
+        .unwrap()
+}
+
+async fn related(store: &dyn Store, kind: ResourceType, id: &str) -> Vec<String> {
+    let found = find(store, kind, id).await.unwrap();
+    found.related.into_iter().map(|it| it.id.0).collect()
+}
+
+async fn search(store: &dyn Store, kind: ResourceType, filter: &str) -> Vec<String> {
+    let filter = Filter::parse(filter, schemas().of(kind)).unwrap();
+    let listed = store
+        .list(kind, Some(&filter), Page::default(), Related::Skip)
+        .await
+        .unwrap();
+    assert_eq!(listed.total, listed.resources.len());
+    listed.resources.into_iter().map(|it| it.id.0).collect()
+}
+
+async fn what_was_added_is_found(store: Arc<dyn Store>) {
+    store.add(USER, person("a")).await.unwrap();
+
+    assert_eq!(find(&*store, USER, "a").await, Some(person("a")));
+    assert_eq!(find(&*store, GROUP, "a").await, None);
+    assert_eq!(find(&*store, USER, "b").await, None);
+}
+
+async fn a_name_is_taken_in_any_casing(store: Arc<dyn Store>) {
+    let named = |id, name: &str| stored(USER, id, &json!({"userName": name}));
+    store.add(USER, named("1", "Ünal")).await.unwrap();
+    store.add(GROUP, team("t", &[])).await.unwrap();
+
+    let user = store.add(USER, named("2", "üNAL")).await.unwrap_err();
+    assert_eq!(user.to_string(), "another user already has this userName");
+    let group = store
+        .add(GROUP, stored(GROUP, "u", &json!({"displayName": "TEAM T"})))
+        .await;
+    assert_eq!(
+        group.unwrap_err().to_string(),
+        "another group already has this displayName"
+    );
+    store.add(USER, named("3", "Team t")).await.unwrap();
+}
+
+async fn a_stale_version_is_refused(store: Arc<dyn Store>) {
+    store.add(USER, person("a")).await.unwrap();
+
+    let stale = store
+        .change(USER, changed("a", 7, Some(&person("b"))))
+        .await;
+
+    assert!(matches!(stale, Err(StoreError::VersionConflict)));
+    assert_eq!(find(&*store, USER, "a").await, Some(person("a")));
+    let nobody = store.change(USER, changed("z", 7, None)).await.unwrap();
+    assert_eq!(nobody, None);
+    let stale = store
+        .delete(USER, &ResourceId::new("a"), Some(Version(7)), at(3))
+        .await;
+    assert!(matches!(stale, Err(StoreError::VersionConflict)));
+}
+
+async fn a_change_moves_the_keys_with_the_resource(store: Arc<dyn Store>) {
+    store.add(USER, person("a")).await.unwrap();
+
+    let now = store
+        .change(USER, changed("a", 1, Some(&person("b"))))
+        .await
+        .unwrap();
+
+    let expected = Changed {
+        version: Version(2),
+        written: true,
+    };
+    assert_eq!(now, Some(expected));
+    let found = find(&*store, USER, "a").await.unwrap();
+    assert_eq!((found.created, found.last_modified), (at(1), at(2)));
+    assert_eq!(search(&*store, USER, "externalId eq \"x-b\"").await, ["a"]);
+    assert!(
+        search(&*store, USER, "userName eq \"a@contoso.example\"")
+            .await
+            .is_empty()
+    );
+}
+
+async fn names_can_be_freed_and_taken(store: Arc<dyn Store>) {
+    filled(&*store).await;
+
+    let taken = store
+        .change(USER, changed("a", 1, Some(&person("b"))))
+        .await;
+    assert!(matches!(taken, Err(StoreError::Taken { .. })));
+    store
+        .change(USER, changed("b", 1, Some(&person("z"))))
+        .await
+        .unwrap();
+    store
+        .change(USER, changed("a", 1, Some(&person("b"))))
+        .await
+        .unwrap();
+
+    assert_eq!(
+        search(&*store, USER, "userName eq \"B@contoso.example\"").await,
+        ["a"]
+    );
+}
+
+async fn equal_adds_at_once_give_one(store: Arc<dyn Store>) {
+    let adds = (0..50).map(|number| {
+        let store = Arc::clone(&store);
+        let added = stored(USER, &number.to_string(), &json!({"userName": "same"}));
+        async move { store.add(USER, added).await }
+    });
+    let results = futures::future::join_all(adds).await;
+
+    assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1);
+    assert_eq!(search(&*store, USER, "userName eq \"same\"").await.len(), 1);
+}
+
+async fn members_are_changed_by_reference(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    let change = |members| moved("t", members);
+
+    assert_eq!(related(&*store, GROUP, "t").await, ["a", "b"]);
+    let mixed = vec![
+        MemberChange::Add(ids(&["c", "a"])),
+        MemberChange::Remove(ids(&["b", "nobody"])),
+    ];
+    let now = store.change(GROUP, change(mixed)).await.unwrap().unwrap();
+    assert_eq!((now.version, now.written), (Version(2), true));
+    assert_eq!(related(&*store, GROUP, "t").await, ["a", "c"]);
+    let replace = vec![MemberChange::Replace(ids(&["d", "c"]))];
+    store.change(GROUP, change(replace)).await.unwrap();
+    assert_eq!(related(&*store, GROUP, "t").await, ["c", "d"]);
+    let groups = find(&*store, USER, "d").await.unwrap().related;
+    assert_eq!(groups[0].display.as_deref(), Some("Team t"));
+    store
+        .change(GROUP, change(vec![MemberChange::Clear]))
+        .await
+        .unwrap();
+    assert!(related(&*store, GROUP, "t").await.is_empty());
+}
+
+async fn unknown_members_refuse_the_whole_change(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    let before = find(&*store, GROUP, "t").await;
+    let members = vec![
+        MemberChange::Clear,
+        MemberChange::Add(ids(&["c", "nobody", "t"])),
+    ];
+
+    let refused = store.change(GROUP, moved("t", members)).await;
+
+    assert!(matches!(
+        refused,
+        Err(StoreError::UnknownMembers { count: 2, first: 2 })
+    ));
+    assert_eq!(find(&*store, GROUP, "t").await, before);
+    let added = store.add(GROUP, team("u", &["a", "nobody"])).await;
+    assert!(matches!(
+        added,
+        Err(StoreError::UnknownMembers { count: 1, first: 2 })
+    ));
+    assert_eq!(find(&*store, GROUP, "u").await, None);
+}
+
+async fn members_that_are_as_wanted_write_nothing(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    let members = vec![
+        MemberChange::Add(ids(&["a"])),
+        MemberChange::Remove(ids(&["c"])),
+        MemberChange::Replace(ids(&["b", "a"])),
+    ];
+
+    let now = store
+        .change(GROUP, moved("t", members))
+        .await
+        .unwrap()
+        .unwrap();
+
+    assert_eq!((now.version, now.written), (Version(1), false));
+    assert_eq!(
+        find(&*store, GROUP, "t").await.unwrap().last_modified,
+        at(1)
+    );
+}
+
+async fn a_deleted_user_leaves_its_groups(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    let id = ResourceId::new("a");
+
+    assert_eq!(
+        store.delete(USER, &id, None, at(9)).await.unwrap(),
+        Some(())
+    );
+
+    assert_eq!(related(&*store, GROUP, "t").await, ["b"]);
+    let group = find(&*store, GROUP, "t").await.unwrap();
+    assert_eq!((group.version, group.last_modified), (Version(2), at(9)));
+    assert_eq!(store.delete(USER, &id, None, at(9)).await.unwrap(), None);
+    store.add(USER, person("a")).await.unwrap();
+    assert!(related(&*store, USER, "a").await.is_empty());
+}
+
+async fn a_deleted_group_leaves_its_users(store: Arc<dyn Store>) {
+    filled(&*store).await;
+
+    store
+        .delete(GROUP, &ResourceId::new("t"), None, at(9))
+        .await
+        .unwrap();
+
+    assert!(related(&*store, USER, "a").await.is_empty());
+    assert_eq!(store.counts().await.unwrap().users, 4);
+}
+
+async fn a_list_is_in_order_and_in_pages(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    let page = async |start_index, count| {
+        let page = Page { start_index, count };
+        let listed = store
+            .list(USER, None, page, Related::Include)
+            .await
+            .unwrap();
+        let ids: String = listed.resources.iter().map(|it| it.id.as_str()).collect();
+        (listed.total, ids)
+    };
+
+    assert_eq!(page(1, 100).await, (4, "abcd".to_owned()));
+    assert_eq!(page(2, 2).await, (4, "bc".to_owned()));
+    assert_eq!(page(9, 2).await, (4, String::new()));
+    assert_eq!(page(1, 0).await, (4, String::new()));
+    let filter = Filter::parse("userName co \"contoso\"", &schemas().user).unwrap();
+    let page = Page {
+        start_index: 3,
+        count: 1,
+    };
+    let listed = store
+        .list(USER, Some(&filter), page, Related::Skip)
+        .await
+        .unwrap();
+    assert_eq!((listed.total, listed.resources[0].id.as_str()), (4, "c"));
+}
+
+async fn filters_find_by_index_and_without(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    for (filter, expected) in [
+        ("id eq \"b\"", "b"),
+        ("userName eq \"B@CONTOSO.example\"", "b"),
+        ("externalId eq \"x-b\"", "b"),
+        ("externalId eq \"X-B\"", ""),
+        ("displayName eq \"NAME B\"", "b"),
+        (
+            "displayName eq \"name b\" and externalId eq \"x-b\" and id eq \"b\"",
+            "b",
+        ),
+        ("displayName eq \"name b\" and externalId eq \"x-c\"", ""),
+        ("userName sw \"b\"", "b"),
+        ("id eq \"b\" and userName sw \"c\"", ""),
+        ("id eq \"b\" or id eq \"c\"", "bc"),
+        ("groups pr", "ab"),
+        ("meta.created lt \"2020-01-01T00:00:00Z\"", "abcd"),
+        ("not (userName co \"contoso\")", ""),
+    ] {
+        assert_eq!(
+            search(&*store, USER, filter).await.concat(),
+            expected,
+            "{filter}"
+        );
+    }
+}
+
+async fn a_membership_is_looked_up(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    store.add(GROUP, team("u", &["b"])).await.unwrap();
+    for (filter, expected) in [
+        ("id eq \"t\" and members eq \"a\"", "t"),
+        ("id eq \"t\" and members eq \"c\"", ""),
+        ("members eq \"b\"", "tu"),
+        ("members[value eq \"a\"]", "t"),
+        ("members eq \"a\" and members eq \"b\"", "t"),
+        ("members eq \"b\" and displayName sw \"team u\"", "u"),
+        ("members eq \"nobody\"", ""),
+    ] {
+        assert_eq!(
+            search(&*store, GROUP, filter).await.concat(),
+            expected,
+            "{filter}"
+        );
+    }
+}
+
+async fn counts_follow_what_is_written(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    let gone = stored(USER, "a", &json!({"userName": "a", "active": false}));
+    store
+        .change(USER, changed("a", 1, Some(&gone)))
+        .await
+        .unwrap();
+
+    let counts = store.counts().await.unwrap();
+
+    assert_eq!(
+        (counts.users, counts.active_users, counts.groups),
+        (4, 3, 1)
+    );
+}
+
+async fn notes_are_kept(store: Arc<dyn Store>) {
+    let note = |name: &str, text: &str| Note {
+        name: name.to_owned(),
+        text: text.to_owned(),
+    };
+    store
+        .keep_notes(vec![note("b", "1"), note("a", "2")])
+        .await
+        .unwrap();
+    store.keep_notes(vec![note("b", "3")]).await.unwrap();
+
+    assert_eq!(
+        store.notes().await.unwrap(),
+        [note("a", "2"), note("b", "3")]
+    );
+}
+
+async fn many_writes_share_a_transaction(store: Arc<dyn Store>) {
+    let adds = (0..200).map(|number| store.add(USER, person(&number.to_string())));
+
+    let results = futures::future::join_all(adds).await;
+
+    assert!(results.iter().all(Result::is_ok));
+    let commits = store.commits();
+    assert_eq!(commits.writes, 200);
+    assert!(commits.transactions < 100, "{commits:?}");
+}
+
+async fn a_closed_store_says_so(store: Arc<dyn Store>) {
+    store.add(USER, person("a")).await.unwrap();
+
+    store.close().await;
+    store.close().await;
+
+    assert!(matches!(
+        store.add(USER, person("b")).await,
+        Err(StoreError::Closed)
+    ));
+    assert!(matches!(store.counts().await, Err(StoreError::Closed)));
+}
+
+#[tokio::test]
+async fn a_second_owner_of_the_file_is_refused_until_the_first_is_gone() {
+    let (folder, store) = sqlite().await;
+    let path = folder.path().join("people.db");
+    store.add(USER, person("a")).await.unwrap();
+
+    let second = open(&path).await.err().map(|error| error.to_string());
+    assert!(
+        second
+            .unwrap()
+            .ends_with("is in use by another process; a SQLite store has one owner at a time")
+    );
+
+    store.close().await;
+    let again = open(&path).await.unwrap();
+    assert_eq!(find(&*again, USER, "a").await, Some(person("a")));
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("people.db");
+    std::fs::write(&path, "this is not a database, whatever its name says").unwrap();
+
+    assert!(matches!(
+        open(&path).await.err(),
+        Some(OpenError::Database { .. })
+    ));
+    let missing = folder.path().join("no/people.db");
+    assert!(matches!(
+        open(&missing).await.err(),
+        Some(OpenError::File { .. })
+    ));
+}
