@@ -2,7 +2,8 @@
 
 #![expect(
     unreachable_pub,
-    reason = "KubeSchema repeats each type inside a function of its own"
+    clippy::duplicated_attributes,
+    reason = "KubeSchema repeats each type and its attributes inside a function of its own"
 )]
 
 pub mod azure_connector;

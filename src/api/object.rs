@@ -34,6 +34,7 @@ impl ObjectKey {
     }
 
     /// The key of the object that `reference`, written in this object's namespace, points to.
+    #[must_use]
     pub fn sibling(&self, reference: &ObjectReference) -> Self {
         Self {
             namespace: self.namespace.clone(),
