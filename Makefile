@@ -18,8 +18,8 @@ demo: ## watch people arrive from a played Entra in one process; no cluster, no 
 	@scripts/demo.sh
 
 test: setup ## everything: unit tests, a real API server, the program; installs what it needs
+	cargo test --doc --quiet
 	cargo nextest run
-	cargo test --doc
 
 check: ## formatting, lints, documentation, unit tests, licenses
 	@scripts/setup.sh packages rust nextest deny
@@ -37,7 +37,7 @@ soak: setup ## the long runs: 1,000 kills, every crash point
 	USHER_SOAK=1 cargo nextest run --profile soak -E 'test(/kill|crash|soak/)'
 
 setup: ## bring what the tests need; does nothing when all is there
-	@scripts/setup.sh packages rust nextest apiserver kubectl
+	@scripts/setup.sh packages rust nextest kubectl $(if $(filter existing,$(USHER_TEST_CLUSTER)),,apiserver)
 
 cluster-up: ## a Kubernetes API server on loopback with the CRDs, to try things out
 	@scripts/setup.sh packages rust apiserver kubectl
