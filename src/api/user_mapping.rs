@@ -8,10 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::object::ObjectReference;
 
 /// What is wished of one mapping.
-#[expect(
-    clippy::duplicated_attributes,
-    reason = "two columns may have the same type"
-)]
 #[derive(Clone, Debug, PartialEq, Eq, CustomResource, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "usher.dev",
