@@ -1,6 +1,7 @@
 //! The command line: one subcommand per file, each with its arguments and what it does.
 
 mod crds;
+mod lint;
 mod output;
 mod serve;
 
@@ -22,6 +23,8 @@ enum Command {
     Crds(crds::Args),
     /// Serve the directories of a workload configuration
     Serve(serve::Args),
+    /// Check YAML files offline, as the API server and the operator would
+    Lint(lint::Args),
 }
 
 /// Runs the command line of this process. Data goes to standard output, everything else to standard error.
@@ -57,6 +60,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Crds(args) => crds::run(args).await,
         Command::Serve(args) => serve::run(args).await,
+        Command::Lint(args) => lint::run(args).await,
     }
 }
 

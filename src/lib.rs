@@ -10,6 +10,9 @@ pub mod clock;
 
 // Decisions, and the port through which they take effect.
 pub mod plan;
+
+// Checks of YAML: pure.
+pub mod lint;
 pub mod platform;
 
 // The workload: protocol over domain over store.
