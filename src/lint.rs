@@ -8,6 +8,8 @@ mod document;
 mod metadata;
 mod relations;
 mod shape;
+mod structure;
+mod violation;
 mod words;
 
 use std::collections::HashMap;

@@ -26,12 +26,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     if json {
         output::print(&format!("{}\n", serde_json::to_string(&outcome.findings)?))?;
     } else {
-        let lines: String = outcome
-            .findings
-            .iter()
-            .map(|it| format!("{it}\n"))
-            .collect();
-        output::print(&lines)?;
+        for finding in &outcome.findings {
+            output::print(&format!("{finding}\n"))?;
+        }
     }
     let summary = summary(&outcome, sources.len());
     if outcome

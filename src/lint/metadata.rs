@@ -21,7 +21,7 @@ const LABEL_VALUE: &str = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";
 /// The longest sum of all annotations, in bytes.
 pub(super) const ANNOTATIONS_BYTES: usize = 256 * 1024;
 
-/// Schema of `metadata`; every field of Kubernetes' ObjectMeta is known.
+/// Schema of `metadata`; every field of Kubernetes' `ObjectMeta` is known.
 pub(super) fn schema() -> Value {
     json!({
         "type": "object",

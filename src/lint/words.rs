@@ -11,9 +11,9 @@ pub(super) fn field(pointer: &str) -> String {
     for part in pointer.split('/').skip(1) {
         let part = part.replace("~1", "/").replace("~0", "~");
         if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
-            field.push_str(&format!("[{part}]"));
+            field.extend(["[", part.as_str(), "]"]);
         } else if part.contains(['.', '/']) {
-            field.push_str(&format!("[{}]", clipped(&part)));
+            field.extend(["[", clipped(&part).as_str(), "]"]);
         } else {
             if !field.is_empty() {
                 field.push('.');
