@@ -116,7 +116,7 @@ pub struct IngressExposure {
     pub tls_secret_name: Option<String>,
     /// Annotations for the Ingress controller.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -155,14 +155,10 @@ pub struct Tls {
     pub secret_name: String,
 }
 
-/// Exactly one store.
+/// Exactly one store; its kind cannot be changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("has(self.sqlite)").message("store needs sqlite: {size: 1Gi}"),
-    validation = Rule::new("has(self.sqlite) == has(oldSelf.sqlite)")
-        .message("the kind of store cannot be changed; make a new ScimTenant and provision it again")
-)]
+#[x_kube(validation = Rule::new("has(self.sqlite)").message("store needs sqlite: {size: 1Gi}"))]
 pub struct Store {
     /// SQLite on a volume of its own: one pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -300,10 +296,11 @@ pub enum ExtensionAttributeType {
 pub struct PodTemplate {
     /// Requests and limits of the container; modest requests when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "resources")]
     pub resources: Option<ResourceRequirements>,
     /// Labels that a node must have.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "maxLength": 63}))]
     pub node_selector: BTreeMap<String, String>,
     /// Taints that the pods tolerate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -313,6 +310,29 @@ pub struct PodTemplate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub affinity: Option<serde_json::Value>,
+}
+
+/// `requests` and `limits` of Kubernetes' type, with bounds; its claims are not for us.
+fn resources(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let quantities = |description: &str| {
+        serde_json::json!({
+            "description": description,
+            "type": "object",
+            "maxProperties": 16,
+            "additionalProperties": {
+                "type": "string",
+                "maxLength": 20,
+                "pattern": "^[0-9]+([.][0-9]{1,3})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
+            }
+        })
+    };
+    schemars::json_schema!({
+        "type": "object",
+        "properties": {
+            "requests": quantities("What a node must have left, such as `cpu: 100m` and `memory: 64Mi`; numbers in quotes."),
+            "limits": quantities("What the container may use at most, such as `memory: 256Mi`; numbers in quotes.")
+        }
+    })
 }
 
 fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

@@ -93,7 +93,8 @@ impl Shape {
 
     /// The CEL rules that `object` breaks; with `old`, those about the change too.
     pub(super) fn broken_rules(&self, object: &Value, old: Option<&Value>) -> Vec<Problem> {
-        let Err(errors) = Validator::new().validate_compiled(&self.cel, object, old) else {
+        let declared = structure::without_nulls(object);
+        let Err(errors) = Validator::new().validate_compiled(&self.cel, &declared, old) else {
             return Vec::new();
         };
         errors

@@ -95,6 +95,19 @@ pub(super) fn drop_nulls(schema: &Value, value: &mut Value) {
     }
 }
 
+/// `value` with nothing where null is allowed and given: to CEL rules such a member is absent.
+pub(super) fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key.clone(), without_nulls(value)))
+            .collect(),
+        Value::Array(items) => items.iter().map(without_nulls).collect(),
+        other => other.clone(),
+    }
+}
+
 /// Elements of lists that are sets or maps and appear twice.
 pub(super) fn duplicates(
     schema: &Value,
