@@ -5,14 +5,6 @@
     clippy::duplicated_attributes,
     reason = "KubeSchema repeats each type and its attributes inside a function of its own"
 )]
-#![expect(
-    clippy::doc_markdown,
-    reason = "the texts are shown by kubectl explain, which knows no Markdown"
-)]
-#![expect(
-    clippy::duplicated_attributes,
-    reason = "each printcolumn has a name and a type"
-)]
 
 pub mod azure_connector;
 pub mod conditions;

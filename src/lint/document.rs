@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn broken_yaml_is_named_with_its_place() {
         for (text, line) in [
-            ("a: 1\nb: [1,\nc: 2\n", 3),
+            ("a: 1\nb: [1,\nc: 2\n", 2),
             ("a: 1\na: 2\n", 2),
             ("a: &x 1\nb: *y\n", 2),
         ] {

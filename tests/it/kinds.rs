@@ -369,40 +369,11 @@ fn without_numbers(field: &str) -> String {
 
 /// Field and words of every demand of `schema` on a spec.
 fn demands(schema: &Value, path: &str, wanted: &mut Vec<(String, String)>) {
-    let mut want = |words: String| wanted.push((path.to_owned(), words));
-    for rule in schema["x-kubernetes-validations"]
-        .as_array()
-        .into_iter()
-        .flatten()
-    {
-        want(
-            rule["message"]
-                .as_str()
-                .expect("every rule has a message")
-                .to_owned(),
-        );
-    }
-    for (key, words) in [
-        ("maxLength", "must have at most N characters"),
-        ("minLength", "must have at least N characters"),
-        ("maxItems", "must have at most N elements"),
-        ("minItems", "must have at least N elements"),
-        ("maxProperties", "must have at most N members"),
-    ] {
-        if let Some(limit) = schema.get(key) {
-            want(words.replace('N', &limit.to_string()));
-        }
-    }
-    if let Some(pattern) = schema["pattern"].as_str() {
-        want(format!("must match {pattern}"));
-    }
-    if let Some(options) = schema["enum"].as_array() {
-        let first = options
-            .first()
-            .and_then(Value::as_str)
-            .expect("options are strings");
-        want(first.to_owned());
-    }
+    wanted.extend(
+        own_demands(schema)
+            .into_iter()
+            .map(|words| (path.to_owned(), words)),
+    );
     let below = |key: &str| {
         if path.is_empty() {
             key.to_owned()
@@ -440,4 +411,43 @@ fn demands(schema: &Value, path: &str, wanted: &mut Vec<(String, String)>) {
             demands(schema, &below(key), wanted);
         }
     }
+}
+
+/// Words of the demands of `schema` itself.
+fn own_demands(schema: &Value) -> Vec<String> {
+    let mut wanted = Vec::new();
+    for rule in schema["x-kubernetes-validations"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        wanted.push(
+            rule["message"]
+                .as_str()
+                .expect("every rule has a message")
+                .to_owned(),
+        );
+    }
+    for (key, words) in [
+        ("maxLength", "must have at most N characters"),
+        ("minLength", "must have at least N characters"),
+        ("maxItems", "must have at most N elements"),
+        ("minItems", "must have at least N elements"),
+        ("maxProperties", "must have at most N members"),
+    ] {
+        if let Some(limit) = schema.get(key) {
+            wanted.push(words.replace('N', &limit.to_string()));
+        }
+    }
+    if let Some(pattern) = schema["pattern"].as_str() {
+        wanted.push(format!("must match {pattern}"));
+    }
+    if let Some(options) = schema["enum"].as_array() {
+        let first = options
+            .first()
+            .and_then(Value::as_str)
+            .expect("options are strings");
+        wanted.push(first.to_owned());
+    }
+    wanted
 }

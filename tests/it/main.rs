@@ -11,7 +11,7 @@ mod crds;
 mod documents;
 mod entra_exchanges;
 mod house_rules;
-mod scim_http;
 mod kinds;
+mod scim_http;
 mod scim_vocabulary;
 mod workload_server;
