@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use jiff::Timestamp;
 
 use crate::api::AzureConnector;
 use crate::config::Token;
@@ -140,7 +140,11 @@ pub fn secret(owner: &Owner, name: &str, url: &str, credential: &Credential) -> 
             name: Some(name.to_owned()),
             namespace: Some(owner.object.namespace.clone()),
             labels: Some(labels(owner)),
-            annotations: Some(annotations.map(|(key, value)| (key.to_owned(), value)).into()),
+            annotations: Some(
+                annotations
+                    .map(|(key, value)| (key.to_owned(), value))
+                    .into(),
+            ),
             owner_references: Some(vec![owner.reference()]),
             ..ObjectMeta::default()
         },

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use crate::api::scim_tenant::DirectorySchema;
 use crate::api::user_mapping::{AttributeMapping, UserMappingSpec};
 use crate::scim::path::Path;
-use crate::scim::schema::{AttributePath, AttributeType, Mutability, Resolved, ResourceSchema, Schemas};
+use crate::scim::schema::{
+    AttributePath, AttributeType, Mutability, Resolved, ResourceSchema, Schemas,
+};
 
 use super::workload_config::rules;
 
@@ -200,7 +202,9 @@ fn new_key(path: &Path, user: &ResourceSchema) -> Option<(String, String)> {
     let extension = user.extension(urn)?;
     let unknown = extension.open && extension.attribute(&attribute.attribute).is_none();
     // Keys with other characters are taken as well, and stay out of discovery (RFC 7643, section 2.1).
-    let named = attribute.attribute.starts_with(|it: char| it.is_ascii_alphabetic())
+    let named = attribute
+        .attribute
+        .starts_with(|it: char| it.is_ascii_alphabetic())
         && attribute
             .attribute
             .bytes()

@@ -33,7 +33,7 @@ pub const REPORT_PORT: i32 = 9464;
 /// Names of the children of the `ScimTenant` called `name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
-    /// ServiceAccount, Deployment, Service, Ingress, HTTPRoute, NetworkPolicy.
+    /// `ServiceAccount`, Deployment, Service, Ingress, `HTTPRoute`, `NetworkPolicy`.
     pub workload: String,
     /// Secret with the configuration.
     pub config: String,

@@ -192,8 +192,7 @@ fn client(observed: &ConnectorObserved, sources: &Sources<'_>) -> Option<ScimCli
     if left_alone {
         return before.cloned();
     }
-    let credential::Finding::Sound(current) =
-        credential::inspect(&owner, observed.secret.as_ref())
+    let credential::Finding::Sound(current) = credential::inspect(&owner, observed.secret.as_ref())
     else {
         return before.cloned();
     };

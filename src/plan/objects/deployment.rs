@@ -111,11 +111,7 @@ fn affinity(wish: &PodTemplate) -> Result<Option<Affinity>, Rejection> {
         })
 }
 
-fn container(
-    spec: &ScimTenantSpec,
-    settings: &WorkloadSettings,
-    wish: &PodTemplate,
-) -> Container {
+fn container(spec: &ScimTenantSpec, settings: &WorkloadSettings, wish: &PodTemplate) -> Container {
     Container {
         name: "usher".to_owned(),
         image: Some(settings.image.clone()),

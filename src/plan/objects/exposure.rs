@@ -1,4 +1,4 @@
-//! The way in: an Ingress or a Gateway's HTTPRoute.
+//! The way in: an Ingress or a Gateway's `HTTPRoute`.
 
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule,
@@ -55,7 +55,7 @@ pub fn ingress(owner: &Owner, spec: &ScimTenantSpec, wish: &IngressExposure) -> 
     }
 }
 
-/// Where HTTPRoutes are in the API.
+/// Where `HTTPRoutes` are in the API.
 pub fn http_route_resource() -> ApiResource {
     let kind = ChildKind::HttpRoute;
     ApiResource::from_gvk_with_plural(
@@ -64,7 +64,7 @@ pub fn http_route_resource() -> ApiResource {
     )
 }
 
-/// The HTTPRoute for the host.
+/// The `HTTPRoute` for the host.
 pub fn http_route(owner: &Owner, spec: &ScimTenantSpec, wish: &GatewayExposure) -> DynamicObject {
     let names = Names::of(owner);
     let parents: Vec<Value> = wish
