@@ -8,13 +8,11 @@ use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::ObjectMeta;
 
-use crate::api::azure_connector::AzureConnectorStatus;
-use crate::api::scim_tenant::ScimTenantStatus;
-use crate::api::user_mapping::UserMappingStatus;
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{Report, Token};
 use crate::plan::{Announcement, Child, ChildKey, ChildKind, Owner, Site, WorkloadState};
 
+pub use crate::plan::StatusOf;
 pub use error::{PlatformError, Retry};
 
 /// Where objects live and workloads run.
@@ -73,26 +71,4 @@ pub trait Platform: Send + Sync {
 
     /// Tells whoever follows the events of `owner`. An event that cannot be sent is logged and lost.
     async fn announce(&self, owner: &Owner, announcement: &Announcement);
-}
-
-/// A status and the object that it belongs to.
-#[derive(Clone, Debug, PartialEq)]
-pub enum StatusOf {
-    /// Of a `ScimTenant`.
-    ScimTenant(Owner, ScimTenantStatus),
-    /// Of an `AzureConnector`.
-    AzureConnector(Owner, AzureConnectorStatus),
-    /// Of a `UserMapping`.
-    UserMapping(Owner, UserMappingStatus),
-}
-
-impl StatusOf {
-    /// The object.
-    pub fn owner(&self) -> &Owner {
-        match self {
-            Self::ScimTenant(owner, _)
-            | Self::AzureConnector(owner, _)
-            | Self::UserMapping(owner, _) => owner,
-        }
-    }
 }

@@ -1,0 +1,102 @@
+//! The objects of a `ScimTenant` in Kubernetes, one file for each kind.
+
+pub mod deployment;
+pub mod exposure;
+pub mod network_policy;
+pub mod secret;
+pub mod service;
+pub mod volume;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::child::{INSTANCE, MANAGED_BY, MANAGED_BY_USHER, Owner};
+
+/// Settings of the operator that shape every workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadSettings {
+    /// Image of the pods: the one that holds this program.
+    pub image: String,
+    /// Namespace of the operator, which alone may read reports; every namespace may when it is not known.
+    pub operator_namespace: Option<String>,
+}
+
+/// Port of plain HTTP in the pods.
+pub const HTTP_PORT: i32 = 8080;
+/// Port of TLS in the pods.
+pub const HTTPS_PORT: i32 = 8443;
+/// Port of the report, the probes and the metrics in the pods.
+pub const REPORT_PORT: i32 = 9464;
+
+/// Names of the children of the `ScimTenant` called `name`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// `ServiceAccount`, Deployment, Service, Ingress, `HTTPRoute`, `NetworkPolicy`.
+    pub workload: String,
+    /// Secret with the configuration.
+    pub config: String,
+    /// Claim of the volume with the people.
+    pub data: String,
+    /// Service of the report.
+    pub report: String,
+}
+
+impl Names {
+    /// The names for `owner`.
+    pub fn of(owner: &Owner) -> Self {
+        let name = &owner.object.name;
+        Self {
+            workload: name.clone(),
+            config: format!("{name}-config"),
+            data: format!("{name}-data"),
+            report: format!("{name}-report"),
+        }
+    }
+}
+
+/// Metadata of a child that goes with its owner.
+pub fn owned(owner: &Owner, name: &str) -> ObjectMeta {
+    ObjectMeta {
+        owner_references: Some(vec![owner.reference()]),
+        ..kept(owner, name)
+    }
+}
+
+/// Metadata of a child that stays when its owner goes.
+pub fn kept(owner: &Owner, name: &str) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name.to_owned()),
+        namespace: Some(owner.object.namespace.clone()),
+        labels: Some(labels(owner)),
+        ..ObjectMeta::default()
+    }
+}
+
+/// Labels of every child.
+pub fn labels(owner: &Owner) -> BTreeMap<String, String> {
+    let mut labels = selector(owner);
+    labels.insert(MANAGED_BY.to_owned(), MANAGED_BY_USHER.to_owned());
+    labels
+}
+
+/// Labels by which the pods of `owner` are found.
+pub fn selector(owner: &Owner) -> BTreeMap<String, String> {
+    [
+        ("app.kubernetes.io/name", "usher"),
+        ("app.kubernetes.io/component", "workload"),
+        (INSTANCE, owner.object.name.as_str()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// Identity of the pods: without a role, and without a token in them.
+pub fn service_account(owner: &Owner) -> ServiceAccount {
+    ServiceAccount {
+        metadata: owned(owner, &Names::of(owner).workload),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    }
+}

@@ -1,0 +1,273 @@
+//! The pods: one, for SQLite has one writer. They fit the Pod Security Standard `restricted`.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
+use k8s_openapi::api::core::v1::{
+    Affinity, Capabilities, Container, ContainerPort, EmptyDirVolumeSource, HTTPGetAction,
+    KeyToPath, Lifecycle, LifecycleHandler, PersistentVolumeClaimVolumeSource, PodSecurityContext,
+    PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource,
+    SecurityContext, SleepAction, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::api::scim_tenant::{PodTemplate, ScimTenantSpec};
+
+use super::super::child::Owner;
+use super::super::verdict::Rejection;
+use super::secret::CONFIG_KEY;
+use super::{
+    HTTP_PORT, HTTPS_PORT, Names, REPORT_PORT, WorkloadSettings, labels, owned, selector, service,
+};
+
+/// Folder of the configuration in the pods.
+pub const CONFIG_FOLDER: &str = "/etc/usher";
+/// Folder of the certificate in the pods.
+pub const TLS_FOLDER: &str = "/etc/usher-tls";
+/// Folder of the people in the pods.
+pub const DATA_FOLDER: &str = "/var/lib/usher";
+
+/// The id of nobody in the images that have no shell.
+const NOBODY: i64 = 65532;
+
+/// The Deployment.
+pub fn deployment(
+    owner: &Owner,
+    spec: &ScimTenantSpec,
+    settings: &WorkloadSettings,
+) -> Result<Deployment, Rejection> {
+    Ok(Deployment {
+        metadata: owned(owner, &Names::of(owner).workload),
+        spec: Some(DeploymentSpec {
+            replicas: Some(1),
+            revision_history_limit: Some(2),
+            selector: LabelSelector {
+                match_labels: Some(selector(owner)),
+                ..LabelSelector::default()
+            },
+            // Two pods must never write one database file.
+            strategy: Some(DeploymentStrategy {
+                type_: Some("Recreate".to_owned()),
+                rolling_update: None,
+            }),
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta {
+                    labels: Some(labels(owner)),
+                    ..ObjectMeta::default()
+                }),
+                spec: Some(pod(owner, spec, settings)?),
+            },
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    })
+}
+
+fn pod(
+    owner: &Owner,
+    spec: &ScimTenantSpec,
+    settings: &WorkloadSettings,
+) -> Result<PodSpec, Rejection> {
+    let wish = spec.pod_template.clone().unwrap_or_default();
+    Ok(PodSpec {
+        service_account_name: Some(Names::of(owner).workload),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(NOBODY),
+            run_as_group: Some(NOBODY),
+            // The volume belongs to the group, so that it can be written without root.
+            fs_group: Some(NOBODY),
+            fs_group_change_policy: Some("OnRootMismatch".to_owned()),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".to_owned(),
+                localhost_profile: None,
+            }),
+            ..PodSecurityContext::default()
+        }),
+        // Longer than the pause before stopping and the longest request together.
+        termination_grace_period_seconds: Some(60),
+        containers: vec![container(spec, settings, &wish)],
+        volumes: Some(volumes(owner, spec)),
+        affinity: affinity(&wish)?,
+        node_selector: (!wish.node_selector.is_empty()).then_some(wish.node_selector),
+        tolerations: (!wish.tolerations.is_empty()).then_some(wish.tolerations),
+        ..PodSpec::default()
+    })
+}
+
+fn affinity(wish: &PodTemplate) -> Result<Option<Affinity>, Rejection> {
+    let Some(affinity) = wish.affinity.clone() else {
+        return Ok(None);
+    };
+    serde_json::from_value(affinity)
+        .map(Some)
+        .map_err(|error| Rejection::Invalid {
+            field: "spec.podTemplate.affinity".to_owned(),
+            problem: format!("is not the affinity of a pod: {error}"),
+        })
+}
+
+fn container(spec: &ScimTenantSpec, settings: &WorkloadSettings, wish: &PodTemplate) -> Container {
+    Container {
+        name: "usher".to_owned(),
+        image: Some(settings.image.clone()),
+        args: Some(arguments(spec)),
+        ports: Some(vec![
+            port(service::port_name(spec), listen_port(spec)),
+            port("report", REPORT_PORT),
+        ]),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            read_only_root_filesystem: Some(true),
+            run_as_non_root: Some(true),
+            capabilities: Some(Capabilities {
+                drop: Some(vec!["ALL".to_owned()]),
+                add: None,
+            }),
+            ..SecurityContext::default()
+        }),
+        // Opening a large database after a crash replays its log first: a minute, then the pod is replaced.
+        startup_probe: Some(probe("/healthz", 1, 60)),
+        liveness_probe: Some(probe("/healthz", 10, 3)),
+        readiness_probe: Some(probe("/readyz", 2, 2)),
+        // The pod leaves the Service first and stops listening later, so that no request meets a closed door.
+        lifecycle: Some(Lifecycle {
+            pre_stop: Some(LifecycleHandler {
+                sleep: Some(SleepAction { seconds: 5 }),
+                ..LifecycleHandler::default()
+            }),
+            ..Lifecycle::default()
+        }),
+        resources: Some(wish.resources.clone().unwrap_or_else(modest)),
+        volume_mounts: Some(mounts(spec)),
+        ..Container::default()
+    }
+}
+
+fn arguments(spec: &ScimTenantSpec) -> Vec<String> {
+    let mut arguments = vec![
+        "serve".to_owned(),
+        "--config".to_owned(),
+        format!("{CONFIG_FOLDER}/{CONFIG_KEY}"),
+        "--listen".to_owned(),
+        format!("0.0.0.0:{}", listen_port(spec)),
+        "--report-listen".to_owned(),
+        format!("0.0.0.0:{REPORT_PORT}"),
+    ];
+    if spec.tls.is_some() {
+        arguments.extend(["--tls-dir".to_owned(), TLS_FOLDER.to_owned()]);
+    }
+    arguments
+}
+
+fn listen_port(spec: &ScimTenantSpec) -> i32 {
+    if spec.tls.is_some() {
+        HTTPS_PORT
+    } else {
+        HTTP_PORT
+    }
+}
+
+fn port(name: &str, number: i32) -> ContainerPort {
+    ContainerPort {
+        name: Some(name.to_owned()),
+        container_port: number,
+        protocol: Some("TCP".to_owned()),
+        ..ContainerPort::default()
+    }
+}
+
+fn probe(path: &str, period_seconds: i32, failure_threshold: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.to_owned()),
+            port: IntOrString::String("report".to_owned()),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(period_seconds),
+        failure_threshold: Some(failure_threshold),
+        timeout_seconds: Some(5),
+        ..Probe::default()
+    }
+}
+
+fn modest() -> ResourceRequirements {
+    let quantities = |values: [(&str, &str); 2]| -> BTreeMap<String, Quantity> {
+        values
+            .map(|(name, value)| (name.to_owned(), Quantity(value.to_owned())))
+            .into()
+    };
+    ResourceRequirements {
+        requests: Some(quantities([("cpu", "50m"), ("memory", "64Mi")])),
+        limits: Some([("memory".to_owned(), Quantity("256Mi".to_owned()))].into()),
+        claims: None,
+    }
+}
+
+fn volumes(owner: &Owner, spec: &ScimTenantSpec) -> Vec<Volume> {
+    let names = Names::of(owner);
+    let mut volumes = vec![
+        Volume {
+            name: "config".to_owned(),
+            secret: Some(SecretVolumeSource {
+                secret_name: Some(names.config),
+                // Only the document: the report's credential is the operator's.
+                items: Some(vec![KeyToPath {
+                    key: CONFIG_KEY.to_owned(),
+                    path: CONFIG_KEY.to_owned(),
+                    mode: None,
+                }]),
+                ..SecretVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
+        Volume {
+            name: "data".to_owned(),
+            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                claim_name: names.data,
+                read_only: None,
+            }),
+            ..Volume::default()
+        },
+        Volume {
+            name: "tmp".to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource {
+                size_limit: Some(Quantity("64Mi".to_owned())),
+                medium: None,
+            }),
+            ..Volume::default()
+        },
+    ];
+    volumes.extend(spec.tls.as_ref().map(|tls| Volume {
+        name: "tls".to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(tls.secret_name.clone()),
+            ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }));
+    volumes
+}
+
+/// Whole folders: a file that is mounted by itself would never see an update.
+fn mounts(spec: &ScimTenantSpec) -> Vec<VolumeMount> {
+    let mount = |name: &str, path: &str, read_only: bool| VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: read_only.then_some(true),
+        ..VolumeMount::default()
+    };
+    let mut mounts = vec![
+        mount("config", CONFIG_FOLDER, true),
+        mount("data", DATA_FOLDER, false),
+        mount("tmp", "/tmp", false),
+    ];
+    if spec.tls.is_some() {
+        mounts.push(mount("tls", TLS_FOLDER, true));
+    }
+    mounts
+}

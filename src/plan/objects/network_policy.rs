@@ -1,0 +1,60 @@
+//! Who may talk to the pods, and that they talk to nobody.
+
+use k8s_openapi::api::networking::v1::{
+    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
+    NetworkPolicySpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::api::scim_tenant::ScimTenantSpec;
+
+use super::super::child::Owner;
+use super::{Names, WorkloadSettings, owned, selector, service};
+
+/// Anybody reaches the public port, the operator's namespace reaches the report. A SQLite workload calls nobody.
+pub fn network_policy(
+    owner: &Owner,
+    spec: &ScimTenantSpec,
+    settings: &WorkloadSettings,
+) -> NetworkPolicy {
+    let operator = LabelSelector {
+        match_labels: settings
+            .operator_namespace
+            .as_ref()
+            .map(|it| [("kubernetes.io/metadata.name".to_owned(), it.clone())].into()),
+        ..LabelSelector::default()
+    };
+    NetworkPolicy {
+        metadata: owned(owner, &Names::of(owner).workload),
+        spec: Some(NetworkPolicySpec {
+            pod_selector: Some(LabelSelector {
+                match_labels: Some(selector(owner)),
+                ..LabelSelector::default()
+            }),
+            policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
+            ingress: Some(vec![
+                rule(service::port_name(spec), None),
+                rule(
+                    "report",
+                    Some(vec![NetworkPolicyPeer {
+                        namespace_selector: Some(operator),
+                        ..NetworkPolicyPeer::default()
+                    }]),
+                ),
+            ]),
+            egress: None,
+        }),
+    }
+}
+
+fn rule(port: &str, from: Option<Vec<NetworkPolicyPeer>>) -> NetworkPolicyIngressRule {
+    NetworkPolicyIngressRule {
+        from,
+        ports: Some(vec![NetworkPolicyPort {
+            port: Some(IntOrString::String(port.to_owned())),
+            protocol: Some("TCP".to_owned()),
+            end_port: None,
+        }]),
+    }
+}

@@ -1,0 +1,227 @@
+//! The plan of a `ScimTenant`: its children, in the order in which they need each other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+
+use crate::api::{AzureConnector, ScimTenant, UserMapping};
+use crate::config::{Report, Token, digest};
+
+use super::child::{Child, ChildKey, ChildKind, Owner};
+use super::claim;
+use super::objects::secret::{Found, Present};
+use super::objects::{
+    self, Names, WorkloadSettings, deployment, exposure, network_policy, service, volume,
+};
+use super::observed::{Site, WorkloadState};
+use super::step::Step;
+use super::verdict::{Rejection, Verdict};
+use super::workload_config::{ConnectorObserved, Sources, workload_config};
+use crate::api::conditions::Reason;
+
+/// What the plan of a `ScimTenant` is made from.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// Settings of every workload.
+    pub settings: WorkloadSettings,
+    /// Where the workload runs.
+    pub site: Site,
+    /// Every `ScimTenant`.
+    pub scim_tenants: Vec<Arc<ScimTenant>>,
+    /// The connectors that refer to this one.
+    pub connectors: Vec<ConnectorObserved>,
+    /// Every connector in the namespace.
+    pub namespace_connectors: Vec<Arc<AzureConnector>>,
+    /// Every mapping in the namespace.
+    pub mappings: Vec<Arc<UserMapping>>,
+    /// What is under the name of the configuration Secret.
+    pub config: Option<Secret>,
+    /// Ingresses and `HTTPRoutes` that exist, each with its uid.
+    pub ways_in: Vec<(ChildKey, String)>,
+    /// Random, for the case that a credential of the report endpoint is needed.
+    pub fresh_token: Token,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What to do, and how to see whether it took effect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// In order; the first that fails ends the run.
+    pub steps: Vec<Step>,
+    /// Digest of the document that the workload should have loaded.
+    pub config_digest: String,
+    /// The credential of the report endpoint.
+    pub report_token: Token,
+}
+
+/// Decides what to change for `tenant`.
+pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rejection> {
+    claim::scim_tenant(tenant, &observed.scim_tenants)?;
+    let owner = Owner::of(tenant);
+    let spec = &tenant.spec;
+    let sqlite = spec
+        .store
+        .sqlite
+        .as_ref()
+        .ok_or_else(|| Rejection::Invalid {
+            field: "spec.store".to_owned(),
+            problem: "needs sqlite: {size: 1Gi}".to_owned(),
+        })?;
+    let pods = deployment::deployment(&owner, spec, &observed.settings)?;
+    let config = configuration(tenant, &owner, observed)?;
+
+    let mut steps = vec![
+        Step::Apply(Child::ServiceAccount(Box::new(objects::service_account(
+            &owner,
+        )))),
+        Step::Apply(Child::PersistentVolumeClaim(Box::new(volume::claim(
+            &owner, spec, sqlite,
+        )))),
+    ];
+    steps.extend(config.steps);
+    steps.extend([
+        Step::Apply(Child::Service(Box::new(service::public(&owner, spec)))),
+        Step::Apply(Child::Service(Box::new(service::report(&owner)))),
+        Step::Apply(Child::NetworkPolicy(Box::new(
+            network_policy::network_policy(&owner, spec, &observed.settings),
+        ))),
+        Step::Apply(Child::Deployment(Box::new(pods))),
+    ]);
+    steps.extend(ways_in(tenant, &owner, observed));
+    Ok(Plan {
+        steps,
+        config_digest: config.config_digest,
+        report_token: config.report_token,
+    })
+}
+
+/// The steps for the configuration Secret alone.
+fn configuration(
+    tenant: &ScimTenant,
+    owner: &Owner,
+    observed: &Observed,
+) -> Result<Plan, Rejection> {
+    let child = ChildKey::new(
+        ChildKind::Secret,
+        &owner.object.namespace,
+        &Names::of(owner).config,
+    );
+    let found = objects::secret::inspect(owner, observed.config.as_ref());
+    let present = match &found {
+        Found::Foreign => {
+            return Err(Rejection::NameTaken {
+                child,
+                field: "metadata.name",
+            });
+        }
+        Found::Ours(present) => present.as_ref().clone(),
+        Found::Absent | Found::Predecessor { .. } => Present::default(),
+    };
+    let report_token = present
+        .report_token
+        .unwrap_or_else(|| observed.fresh_token.clone());
+    let config = workload_config(
+        tenant,
+        &Sources {
+            site: &observed.site,
+            connectors: &observed.connectors,
+            namespace_connectors: &observed.namespace_connectors,
+            mappings: &observed.mappings,
+            before: &present.clients,
+            report_token: report_token.digest(),
+            now: observed.now,
+        },
+    )?;
+    let document = config.to_json();
+    let mut secret = objects::secret::config(owner, &document, &report_token, &uids(observed));
+    let steps = match found {
+        Found::Absent | Found::Foreign => vec![Step::Create(Box::new(secret))],
+        Found::Predecessor { uid } => {
+            vec![Step::Delete { child, uid }, Step::Create(Box::new(secret))]
+        }
+        Found::Ours(present) => {
+            // The document continues the one that was read: should another process have written meanwhile, this one looks again.
+            secret.metadata.resource_version = present.resource_version;
+            vec![Step::Apply(Child::Secret(Box::new(secret)))]
+        }
+    };
+    Ok(Plan {
+        steps,
+        config_digest: digest(&document),
+        report_token,
+    })
+}
+
+fn uids(observed: &Observed) -> BTreeMap<String, String> {
+    let owners = observed
+        .connectors
+        .iter()
+        .map(|it| Owner::of(it.connector.as_ref()));
+    owners.map(|it| (it.object.name, it.uid)).collect()
+}
+
+/// The way in that is wished, and the end of those that are not.
+fn ways_in(tenant: &ScimTenant, owner: &Owner, observed: &Observed) -> Vec<Step> {
+    let spec = &tenant.spec;
+    let wished = spec.exposure.as_ref().and_then(|wish| {
+        let ingress = wish
+            .ingress
+            .as_ref()
+            .map(|it| Child::Ingress(Box::new(exposure::ingress(owner, spec, it))));
+        let route = wish
+            .gateway
+            .as_ref()
+            .map(|it| Child::HttpRoute(Box::new(exposure::http_route(owner, spec, it))));
+        ingress.or(route)
+    });
+    let kept = wished.as_ref().map(Child::key);
+    let mut steps: Vec<Step> = wished.map(Step::Apply).into_iter().collect();
+    let ended = observed
+        .ways_in
+        .iter()
+        .filter(|(child, _)| Some(child) != kept.as_ref());
+    steps.extend(ended.map(|(child, uid)| Step::Delete {
+        child: child.clone(),
+        uid: uid.clone(),
+    }));
+    steps
+}
+
+/// How far the workload has followed, once everything is written.
+pub fn progress(
+    tenant: &ScimTenant,
+    config_digest: &str,
+    workload: &WorkloadState,
+    report: Option<&Report>,
+) -> Verdict {
+    let host = &tenant.spec.host;
+    let waiting = |reason, message: String| Verdict::Waiting { reason, message };
+    match (workload, report) {
+        (WorkloadState::Absent, _) => waiting(
+            Reason::WorkloadStarting,
+            "the Deployment was written and does not exist yet".to_owned(),
+        ),
+        (WorkloadState::Rolling { message }, _) => {
+            waiting(Reason::WorkloadStarting, message.clone())
+        }
+        (WorkloadState::Available, None) => waiting(
+            Reason::ReportUnavailable,
+            "the pods run and their report cannot be read; see that the operator reaches port 9464 of the report Service".to_owned(),
+        ),
+        (WorkloadState::Available, Some(report)) if report.config_digest == config_digest => {
+            Verdict::Done {
+                message: format!("serves {host}"),
+            }
+        }
+        (WorkloadState::Available, Some(report)) => waiting(
+            Reason::ConfigurationPending,
+            report.config_error.as_ref().map_or_else(
+                || "the pods have not loaded the newest configuration yet".to_owned(),
+                |error| format!("the pods refuse the newest configuration and go on with the one before: {error}"),
+            ),
+        ),
+    }
+}

@@ -1,0 +1,199 @@
+//! The status of an `AzureConnector`.
+
+use jiff::Timestamp;
+
+use crate::api::AzureConnector;
+use crate::api::azure_connector::{
+    AzureConnectorStatus, CredentialState, CredentialStatus, LastError, LastSync, Management,
+    ScimEndpoint,
+};
+use crate::api::conditions::{CREDENTIALS_CURRENT, ENTITLED, Finding, Reason, Status, record};
+use crate::config::report::{ClientReport, Cycle, RefusedRequest};
+use crate::config::{ScimClientConfig, scim_url};
+
+use super::super::child::Owner;
+use super::super::credential::{self, Cause};
+use super::super::observed::Site;
+use super::super::verdict::Verdict;
+use super::checklist::checklist;
+use super::time;
+
+/// What is known around a connector.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectorFacts {
+    /// Where its `ScimTenant` runs; nothing when there is none.
+    pub site: Option<Site>,
+    /// Whether the `ScimTenant` has the entitlement; nothing when there is none.
+    pub entitled: Option<bool>,
+    /// Its entry in the configuration of the workload.
+    pub client: Option<ScimClientConfig>,
+    /// Why the present password was made; nothing when there is none.
+    pub cause: Option<Cause>,
+    /// What the workload reports; nothing when it could not be asked.
+    pub report: Option<ClientReport>,
+}
+
+/// The status of `connector`.
+pub fn azure_connector_status(
+    connector: &AzureConnector,
+    verdict: &Verdict,
+    facts: &ConnectorFacts,
+    now: Timestamp,
+) -> AzureConnectorStatus {
+    let before = connector.status.clone().unwrap_or_default();
+    let owner = Owner::of(connector);
+    let endpoint = facts.site.as_ref().map(|site| ScimEndpoint {
+        url: scim_url(&site.public_url),
+        user_name: credential::user_name(&owner).to_owned(),
+        secret_name: credential::secret_name(connector),
+    });
+    let mut findings = verdict.findings();
+    findings.extend(entitled(connector, facts));
+    findings.extend(credentials_current(connector, verdict, facts));
+    let report = facts.report.as_ref();
+    let checklist = match (connector.spec.management, &endpoint) {
+        (Management::Manual, Some(endpoint)) => checklist(
+            endpoint,
+            &owner.object.namespace,
+            report.map(|it| &it.evidence),
+            &before.checklist,
+        ),
+        (Management::Manual, None) => before.checklist,
+    };
+    AzureConnectorStatus {
+        observed_generation: connector.metadata.generation,
+        conditions: record(
+            &before.conditions,
+            &findings,
+            connector.metadata.generation,
+            time(now).0,
+        ),
+        scim: endpoint,
+        checklist,
+        credentials: credentials(facts, &before.credentials),
+        // A workload that cannot be asked has not forgotten the last cycle.
+        last_sync: match report {
+            Some(report) => report.last_cycle.as_ref().map(last_sync),
+            None => before.last_sync,
+        },
+        last_error: match report {
+            Some(report) => report.last_error.as_ref().map(last_error),
+            None => before.last_error,
+        },
+    }
+}
+
+fn entitled(connector: &AzureConnector, facts: &ConnectorFacts) -> Option<Finding> {
+    let tenant = &connector.spec.scim_tenant_ref.name;
+    Some(if facts.entitled? {
+        Finding::new(
+            ENTITLED,
+            Status::True,
+            Reason::Reconciled,
+            format!("ScimTenant {tenant} has the entitlement EnterpriseToolkit"),
+        )
+    } else {
+        Finding::new(
+            ENTITLED,
+            Status::False,
+            Reason::EntitlementMissing,
+            format!("add EnterpriseToolkit to spec.entitlements of ScimTenant {tenant}"),
+        )
+    })
+}
+
+fn credentials_current(
+    connector: &AzureConnector,
+    verdict: &Verdict,
+    facts: &ConnectorFacts,
+) -> Option<Finding> {
+    let secret = credential::secret_name(connector);
+    let accepted = match verdict {
+        Verdict::Done { .. } => true,
+        Verdict::Waiting { .. } => false,
+        Verdict::Suspended | Verdict::Rejected(_) | Verdict::Failed { .. } => return None,
+    };
+    let replaced = facts
+        .client
+        .iter()
+        .flat_map(|it| &it.credentials)
+        .find_map(|it| it.expires_at);
+    let history = match (facts.cause?, replaced) {
+        (Cause::SecretDeleted, Some(end)) => format!(
+            "; it replaces the one of a Secret that was deleted, which is accepted until {end}: paste the new one into Entra"
+        ),
+        (Cause::PasswordEdited, Some(end)) => format!(
+            "; it replaces the one that somebody changed in the Secret, which is accepted until {end}: paste the new one into Entra"
+        ),
+        (Cause::First, Some(end)) => {
+            format!("; the one before is accepted until {end}: paste the new one into Entra")
+        }
+        (_, None) => String::new(),
+    };
+    Some(if accepted {
+        Finding::new(
+            CREDENTIALS_CURRENT,
+            Status::True,
+            Reason::CredentialAccepted,
+            format!("the password in Secret {secret} is accepted{history}"),
+        )
+    } else {
+        Finding::new(
+            CREDENTIALS_CURRENT,
+            Status::False,
+            Reason::CredentialPending,
+            format!("the password in Secret {secret} is not accepted yet{history}"),
+        )
+    })
+}
+
+fn credentials(facts: &ConnectorFacts, before: &[CredentialStatus]) -> Vec<CredentialStatus> {
+    let entries = facts.client.iter().flat_map(|it| &it.credentials);
+    entries
+        .map(|entry| {
+            let id = entry.digest.id();
+            let used = facts
+                .report
+                .iter()
+                .flat_map(|it| &it.credentials)
+                .find(|it| it.id == id);
+            let earlier = before.iter().find(|it| it.id == id.as_str());
+            CredentialStatus {
+                id: id.to_string(),
+                state: if entry.expires_at.is_none() {
+                    CredentialState::Current
+                } else {
+                    CredentialState::Previous
+                },
+                issued_at: Some(time(entry.issued_at)),
+                expires_at: entry.expires_at.map(time),
+                last_used_at: used
+                    .map(|it| time(it.last_used_at))
+                    .or_else(|| earlier.and_then(|it| it.last_used_at.clone())),
+                last_used_from: used
+                    .map(|it| it.last_used_from.clone())
+                    .or_else(|| earlier.and_then(|it| it.last_used_from.clone())),
+            }
+        })
+        .collect()
+}
+
+fn last_sync(cycle: &Cycle) -> LastSync {
+    LastSync {
+        started_at: time(cycle.started_at),
+        ended_at: cycle.ended.then(|| time(cycle.last_request_at)),
+        requests: cycle.requests,
+        created: cycle.created,
+        updated: cycle.updated,
+        deactivated: cycle.deactivated,
+        deleted: cycle.deleted,
+        failed: cycle.failed,
+    }
+}
+
+fn last_error(refused: &RefusedRequest) -> LastError {
+    LastError {
+        time: time(refused.time),
+        summary: refused.summary.clone(),
+    }
+}

@@ -1,0 +1,68 @@
+//! The steps in Entra's portal, in the order of the guide, and what has been seen of each.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::azure_connector::{ChecklistItem, ChecklistStep, ScimEndpoint};
+use crate::config::report::Evidence;
+
+use super::time;
+
+/// The checklist. What was seen once stays seen, also when the workload is asked in vain.
+pub(super) fn checklist(
+    endpoint: &ScimEndpoint,
+    namespace: &str,
+    evidence: Option<&Evidence>,
+    before: &[ChecklistItem],
+) -> Vec<ChecklistItem> {
+    let seen = |step, found: Option<Timestamp>| -> Option<Time> {
+        let earlier = before.iter().find(|it| it.step == step);
+        earlier
+            .and_then(|it| it.at.clone())
+            .or_else(|| found.map(time))
+    };
+    let item = |step, found, how: String| {
+        let at = seen(step, found);
+        ChecklistItem {
+            step,
+            done: at.is_some(),
+            how: at.is_none().then_some(how),
+            at,
+        }
+    };
+    vec![
+        item(
+            ChecklistStep::TestConnection,
+            evidence.and_then(|it| it.first_request),
+            test_connection(endpoint, namespace),
+        ),
+        item(
+            ChecklistStep::StartProvisioning,
+            evidence.and_then(|it| it.first_user),
+            START_PROVISIONING.to_owned(),
+        ),
+        item(
+            ChecklistStep::ProvisionGroups,
+            evidence.and_then(|it| it.first_group),
+            PROVISION_GROUPS.to_owned(),
+        ),
+    ]
+}
+
+fn test_connection(endpoint: &ScimEndpoint, namespace: &str) -> String {
+    format!(
+        "In the Azure portal open Entra ID > Enterprise applications > New application > Create your own application, name it, and choose \
+         \"Integrate any other application you don't find in the gallery (Non-gallery)\". In the application open Provisioning > Get started, set \
+         Provisioning Mode to Automatic, and paste under Admin Credentials: Tenant URL {url} and Secret Token, the output of \
+         `kubectl get secret {secret} -n {namespace} -o jsonpath='{{.data.password}}' | base64 -d`. Click Test Connection, then Save.",
+        url = endpoint.url,
+        secret = endpoint.secret_name,
+    )
+}
+
+const START_PROVISIONING: &str = "In the application open Users and groups > Add user/group and assign the people and groups to provision. Then open \
+    Provisioning, set Scope to \"Sync only assigned users and groups\" and Provisioning Status to On, and click Save. Entra runs a cycle every 40 minutes; the \
+    first one may take longer.";
+
+const PROVISION_GROUPS: &str = "In the application open Provisioning > Mappings > Provision Azure Active Directory Groups (Provision Microsoft Entra ID \
+    Groups), set Enabled to Yes and click Save. Assign the groups under Users and groups; their members arrive with them.";

@@ -1,0 +1,63 @@
+//! The plan of a `UserMapping`: nothing to write, everything to check.
+
+use std::sync::Arc;
+
+use crate::api::{AzureConnector, ScimTenant, UserMapping};
+
+use super::claim;
+use super::mapping::{self, Checked};
+use super::verdict::{Rejection, Verdict};
+
+/// What a mapping is checked against.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The connector that it refers to.
+    pub connector: Option<Arc<AzureConnector>>,
+    /// The `ScimTenant` of that connector.
+    pub scim_tenant: Option<Arc<ScimTenant>>,
+    /// Every mapping in the namespace.
+    pub mappings: Vec<Arc<UserMapping>>,
+}
+
+/// Checks `mapping`; what it declares takes effect in the configuration of the `ScimTenant`.
+pub fn user_mapping(mapping: &UserMapping, observed: &Observed) -> Result<Checked, Rejection> {
+    claim::user_mapping(mapping, &observed.mappings)?;
+    let connector = observed
+        .connector
+        .as_ref()
+        .ok_or_else(|| Rejection::ReferenceNotFound {
+            kind: "AzureConnector",
+            name: mapping.spec.connector_ref.name.clone(),
+            field: "spec.connectorRef",
+        })?;
+    let tenant = observed
+        .scim_tenant
+        .as_ref()
+        .ok_or_else(|| Rejection::ReferenceNotFound {
+            kind: "ScimTenant",
+            name: connector.spec.scim_tenant_ref.name.clone(),
+            field: "spec.scimTenantRef of the AzureConnector",
+        })?;
+    let checked = mapping::check(&mapping.spec, &tenant.spec.schema);
+    match checked.errors.as_slice() {
+        [] => Ok(checked),
+        [first, rest @ ..] => Err(Rejection::Invalid {
+            field: first.field(),
+            problem: if rest.is_empty() {
+                first.problem.clone()
+            } else {
+                format!("{}; and {} more", first.problem, rest.len())
+            },
+        }),
+    }
+}
+
+/// What a checked mapping comes to.
+pub fn progress(mapping: &UserMapping) -> Verdict {
+    Verdict::Done {
+        message: format!(
+            "every line fits the ScimTenant of AzureConnector {}",
+            mapping.spec.connector_ref.name
+        ),
+    }
+}

@@ -1,0 +1,224 @@
+//! The document that a workload serves by, computed from the objects, the credential Secrets and the document before it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+
+use crate::api::scim_tenant::{DirectorySchema, Entitlement, ExtensionAttributeType};
+use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
+use crate::config::{
+    CredentialConfig, ScimClientConfig, ScimTenantConfig, ScimTenantName, TokenDigest, VERSION,
+    WorkloadConfig,
+};
+use crate::scim::schema::{
+    AttributeType, Extension, ExtensionAttribute as RulesAttribute, Rules, Schemas,
+};
+
+use super::child::Owner;
+use super::claim;
+use super::credential;
+use super::mapping;
+use super::observed::Site;
+use super::verdict::Rejection;
+
+/// How long a replaced password is still accepted, so that Entra goes on until the new one is pasted.
+pub const OVERLAP: Duration = Duration::from_hours(24);
+
+/// A connector of a `ScimTenant`, with what belongs to it.
+#[derive(Clone, Debug)]
+pub struct ConnectorObserved {
+    /// The connector.
+    pub connector: Arc<AzureConnector>,
+    /// What is under the name of its credential Secret.
+    pub secret: Option<Secret>,
+}
+
+/// What the document is made from beside the `ScimTenant`.
+#[derive(Clone, Debug)]
+pub struct Sources<'a> {
+    /// Where the workload runs.
+    pub site: &'a Site,
+    /// Every connector in the namespace that refers to the `ScimTenant`.
+    pub connectors: &'a [ConnectorObserved],
+    /// Every connector in the namespace.
+    pub namespace_connectors: &'a [Arc<AzureConnector>],
+    /// Every mapping in the namespace.
+    pub mappings: &'a [Arc<UserMapping>],
+    /// The client entries of the document before, each with the uid of the connector that it was made for.
+    pub before: &'a [(String, ScimClientConfig)],
+    /// Digest of the credential of the report endpoint.
+    pub report_token: TokenDigest,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// The document for `tenant`.
+pub fn workload_config(
+    tenant: &ScimTenant,
+    sources: &Sources<'_>,
+) -> Result<WorkloadConfig, Rejection> {
+    Ok(WorkloadConfig {
+        version: VERSION,
+        report_token: sources.report_token.clone(),
+        scim_tenants: vec![ScimTenantConfig {
+            name: scim_tenant_name(&ObjectKey::of(tenant)),
+            url: sources.site.public_url.clone(),
+            store: sources.site.store.clone(),
+            schema: checked_rules(tenant, sources)?,
+            clients: clients(tenant, sources),
+        }],
+    })
+}
+
+/// The name by which a workload knows the `ScimTenant` called `key`.
+pub fn scim_tenant_name(key: &ObjectKey) -> ScimTenantName {
+    ScimTenantName(key.to_string())
+}
+
+/// The rules that `schema` declares, in the words of SCIM.
+pub fn rules(schema: &DirectorySchema) -> Rules {
+    let extensions = schema.extensions.iter().map(|extension| Extension {
+        urn: extension.urn.clone(),
+        open: extension.open,
+        attributes: extension
+            .attributes
+            .iter()
+            .map(|attribute| RulesAttribute {
+                name: attribute.name.clone(),
+                type_: attribute_type(attribute.type_),
+                multi_valued: attribute.multi_valued,
+            })
+            .collect(),
+    });
+    Rules {
+        user_types: schema.user_types.clone(),
+        roles: schema.roles.clone(),
+        required: schema.required.clone(),
+        extensions: extensions.collect(),
+    }
+}
+
+/// Whether `tenant` lets connectors provision.
+pub fn is_entitled(tenant: &ScimTenant) -> bool {
+    tenant
+        .spec
+        .entitlements
+        .contains(&Entitlement::EnterpriseToolkit)
+}
+
+fn attribute_type(declared: ExtensionAttributeType) -> AttributeType {
+    match declared {
+        ExtensionAttributeType::String => AttributeType::String,
+        ExtensionAttributeType::Boolean => AttributeType::Boolean,
+        ExtensionAttributeType::Integer => AttributeType::Integer,
+        ExtensionAttributeType::Decimal => AttributeType::Decimal,
+        ExtensionAttributeType::DateTime => AttributeType::DateTime,
+        ExtensionAttributeType::Reference => AttributeType::Reference,
+    }
+}
+
+/// The rules of `tenant`, with the keys of open extensions that mappings name.
+fn checked_rules(tenant: &ScimTenant, sources: &Sources<'_>) -> Result<Rules, Rejection> {
+    let mut rules = rules(&tenant.spec.schema);
+    Schemas::new(&rules).map_err(|error| Rejection::Invalid {
+        field: "spec.schema".to_owned(),
+        problem: error.to_string(),
+    })?;
+
+    let of_tenant = |mapping: &&Arc<UserMapping>| {
+        mapping.metadata.deletion_timestamp.is_none()
+            && claim::user_mapping(mapping, sources.mappings).is_ok()
+            && sources.connectors.iter().any(|it| {
+                it.connector.metadata.name.as_ref() == Some(&mapping.spec.connector_ref.name)
+            })
+    };
+    let mut declared: Vec<(String, String)> = sources
+        .mappings
+        .iter()
+        .filter(of_tenant)
+        .flat_map(|it| mapping::check(&it.spec, &tenant.spec.schema).declared)
+        .collect();
+    declared.sort();
+    for (urn, name) in declared {
+        let extension = rules
+            .extensions
+            .iter_mut()
+            .find(|it| it.urn.eq_ignore_ascii_case(&urn));
+        if let Some(extension) = extension
+            && !extension
+                .attributes
+                .iter()
+                .any(|it| it.name.eq_ignore_ascii_case(&name))
+        {
+            extension.attributes.push(RulesAttribute {
+                name,
+                type_: AttributeType::String,
+                multi_valued: false,
+            });
+        }
+    }
+    Ok(rules)
+}
+
+fn clients(tenant: &ScimTenant, sources: &Sources<'_>) -> Vec<ScimClientConfig> {
+    if !is_entitled(tenant) {
+        return Vec::new();
+    }
+    let mut clients: Vec<ScimClientConfig> = sources
+        .connectors
+        .iter()
+        .filter_map(|observed| client(observed, sources))
+        .collect();
+    clients.sort_by(|one, other| one.name.cmp(&other.name));
+    clients
+}
+
+/// The entry of one connector. What may not be touched, or is about to be healed, stays as the document before had it.
+fn client(observed: &ConnectorObserved, sources: &Sources<'_>) -> Option<ScimClientConfig> {
+    let connector = observed.connector.as_ref();
+    if connector.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
+    let owner = Owner::of(connector);
+    let before = sources
+        .before
+        .iter()
+        .find(|(uid, it)| *uid == owner.uid && it.name == owner.object.name)
+        .map(|(_, it)| it);
+    let left_alone = connector.spec.suspend
+        || claim::azure_connector(connector, sources.namespace_connectors).is_err();
+    if left_alone {
+        return before.cloned();
+    }
+    let credential::Finding::Sound(current) = credential::inspect(&owner, observed.secret.as_ref())
+    else {
+        return before.cloned();
+    };
+
+    let digest = current.token.digest();
+    let mut credentials = vec![CredentialConfig {
+        digest: digest.clone(),
+        issued_at: current.issued_at,
+        expires_at: None,
+    }];
+    let replaced = before.into_iter().flat_map(|it| &it.credentials);
+    credentials.extend(replaced.filter(|it| it.digest != digest).filter_map(|it| {
+        let expires_at = it.expires_at.unwrap_or_else(|| overlap_end(sources.now));
+        (expires_at > sources.now).then(|| CredentialConfig {
+            expires_at: Some(expires_at),
+            ..it.clone()
+        })
+    }));
+    Some(ScimClientConfig {
+        name: owner.object.name.clone(),
+        user_name: credential::user_name(&owner).to_owned(),
+        credentials,
+    })
+}
+
+fn overlap_end(now: Timestamp) -> Timestamp {
+    let end = now.checked_add(OVERLAP).unwrap_or(Timestamp::MAX);
+    Timestamp::from_second(end.as_second()).unwrap_or(end)
+}
