@@ -29,8 +29,8 @@ check: ## formatting, lints, documentation, unit tests, licenses
 	cargo nextest run -E '$(UNIT)'
 	cargo deny --log-level warn check bans licenses sources
 
-bench: ## measure: one spec change, idle use, SCIM requests
-	@scripts/setup.sh packages rust apiserver kubectl
+bench: ## measure: SCIM requests a second and memory, beside the bare limit of the disk
+	@scripts/setup.sh packages rust oha
 	@scripts/bench.sh
 
 soak: setup ## the long runs: 1,000 kills, every crash point

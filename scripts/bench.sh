@@ -8,8 +8,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
 people=${PEOPLE:-1000} connections=${CONNECTIONS:-8} posts=${POSTS:-4000} seconds=${SECONDS_EACH:-10}
-oha=$cache/bin/oha
-[ -x "$oha" ] || "$root/scripts/setup.sh" oha
+export PATH="$PATH:$cache/bin"
 work=$(mktemp -d)
 server=
 cleanup() { [ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"; }
@@ -41,7 +40,7 @@ bodies() { # prefix, how many
   awk -v p="$1" -v n="$2" -v run="$$-$RANDOM" 'BEGIN { for (i = 1; i <= n; i++) printf "{\"schemas\":[\"urn:ietf:params:scim:schemas:core:2.0:User\",\"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User\"],\"externalId\":\"%s-%s-%d\",\"userName\":\"%s-%s-%06d@load.example\",\"active\":true,\"displayName\":\"Load User %d\",\"name\":{\"givenName\":\"Load\",\"familyName\":\"User%d\",\"formatted\":\"Load User%d\"},\"emails\":[{\"primary\":true,\"type\":\"work\",\"value\":\"%s-%06d@load.example\"}],\"title\":\"Engineer\",\"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User\":{\"department\":\"Load\"}}\n", p, run, i, p, run, i, i, i, i, p, i }'
 }
 
-load() { "$oha" --no-tui --output-format json -c "$connections" -H "Authorization: Bearer $TOKEN" "$@"; }
+load() { oha --no-tui --output-format json -c "$connections" -H "Authorization: Bearer $TOKEN" "$@"; }
 
 report() { # name of the step; reads oha's JSON
   awk -v step="$1" '
@@ -58,10 +57,9 @@ memory() { [ -n "$server" ] && awk -v when="$1" '/^VmRSS/ { printf "%-14s %9.1f 
 ids() { # of everybody, a page of 500 at a time
   local start=1 page
   while :; do
-    page=$(curl -sf -H "Authorization: Bearer $TOKEN" "$BASE/Users?attributes=userName&count=500&startIndex=$start" | grep -oE '"(id|userName)": ?"[^"]*"' | cut -d'"' -f4 | paste - -) || return
-    [ -n "$page" ] || return
+    page=$(curl -sf -H "Authorization: Bearer $TOKEN" "$BASE/Users?attributes=userName&count=500&startIndex=$start" | grep -oE '"(id|userName)": ?"[^"]*"' | cut -d'"' -f4 | paste - -) || return 0
     echo "$page"; start=$((start + $(wc -l <<<"$page")))
-    [ "$start" -le "$people" ] || return
+    [ "$start" -le "$people" ] || return 0
   done
 }
 
@@ -74,7 +72,7 @@ echo '{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":
 memory "at the start"
 while read -r body; do printf 'url = "%s/Users"\nrequest = POST\ndata = %s\nheader = "Content-Type: application/scim+json"\nheader = "Authorization: Bearer %s"\noutput = /dev/null\nnext\n' \
   "$BASE" "$(sed 's/"/\\"/g; s/^/"/; s/$/"/' <<<"$body")" "$TOKEN"; done <"$work/seed.txt" | sed '$d' >"$work/seed.curl"
-curl -s --parallel --parallel-max 4 -K "$work/seed.curl"
+curl -s --no-progress-meter --parallel --parallel-max 4 -K "$work/seed.curl"
 memory "$people people"
 ids >"$work/people.txt"
 [ -s "$work/people.txt" ] || { echo "nobody was made"; exit 1; }

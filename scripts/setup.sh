@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Brings what a target needs: setup.sh packages|rust|nextest|deny|apiserver|kubectl …
+# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|apiserver|kubectl …
 # A step that finds its thing present does nothing; one that has to work says so in a line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
 export PATH="$PATH:$cache/bin"
 
 nextest_version=0.9.151
+oha_version=1.16.0
 deny_version=0.20.2
 go_version=1.24
 
@@ -63,6 +64,7 @@ crate() { # name, version, features
   rm -rf "$cache/build"
 }
 nextest() { crate cargo-nextest "$nextest_version" --no-default-features --features default-no-update; }
+oha() { crate oha "$oha_version"; }
 deny() { crate cargo-deny "$deny_version" --no-default-features; }
 
 go_present() {
@@ -93,7 +95,7 @@ kubectl() { has kubectl || [ -x "$cache/bin/kubectl" ] || { kubernetes kubectl "
 [ $# -gt 0 ] || { sed -n 2,3p "$0"; exit 2; }
 for step in "$@"; do
   case $step in
-    packages | rust | nextest | deny | apiserver | kubectl) "$step";;
+    packages | rust | nextest | deny | oha | apiserver | kubectl) "$step";;
     *) fail "no step named $step";;
   esac
 done
