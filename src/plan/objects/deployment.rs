@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, Container, ContainerPort, EmptyDirVolumeSource, HTTPGetAction,
-    KeyToPath, Lifecycle, LifecycleHandler, PersistentVolumeClaimVolumeSource, PodSecurityContext,
-    PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource,
-    SecurityContext, SleepAction, Volume, VolumeMount,
+    KeyToPath, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, PodTemplateSpec,
+    Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, Volume,
+    VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -88,7 +88,7 @@ fn pod(
             }),
             ..PodSecurityContext::default()
         }),
-        // Longer than the pause before stopping and the longest request together.
+        // Asked to end, the program tells the readiness probe first, serves on for a while, and lets the last requests finish.
         termination_grace_period_seconds: Some(60),
         containers: vec![container(spec, settings, &wish)],
         volumes: Some(volumes(owner, spec)),
@@ -134,14 +134,6 @@ fn container(spec: &ScimTenantSpec, settings: &WorkloadSettings, wish: &PodTempl
         startup_probe: Some(probe("/healthz", 1, 60)),
         liveness_probe: Some(probe("/healthz", 10, 3)),
         readiness_probe: Some(probe("/readyz", 2, 2)),
-        // The pod leaves the Service first and stops listening later, so that no request meets a closed door.
-        lifecycle: Some(Lifecycle {
-            pre_stop: Some(LifecycleHandler {
-                sleep: Some(SleepAction { seconds: 5 }),
-                ..LifecycleHandler::default()
-            }),
-            ..Lifecycle::default()
-        }),
         resources: Some(wish.resources.clone().unwrap_or_else(modest)),
         volume_mounts: Some(mounts(spec)),
         ..Container::default()
@@ -159,7 +151,12 @@ fn arguments(spec: &ScimTenantSpec) -> Vec<String> {
         format!("0.0.0.0:{REPORT_PORT}"),
     ];
     if spec.tls.is_some() {
-        arguments.extend(["--tls-dir".to_owned(), TLS_FOLDER.to_owned()]);
+        arguments.extend([
+            "--tls-cert".to_owned(),
+            format!("{TLS_FOLDER}/tls.crt"),
+            "--tls-key".to_owned(),
+            format!("{TLS_FOLDER}/tls.key"),
+        ]);
     }
     arguments
 }

@@ -33,14 +33,26 @@ pub struct ConnectorFacts {
     pub report: Option<ClientReport>,
 }
 
-/// The status of `connector`.
+/// The status of `connector`. Without facts, because nobody could look, what was known before stays.
 pub fn azure_connector_status(
     connector: &AzureConnector,
     verdict: &Verdict,
-    facts: &ConnectorFacts,
+    facts: Option<&ConnectorFacts>,
     now: Timestamp,
 ) -> AzureConnectorStatus {
     let before = connector.status.clone().unwrap_or_default();
+    let Some(facts) = facts else {
+        return AzureConnectorStatus {
+            observed_generation: connector.metadata.generation,
+            conditions: record(
+                &before.conditions,
+                &verdict.findings(),
+                connector.metadata.generation,
+                time(now).0,
+            ),
+            ..before
+        };
+    };
     let owner = Owner::of(connector);
     let endpoint = facts.site.as_ref().map(|site| ScimEndpoint {
         url: scim_url(&site.public_url),

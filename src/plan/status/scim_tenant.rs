@@ -21,19 +21,21 @@ pub struct TenantFacts {
     pub report: Option<Report>,
 }
 
-/// The status of `tenant`.
+/// The status of `tenant`. Without facts, because nobody could look, what was known before stays.
 pub fn scim_tenant_status(
     tenant: &ScimTenant,
     site: &Site,
     verdict: &Verdict,
-    facts: &TenantFacts,
+    facts: Option<&TenantFacts>,
     now: Timestamp,
 ) -> ScimTenantStatus {
     let before = tenant.status.clone().unwrap_or_default();
     let mut findings = verdict.findings();
-    findings.extend(serving(facts));
+    findings.extend(facts.and_then(serving));
     let name = scim_tenant_name(&ObjectKey::of(tenant));
-    let report = facts.report.as_ref().and_then(|it| it.scim_tenant(&name));
+    let report = facts
+        .and_then(|it| it.report.as_ref())
+        .and_then(|it| it.scim_tenant(&name));
     ScimTenantStatus {
         observed_generation: tenant.metadata.generation,
         conditions: record(

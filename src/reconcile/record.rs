@@ -1,0 +1,109 @@
+//! Writes a status: never an unchanged one, moved counters at most once in an interval, and an event when the state changed.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use crate::api::conditions::{READY, STALLED};
+use crate::plan::{Announcement, AnnouncementType, Owner, StatusOf, Verdict};
+use crate::platform::PlatformError;
+
+use super::Context;
+
+/// When the status of each object was written last.
+#[derive(Debug, Default)]
+pub struct StatusLog(Mutex<HashMap<String, Timestamp>>);
+
+impl StatusLog {
+    fn written_at(&self, owner: &Owner) -> Option<Timestamp> {
+        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        log.get(&owner.uid).copied()
+    }
+
+    fn note(&self, owner: &Owner, at: Timestamp) {
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        log.insert(owner.uid.clone(), at);
+    }
+
+    /// Forgets the object with `uid`, which is gone.
+    pub fn forget(&self, uid: &str) {
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        log.remove(uid);
+    }
+}
+
+/// What became of a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recorded {
+    /// It is as it was.
+    Unchanged,
+    /// It was written.
+    Now,
+    /// Only counters moved, so it waits for this long.
+    Later(Duration),
+}
+
+/// Writes `status` where it differs from `before`.
+pub(super) async fn record(
+    ctx: &Context,
+    before: Option<&StatusOf>,
+    status: &StatusOf,
+    verdict: &Verdict,
+) -> Result<Recorded, PlatformError> {
+    if before == Some(status) {
+        return Ok(Recorded::Unchanged);
+    }
+    let now = ctx.clock.now();
+    let only_counters =
+        before.is_some_and(|it| it.without_counters() == status.without_counters());
+    if only_counters && let Some(at) = ctx.status_log.written_at(status.owner()) {
+        let since = Duration::try_from(now.duration_since(at)).unwrap_or_default();
+        if let Some(rest) = ctx.settings.counters_every.checked_sub(since)
+            && !rest.is_zero()
+        {
+            return Ok(Recorded::Later(rest));
+        }
+    }
+    ctx.platform.write_status(status).await?;
+    ctx.status_log.note(status.owner(), now);
+    if let Some(announcement) = change_of_state(before, status, verdict) {
+        ctx.platform.announce(status.owner(), &announcement).await;
+    }
+    Ok(Recorded::Now)
+}
+
+/// The event for a change of Ready, if it changed.
+fn change_of_state(
+    before: Option<&StatusOf>,
+    status: &StatusOf,
+    verdict: &Verdict,
+) -> Option<Announcement> {
+    let (old, new) = (
+        before.and_then(|it| condition(it, READY)),
+        condition(status, READY)?,
+    );
+    let same = old.is_some_and(|old| old.status == new.status && old.reason == new.reason);
+    let finding = verdict
+        .findings()
+        .into_iter()
+        .find(|it| it.type_ == READY)?;
+    let alarming =
+        condition(status, STALLED).is_some() || matches!(verdict, Verdict::Failed { .. });
+    (!same).then(|| Announcement {
+        type_: if alarming {
+            AnnouncementType::Warning
+        } else {
+            AnnouncementType::Normal
+        },
+        reason: finding.reason,
+        action: "Reconcile",
+        note: finding.message,
+    })
+}
+
+fn condition<'a>(status: &'a StatusOf, type_: &str) -> Option<&'a Condition> {
+    status.conditions().iter().find(|it| it.type_ == type_)
+}

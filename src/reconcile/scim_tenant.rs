@@ -1,0 +1,156 @@
+//! Reconciles one `ScimTenant`.
+
+use crate::api::{ObjectKey, ScimTenant};
+use crate::config::{Report, Token};
+use crate::plan::objects::Names;
+use crate::plan::objects::secret::{self, Found};
+use crate::plan::scim_tenant::{Observed, progress};
+use crate::plan::status::TenantFacts;
+use crate::plan::workload_config::ConnectorObserved;
+use crate::plan::{self, ChildKey, ChildKind, Owner, StatusOf, Verdict, WorkloadState};
+use crate::platform::PlatformError;
+
+use super::carry_out::carry_out;
+use super::frame;
+use super::record::record;
+use super::{Context, Next, ReconcileError};
+
+/// Makes the world match the `ScimTenant` called `key`, and says in its status how that went.
+#[tracing::instrument(name = "reconcile.scim_tenant", skip_all, fields(object = %key))]
+pub async fn scim_tenant(ctx: &Context, key: &ObjectKey) -> Result<Next, ReconcileError> {
+    let Some(tenant) = ctx.platform.scim_tenant(key) else {
+        return Ok(Next::OnChange);
+    };
+    let owner = Owner::of(tenant.as_ref());
+    if tenant.metadata.deletion_timestamp.is_some() {
+        // Owner references do the rest: nothing of it lies outside the cluster.
+        ctx.status_log.forget(&owner.uid);
+        return Ok(Next::OnChange);
+    }
+
+    let run = frame::run(ctx, || pursue(ctx, &tenant)).await;
+
+    let status = plan::scim_tenant_status(
+        &tenant,
+        &ctx.platform.site(&tenant),
+        &run.verdict,
+        run.facts.as_ref(),
+        ctx.clock.now(),
+    );
+    let before = tenant.status.clone();
+    let before = before.map(|it| StatusOf::ScimTenant(owner.clone(), it));
+    let status = StatusOf::ScimTenant(owner, status);
+    let recorded = record(ctx, before.as_ref(), &status, &run.verdict).await?;
+    run.next(ctx, &status, recorded)
+}
+
+/// Observe, plan, carry out, look whether it took effect.
+async fn pursue(
+    ctx: &Context,
+    tenant: &ScimTenant,
+) -> Result<(Verdict, TenantFacts), ReconcileError> {
+    let observed = observe(ctx, tenant).await?;
+    let owner = Owner::of(tenant);
+    let verdict = if tenant.spec.suspend {
+        Verdict::Suspended
+    } else {
+        match plan::scim_tenant(tenant, &observed) {
+            Ok(plan) => {
+                carry_out(ctx, &owner, &plan.steps).await?;
+                let facts = look(ctx, tenant, Some(&plan.report_token)).await?;
+                let workload = facts.workload.as_ref().unwrap_or(&WorkloadState::Absent);
+                let verdict =
+                    progress(tenant, &plan.config_digest, workload, facts.report.as_ref());
+                return Ok((verdict, facts));
+            }
+            Err(rejection) => Verdict::Rejected(rejection),
+        }
+    };
+    // What runs keeps running, and is still worth a look.
+    let token = match secret::inspect(&owner, observed.config.as_ref()) {
+        Found::Ours(present) => present.report_token,
+        Found::Absent | Found::Predecessor { .. } | Found::Foreign => None,
+    };
+    let facts = look(ctx, tenant, token.as_ref()).await?;
+    Ok((verdict, facts))
+}
+
+async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, PlatformError> {
+    let owner = Owner::of(tenant);
+    let namespace = &owner.object.namespace;
+    let namespace_connectors = ctx.platform.azure_connectors(namespace);
+    let mut connectors = Vec::new();
+    for connector in &namespace_connectors {
+        if connector.spec.scim_tenant_ref.name == owner.object.name {
+            let name = plan::credential::secret_name(connector);
+            connectors.push(ConnectorObserved {
+                connector: std::sync::Arc::clone(connector),
+                secret: ctx
+                    .platform
+                    .secret(&ObjectKey::new(namespace, &name))
+                    .await?,
+            });
+        }
+    }
+    let config = ObjectKey::new(namespace, &Names::of(&owner).config);
+    Ok(Observed {
+        settings: ctx.settings.workload.clone(),
+        site: ctx.platform.site(tenant),
+        scim_tenants: ctx.platform.scim_tenants(),
+        connectors,
+        namespace_connectors,
+        mappings: ctx.platform.user_mappings(namespace),
+        config: ctx.platform.secret(&config).await?,
+        ways_in: ways_in(ctx, &owner).await?,
+        fresh_token: ctx.fresh_token(),
+        now: ctx.clock.now(),
+    })
+}
+
+async fn ways_in(
+    ctx: &Context,
+    owner: &Owner,
+) -> Result<Vec<(ChildKey, String)>, PlatformError> {
+    let mut found = Vec::new();
+    for kind in [ChildKind::Ingress, ChildKind::HttpRoute] {
+        for meta in ctx.platform.owned(owner, kind).await? {
+            let name = meta.name.unwrap_or_default();
+            let child = ChildKey::new(kind, &owner.object.namespace, &name);
+            found.push((child, meta.uid.unwrap_or_default()));
+        }
+    }
+    Ok(found)
+}
+
+/// How the workload is; a report that cannot be read is a fact, not a failure.
+async fn look(
+    ctx: &Context,
+    tenant: &ScimTenant,
+    token: Option<&Token>,
+) -> Result<TenantFacts, PlatformError> {
+    let key = ObjectKey::of(tenant);
+    let workload = ctx.platform.workload(&key).await?;
+    Ok(TenantFacts {
+        report: match (token, &workload) {
+            (Some(token), WorkloadState::Available) => report(ctx, &key, token).await?,
+            (None, _) | (_, WorkloadState::Absent | WorkloadState::Rolling { .. }) => None,
+        },
+        workload: Some(workload),
+    })
+}
+
+/// What the workload reports, or nothing when it cannot be asked.
+pub(super) async fn report(
+    ctx: &Context,
+    key: &ObjectKey,
+    token: &Token,
+) -> Result<Option<Report>, PlatformError> {
+    match ctx.platform.report(key, token).await {
+        Ok(report) => Ok(Some(report)),
+        Err(PlatformError::ReportUnavailable { source, .. }) => {
+            tracing::debug!(object = %key, error = %source, "the report cannot be read");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
