@@ -1,6 +1,7 @@
 //! The command line: one subcommand per file, each with its arguments and what it does.
 
 mod crds;
+mod emulator;
 mod lint;
 mod output;
 mod serve;
@@ -25,6 +26,8 @@ enum Command {
     Serve(serve::Args),
     /// Check YAML files offline, as the API server and the operator would
     Lint(lint::Args),
+    /// Play Entra against a SCIM server
+    Emulator(emulator::Args),
 }
 
 /// Runs the command line of this process. Data goes to standard output, everything else to standard error.
@@ -61,6 +64,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Crds(args) => crds::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Lint(args) => lint::run(args).await,
+        Command::Emulator(args) => emulator::run(args).await,
     }
 }
 

@@ -20,5 +20,8 @@ pub mod store;
 pub mod telemetry;
 pub mod workload;
 
+// Beside the product: an Entra tenant that plays the other side.
+pub mod emulator;
+
 // The command line.
 pub mod cli;

@@ -1,0 +1,174 @@
+//! The HTTP side of Entra's provisioning client: its headers, its encoding of queries, and a count of what was sent.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use reqwest::{Client, Method, StatusCode};
+use serde_json::Value;
+
+/// What Entra sends with a body.
+const SCIM_JSON: &str = "application/scim+json; charset=utf-8";
+
+/// A Tenant URL and a Secret Token, as pasted into Entra's portal.
+pub struct Connection {
+    client: Client,
+    url: String,
+    token: String,
+    requests: AtomicU64,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Connection")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a server cannot be provisioned at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// No HTTP client could be made.
+    #[error("cannot make an HTTP client")]
+    Client(#[source] reqwest::Error),
+    /// No answer.
+    #[error("no answer to {request}")]
+    Unreachable {
+        /// Method and path.
+        request: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// Entra's Test Connection fails.
+    #[error("the connection test was answered with {status}: {detail}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// What the server says.
+        detail: String,
+    },
+}
+
+/// An answer that is no success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// HTTP status.
+    pub(super) status: u16,
+    /// `scimType` and `detail` of the SCIM error.
+    pub(super) detail: String,
+}
+
+impl Connection {
+    /// A connection to the SCIM server at `url`, the Tenant URL.
+    pub fn new(url: &str, token: &str) -> Result<Self, ConnectionError> {
+        let client = Client::builder()
+            .timeout(Duration::from_secs(30))
+            .build()
+            .map_err(ConnectionError::Client)?;
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Self {
+            client,
+            url,
+            token: token.to_owned(),
+            requests: AtomicU64::new(0),
+        })
+    }
+
+    /// How many requests were sent.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// The resources at `endpoint` whose `attribute` is `value`.
+    pub(super) async fn find(
+        &self,
+        endpoint: &str,
+        attribute: &str,
+        value: &str,
+    ) -> Result<Result<Vec<Value>, Refusal>, ConnectionError> {
+        let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
+        let filter = format!("{attribute} eq \"{escaped}\"");
+        let mut query = vec![("filter", filter.as_str())];
+        if endpoint == "Groups" {
+            query.insert(0, ("excludedAttributes", "members"));
+        }
+        let answer = self.send(Method::GET, endpoint, &query, None).await?;
+        Ok(answer.and_then(|list| match list["Resources"].as_array() {
+            Some(found) => Ok(found.clone()),
+            None => Err(Refusal {
+                status: 200,
+                detail: "the list has no Resources".to_owned(),
+            }),
+        }))
+    }
+
+    /// Creates a resource.
+    pub(super) async fn create(
+        &self,
+        endpoint: &str,
+        body: &Value,
+    ) -> Result<Result<Value, Refusal>, ConnectionError> {
+        self.send(Method::POST, endpoint, &[], Some(body)).await
+    }
+
+    /// Changes the resource at `path`.
+    pub(super) async fn change(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<Result<Value, Refusal>, ConnectionError> {
+        self.send(Method::PATCH, path, &[], Some(body)).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Result<Value, Refusal>, ConnectionError> {
+        let request = format!("{method} {path}");
+        let unreachable = |source| ConnectionError::Unreachable { request, source };
+        let mut sent = self
+            .client
+            .request(method, format!("{}/{path}", self.url))
+            .query(query)
+            .bearer_auth(&self.token);
+        if let Some(body) = body {
+            sent = sent
+                .header("Content-Type", SCIM_JSON)
+                .body(body.to_string());
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let answer = match sent.send().await {
+            Ok(answer) => answer,
+            Err(error) => return Err(unreachable(error)),
+        };
+        let status = answer.status();
+        let text = answer.text().await.map_err(unreachable)?;
+        Ok(read(status, &text))
+    }
+}
+
+fn read(status: StatusCode, text: &str) -> Result<Value, Refusal> {
+    if status == StatusCode::NO_CONTENT {
+        return Ok(Value::Null);
+    }
+    let body: Value = serde_json::from_str(text).unwrap_or_default();
+    if status.is_success() && !body.is_null() {
+        return Ok(body);
+    }
+    let words = [&body["scimType"], &body["detail"]].map(|it| it.as_str().unwrap_or_default());
+    let detail = match words {
+        ["", ""] => "an answer that is no SCIM message".to_owned(),
+        ["", detail] => detail.to_owned(),
+        [type_, detail] => format!("{type_}: {detail}"),
+    };
+    Err(Refusal {
+        status: status.as_u16(),
+        detail,
+    })
+}
