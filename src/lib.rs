@@ -14,6 +14,7 @@ pub mod plan;
 // Checks of YAML: pure.
 pub mod lint;
 pub mod platform;
+pub mod reconcile;
 
 // The workload: protocol over domain over store.
 pub mod store;

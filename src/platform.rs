@@ -26,6 +26,11 @@ pub trait Platform: Send + Sync {
     /// The connectors in `namespace`.
     fn azure_connectors(&self, namespace: &str) -> Vec<Arc<AzureConnector>>;
 
+    /// Names of connectors in `namespace` that exist and cannot be understood: what they have is left alone.
+    fn unreadable_connectors(&self, _namespace: &str) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The mappings in `namespace`.
     fn user_mappings(&self, namespace: &str) -> Vec<Arc<UserMapping>>;
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
 use crate::api::{AzureConnector, ScimTenant, UserMapping};
-use crate::config::{Report, Token, digest};
+use crate::config::{Report, ScimClientConfig, Token, digest};
 
 use super::child::{Child, ChildKey, ChildKind, Owner};
 use super::claim;
@@ -34,6 +34,8 @@ pub struct Observed {
     pub connectors: Vec<ConnectorObserved>,
     /// Every connector in the namespace.
     pub namespace_connectors: Vec<Arc<AzureConnector>>,
+    /// Names of connectors in the namespace that cannot be understood.
+    pub unreadable: Vec<String>,
     /// Every mapping in the namespace.
     pub mappings: Vec<Arc<UserMapping>>,
     /// What is under the name of the configuration Secret.
@@ -129,6 +131,7 @@ fn configuration(
             site: &observed.site,
             connectors: &observed.connectors,
             namespace_connectors: &observed.namespace_connectors,
+            unreadable: &observed.unreadable,
             mappings: &observed.mappings,
             before: &present.clients,
             report_token: report_token.digest(),
@@ -136,7 +139,8 @@ fn configuration(
         },
     )?;
     let document = config.to_json();
-    let mut secret = objects::secret::config(owner, &document, &report_token, &uids(observed));
+    let uids = uids(observed, &present.clients);
+    let mut secret = objects::secret::config(owner, &document, &report_token, &uids);
     let steps = match found {
         Found::Absent | Found::Foreign => vec![Step::Create(Box::new(secret))],
         Found::Predecessor { uid } => {
@@ -155,12 +159,18 @@ fn configuration(
     })
 }
 
-fn uids(observed: &Observed) -> BTreeMap<String, String> {
+/// The uid of each connector by name; of those that cannot be understood, the one before.
+fn uids(observed: &Observed, before: &[(String, ScimClientConfig)]) -> BTreeMap<String, String> {
+    let kept = before
+        .iter()
+        .filter(|(_, client)| observed.unreadable.contains(&client.name))
+        .map(|(uid, client)| (client.name.clone(), uid.clone()));
     let owners = observed
         .connectors
         .iter()
         .map(|it| Owner::of(it.connector.as_ref()));
-    owners.map(|it| (it.object.name, it.uid)).collect()
+    kept.chain(owners.map(|it| (it.object.name, it.uid)))
+        .collect()
 }
 
 /// The way in that is wished, and the end of those that are not.

@@ -44,6 +44,8 @@ pub struct Sources<'a> {
     pub connectors: &'a [ConnectorObserved],
     /// Every connector in the namespace.
     pub namespace_connectors: &'a [Arc<AzureConnector>],
+    /// Names of connectors in the namespace that cannot be understood.
+    pub unreadable: &'a [String],
     /// Every mapping in the namespace.
     pub mappings: &'a [Arc<UserMapping>],
     /// The client entries of the document before, each with the uid of the connector that it was made for.
@@ -171,6 +173,11 @@ fn clients(tenant: &ScimTenant, sources: &Sources<'_>) -> Vec<ScimClientConfig> 
         .iter()
         .filter_map(|observed| client(observed, sources))
         .collect();
+    let unreadable = sources
+        .before
+        .iter()
+        .filter(|(_, it)| sources.unreadable.contains(&it.name));
+    clients.extend(unreadable.map(|(_, it)| it.clone()));
     clients.sort_by(|one, other| one.name.cmp(&other.name));
     clients
 }

@@ -75,10 +75,7 @@ async fn pursue(
                 );
                 (verdict, Some(plan.cause))
             }
-            Err(rejection) => (
-                Verdict::Rejected(rejection),
-                found_cause(&owner, &observed),
-            ),
+            Err(rejection) => (Verdict::Rejected(rejection), found_cause(&owner, &observed)),
         }
     };
     let facts = ConnectorFacts {
@@ -126,11 +123,7 @@ async fn observe(
 }
 
 /// The Secrets of this connector under other names than `name`, as they are now.
-async fn renamed(
-    ctx: &Context,
-    owner: &Owner,
-    name: &str,
-) -> Result<Vec<Secret>, PlatformError> {
+async fn renamed(ctx: &Context, owner: &Owner, name: &str) -> Result<Vec<Secret>, PlatformError> {
     let mut found = Vec::new();
     for meta in ctx.platform.owned(owner, ChildKind::Secret).await? {
         let other = meta.name.unwrap_or_default();

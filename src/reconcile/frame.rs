@@ -9,7 +9,7 @@ use futures::FutureExt;
 use jiff::Timestamp;
 
 use crate::api::conditions::RECONCILING;
-use crate::plan::{StatusOf, Verdict};
+use crate::plan::{Rejection, StatusOf, Verdict};
 use crate::platform::PlatformError;
 
 use super::record::Recorded;
@@ -17,6 +17,9 @@ use super::{Context, Next, ReconcileError};
 
 /// How often a run begins anew because somebody else was faster.
 const TRIES: usize = 3;
+
+/// How soon a name that somebody else has is looked at again.
+const NAME_TAKEN_AGAIN: Duration = Duration::from_secs(30);
 
 /// A finished run: what it came to, and what was learned when somebody could look.
 pub(super) struct Run<F> {
@@ -93,14 +96,15 @@ impl<F> Run<F> {
             return Err(error);
         }
         let next = match &self.verdict {
-            Verdict::Done { .. } | Verdict::Suspended => {
-                Next::After(ctx.jittered(ctx.settings.resync))
-            }
             Verdict::Waiting { .. } => Next::After(patience(status, ctx.clock.now())),
-            // What it refers to is watched; now and then it is looked at all the same.
-            Verdict::Rejected(_) | Verdict::Failed { .. } => {
-                Next::After(ctx.jittered(ctx.settings.resync))
+            // Nobody tells when a name becomes free.
+            Verdict::Rejected(Rejection::NameTaken { .. }) => {
+                Next::After(ctx.jittered(NAME_TAKEN_AGAIN))
             }
+            Verdict::Done { .. }
+            | Verdict::Suspended
+            | Verdict::Rejected(_)
+            | Verdict::Failed { .. } => Next::After(ctx.jittered(ctx.settings.resync)),
         };
         Ok(match (next, recorded) {
             (Next::After(after), Recorded::Later(later)) => Next::After(after.min(later)),

@@ -57,8 +57,7 @@ pub(super) async fn record(
         return Ok(Recorded::Unchanged);
     }
     let now = ctx.clock.now();
-    let only_counters =
-        before.is_some_and(|it| it.without_counters() == status.without_counters());
+    let only_counters = before.is_some_and(|it| it.without_counters() == status.without_counters());
     if only_counters && let Some(at) = ctx.status_log.written_at(status.owner()) {
         let since = Duration::try_from(now.duration_since(at)).unwrap_or_default();
         if let Some(rest) = ctx.settings.counters_every.checked_sub(since)
@@ -92,7 +91,10 @@ fn change_of_state(
         .find(|it| it.type_ == READY)?;
     let alarming =
         condition(status, STALLED).is_some() || matches!(verdict, Verdict::Failed { .. });
-    (!same).then(|| Announcement {
+    if same {
+        return None;
+    }
+    Some(Announcement {
         type_: if alarming {
             AnnouncementType::Warning
         } else {

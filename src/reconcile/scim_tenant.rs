@@ -99,6 +99,7 @@ async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, Platfor
         scim_tenants: ctx.platform.scim_tenants(),
         connectors,
         namespace_connectors,
+        unreadable: ctx.platform.unreadable_connectors(namespace),
         mappings: ctx.platform.user_mappings(namespace),
         config: ctx.platform.secret(&config).await?,
         ways_in: ways_in(ctx, &owner).await?,
@@ -107,10 +108,7 @@ async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, Platfor
     })
 }
 
-async fn ways_in(
-    ctx: &Context,
-    owner: &Owner,
-) -> Result<Vec<(ChildKey, String)>, PlatformError> {
+async fn ways_in(ctx: &Context, owner: &Owner) -> Result<Vec<(ChildKey, String)>, PlatformError> {
     let mut found = Vec::new();
     for kind in [ChildKind::Ingress, ChildKind::HttpRoute] {
         for meta in ctx.platform.owned(owner, kind).await? {
