@@ -177,8 +177,7 @@ impl Store for SqliteStore {
     ) -> Result<Option<Changed>, StoreError> {
         match self.writer.write(Write::Change { kind, change }).await? {
             Written::Changed(changed) => Ok(Some(changed)),
-            Written::Done => Ok(None),
-            Written::NotFound => Ok(None),
+            Written::Done | Written::NotFound => Ok(None),
         }
     }
 

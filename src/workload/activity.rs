@@ -159,11 +159,10 @@ fn count(client: &mut ClientReport, event: &Event<'_>) {
     };
     cycle.last_request_at = cycle.last_request_at.max(event.time);
     cycle.requests += 1;
-    let changed = match event.outcome {
-        Ok(Effect::Read | Effect::Unchanged | Effect::Deleted) => false,
-        Ok(Effect::Created | Effect::Updated | Effect::Deactivated) => true,
-        Err(_) => false,
-    };
+    let changed = matches!(
+        event.outcome,
+        Ok(Effect::Created | Effect::Updated | Effect::Deactivated)
+    );
     match event.outcome {
         Ok(Effect::Read | Effect::Unchanged) => {}
         Ok(Effect::Created) => cycle.created += 1,

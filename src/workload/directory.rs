@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::Mutex;
 use uuid::Builder;
 
 use crate::clock::{Clock, Random};
@@ -26,6 +27,8 @@ pub(crate) struct Directory {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    /// Taken by changes that somebody else was faster than, so that they come one after the other.
+    contended: Mutex<()>,
 }
 
 /// The versions that a client allows to change: `If-Match`.
@@ -36,6 +39,13 @@ impl Expected {
     fn allows(&self, version: Version) -> bool {
         self.0.as_ref().is_none_or(|it| it.contains(&version))
     }
+}
+
+/// The resource that is to be changed.
+struct Target<'t> {
+    kind: ResourceType,
+    id: &'t ResourceId,
+    expected: &'t Expected,
 }
 
 /// What a request did.
@@ -76,6 +86,7 @@ impl Directory {
             store,
             clock,
             random,
+            contended: Mutex::default(),
         }
     }
 
@@ -160,8 +171,9 @@ impl Directory {
             (ResourceType::Group, Some(ids)) if !ids.is_empty() => vec![MemberChange::Replace(ids)],
             (ResourceType::Group, _) => vec![MemberChange::Clear],
         };
+        let target = Target { kind, id, expected };
         let (changed, effect) = self
-            .change(kind, id, expected, &members, |_| Ok(resource.clone()))
+            .change(&target, &members, |_| Ok(resource.clone()))
             .await?;
         match kind {
             ResourceType::User => Ok((changed, effect)),
@@ -178,7 +190,8 @@ impl Directory {
         request: &PatchRequest,
     ) -> Result<(Stored, Effect), DirectoryError> {
         let schema = self.schema(kind);
-        self.change(kind, id, expected, request.member_changes(), |current| {
+        let target = Target { kind, id, expected };
+        self.change(&target, request.member_changes(), |current| {
             request.apply(schema, current)
         })
         .await
@@ -187,29 +200,30 @@ impl Directory {
     /// Reads, computes and writes, again if somebody else was faster; what changes nothing is not written.
     async fn change(
         &self,
-        kind: ResourceType,
-        id: &ResourceId,
-        expected: &Expected,
+        target: &Target<'_>,
         members: &[MemberChange],
         compute: impl Fn(&Resource) -> Result<Resource, ScimError>,
     ) -> Result<(Stored, Effect), DirectoryError> {
-        let related = match kind {
+        let related = match target.kind {
             ResourceType::User => Related::Include,
             ResourceType::Group => Related::Skip,
         };
         let mut attempts = ATTEMPTS;
+        let mut turn = None;
         loop {
-            let current = self.find(kind, id, related).await?;
-            if !expected.allows(current.version) {
+            let current = self.find(target.kind, target.id, related).await?;
+            if !target.expected.allows(current.version) {
                 return Err(DirectoryError::Precondition);
             }
             let computed = compute(&current.resource)?;
-            let written = self
-                .write(kind, &current, computed, members, expected)
-                .await;
+            let written = self.write(target, &current, computed, members).await;
             attempts -= 1;
             match written {
-                Err(DirectoryError::Store(StoreError::VersionConflict)) if attempts > 0 => {}
+                Err(DirectoryError::Store(StoreError::VersionConflict)) if attempts > 0 => {
+                    if turn.is_none() {
+                        turn = Some(self.contended.lock().await);
+                    }
+                }
                 other => return other,
             }
         }
@@ -217,18 +231,18 @@ impl Directory {
 
     async fn write(
         &self,
-        kind: ResourceType,
+        target: &Target<'_>,
         current: &Stored,
         computed: Resource,
         members: &[MemberChange],
-        expected: &Expected,
     ) -> Result<(Stored, Effect), DirectoryError> {
         let resource = (computed != current.resource).then(|| computed.clone());
         if resource.is_none() && members.is_empty() {
             return Ok((current.clone(), Effect::Unchanged));
         }
         // Changes of members alone do not depend on what the attributes are.
-        let depends = resource.is_some() || expected.0.is_some();
+        let kind = target.kind;
+        let depends = resource.is_some() || target.expected.0.is_some();
         let now = self.now();
         let change = Change {
             id: current.id.clone(),
@@ -265,16 +279,14 @@ impl Directory {
         id: &ResourceId,
         expected: &Expected,
     ) -> Result<(), DirectoryError> {
-        let version = match &expected.0 {
-            None => None,
-            Some(_) => {
-                let current = self.find(kind, id, Related::Skip).await?;
-                if !expected.allows(current.version) {
-                    return Err(DirectoryError::Precondition);
-                }
-                Some(current.version)
+        let mut version = None;
+        if expected.0.is_some() {
+            let current = self.find(kind, id, Related::Skip).await?;
+            if !expected.allows(current.version) {
+                return Err(DirectoryError::Precondition);
             }
-        };
+            version = Some(current.version);
+        }
         match self.store.delete(kind, id, version, self.now()).await {
             Ok(Some(())) => Ok(()),
             Ok(None) => Err(DirectoryError::NotFound(kind)),

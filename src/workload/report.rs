@@ -10,7 +10,7 @@ use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::routing::get;
 
-use super::Core;
+use super::core::Core;
 use super::credentials;
 use crate::config;
 

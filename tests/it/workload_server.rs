@@ -1,5 +1,7 @@
 //! A workload in this process and a client of it, for the tests that speak HTTP.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Once};
 

@@ -283,7 +283,7 @@ async fn change(connection: &mut SqliteConnection, kind: ResourceType, change: &
     let next = Version(version.0 + 1);
     match &change.resource {
         Some(resource) => {
-            let updated = replace(connection, kind, seq, next, change.at, resource).await;
+            let updated = replace(connection, kind, (seq, next), change.at, resource).await;
             if let Err(refused) = taken(kind, updated)? {
                 return Ok(Err(refused));
             }
@@ -320,8 +320,7 @@ async fn touch(
 async fn replace(
     connection: &mut SqliteConnection,
     kind: ResourceType,
-    seq: i64,
-    version: Version,
+    (seq, version): (i64, Version),
     at: Timestamp,
     resource: &Resource,
 ) -> Result<(), sqlx::Error> {

@@ -1,0 +1,253 @@
+//! What listeners and background tasks share: the loaded configuration, its directories, and the report on them.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::activity::Activity;
+use super::directory::Directory;
+use super::http::Shared;
+use super::routing::{Opened, ScimTenant, Table};
+use crate::clock::{Clock, Random};
+use crate::config::report::ScimTenantReport;
+use crate::config::{
+    Report, ScimTenantConfig, ScimTenantName, StoreConfig, TokenDigest, WorkloadConfig,
+};
+use crate::scim::schema::{RulesError, Schemas};
+use crate::store::{self, OpenError, StoreError};
+
+/// How often the activity of clients is saved.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// Why a configuration cannot be served; the previous one goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The schema of a directory contradicts itself.
+    #[error("the schema of {name} cannot be used")]
+    Schema {
+        /// The directory.
+        name: ScimTenantName,
+        /// Why.
+        #[source]
+        source: RulesError,
+    },
+    /// The store of a directory cannot be opened.
+    #[error("the store of {name} cannot be opened")]
+    Open {
+        /// The directory.
+        name: ScimTenantName,
+        /// Why.
+        #[source]
+        source: OpenError,
+    },
+    /// The store of a directory cannot be read.
+    #[error("the store of {name} cannot be read")]
+    Read {
+        /// The directory.
+        name: ScimTenantName,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// Two directories in one file.
+    #[error("{first} and {second} have the same store")]
+    SharedStore {
+        /// One directory.
+        first: ScimTenantName,
+        /// The other.
+        second: ScimTenantName,
+    },
+}
+
+/// What is loaded, and what could not be.
+#[derive(Default)]
+struct Loaded {
+    digest: String,
+    error: Option<String>,
+}
+
+/// What the listeners and the background tasks share.
+pub(super) struct Core {
+    pub(super) shared: Arc<Shared>,
+    random: Arc<dyn Random>,
+    loaded: Mutex<Loaded>,
+    reloading: tokio::sync::Mutex<()>,
+}
+
+impl Core {
+    /// Nothing is served yet.
+    pub(super) fn new(
+        report_token: TokenDigest,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        let mut process = [0; 4];
+        random.fill(&mut process);
+        let empty = Table {
+            report_token,
+            scim_tenants: Vec::new(),
+        };
+        Self {
+            shared: Arc::new(Shared::new(empty, clock, u32::from_be_bytes(process))),
+            random,
+            loaded: Mutex::default(),
+            reloading: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Makes the table of `config` and puts it in the place of the present one.
+    pub(super) async fn load(
+        &self,
+        config: WorkloadConfig,
+        digest: String,
+    ) -> Result<(), ReloadError> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let before = self.shared.table.load_full();
+        let mut scim_tenants = Vec::with_capacity(config.scim_tenants.len());
+        let mut fresh = Vec::new();
+        for config in config.scim_tenants {
+            match self
+                .scim_tenant(config, &before, &mut fresh, &scim_tenants)
+                .await
+            {
+                Ok(scim_tenant) => scim_tenants.push(Arc::new(scim_tenant)),
+                Err(error) => {
+                    for opened in fresh {
+                        opened.store.close().await;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        let kept = |opened: &Opened| scim_tenants.iter().any(|it| it.opened.path == opened.path);
+        let gone: Vec<_> = before
+            .scim_tenants
+            .iter()
+            .filter(|it| !kept(&it.opened))
+            .map(|it| Arc::clone(&it.opened))
+            .collect();
+        self.shared.table.store(Arc::new(Table {
+            report_token: config.report_token,
+            scim_tenants,
+        }));
+        *self.loaded() = Loaded {
+            digest,
+            error: None,
+        };
+        for opened in gone {
+            opened.save_activity().await;
+            opened.store.close().await;
+        }
+        Ok(())
+    }
+
+    async fn scim_tenant(
+        &self,
+        config: ScimTenantConfig,
+        before: &Table,
+        fresh: &mut Vec<Arc<Opened>>,
+        others: &[Arc<ScimTenant>],
+    ) -> Result<ScimTenant, ReloadError> {
+        let name = config.name.clone();
+        let schemas = Schemas::new(&config.schema).map_err(|source| ReloadError::Schema {
+            name: name.clone(),
+            source,
+        })?;
+        let StoreConfig::Sqlite { path } = config.store.clone();
+        if let Some(other) = others.iter().find(|it| it.opened.path == path) {
+            return Err(ReloadError::SharedStore {
+                first: other.config.name.clone(),
+                second: name,
+            });
+        }
+        let open = before.scim_tenants.iter().find(|it| it.opened.path == path);
+        let opened = if let Some(open) = open {
+            Arc::clone(&open.opened)
+        } else {
+            let opened = Arc::new(open_store(name, path).await?);
+            fresh.push(Arc::clone(&opened));
+            opened
+        };
+        let directory = Directory::new(
+            schemas,
+            Arc::clone(&opened.store),
+            Arc::clone(&self.shared.clock),
+            Arc::clone(&self.random),
+        );
+        Ok(ScimTenant::new(config, directory, opened))
+    }
+
+    fn loaded(&self) -> std::sync::MutexGuard<'_, Loaded> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers why the newest configuration is not served.
+    pub(super) fn reject(&self, error: String) {
+        tracing::error!(
+            error,
+            "the new configuration is not served, the previous one goes on"
+        );
+        self.loaded().error = Some(error);
+    }
+
+    pub(super) async fn report(&self) -> Result<Report, StoreError> {
+        let now = self.shared.clock.now();
+        let mut report = {
+            let loaded = self.loaded();
+            Report {
+                config_digest: loaded.digest.clone(),
+                config_error: loaded.error.clone(),
+                scim_tenants: Vec::new(),
+            }
+        };
+        for scim_tenant in &self.shared.table.load_full().scim_tenants {
+            let counts = scim_tenant.opened.store.counts().await?;
+            let clients = scim_tenant.opened.with_activity(|activity| {
+                let names = scim_tenant.clients.names();
+                names.map(|name| activity.report(name, now)).collect()
+            });
+            report.scim_tenants.push(ScimTenantReport {
+                name: scim_tenant.config.name.clone(),
+                users: counts.users,
+                active_users: counts.active_users,
+                groups: counts.groups,
+                clients,
+            });
+        }
+        Ok(report)
+    }
+
+    /// Saves the activity of clients again and again.
+    pub(super) async fn save(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(SAVE_EVERY);
+        loop {
+            ticks.tick().await;
+            for scim_tenant in &self.shared.table.load_full().scim_tenants {
+                scim_tenant.opened.save_activity().await;
+            }
+        }
+    }
+
+    /// Saves and closes all stores.
+    pub(super) async fn close(&self) {
+        let _one_at_a_time = self.reloading.lock().await;
+        for scim_tenant in &self.shared.table.load_full().scim_tenants {
+            scim_tenant.opened.save_activity().await;
+            scim_tenant.opened.store.close().await;
+        }
+    }
+}
+
+async fn open_store(name: ScimTenantName, path: PathBuf) -> Result<Opened, ReloadError> {
+    let store = store::open(&path)
+        .await
+        .map_err(|source| ReloadError::Open {
+            name: name.clone(),
+            source,
+        })?;
+    let notes = store
+        .notes()
+        .await
+        .map_err(|source| ReloadError::Read { name, source })?;
+    Ok(Opened::new(path, store, Activity::restore(notes)))
+}
