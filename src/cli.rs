@@ -3,6 +3,7 @@
 mod crds;
 mod emulator;
 mod lint;
+mod operator;
 mod output;
 mod serve;
 
@@ -20,6 +21,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Reconcile the custom resources of a cluster
+    Operator(Box<operator::Args>),
     /// Print the custom resource definitions
     Crds(crds::Args),
     /// Serve the directories of a workload configuration
@@ -61,6 +64,7 @@ pub fn run() -> ExitCode {
 
 async fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Operator(args) => operator::run(*args).await,
         Command::Crds(args) => crds::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Lint(args) => lint::run(args).await,

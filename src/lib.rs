@@ -13,6 +13,7 @@ pub mod plan;
 
 // Checks of YAML: pure.
 pub mod lint;
+pub mod operator;
 pub mod platform;
 pub mod reconcile;
 

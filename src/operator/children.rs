@@ -1,0 +1,198 @@
+//! Writes children: by server-side apply, only when something differs, and only what is ours.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::Value;
+
+use crate::config::digest;
+use crate::plan::{Child, ChildKey, ChildKind, Owner, Ownership};
+use crate::platform::PlatformError;
+
+use super::FIELD_MANAGER;
+use super::failure::{Failure, request};
+
+/// What was applied to each child, and how the child looked afterwards.
+#[derive(Default)]
+pub(super) struct Applied(Mutex<HashMap<ChildKey, Imprint>>);
+
+/// Digests only: some children hold secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Imprint {
+    desired: String,
+    live: String,
+}
+
+/// Where children of `kind` are in the API.
+pub(super) fn resource(kind: ChildKind) -> ApiResource {
+    ApiResource::from_gvk_with_plural(
+        &GroupVersionKind::gvk(kind.group(), "v1", kind.as_str()),
+        kind.plural(),
+    )
+}
+
+fn api(client: &Client, key: &ChildKey) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), &key.object.namespace, &resource(key.kind))
+}
+
+/// Applies `child` of `owner` unless it is known to be as wished.
+pub(super) async fn apply(
+    client: &Client,
+    applied: &Applied,
+    owner: &Owner,
+    child: &Child,
+) -> Result<(), PlatformError> {
+    let key = child.key();
+    let mut body = child
+        .to_json()
+        .map_err(|error| PlatformError::Unavailable {
+            action: format!("write {key} as JSON"),
+            source: Box::new(error),
+        })?;
+    let precondition = take_version(&mut body);
+    let desired = digest(&body.to_string());
+    let api = api(client, &key);
+
+    if let Some(live) = get(&api, &key).await? {
+        check_ours(owner, &key, &live)?;
+        let imprint = Imprint {
+            desired: desired.clone(),
+            live: live_digest(&live),
+        };
+        if applied.knows(&key, &imprint) {
+            return Ok(());
+        }
+    }
+    if let Some(version) = precondition
+        && let Some(meta) = body.get_mut("metadata").and_then(Value::as_object_mut)
+    {
+        meta.insert("resourceVersion".to_owned(), version);
+    }
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let action = format!("patch {key}");
+    let answer = request(
+        &action,
+        api.patch(&key.object.name, &params, &Patch::Apply(&body)),
+    )
+    .await;
+    match answer {
+        Ok(live) => {
+            tracing::info!(child = %key, object = %owner.object, "applied {key} of {}", owner.object);
+            applied.note(
+                key,
+                Imprint {
+                    desired,
+                    live: live_digest(&live),
+                },
+            );
+            Ok(())
+        }
+        // An apply creates what is missing, so it is the kind or the namespace that is not there.
+        Err(Failure::Missing) => Err(PlatformError::KindMissing {
+            kind: key.kind.as_str(),
+        }),
+        Err(failure) => Err(failure.into_error(&key.to_string())),
+    }
+}
+
+/// Makes `secret` unless there is one of that name.
+pub(super) async fn create_secret(client: &Client, secret: &Secret) -> Result<(), PlatformError> {
+    let key = Child::Secret(Box::new(secret.clone())).key();
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), &key.object.namespace);
+    let params = PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    request(&format!("create {key}"), secrets.create(&params, secret))
+        .await
+        .map_err(|failure| failure.into_error(&key.to_string()))?;
+    tracing::info!(child = %key, "made {key}");
+    Ok(())
+}
+
+/// Deletes the object of this key and uid.
+pub(super) async fn delete(
+    client: &Client,
+    key: &ChildKey,
+    uid: &str,
+) -> Result<(), PlatformError> {
+    let params = DeleteParams::background().preconditions(Preconditions {
+        uid: Some(uid.to_owned()),
+        resource_version: None,
+    });
+    let action = format!("delete {key}");
+    let api = api(client, key);
+    match request(&action, api.delete(&key.object.name, &params)).await {
+        Ok(_) => {
+            tracing::info!(child = %key, "deleted {key}");
+            Ok(())
+        }
+        // It is gone, or another object has its name.
+        Err(Failure::Missing | Failure::Conflict) => Ok(()),
+        Err(failure) => Err(failure.into_error(&key.to_string())),
+    }
+}
+
+async fn get(
+    api: &Api<DynamicObject>,
+    key: &ChildKey,
+) -> Result<Option<DynamicObject>, PlatformError> {
+    match request(&format!("get {key}"), api.get(&key.object.name)).await {
+        Ok(live) => Ok(Some(live)),
+        Err(Failure::Missing) => Ok(None),
+        Err(failure) => Err(failure.into_error(&key.to_string())),
+    }
+}
+
+fn check_ours(owner: &Owner, key: &ChildKey, live: &DynamicObject) -> Result<(), PlatformError> {
+    if live.metadata.deletion_timestamp.is_some() {
+        // Its name is free once it is gone.
+        return Err(PlatformError::Conflict {
+            what: key.to_string(),
+        });
+    }
+    match owner.ownership(&live.metadata) {
+        Ownership::Ours | Ownership::Predecessor | Ownership::Orphan => Ok(()),
+        Ownership::Foreign => Err(PlatformError::NameTaken { child: key.clone() }),
+    }
+}
+
+fn take_version(body: &mut Value) -> Option<Value> {
+    body.get_mut("metadata")?
+        .as_object_mut()?
+        .shift_remove("resourceVersion")
+}
+
+/// Digest of what a live object is, without what moves by itself.
+fn live_digest(live: &DynamicObject) -> String {
+    let mut live = live.clone();
+    live.metadata.managed_fields = None;
+    live.metadata.resource_version = None;
+    live.metadata.generation = None;
+    if let Some(data) = live.data.as_object_mut() {
+        data.shift_remove("status");
+    }
+    digest(&serde_json::to_string(&live).unwrap_or_default())
+}
+
+impl Applied {
+    fn knows(&self, key: &ChildKey, imprint: &Imprint) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(key) == Some(imprint)
+    }
+
+    fn note(&self, key: ChildKey, imprint: Imprint) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(key, imprint);
+    }
+
+    /// Forgets a child that is gone.
+    pub(super) fn forget(&self, key: &ChildKey) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(key);
+    }
+}
