@@ -248,3 +248,28 @@ impl Store for SqliteStore {
         self.writer.close().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_commit_is_synced_before_it_is_answered() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let mut connection = options(&folder.path().join("people.db"))
+            .connect()
+            .await
+            .unwrap();
+
+        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        let journal: String = sqlx::query_scalar("PRAGMA journal_mode")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+
+        assert_eq!((synchronous, journal.as_str()), (2, "wal"));
+    }
+}
