@@ -28,7 +28,7 @@ serve() {
  "store": {"sqlite": {"path": "$work/data/usher.db"}}, "schema": {},
  "clients": [{"name": "bench", "userName": "bench", "credentials": [{"digest": "$digest", "issuedAt": "2026-01-01T00:00:00Z"}]}]}]}
 J
-  RUST_LOG=${RUST_LOG:-info} "${CARGO_TARGET_DIR:-$root/target}/release/usher" serve --config "$work/config.json" \
+  "${CARGO_TARGET_DIR:-$root/target}/release/usher" serve --config "$work/config.json" \
     --listen "127.0.0.1:$port" --report-listen "127.0.0.1:$report" >"$work/serve.log" 2>&1 &
   server=$!
   BASE=http://127.0.0.1:$port/scim/v2
