@@ -1,6 +1,7 @@
 //! The command line: one subcommand per file, each with its arguments and what it does.
 
 mod crds;
+mod dev;
 mod emulator;
 mod lint;
 mod operator;
@@ -29,6 +30,8 @@ enum Command {
     Serve(serve::Args),
     /// Check YAML files offline, as the API server and the operator would
     Lint(lint::Args),
+    /// Serve a folder of YAML without a cluster
+    Dev(dev::Args),
     /// Play Entra against a SCIM server
     Emulator(emulator::Args),
 }
@@ -68,6 +71,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Crds(args) => crds::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Lint(args) => lint::run(args).await,
+        Command::Dev(args) => dev::run(args).await,
         Command::Emulator(args) => emulator::run(args).await,
     }
 }

@@ -22,6 +22,9 @@ pub mod store;
 pub mod telemetry;
 pub mod workload;
 
+// The product without a cluster.
+pub mod dev;
+
 // Beside the product: an Entra tenant that plays the other side.
 pub mod emulator;
 

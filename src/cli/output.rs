@@ -16,3 +16,9 @@ pub(super) fn complain(text: &str) {
     // Nobody is left to tell when standard error is gone.
     drop(writeln!(io::stderr().lock(), "usher: {text}"));
 }
+
+/// Writes `text` to standard error as it is.
+pub(super) fn remark(text: &str) {
+    // Nobody is left to tell when standard error is gone.
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+}

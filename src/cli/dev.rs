@@ -1,0 +1,130 @@
+//! `usher dev`: the product without a cluster, drawn on a terminal or told to a script.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::clock::{SystemClock, SystemRandom};
+use crate::dev::{self, Settings, View};
+
+use super::output;
+
+/// What to serve, and how to show it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Folder of YAML; what Usher keeps goes into its folder .usher
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// Address to serve on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Print one line of JSON once all is Ready; the tables go to standard error
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let Args {
+        folder,
+        listen,
+        json,
+    } = args;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let end = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let settings = Settings {
+        folder,
+        listen,
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+    };
+    let mut screen = Screen::new(json);
+    dev::run(settings, |view| screen.show(view), end).await?;
+    Ok(())
+}
+
+/// Where views go.
+struct Screen {
+    json: bool,
+    redraws: bool,
+    told: bool,
+    tables: String,
+    remarks: String,
+    /// Lines of the last view, where the next one takes its place.
+    lines: usize,
+}
+
+impl Screen {
+    fn new(json: bool) -> Self {
+        let redraws = !json && std::io::stdout().is_terminal();
+        Self {
+            json,
+            redraws,
+            told: false,
+            tables: String::new(),
+            remarks: String::new(),
+            lines: 0,
+        }
+    }
+
+    fn show(&mut self, view: &View) {
+        if self.redraws {
+            self.redraw(view);
+        } else {
+            self.append(view);
+        }
+        if self.json && view.all_ready && !self.told {
+            self.told = true;
+            let line = json!({"connectors": view.connectors});
+            // Whoever asked for the line and went away is served all the same.
+            drop(output::print(&format!("{line}\n")));
+        }
+    }
+
+    /// Draws the view in the place of the last one.
+    fn redraw(&mut self, view: &View) {
+        if self.tables == view.tables && self.remarks == view.remarks {
+            return;
+        }
+        (self.tables, self.remarks) = (view.tables.clone(), view.remarks.clone());
+        let text = format!("{}{}", view.tables, view.remarks);
+        let back = match self.lines {
+            0 => String::new(),
+            lines => format!("\x1b[{lines}A\x1b[J"),
+        };
+        self.lines = text.lines().count();
+        drop(output::print(&format!("{back}{}\n", text.trim_end())));
+    }
+
+    /// Adds the part of the view that is new.
+    fn append(&mut self, view: &View) {
+        let mut text = String::new();
+        if self.tables != view.timeless {
+            self.tables.clone_from(&view.timeless);
+            text.push_str(&view.tables);
+        }
+        if self.remarks != view.remarks {
+            self.remarks.clone_from(&view.remarks);
+            text.push_str(&view.remarks);
+        }
+        if text.is_empty() {
+            return;
+        }
+        text.push('\n');
+        if self.json {
+            output::remark(&text);
+        } else {
+            drop(output::print(&text));
+        }
+    }
+}

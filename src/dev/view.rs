@@ -1,0 +1,179 @@
+//! What there is to see: the tables, what is wrong, and what to do next.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::api::ObjectKey;
+use crate::api::conditions::READY;
+use crate::lint::Finding;
+use crate::plan::credential::PASSWORD;
+
+use super::errors;
+use super::objects::Kind;
+use super::secrets::Secrets;
+use super::table::{Ages, Tables};
+
+/// A connector that is ready to be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectorView {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What Entra calls the Tenant URL.
+    pub scim_url: String,
+    /// User name for Basic.
+    pub user_name: String,
+    /// The file with what Entra calls the Secret Token.
+    pub password_file: PathBuf,
+}
+
+/// All there is to see after a look.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The tables.
+    pub tables: String,
+    /// The tables with times hidden: they change only when something has happened.
+    pub timeless: String,
+    /// What is wrong, and what to do next.
+    pub remarks: String,
+    /// The connectors that are ready.
+    pub connectors: Vec<ConnectorView>,
+    /// Whether there are objects, all of them are Ready, and nothing in the folder is wrong.
+    pub all_ready: bool,
+}
+
+/// What there is to see of `objects`, by kind, and of `findings`.
+pub(super) fn view(
+    tables: &Tables,
+    objects: &BTreeMap<Kind, Vec<Value>>,
+    findings: &[Finding],
+    secrets: &Secrets,
+    now: Timestamp,
+) -> View {
+    let everything: Vec<(Kind, &Value)> = objects
+        .iter()
+        .flat_map(|(kind, all)| all.iter().map(move |it| (*kind, it)))
+        .collect();
+    let connectors: Vec<ConnectorView> = everything
+        .iter()
+        .filter(|(kind, it)| *kind == Kind::AzureConnector && is_ready(it))
+        .filter_map(|(_, it)| connector(it, secrets))
+        .collect();
+    let remarks = remarks(&everything, findings, &connectors);
+    let text = |ages| {
+        let tables = objects
+            .iter()
+            .map(|(kind, all)| tables.rendered(*kind, all, ages));
+        let tables: Vec<String> = tables.filter(|it| !it.is_empty()).collect();
+        tables.join("\n")
+    };
+    View {
+        tables: text(Ages::Until(now)),
+        timeless: text(Ages::Hidden),
+        all_ready: !everything.is_empty()
+            && everything.iter().all(|(_, it)| is_ready(it))
+            && errors(findings).next().is_none(),
+        remarks,
+        connectors,
+    }
+}
+
+fn condition<'a>(object: &'a Value, type_: &str) -> Option<&'a Value> {
+    object["status"]["conditions"]
+        .as_array()?
+        .iter()
+        .find(|it| it["type"] == type_)
+}
+
+/// Ready for the generation that is declared.
+fn is_ready(object: &Value) -> bool {
+    condition(object, READY).is_some_and(|it| {
+        it["status"] == "True" && it["observedGeneration"] == object["metadata"]["generation"]
+    })
+}
+
+fn connector(object: &Value, secrets: &Secrets) -> Option<ConnectorView> {
+    let text = |pointer: &str| {
+        object
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    let namespace = text("/metadata/namespace")?;
+    let secret = ObjectKey::new(&namespace, &text("/status/scim/secretName")?);
+    Some(ConnectorView {
+        name: text("/metadata/name")?,
+        scim_url: text("/status/scim/url")?,
+        user_name: text("/status/scim/userName")?,
+        password_file: secrets.path(&secret).join(PASSWORD),
+        namespace,
+    })
+}
+
+/// What stands below the tables.
+fn remarks(
+    everything: &[(Kind, &Value)],
+    findings: &[Finding],
+    connectors: &[ConnectorView],
+) -> String {
+    let mut text = String::new();
+    let mut line = |words: std::fmt::Arguments<'_>| {
+        text.write_fmt(words)
+            .and_then(|()| text.write_char('\n'))
+            .expect("writing to a String cannot fail");
+    };
+    if everything.is_empty() && findings.is_empty() {
+        line(format_args!(
+            "nothing is declared here yet: put YAML into the folder"
+        ));
+    }
+    for finding in findings {
+        line(format_args!("\n{finding}"));
+    }
+    if errors(findings).next().is_some() {
+        line(format_args!(
+            "what is wrong was not taken up; the last good state goes on"
+        ));
+    }
+    for (kind, object) in everything {
+        let word = |key: &str| {
+            condition(object, READY)
+                .and_then(|it| it[key].as_str())
+                .unwrap_or("")
+        };
+        if !is_ready(object) && !word("message").is_empty() {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            line(format_args!(
+                "\n{} {name} is not ready ({}): {}",
+                kind.as_str(),
+                word("reason"),
+                word("message")
+            ));
+        }
+    }
+    for ConnectorView {
+        name,
+        scim_url,
+        password_file,
+        ..
+    } in connectors
+    {
+        let password = password_file.display();
+        line(format_args!(
+            "\n{name} is ready. Paste into Entra, or play Entra:"
+        ));
+        line(format_args!("  Tenant URL     {scim_url}"));
+        line(format_args!("  Secret Token   in {password}"));
+        line(format_args!(
+            "  usher emulator provision --scim-url {scim_url} --token-file {password}"
+        ));
+    }
+    text
+}
