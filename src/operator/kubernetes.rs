@@ -15,7 +15,6 @@ use url::Url;
 
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{Report, StoreConfig, Token};
-use crate::plan::objects::deployment::DATA_FOLDER;
 use crate::plan::{
     Announcement, AnnouncementType, Child, ChildKey, ChildKind, Owner, Site, WorkloadState,
 };
@@ -94,7 +93,8 @@ impl Platform for Kubernetes {
         Site {
             public_url,
             store: StoreConfig::Sqlite {
-                path: format!("{DATA_FOLDER}/directory.db").into(),
+                // The pods work in the folder of the volume.
+                path: "directory.db".into(),
             },
         }
     }

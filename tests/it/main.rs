@@ -13,6 +13,7 @@ mod entra_exchanges;
 mod house_rules;
 mod kills;
 mod kinds;
+mod operator;
 mod scim_http;
 mod scim_vocabulary;
 mod serve;

@@ -116,6 +116,7 @@ fn container(spec: &ScimTenantSpec, settings: &WorkloadSettings, wish: &PodTempl
         name: "usher".to_owned(),
         image: Some(settings.image.clone()),
         args: Some(arguments(spec)),
+        working_dir: Some(DATA_FOLDER.to_owned()),
         ports: Some(vec![
             port(service::port_name(spec), listen_port(spec)),
             port("report", REPORT_PORT),

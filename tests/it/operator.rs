@@ -1,0 +1,329 @@
+//! The operator against a real API server, with the workload it asks for beside it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod kubelet;
+mod stage;
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::json;
+use usher::api::{AzureConnector, ScimTenant, UserMapping};
+
+use crate::apiserver::eventually;
+use crate::entra_exchanges::Player;
+use crate::workload_server;
+use kubelet::Kubelet;
+use stage::Stage;
+
+const CONNECTOR: &str = "contoso-entra";
+const SECRET: &str = "contoso-entra-scim";
+
+/// The directory in which the recorded exchanges pass.
+const TENANT: &str = "
+apiVersion: usher.dev/v1alpha1
+kind: ScimTenant
+metadata: {name: contoso}
+spec:
+  host: contoso.id.example.com
+  entitlements: [EnterpriseToolkit]
+  store: {sqlite: {size: 1Gi}}
+  schema:
+    required: []
+    extensions:
+      - {urn: 'urn:ietf:params:scim:schemas:extension:2.0:CustomExtensionName', attributes: [{name: folders, multiValued: true}]}
+      - {urn: 'urn:ietf:params:scim:schemas:extension:2.0:Metadata', open: true}
+      - {urn: 'urn:ietf:params:scim:schemas:extension:Lakeshore:2.0:User', attributes: [{name: berth}]}
+";
+const CONNECTOR_YAML: &str = include_str!("../../examples/quickstart/azure-connector.yaml");
+const MAPPING_YAML: &str = include_str!("../../examples/quickstart/user-mapping.yaml");
+
+async fn ready_stage(prefix: &str) -> (Stage, Kubelet) {
+    let stage = Stage::set(prefix).await;
+    let kubelet = Kubelet::start(
+        stage.cluster.client.clone(),
+        &stage.namespace,
+        "contoso",
+        stage.report_port,
+    );
+    stage.apply(TENANT).await;
+    stage.apply(CONNECTOR_YAML).await;
+    stage.apply(MAPPING_YAML).await;
+    stage.until_ready::<ScimTenant>("contoso").await;
+    stage.until_ready::<AzureConnector>(CONNECTOR).await;
+    stage.until_ready::<UserMapping>("contoso-people").await;
+    (stage, kubelet)
+}
+
+/// Status of `GET /Users` with a password.
+async fn try_password(port: u16, password: &str) -> u16 {
+    workload_server::client()
+        .get(format!("http://127.0.0.1:{port}/scim/v2/Users"))
+        .bearer_auth(password)
+        .send()
+        .await
+        .unwrap()
+        .status()
+        .as_u16()
+}
+
+async fn create_person(port: u16, password: &str, name: &str) {
+    let person =
+        json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name});
+    let answer = workload_server::client()
+        .post(format!("http://127.0.0.1:{port}/scim/v2/Users"))
+        .bearer_auth(password)
+        .header("content-type", "application/scim+json")
+        .body(person.to_string())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_objects_become_a_directory_that_entra_fills() {
+    let (stage, kubelet) = ready_stage("story").await;
+    let password = stage.secret_value(SECRET, "password").await;
+    let url = stage.secret_value(SECRET, "url").await;
+    assert_eq!(url, format!("https://{}/scim/v2", stage.host()));
+    assert_eq!(stage.secret_value(SECRET, "username").await, CONNECTOR);
+
+    let base = format!("http://127.0.0.1:{}/scim/v2", kubelet.port);
+    let mut player = Player::new(&base, &password, "202611240002");
+    let http = workload_server::client();
+    while let Some(request) = player.next_request() {
+        let answer = workload_server::exchange(&http, &base, request).await;
+        player.check(&answer).unwrap();
+    }
+    create_person(kubelet.port, &password, "ada@contoso.example").await;
+
+    eventually("the counts arrive in status", async || {
+        let tenant = stage.api::<ScimTenant>().get("contoso").await.unwrap();
+        tenant
+            .status
+            .filter(|it| it.users == Some(1) && it.active_users == Some(1))
+    })
+    .await;
+    let status = eventually("the cycle arrives in status", async || {
+        let connector = stage.api::<AzureConnector>().get(CONNECTOR).await.unwrap();
+        let status = connector.status.unwrap();
+        let sync = status.last_sync.as_ref()?;
+        (sync.requests > i64::try_from(player.len()).unwrap()
+            && status.checklist.iter().all(|it| it.done))
+        .then_some(status)
+    })
+    .await;
+    let error = status.last_error.expect("some exchanges are refused");
+    assert!(status.last_sync.unwrap().failed > 0);
+    assert!(status.credentials[0].last_used_from.is_some());
+
+    let table = stage
+        .cluster
+        .kubectl(&["get", "connectors", "-n", &stage.namespace])
+        .await
+        .unwrap();
+    eprintln!("{table}");
+    for word in [
+        "READY",
+        "HOST",
+        "LAST SYNC",
+        "LAST ERROR",
+        "ATTRIBUTES",
+        "AGE",
+        &stage.host(),
+    ] {
+        assert!(table.contains(word), "{word} is not in\n{table}");
+    }
+    assert!(table.contains(&error.summary[..20]), "{table}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_secret_that_is_deleted_or_edited_is_healed_and_said_how() {
+    let (stage, kubelet) = ready_stage("heal").await;
+    let first = stage.secret_value(SECRET, "password").await;
+
+    let secrets = stage.api::<Secret>();
+    secrets
+        .delete(SECRET, &DeleteParams::default())
+        .await
+        .unwrap();
+    let second = eventually("a new password is accepted", async || {
+        let secret = secrets.get_opt(SECRET).await.unwrap()?;
+        let password = String::from_utf8(secret.data?["password"].0.clone()).unwrap();
+        (try_password(kubelet.port, &password).await == 200).then_some(password)
+    })
+    .await;
+    assert_ne!(second, first);
+    assert_eq!(
+        try_password(kubelet.port, &first).await,
+        200,
+        "until the new one is pasted"
+    );
+    let accepted = ("True", "CredentialAccepted");
+    let said = stage
+        .until::<AzureConnector>(CONNECTOR, "CredentialsCurrent", accepted)
+        .await;
+    assert!(said.contains("deleted") && said.contains("paste"), "{said}");
+
+    let typed = json!({"data": {"password": ByteString(b"hunter2".to_vec())}});
+    stage.change::<Secret>(SECRET, typed).await;
+    let third = eventually("the typed password is replaced", async || {
+        let password = stage.secret_value(SECRET, "password").await;
+        let good = password != second && try_password(kubelet.port, &password).await == 200;
+        good.then_some(password)
+    })
+    .await;
+    assert_eq!(try_password(kubelet.port, "hunter2").await, 401);
+    assert_eq!(try_password(kubelet.port, &second).await, 200);
+    let said = eventually("the status says what happened", async || {
+        let connector = stage.api::<AzureConnector>().get(CONNECTOR).await.unwrap();
+        let conditions = connector.status?.conditions;
+        let found = conditions
+            .iter()
+            .find(|it| it.type_ == "CredentialsCurrent")?;
+        found
+            .message
+            .contains("changed in the Secret")
+            .then(|| found.message.clone())
+    })
+    .await;
+    assert!(said.contains("paste"), "{said}");
+
+    let wrong = json!({"data": {"url": ByteString(b"https://elsewhere".to_vec())}});
+    stage.change::<Secret>(SECRET, wrong).await;
+    eventually("the url is restored", async || {
+        (stage
+            .secret_value(SECRET, "url")
+            .await
+            .contains(&stage.host()))
+        .then_some(())
+    })
+    .await;
+    assert_eq!(
+        stage.secret_value(SECRET, "password").await,
+        third,
+        "and nothing else changes"
+    );
+    let events = stage
+        .cluster
+        .kubectl(&["get", "events", "-n", &stage.namespace])
+        .await
+        .unwrap();
+    assert!(
+        events.contains("was deleted, so it was made again"),
+        "{events}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_survive_suspension_deletion_and_a_new_beginning() {
+    let (stage, kubelet) = ready_stage("retain").await;
+    let password = stage.secret_value(SECRET, "password").await;
+    create_person(kubelet.port, &password, "ada@contoso.example").await;
+
+    let begun = Instant::now();
+    let change = json!({"spec": {"schema": {"userTypes": ["Premium", "Standard"]}}});
+    stage.change::<ScimTenant>("contoso", change).await;
+    stage.until_ready::<ScimTenant>("contoso").await;
+    eprintln!("one spec change to Ready: {:?}", begun.elapsed());
+
+    stage
+        .change::<AzureConnector>(CONNECTOR, json!({"spec": {"suspend": true}}))
+        .await;
+    stage
+        .until::<AzureConnector>(CONNECTOR, "Ready", ("Unknown", "Suspended"))
+        .await;
+    let secrets = stage.api::<Secret>();
+    secrets
+        .delete(SECRET, &DeleteParams::default())
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(
+        secrets.get_opt(SECRET).await.unwrap().is_none(),
+        "nothing is healed"
+    );
+    assert_eq!(
+        try_password(kubelet.port, &password).await,
+        200,
+        "what runs keeps running"
+    );
+    stage
+        .change::<AzureConnector>(CONNECTOR, json!({"spec": {"suspend": false}}))
+        .await;
+    stage.until_ready::<AzureConnector>(CONNECTOR).await;
+    stage.secret(SECRET).await;
+
+    let deletion = DeleteParams::default();
+    stage
+        .api::<ScimTenant>()
+        .delete("contoso", &deletion)
+        .await
+        .unwrap();
+    stage
+        .api::<AzureConnector>()
+        .delete(CONNECTOR, &deletion)
+        .await
+        .unwrap();
+    stage.collect_garbage().await;
+    let claims = stage.api::<PersistentVolumeClaim>();
+    assert!(
+        claims.get_opt("contoso-data").await.unwrap().is_some(),
+        "the people stay"
+    );
+    stage
+        .until::<UserMapping>("contoso-people", "Ready", ("False", "ReferenceNotFound"))
+        .await;
+
+    stage.apply(TENANT).await;
+    stage.apply(CONNECTOR_YAML).await;
+    stage.until_ready::<ScimTenant>("contoso").await;
+    stage.until_ready::<AzureConnector>(CONNECTOR).await;
+    let new = stage.secret_value(SECRET, "password").await;
+    assert_eq!(try_password(kubelet.port, &new).await, 200);
+    assert_eq!(
+        try_password(kubelet.port, &password).await,
+        401,
+        "of the connector before"
+    );
+    eventually("the people are found again", async || {
+        let tenant = stage.api::<ScimTenant>().get("contoso").await.unwrap();
+        tenant.status.filter(|it| it.users == Some(1))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settled_world_is_left_alone_and_foreign_edits_are_undone() {
+    let (stage, _kubelet) = ready_stage("quiet").await;
+    stage.until_quiet().await;
+    let before = stage.writes();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(
+        stage.writes()[before.len()..],
+        [],
+        "an idle operator writes nothing"
+    );
+
+    let foreign = json!({"spec": {"selector": {"app.kubernetes.io/instance": "other"}, "sessionAffinity": "ClientIP"}});
+    let services = stage.api::<k8s_openapi::api::core::v1::Service>();
+    services
+        .patch("contoso", &PatchParams::default(), &Patch::Merge(foreign))
+        .await
+        .unwrap();
+    eventually("the owned field is restored", async || {
+        let spec = services.get("contoso").await.unwrap().spec.unwrap();
+        (spec.selector.unwrap()["app.kubernetes.io/instance"] == "contoso").then_some(())
+    })
+    .await;
+    let spec = services.get("contoso").await.unwrap().spec.unwrap();
+    assert_eq!(
+        spec.session_affinity.as_deref(),
+        Some("ClientIP"),
+        "others' fields stay"
+    );
+}
