@@ -1,6 +1,6 @@
 //! Files for the eyes of their owner only, written whole or not at all.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -19,21 +19,25 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), DevError> {
         .map_err(|source| failed("make", folder, source))
 }
 
-/// Writes `bytes` to `path`: a reader sees the old file or the new one.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), DevError> {
-    let fresh = path.with_extension("new");
-    let written = OpenOptions::new()
+/// Opens `path` for writing, empty.
+pub(super) fn create(path: &Path) -> Result<File, DevError> {
+    OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&fresh)
-        .and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&fresh, path));
-    written.map_err(|source| failed("write", path, source))
+        .open(path)
+        .map_err(|source| failed("write", path, source))
+}
+
+/// Writes `bytes` to `path`: a reader sees the old file or the new one.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), DevError> {
+    let fresh = path.with_extension("new");
+    let mut file = create(&fresh)?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&fresh, path))
+        .map_err(|source| failed("write", path, source))
 }
 
 /// `value` as it is written to `path`.

@@ -45,7 +45,7 @@ impl Folder {
     /// Keeps other processes out while the file is open.
     pub(super) fn lock(&self) -> Result<File, DevError> {
         let path = self.hidden().join("lock");
-        let file = File::create(&path).map_err(|source| files::failed("write", &path, source))?;
+        let file = files::create(&path)?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(DevError::Locked {

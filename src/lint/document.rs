@@ -79,7 +79,7 @@ impl Document {
 
 /// The documents of `source`, as far as it could be read, and why not further.
 pub(super) fn parse(source: &Source) -> (Vec<Document>, Option<Finding>) {
-    let options = serde_yaml::options! { with_snippet: false };
+    let options = serde_yaml::options! { with_snippet: false, legacy_octal_numbers: true };
     match serde_yaml::from_multiple_with_options::<Spanned<Node>>(&source.text, options) {
         Ok(nodes) => (
             nodes
@@ -243,6 +243,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn parsed(text: &str) -> (Vec<Document>, Option<Finding>) {
@@ -260,7 +262,7 @@ mod tests {
         let document = &documents[0];
         assert_eq!(
             document.value,
-            serde_json::json!({"a": 1, "b": [{"c": {"d": "x"}}, {"~/": true}]})
+            json!({"a": 1, "b": [{"c": {"d": "x"}}, {"~/": true}]})
         );
         for (pointer, line, column) in [
             ("/a", 1, 4),
@@ -275,6 +277,30 @@ mod tests {
                 Position { line, column },
                 "{pointer}"
             );
+        }
+    }
+
+    #[test]
+    fn scalars_are_read_as_kubectl_reads_them() {
+        for (written, expected) in [
+            ("n", json!(false)),
+            ("on", json!(true)),
+            ("No", json!(false)),
+            ("0755", json!(493)),
+            ("1_000", json!(1000)),
+            ("0x1f", json!(31)),
+            ("0o17", json!(15)),
+            ("~", json!(null)),
+            ("", json!(null)),
+            ("1e3", json!(1000.0)),
+            ("-.5", json!(-0.5)),
+            ("2026-11-24", json!("2026-11-24")),
+            ("'yes'", json!("yes")),
+        ] {
+            let (documents, error) = parsed(&format!("a: {written}"));
+
+            assert_eq!(error, None, "{written}");
+            assert_eq!(documents[0].value["a"], expected, "{written}");
         }
     }
 

@@ -1,134 +1,202 @@
-//! What the operator would say of objects that refer to each other.
+//! What the operator would say: its own plans, made for a world in which there is nothing but the objects given.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::sync::Arc;
 
-use crate::api::scim_tenant::Entitlement;
+use jiff::Timestamp;
+use url::Url;
+
+use super::{Declared, Finding, Object, Severity, words};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
-
-use super::{Declared, Finding, Object, Severity};
+use crate::config::{StoreConfig, Token};
+use crate::plan::objects::WorkloadSettings;
+use crate::plan::{self, Rejection, Site};
 
 /// What there is to say about `objects` together.
 pub(super) fn findings(objects: &[Declared]) -> Vec<Finding> {
-    let mut all = All::default();
-    for declared in objects {
+    let world = World::of(objects);
+    objects
+        .iter()
+        .flat_map(|declared| world.findings(declared))
+        .collect()
+}
+
+/// The objects by kind.
+#[derive(Default)]
+struct World {
+    tenants: Vec<Arc<ScimTenant>>,
+    connectors: Vec<Arc<AzureConnector>>,
+    mappings: Vec<Arc<UserMapping>>,
+}
+
+impl World {
+    fn of(objects: &[Declared]) -> Self {
+        let mut world = Self::default();
+        for declared in objects {
+            match &declared.object {
+                Object::ScimTenant(it) => world.tenants.push(Arc::new(it.as_ref().clone())),
+                Object::AzureConnector(it) => world.connectors.push(Arc::new(it.as_ref().clone())),
+                Object::UserMapping(it) => world.mappings.push(Arc::new(it.as_ref().clone())),
+            }
+        }
+        world
+    }
+
+    fn findings(&self, declared: &Declared) -> Vec<Finding> {
+        let key = declared.object.key();
         match &declared.object {
-            Object::ScimTenant(it) => all.tenants.push((declared, it)),
-            Object::AzureConnector(it) => all.connectors.push((declared, it)),
-            Object::UserMapping(it) => all.mappings.push((declared, it)),
+            Object::ScimTenant(it) => {
+                let rejection = plan::scim_tenant(it, &self.around_tenant(&key)).err();
+                rejection
+                    .map(|it| said(declared, &it, "/spec/host"))
+                    .into_iter()
+                    .collect()
+            }
+            Object::AzureConnector(it) => {
+                let rejection = plan::azure_connector(it, &self.around_connector(&key, it)).err();
+                let claim = match &rejection {
+                    Some(Rejection::Conflict { claim, .. }) if claim.starts_with("Secret ") => {
+                        "/spec/scim/credential/secretName"
+                    }
+                    Some(_) | None => "/spec/entraTenantId",
+                };
+                rejection
+                    .map(|it| said(declared, &it, claim))
+                    .into_iter()
+                    .collect()
+            }
+            Object::UserMapping(it) => self.of_mapping(declared, &key, it),
         }
     }
-    let mut findings = all.references();
-    findings.extend(all.conflicts());
-    findings
-}
 
-#[derive(Default)]
-struct All<'a> {
-    tenants: Vec<(&'a Declared, &'a ScimTenant)>,
-    connectors: Vec<(&'a Declared, &'a AzureConnector)>,
-    mappings: Vec<(&'a Declared, &'a UserMapping)>,
-}
-
-impl All<'_> {
-    fn references(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        for (declared, connector) in &self.connectors {
-            let key = declared
-                .object
-                .key()
-                .sibling(&connector.spec.scim_tenant_ref);
-            let Some((_, tenant)) = self.tenants.iter().find(|(it, _)| it.object.key() == key)
-            else {
-                findings.push(missing(
-                    declared,
-                    "/spec/scimTenantRef/name",
-                    "ScimTenant",
-                    &key,
-                ));
-                continue;
-            };
-            if !tenant
-                .spec
-                .entitlements
-                .contains(&Entitlement::EnterpriseToolkit)
-            {
-                let message = format!(
-                    "ScimTenant {key} lacks the entitlement EnterpriseToolkit; add it to its spec.entitlements"
-                );
-                findings.push(declared.finding(
-                    Severity::Error,
-                    "/spec/scimTenantRef/name",
-                    message,
-                ));
-            }
-        }
-        for (declared, mapping) in &self.mappings {
-            let key = declared.object.key().sibling(&mapping.spec.connector_ref);
-            if !self.connectors.iter().any(|(it, _)| it.object.key() == key) {
-                findings.push(missing(
-                    declared,
-                    "/spec/connectorRef/name",
-                    "AzureConnector",
-                    &key,
-                ));
-            }
-        }
+    fn of_mapping(
+        &self,
+        declared: &Declared,
+        key: &ObjectKey,
+        mapping: &UserMapping,
+    ) -> Vec<Finding> {
+        let connector = find(&self.connectors, &key.sibling(&mapping.spec.connector_ref));
+        let tenant = connector.as_ref().and_then(|it| self.tenant_of(key, it));
+        let schema = tenant.as_ref().map(|it| it.spec.schema.clone());
+        let mappings = in_namespace(&self.mappings, &key.namespace);
+        let observed = plan::user_mapping::Observed {
+            connector,
+            scim_tenant: tenant,
+            mappings,
+        };
+        let rejection = plan::user_mapping(mapping, &observed).err();
+        // A plan names the first line that cannot work; here all are wanted.
+        let mut findings: Vec<Finding> = rejection
+            .filter(|it| !matches!(it, Rejection::Invalid { .. }))
+            .map(|it| said(declared, &it, "/spec/connectorRef/name"))
+            .into_iter()
+            .collect();
+        let Some(schema) = schema else {
+            return findings;
+        };
+        let checked = plan::mapping::check(&mapping.spec, &schema);
+        findings.extend(checked.errors.into_iter().map(|error| {
+            declared.finding(
+                Severity::Error,
+                &words::pointer(&error.field()),
+                error.problem,
+            )
+        }));
+        findings.extend(
+            checked.warnings.into_iter().map(|warning| {
+                declared.finding(Severity::Warning, "/spec/users/attributes", warning)
+            }),
+        );
         findings
     }
 
-    fn conflicts(&self) -> Vec<Finding> {
-        let hosts = claimed(&self.tenants, "/spec/host", |_, it| it.spec.host.clone());
-        let entra_tenants = claimed(&self.connectors, "/spec/entraTenantId", |key, it| {
-            (
-                key.sibling(&it.spec.scim_tenant_ref),
-                it.spec.entra_tenant_id.to_ascii_lowercase(),
-            )
-        });
-        let secrets = claimed(
-            &self.connectors,
-            "/spec/scim/credential/secretName",
-            |key, it| {
-                let named = it.spec.scim.credential.secret_name.clone();
-                (
-                    key.namespace.clone(),
-                    named.unwrap_or_else(|| format!("{}-scim", key.name)),
-                )
-            },
-        );
-        let connectors = claimed(&self.mappings, "/spec/connectorRef/name", |key, it| {
-            key.sibling(&it.spec.connector_ref)
-        });
-        [hosts, entra_tenants, secrets, connectors].concat()
+    fn tenant_of(&self, key: &ObjectKey, connector: &AzureConnector) -> Option<Arc<ScimTenant>> {
+        find(&self.tenants, &key.sibling(&connector.spec.scim_tenant_ref))
     }
-}
 
-fn missing(declared: &Declared, pointer: &str, kind: &str, key: &ObjectKey) -> Finding {
-    declared.finding(
-        Severity::Warning,
-        pointer,
-        format!("no {kind} {key} in the files given"),
-    )
-}
-
-/// Objects whose `claim` an earlier one has made already.
-fn claimed<K, C: Eq + Hash>(
-    objects: &[(&Declared, &K)],
-    pointer: &str,
-    claim: impl Fn(&ObjectKey, &K) -> C,
-) -> Vec<Finding> {
-    let mut first = HashMap::new();
-    let mut findings = Vec::new();
-    for (declared, object) in objects {
-        let key = declared.object.key();
-        if let Some(owner) = first.insert(claim(&key, object), key.clone()) {
-            let message = format!(
-                "{} {owner} claims the same; give one of them another value, or delete one",
-                declared.object.kind()
-            );
-            findings.push(declared.finding(Severity::Error, pointer, message));
-            first.insert(claim(&key, object), owner);
+    fn around_tenant(&self, key: &ObjectKey) -> plan::scim_tenant::Observed {
+        plan::scim_tenant::Observed {
+            settings: WorkloadSettings {
+                image: String::new(),
+                operator_namespace: None,
+            },
+            site: nowhere(),
+            scim_tenants: self.tenants.clone(),
+            connectors: Vec::new(),
+            namespace_connectors: Vec::new(),
+            unreadable: Vec::new(),
+            mappings: in_namespace(&self.mappings, &key.namespace),
+            config: None,
+            ways_in: Vec::new(),
+            fresh_token: Token::presented(""),
+            now: Timestamp::UNIX_EPOCH,
         }
     }
-    findings
+
+    fn around_connector(
+        &self,
+        key: &ObjectKey,
+        connector: &AzureConnector,
+    ) -> plan::azure_connector::Observed {
+        plan::azure_connector::Observed {
+            scim_tenant: self.tenant_of(key, connector).map(|it| (it, nowhere())),
+            namespace_connectors: in_namespace(&self.connectors, &key.namespace),
+            secret: None,
+            renamed: Vec::new(),
+            client: None,
+            fresh_token: Token::presented(""),
+            now: Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+/// A place for workloads that never run.
+fn nowhere() -> Site {
+    Site {
+        public_url: Url::parse("https://nowhere.invalid").expect("a URL as it stands here"),
+        store: StoreConfig::Sqlite {
+            path: "/nowhere".into(),
+        },
+    }
+}
+
+fn find<K: kube::core::Resource>(all: &[Arc<K>], key: &ObjectKey) -> Option<Arc<K>> {
+    all.iter()
+        .find(|it| ObjectKey::of(it.as_ref()) == *key)
+        .cloned()
+}
+
+fn in_namespace<K: kube::core::Resource>(all: &[Arc<K>], namespace: &str) -> Vec<Arc<K>> {
+    let here = |it: &&Arc<K>| it.meta().namespace.as_deref() == Some(namespace);
+    all.iter().filter(here).cloned().collect()
+}
+
+/// A rejection at its field; `claim` is the field of what only one object can have.
+fn said(declared: &Declared, rejection: &Rejection, claim: &str) -> Finding {
+    let error = |pointer: &str, message| declared.finding(Severity::Error, pointer, message);
+    match rejection {
+        // Which one is older shows only in a cluster.
+        Rejection::Conflict {
+            claim: what,
+            kind,
+            other,
+        } => error(
+            claim,
+            format!("{what} is also claimed by {kind} {other}; change one of them or delete it"),
+        ),
+        Rejection::NameTaken { field, .. } => error(&words::pointer(field), rejection.to_string()),
+        // It may be in the cluster.
+        Rejection::ReferenceNotFound { kind, name, field } => {
+            let message = format!("no {kind} {name} of this namespace in the files given");
+            let field = if field.contains(' ') {
+                claim.to_owned()
+            } else {
+                words::pointer(field)
+            };
+            declared.finding(Severity::Warning, &field, message)
+        }
+        Rejection::EntitlementMissing { .. } => {
+            error("/spec/scimTenantRef/name", rejection.to_string())
+        }
+        Rejection::Invalid { field, problem } => error(&words::pointer(field), problem.clone()),
+    }
 }

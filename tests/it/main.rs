@@ -8,11 +8,14 @@
 
 mod apiserver;
 mod crds;
+mod dev;
 mod documents;
 mod entra_exchanges;
+mod examples;
 mod house_rules;
 mod kills;
 mod kinds;
+mod lint;
 mod operator;
 mod scim_http;
 mod scim_vocabulary;
