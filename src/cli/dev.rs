@@ -60,8 +60,7 @@ struct Screen {
     told: bool,
     tables: String,
     remarks: String,
-    /// Lines of the last view, where the next one takes its place.
-    lines: usize,
+    drawn: bool,
 }
 
 impl Screen {
@@ -73,7 +72,7 @@ impl Screen {
             told: false,
             tables: String::new(),
             remarks: String::new(),
-            lines: 0,
+            drawn: false,
         }
     }
 
@@ -98,12 +97,13 @@ impl Screen {
         }
         (self.tables, self.remarks) = (view.tables.clone(), view.remarks.clone());
         let text = format!("{}{}", view.tables, view.remarks);
-        let back = match self.lines {
-            0 => String::new(),
-            lines => format!("\x1b[{lines}A\x1b[J"),
+        // As `watch` does: lines may be longer than the terminal is wide, so they cannot be counted back.
+        let place = if std::mem::replace(&mut self.drawn, true) {
+            "\x1b[H\x1b[J"
+        } else {
+            "\x1b[2J\x1b[H"
         };
-        self.lines = text.lines().count();
-        drop(output::print(&format!("{back}{}\n", text.trim_end())));
+        drop(output::print(&format!("{place}{}\n", text.trim_end())));
     }
 
     /// Adds the part of the view that is new.
