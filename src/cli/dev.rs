@@ -55,20 +55,34 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
 /// Where views go.
 struct Screen {
-    json: bool,
-    redraws: bool,
+    sink: Sink,
     told: bool,
     tables: String,
     remarks: String,
     drawn: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sink {
+    /// A terminal: each view takes the place of the last one.
+    Terminal,
+    /// A file or a pipe: what is new is added.
+    Pipe,
+    /// Standard output is for one line of JSON, standard error for what is new.
+    Json,
+}
+
 impl Screen {
     fn new(json: bool) -> Self {
-        let redraws = !json && std::io::stdout().is_terminal();
+        let sink = if json {
+            Sink::Json
+        } else if std::io::stdout().is_terminal() {
+            Sink::Terminal
+        } else {
+            Sink::Pipe
+        };
         Self {
-            json,
-            redraws,
+            sink,
             told: false,
             tables: String::new(),
             remarks: String::new(),
@@ -77,12 +91,11 @@ impl Screen {
     }
 
     fn show(&mut self, view: &View) {
-        if self.redraws {
-            self.redraw(view);
-        } else {
-            self.append(view);
+        match self.sink {
+            Sink::Terminal => self.redraw(view),
+            Sink::Pipe | Sink::Json => self.append(view),
         }
-        if self.json && view.all_ready && !self.told {
+        if self.sink == Sink::Json && view.all_ready && !self.told {
             self.told = true;
             let line = json!({"connectors": view.connectors});
             // Whoever asked for the line and went away is served all the same.
@@ -121,7 +134,7 @@ impl Screen {
             return;
         }
         text.push('\n');
-        if self.json {
+        if self.sink == Sink::Json {
             output::remark(&text);
         } else {
             drop(output::print(&text));
