@@ -7,6 +7,7 @@
 )]
 
 mod apiserver;
+mod crash_sweep;
 mod crds;
 mod dev;
 mod documents;
@@ -16,6 +17,7 @@ mod house_rules;
 mod kills;
 mod kinds;
 mod lint;
+mod model_platform;
 mod operator;
 mod scim_http;
 mod scim_vocabulary;
