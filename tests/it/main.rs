@@ -19,6 +19,7 @@ mod kinds;
 mod lint;
 mod model_platform;
 mod operator;
+mod planning;
 mod scim_http;
 mod scim_vocabulary;
 mod serve;

@@ -31,7 +31,7 @@ pub(crate) struct Model {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     scim_tenants: BTreeMap<ObjectKey, Arc<ScimTenant>>,
     azure_connectors: BTreeMap<ObjectKey, Arc<AzureConnector>>,
@@ -78,6 +78,13 @@ impl Model {
         self.state
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The same world once more, to do something else with.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            state: Mutex::new(self.state().clone()),
+        }
     }
 
     /// Lets the process end at `fault`.
