@@ -331,8 +331,11 @@ async fn a_settled_world_is_left_alone_and_foreign_edits_are_undone() {
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn the_rights_are_those_that_are_used() {
-    let (stage, _kubelet) = ready_stage("rights").await;
+    let (mut stage, _kubelet) = ready_stage("rights").await;
+    // Watched from the start; a kind that comes later is asked for now and then.
+    stage.stop().await;
     stage.cluster.install_crds(&[gateway_crd()]).await;
+    stage.start();
     let exposure = |way: serde_json::Value| json!({"spec": {"exposure": way}});
     let ingress = exposure(json!({"ingress": {"className": "nginx"}}));
     let gateway =
