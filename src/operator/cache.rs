@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use kube::core::{ObjectMeta, Resource, ResourceExt};
 
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
-use crate::plan::ChildKey;
+use crate::plan::{ChildKey, ChildKind};
 
 /// Everything that is watched.
 #[derive(Default)]
@@ -22,6 +22,8 @@ pub(super) struct Caches {
     pub(super) user_mappings: Cache<UserMapping>,
     /// Metadata of children.
     pub(super) children: RwLock<HashMap<ChildKey, Arc<ObjectMeta>>>,
+    /// Kinds of children and the namespaces (none for all) in which their watch has delivered its list.
+    listed: RwLock<HashSet<(ChildKind, Option<String>)>>,
     /// Watches that have not delivered their first list yet; none before they begin.
     pending: OnceLock<AtomicUsize>,
 }
@@ -201,6 +203,17 @@ impl Caches {
     /// Forgets the child called `key`.
     pub(super) fn remove_child(&self, key: &ChildKey) -> Option<Arc<ObjectMeta>> {
         write(&self.children).remove(key)
+    }
+
+    /// Notes that the watch of `kind` in `namespace` (none for all) has delivered its list.
+    pub(super) fn note_listed(&self, kind: ChildKind, namespace: Option<String>) {
+        write(&self.listed).insert((kind, namespace));
+    }
+
+    /// Whether the children of `kind` in `namespace` are known.
+    pub(super) fn is_listed(&self, kind: ChildKind, namespace: &str) -> bool {
+        let listed = read(&self.listed);
+        listed.contains(&(kind, None)) || listed.contains(&(kind, Some(namespace.to_owned())))
     }
 
     /// The children for which `wanted` says so.

@@ -5,11 +5,15 @@ use std::sync::{Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{
+    Api, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams,
+    Preconditions,
+};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::Value;
 
 use crate::config::digest;
+use crate::plan::child::{MANAGED_BY, MANAGED_BY_USHER};
 use crate::plan::{Child, ChildKey, ChildKind, Owner, Ownership};
 use crate::platform::PlatformError;
 
@@ -134,6 +138,22 @@ pub(super) async fn delete(
         // It is gone, or another object has its name.
         Err(Failure::Missing | Failure::Conflict) => Ok(()),
         Err(failure) => Err(failure.into_error(&key.to_string())),
+    }
+}
+
+/// Metadata of our children of `kind` in `namespace`, asked of the API server; nothing when it does not know the kind.
+pub(super) async fn list(
+    client: &Client,
+    kind: ChildKind,
+    namespace: &str,
+) -> Result<Vec<ObjectMeta>, PlatformError> {
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource(kind));
+    let ours = format!("{MANAGED_BY}={MANAGED_BY_USHER}");
+    let params = ListParams::default().labels(&ours);
+    match request(&format!("list {kind}"), api.list_metadata(&params)).await {
+        Ok(list) => Ok(list.items.into_iter().map(|it| it.metadata).collect()),
+        Err(Failure::Missing) => Ok(Vec::new()),
+        Err(failure) => Err(failure.into_error(kind.plural())),
     }
 }
 

@@ -131,14 +131,20 @@ impl Platform for Kubernetes {
         owner: &Owner,
         kind: ChildKind,
     ) -> Result<Vec<ObjectMeta>, PlatformError> {
-        let found = self.caches.children_where(|key, meta| {
-            key.kind == kind
-                && meta
-                    .owner_references
-                    .iter()
-                    .flatten()
-                    .any(|it| it.uid == owner.uid)
-        });
+        let namespace = &owner.object.namespace;
+        let is_owned = |meta: &ObjectMeta| {
+            let references = meta.owner_references.iter().flatten();
+            references.clone().any(|it| it.uid == owner.uid)
+        };
+        if !self.caches.is_listed(kind, namespace) {
+            // A kind that came to the server after us, or a watch that has just begun.
+            let mut found = children::list(&self.client, kind, namespace).await?;
+            found.retain(is_owned);
+            return Ok(found);
+        }
+        let found = self
+            .caches
+            .children_where(|key, meta| key.kind == kind && is_owned(meta));
         Ok(found.into_iter().map(|(_, meta)| (*meta).clone()).collect())
     }
 

@@ -140,6 +140,7 @@ pub(super) async fn children(scope: Scope<'_>, kind: ChildKind) {
                     caches.remove_child(&key);
                     scope.triggers.child(&key.object.namespace, &meta);
                 }
+                caches.note_listed(kind, scope.namespace.clone());
             }
             Ok(Event::Apply(child)) => put(scope.triggers, kind, child),
             Ok(Event::Delete(child)) => {

@@ -105,7 +105,7 @@ fn of_pod(pod: &Pod) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn deployment(status: serde_json::Value) -> Deployment {
+    fn deployment(status: &serde_json::Value) -> Deployment {
         serde_json::from_value(serde_json::json!({
             "metadata": {"name": "a", "generation": 2},
             "spec": {"replicas": 1, "selector": {}, "template": {}},
@@ -132,11 +132,7 @@ mod tests {
             ),
         ];
         for (status, expected) in cases {
-            assert_eq!(
-                is_available(&deployment(status.clone())),
-                expected,
-                "{status}"
-            );
+            assert_eq!(is_available(&deployment(&status)), expected, "{status}");
         }
     }
 

@@ -97,9 +97,10 @@ const NOT_A_TARGET: [&str; 4] = ["id", "meta", "groups", "schemas"];
 fn target(line: &AttributeMapping, user: &ResourceSchema) -> Result<Path, String> {
     let written = &line.target;
     let path = Path::parse(written, user).map_err(|error| {
+        let detail = error.detail.trim_end_matches('.');
+        let detail = detail.replacen("The path", "the path", 1);
         format!(
-            "target {written:?} is not an attribute that the ScimTenant takes ({}); declare it in spec.schema.extensions of the ScimTenant or correct it",
-            error.detail.trim_end_matches('.')
+            "target {written:?} is not an attribute that the ScimTenant takes ({detail}); declare it in spec.schema.extensions of the ScimTenant or correct it"
         )
     })?;
     let Some(attribute) = path.attribute() else {

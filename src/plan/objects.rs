@@ -1,10 +1,10 @@
 //! The objects of a `ScimTenant` in Kubernetes, one file for each kind.
 
+pub mod address;
 pub mod deployment;
 pub mod exposure;
 pub mod network_policy;
 pub mod secret;
-pub mod service;
 pub mod volume;
 
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ use super::child::{Child, ChildKey, ChildKind, Owner};
 use super::claim;
 use super::objects::secret::{Found, Present};
 use super::objects::{
-    self, Names, WorkloadSettings, deployment, exposure, network_policy, service, volume,
+    self, Names, WorkloadSettings, address, deployment, exposure, network_policy, volume,
 };
 use super::observed::{Site, WorkloadState};
 use super::step::Step;
@@ -85,8 +85,8 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
     ];
     steps.extend(config.steps);
     steps.extend([
-        Step::Apply(Child::Service(Box::new(service::public(&owner, spec)))),
-        Step::Apply(Child::Service(Box::new(service::report(&owner)))),
+        Step::Apply(Child::Service(Box::new(address::public(&owner, spec)))),
+        Step::Apply(Child::Service(Box::new(address::report(&owner)))),
         Step::Apply(Child::NetworkPolicy(Box::new(
             network_policy::network_policy(&owner, spec, &observed.settings),
         ))),

@@ -7,6 +7,7 @@
 )]
 
 mod apiserver;
+mod crash_sweep;
 mod crds;
 mod dev;
 mod documents;
@@ -16,7 +17,9 @@ mod house_rules;
 mod kills;
 mod kinds;
 mod lint;
+mod model_platform;
 mod operator;
+mod planning;
 mod scim_http;
 mod scim_vocabulary;
 mod serve;

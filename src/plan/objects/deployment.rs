@@ -19,7 +19,7 @@ use super::super::child::Owner;
 use super::super::verdict::Rejection;
 use super::secret::CONFIG_KEY;
 use super::{
-    HTTP_PORT, HTTPS_PORT, Names, REPORT_PORT, WorkloadSettings, labels, owned, selector, service,
+    HTTP_PORT, HTTPS_PORT, Names, REPORT_PORT, WorkloadSettings, address, labels, owned, selector,
 };
 
 /// Folder of the configuration in the pods.
@@ -118,7 +118,7 @@ fn container(spec: &ScimTenantSpec, settings: &WorkloadSettings, wish: &PodTempl
         args: Some(arguments(spec)),
         working_dir: Some(DATA_FOLDER.to_owned()),
         ports: Some(vec![
-            port(service::port_name(spec), listen_port(spec)),
+            port(address::port_name(spec), listen_port(spec)),
             port("report", REPORT_PORT),
         ]),
         security_context: Some(SecurityContext {

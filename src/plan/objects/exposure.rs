@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::api::scim_tenant::{GatewayExposure, IngressExposure, ScimTenantSpec};
 
 use super::super::child::{ChildKind, Owner};
-use super::{Names, owned, service};
+use super::{Names, address, owned};
 
 /// The Ingress for the host.
 pub fn ingress(owner: &Owner, spec: &ScimTenantSpec, wish: &IngressExposure) -> Ingress {
@@ -23,7 +23,7 @@ pub fn ingress(owner: &Owner, spec: &ScimTenantSpec, wish: &IngressExposure) -> 
         service: Some(IngressServiceBackend {
             name: names.workload,
             port: Some(ServiceBackendPort {
-                name: Some(service::port_name(spec).to_owned()),
+                name: Some(address::port_name(spec).to_owned()),
                 number: None,
             }),
         }),
@@ -85,7 +85,7 @@ pub fn http_route(owner: &Owner, spec: &ScimTenantSpec, wish: &GatewayExposure) 
         "spec": {
             "parentRefs": parents,
             "hostnames": [spec.host],
-            "rules": [{"backendRefs": [{"name": names.workload, "port": service::port(spec)}]}],
+            "rules": [{"backendRefs": [{"name": names.workload, "port": address::port(spec)}]}],
         },
     }));
     route.metadata = owned(owner, &names.workload);

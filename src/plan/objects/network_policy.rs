@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::api::scim_tenant::ScimTenantSpec;
 
 use super::super::child::Owner;
-use super::{Names, WorkloadSettings, owned, selector, service};
+use super::{Names, WorkloadSettings, address, owned, selector};
 
 /// Anybody reaches the public port, the operator's namespace reaches the report. A SQLite workload calls nobody.
 pub fn network_policy(
@@ -34,7 +34,7 @@ pub fn network_policy(
             }),
             policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
             ingress: Some(vec![
-                rule(service::port_name(spec), None),
+                rule(address::port_name(spec), None),
                 rule(
                     "report",
                     Some(vec![NetworkPolicyPeer {

@@ -1,0 +1,551 @@
+//! What the planners decide, reject and say, without any platform.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use usher::api::conditions::Reason;
+use usher::api::{AzureConnector, ScimTenant, UserMapping};
+use usher::config::report::{ClientReport, Cycle, Evidence, RefusedRequest, ScimTenantReport};
+use usher::config::{Report, ScimTenantName, StoreConfig, Token};
+use usher::plan::objects::WorkloadSettings;
+use usher::plan::status::{ConnectorFacts, TenantFacts};
+use usher::plan::{
+    self, Child, Rejection, Remedy, Site, Step, Verdict, WorkloadState, azure_connector, mapping,
+    scim_tenant, user_mapping,
+};
+
+fn object<K: DeserializeOwned>(yaml: &str) -> K {
+    let mut value: Value = serde_yaml::from_str(yaml).unwrap();
+    let meta = value["metadata"].as_object_mut().unwrap();
+    let name = meta["name"].as_str().unwrap().to_owned();
+    meta.insert("namespace".to_owned(), json!("identity"));
+    meta.insert("uid".to_owned(), json!(format!("uid-of-{name}")));
+    meta.insert("generation".to_owned(), json!(1));
+    meta.entry("creationTimestamp")
+        .or_insert_with(|| json!("2026-01-01T00:00:00Z"));
+    serde_json::from_value(value).unwrap()
+}
+
+fn tenant(extra: &str) -> ScimTenant {
+    object(&format!(
+        "
+apiVersion: usher.dev/v1alpha1
+kind: ScimTenant
+metadata: {{name: contoso}}
+spec:
+  host: contoso.id.example.com
+  entitlements: [EnterpriseToolkit]
+  store: {{sqlite: {{size: 1Gi}}}}
+{extra}"
+    ))
+}
+
+fn connector(name: &str, created: &str, extra: &str) -> AzureConnector {
+    object(&format!(
+        "
+apiVersion: usher.dev/v1alpha1
+kind: AzureConnector
+metadata: {{name: {name}, creationTimestamp: {created}}}
+spec:
+  scimTenantRef: {{name: contoso}}
+  entraTenantId: 11111111-2222-3333-4444-555555555555
+{extra}"
+    ))
+}
+
+fn people(lines: &str) -> UserMapping {
+    object(&format!(
+        "
+apiVersion: usher.dev/v1alpha1
+kind: UserMapping
+metadata: {{name: people}}
+spec:
+  connectorRef: {{name: entra}}
+  users:
+    attributes:
+{lines}"
+    ))
+}
+
+const OLD: &str = "'2026-01-01T00:00:00Z'";
+const NEW: &str = "'2026-01-02T00:00:00Z'";
+
+fn now() -> Timestamp {
+    "2026-02-01T00:00:00Z".parse().unwrap()
+}
+
+fn site() -> Site {
+    Site {
+        public_url: "https://contoso.id.example.com".parse().unwrap(),
+        store: StoreConfig::Sqlite {
+            path: "directory.db".into(),
+        },
+    }
+}
+
+fn seen(tenant: &ScimTenant) -> scim_tenant::Observed {
+    scim_tenant::Observed {
+        settings: WorkloadSettings {
+            image: "usher:1".to_owned(),
+            operator_namespace: Some("usher-system".to_owned()),
+        },
+        site: site(),
+        scim_tenants: vec![Arc::new(tenant.clone())],
+        connectors: Vec::new(),
+        namespace_connectors: Vec::new(),
+        unreadable: Vec::new(),
+        mappings: Vec::new(),
+        config: None,
+        ways_in: Vec::new(),
+        fresh_token: Token::from_random([1; 32]),
+        now: now(),
+    }
+}
+
+fn yaml(value: &impl serde::Serialize) -> String {
+    serde_yaml::to_string(value).unwrap()
+}
+
+fn summary(steps: &[Step]) -> String {
+    let lines = steps.iter().map(|step| match step {
+        Step::Apply(child) => format!("apply {}", child.key()),
+        Step::Create(secret) => {
+            format!("create Secret {}", secret.metadata.name.as_deref().unwrap())
+        }
+        Step::Delete { child, .. } => format!("delete {child}"),
+        Step::Announce(it) => format!("announce {:?} {}", it.type_, it.note),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn pods(extra: &str) -> Deployment {
+    let tenant = tenant(extra);
+    let plan = scim_tenant(&tenant, &seen(&tenant)).unwrap();
+    let found = plan.steps.into_iter().find_map(|step| match step {
+        Step::Apply(Child::Deployment(it)) => Some(*it),
+        _ => None,
+    });
+    found.unwrap()
+}
+
+#[test]
+fn a_new_tenant_gets_its_children_in_the_order_of_need() {
+    let tenant = tenant("  exposure: {ingress: {className: nginx, tlsSecretName: contoso-tls}}");
+
+    let plan = scim_tenant(&tenant, &seen(&tenant)).unwrap();
+
+    insta::assert_snapshot!(summary(&plan.steps), @r"
+    apply ServiceAccount contoso
+    apply PersistentVolumeClaim contoso-data
+    create Secret contoso-config
+    apply Service contoso
+    apply Service contoso-report
+    apply NetworkPolicy contoso
+    apply Deployment contoso
+    apply Ingress contoso
+    ");
+}
+
+#[test]
+fn a_way_in_that_is_turned_off_goes() {
+    let tenant = tenant("  exposure: {gateway: {parentRefs: [{name: public}]}}");
+    let mut observed = seen(&tenant);
+    let ingress = plan::ChildKey::new(plan::ChildKind::Ingress, "identity", "contoso");
+    observed.ways_in = vec![(ingress, "uid-1".to_owned())];
+
+    let plan = scim_tenant(&tenant, &observed).unwrap();
+
+    let steps = summary(&plan.steps);
+    assert!(
+        steps.ends_with("apply HTTPRoute contoso\ndelete Ingress contoso"),
+        "{steps}"
+    );
+}
+
+#[test]
+fn the_pods_fit_the_restricted_standard() {
+    let pod = pods("").spec.unwrap().template.spec.unwrap();
+
+    insta::assert_snapshot!("pod", yaml(&pod));
+}
+
+#[test]
+fn settings_of_the_pods_reach_them() {
+    let deployment = pods(
+        "
+  tls: {secretName: own-tls}
+  podTemplate:
+    nodeSelector: {disk: fast}
+    tolerations: [{key: dedicated, operator: Exists}]
+    resources: {requests: {cpu: '1'}}
+    affinity: {podAntiAffinity: {}}",
+    );
+
+    let pod = deployment.spec.unwrap().template.spec.unwrap();
+    assert_eq!(pod.node_selector.unwrap()["disk"], "fast");
+    assert_eq!(
+        pod.tolerations.unwrap()[0].key.as_deref(),
+        Some("dedicated")
+    );
+    assert!(pod.affinity.unwrap().pod_anti_affinity.is_some());
+    let container = &pod.containers[0];
+    assert_eq!(
+        container
+            .resources
+            .as_ref()
+            .unwrap()
+            .requests
+            .as_ref()
+            .unwrap()["cpu"]
+            .0,
+        "1"
+    );
+    let arguments = container.args.as_ref().unwrap().join(" ");
+    assert!(arguments.contains("--listen 0.0.0.0:8443"), "{arguments}");
+    assert!(
+        arguments.contains("--tls-cert /etc/usher-tls/tls.crt"),
+        "{arguments}"
+    );
+}
+
+#[test]
+fn the_claim_stays_with_retain_and_goes_with_delete() {
+    for (policy, owned) in [("Retain", false), ("Delete", true)] {
+        let tenant = tenant(&format!("  deletionPolicy: {policy}"));
+        let plan = scim_tenant(&tenant, &seen(&tenant)).unwrap();
+        let claim = plan.steps.iter().find_map(|step| match step {
+            Step::Apply(Child::PersistentVolumeClaim(it)) => Some(it),
+            _ => None,
+        });
+        let references = claim.unwrap().metadata.owner_references.as_ref();
+        assert_eq!(references.is_some(), owned, "{policy}");
+    }
+}
+
+#[test]
+fn the_older_of_two_tenants_keeps_a_host() {
+    let mut younger = tenant("");
+    younger.metadata.name = Some("copy".to_owned());
+    younger.metadata.creation_timestamp =
+        Some(serde_json::from_value(json!("2026-01-02T00:00:00Z")).unwrap());
+    let older = tenant("");
+    let mut observed = seen(&older);
+    observed.scim_tenants.push(Arc::new(younger.clone()));
+
+    assert!(scim_tenant(&older, &observed).is_ok());
+    let rejection = scim_tenant(&younger, &observed).unwrap_err();
+    insta::assert_snapshot!(rejection, @"host contoso.id.example.com is already claimed by the older ScimTenant contoso, which keeps working; change one of them or delete it");
+}
+
+#[test]
+fn rules_and_affinity_that_cannot_work_are_named() {
+    let cases = [
+        ("  schema: {required: [shoeSize]}", "spec.schema"),
+        (
+            "  podTemplate: {affinity: {nodeAffinity: 3}}",
+            "spec.podTemplate.affinity",
+        ),
+    ];
+    for (extra, field) in cases {
+        let tenant = tenant(extra);
+        let rejection = scim_tenant(&tenant, &seen(&tenant)).unwrap_err();
+        assert_eq!(rejection.reason(), Reason::Invalid, "{extra}");
+        assert!(rejection.to_string().starts_with(field), "{rejection}");
+    }
+}
+
+fn observed_connector(
+    others: &[AzureConnector],
+    tenant: Option<ScimTenant>,
+) -> azure_connector::Observed {
+    azure_connector::Observed {
+        scim_tenant: tenant.map(|it| (Arc::new(it), site())),
+        namespace_connectors: others.iter().cloned().map(Arc::new).collect(),
+        secret: None,
+        renamed: Vec::new(),
+        client: None,
+        fresh_token: Token::from_random([2; 32]),
+        now: now(),
+    }
+}
+
+#[test]
+fn a_connector_is_rejected_with_what_to_do() {
+    let (old, new) = (connector("entra", OLD, ""), connector("second", NEW, ""));
+    let both = [old.clone(), new.clone()];
+    let check = |connector: &AzureConnector, observed: &azure_connector::Observed| {
+        azure_connector(connector, observed).map_or_else(
+            |it| format!("{:?}: {it}", it.reason()),
+            |plan| summary(&plan.steps),
+        )
+    };
+
+    insta::assert_snapshot!(check(&old, &observed_connector(&both, Some(tenant("")))), @r"
+    create Secret entra-scim
+    announce Normal made Secret entra-scim with the values to paste into Entra
+    ");
+    insta::assert_snapshot!(check(&new, &observed_connector(&both, Some(tenant("")))), @"Conflict: Entra tenant 11111111-2222-3333-4444-555555555555 in ScimTenant contoso is already claimed by the older AzureConnector entra, which keeps working; change one of them or delete it");
+    insta::assert_snapshot!(check(&old, &observed_connector(&both, None)), @"ReferenceNotFound: ScimTenant contoso, named in spec.scimTenantRef, does not exist in this namespace; create it");
+    let mut poor = tenant("");
+    poor.spec.entitlements.clear();
+    insta::assert_snapshot!(check(&old, &observed_connector(&both, Some(poor))), @"EntitlementMissing: ScimTenant contoso lacks the entitlement EnterpriseToolkit, so requests of this connector are refused; add it to spec.entitlements of the ScimTenant");
+}
+
+#[test]
+fn a_mapping_is_checked_line_by_line() {
+    let tenant = tenant(
+        "
+  schema:
+    userTypes: [Premium, Standard]
+    roles: [User, Admin]
+    extensions:
+      - {urn: 'urn:example:Metadata', open: true}
+      - {urn: 'urn:example:Folders', attributes: [{name: folders, multiValued: true}]}",
+    );
+    let check = |lines: &str| {
+        let checked = mapping::check(&people(lines).spec, &tenant.spec.schema);
+        let errors = checked
+            .errors
+            .iter()
+            .map(|it| format!("{}: {}", it.field(), it.problem));
+        errors.collect::<Vec<_>>().join("\n")
+    };
+
+    insta::assert_snapshot!(check("      - {target: shoeSize, source: mail}"), @r#"spec.users.attributes[0]: target "shoeSize" is not an attribute that the ScimTenant takes (the path is wrong at character 1: there is no such attribute in the schema); declare it in spec.schema.extensions of the ScimTenant or correct it"#);
+    insta::assert_snapshot!(check("      - {target: 'urn:example:Folders:other', source: mail}"), @r#"spec.users.attributes[0]: target "urn:example:Folders:other" is not an attribute that the ScimTenant takes (the path is wrong at character 1: there is no such attribute in the schema); declare it in spec.schema.extensions of the ScimTenant or correct it"#);
+    insta::assert_snapshot!(check("      - {target: 'urn:example:Metadata', source: mail}"), @r#"spec.users.attributes[0]: target "urn:example:Metadata" is a whole extension; add the attribute, as in urn:example:Metadata:name"#);
+    insta::assert_snapshot!(check("      - {target: id, source: objectId}"), @r#"spec.users.attributes[0]: target "id" is written by the server only; remove the line"#);
+    insta::assert_snapshot!(check("      - {target: groups, source: mail}"), @r#"spec.users.attributes[0]: target "groups" is written by the server only; remove the line"#);
+    insta::assert_snapshot!(check("      - {target: name, source: displayName}"), @r#"spec.users.attributes[0]: target "name" has parts; name one of them, as in name.formatted"#);
+    insta::assert_snapshot!(check("      - {target: userType, constant: premium}"), @r#"spec.users.attributes[0]: constant "premium" is not among the userTypes of the ScimTenant; it must be exactly Premium or Standard"#);
+    insta::assert_snapshot!(check("      - {target: userType, source: companyName, default: Gold}"), @r#"spec.users.attributes[0]: default "Gold" is not among the userTypes of the ScimTenant; it must be exactly Premium or Standard"#);
+    insta::assert_snapshot!(check("      - {target: 'roles[primary eq \"True\"].value', constant: Owner}"), @r#"spec.users.attributes[0]: constant "Owner" is not among the roles of the ScimTenant; it must be exactly User or Admin"#);
+    insta::assert_snapshot!(check("      - {target: active, constant: 'yes'}"), @r#"spec.users.attributes[0]: constant "yes" does not fit active, which is boolean; it must be True or False"#);
+    insta::assert_snapshot!(check("      - {target: title, source: jobTitle}\n      - {target: TITLE, source: mail}"), @r#"spec.users.attributes[1]: target "TITLE" is the attribute of line 0 in another spelling; keep one of them"#);
+}
+
+#[test]
+fn a_mapping_declares_keys_and_warns_of_likely_mistakes() {
+    let tenant = tenant(
+        "
+  schema:
+    userTypes: [Premium, Standard]
+    extensions: [{urn: 'urn:example:Metadata', open: true, attributes: [{name: site}]}]",
+    );
+    let mapping = people(
+        "
+      - {target: userType, source: companyName}
+      - {target: 'urn:example:Metadata:costCentre', source: extensionAttribute1}
+      - {target: 'urn:example:Metadata:SITE', source: extensionAttribute2}
+      - {target: name.givenName, source: givenName}
+      - {target: 'emails[type eq \"work\"].value', source: mail}",
+    );
+
+    let checked = mapping::check(&mapping.spec, &tenant.spec.schema);
+
+    assert_eq!(checked.errors, []);
+    assert_eq!(
+        checked.declared,
+        [("urn:example:Metadata".to_owned(), "costCentre".to_owned())]
+    );
+    insta::assert_snapshot!(checked.warnings.join("\n"), @r#"
+    userType comes from companyName without a default: whoever has no companyName arrives without a userType; add default: Premium or default: Standard
+    no line has the target name.familyName, which the ScimTenant requires: keep Entra's own line for it, or nobody can be created
+    "#);
+}
+
+#[test]
+fn a_mapping_without_its_connector_waits_and_a_second_one_is_refused() {
+    let mapping = people("      - {target: userName, source: userPrincipalName}");
+    let mut observed = user_mapping::Observed {
+        connector: None,
+        scim_tenant: None,
+        mappings: vec![Arc::new(mapping.clone())],
+    };
+    let missing = user_mapping(&mapping, &observed).unwrap_err();
+    assert_eq!(missing.reason(), Reason::ReferenceNotFound);
+    assert!(!missing.needs_edit());
+
+    let mut second = mapping.clone();
+    second.metadata.name = Some("second".to_owned());
+    second.metadata.creation_timestamp =
+        Some(serde_json::from_value(json!("2026-01-02T00:00:00Z")).unwrap());
+    observed.mappings.push(Arc::new(second.clone()));
+    let refused = user_mapping(&second, &observed).unwrap_err();
+    assert_eq!(refused.reason(), Reason::Conflict);
+}
+
+fn conditions(verdict: &Verdict) -> String {
+    let lines = verdict.findings().into_iter().map(|it| {
+        format!(
+            "{}={} {}: {}",
+            it.type_,
+            it.status.as_str(),
+            it.reason.as_str(),
+            it.message
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_verdict_becomes_conditions_by_kstatus() {
+    let done = Verdict::Done {
+        message: "serves contoso".to_owned(),
+    };
+    insta::assert_snapshot!(conditions(&done), @"Ready=True Reconciled: serves contoso");
+    let waiting = Verdict::Waiting {
+        reason: Reason::WorkloadStarting,
+        message: "the pods are starting".to_owned(),
+    };
+    insta::assert_snapshot!(conditions(&waiting), @r"
+    Ready=False WorkloadStarting: the pods are starting
+    Reconciling=True WorkloadStarting: the pods are starting
+    ");
+    insta::assert_snapshot!(conditions(&Verdict::Suspended), @"Ready=Unknown Suspended: spec.suspend is true: nothing is changed or healed; set it to false to go on");
+    let rejected = Verdict::Rejected(Rejection::Invalid {
+        field: "spec.host".to_owned(),
+        problem: "is taken".to_owned(),
+    });
+    insta::assert_snapshot!(conditions(&rejected), @r"
+    Ready=False Invalid: spec.host: is taken
+    Stalled=True Invalid: spec.host: is taken
+    ");
+    for (remedy, expected) in [
+        (Remedy::Retry, "Ready=Unknown"),
+        (Remedy::Person, "Ready=False"),
+    ] {
+        let failed = Verdict::Failed {
+            reason: Reason::PlatformFailed,
+            message: "no".to_owned(),
+            remedy,
+        };
+        assert!(conditions(&failed).starts_with(expected));
+    }
+}
+
+#[test]
+fn the_progress_of_a_tenant_follows_its_pods_and_their_report() {
+    let tenant = tenant("");
+    let report = |digest: &str, error: Option<&str>| Report {
+        config_digest: digest.to_owned(),
+        config_error: error.map(str::to_owned),
+        scim_tenants: Vec::new(),
+    };
+    let rolling = WorkloadState::Rolling {
+        message: "no node takes the pod".to_owned(),
+    };
+    let available = WorkloadState::Available;
+    let progress = |state: &WorkloadState, report: Option<&Report>| {
+        let verdict = scim_tenant::progress(&tenant, "new", state, report);
+        verdict.findings()[0].reason
+    };
+
+    assert_eq!(
+        progress(&WorkloadState::Absent, None),
+        Reason::WorkloadStarting
+    );
+    assert_eq!(progress(&rolling, None), Reason::WorkloadStarting);
+    assert_eq!(progress(&available, None), Reason::ReportUnavailable);
+    assert_eq!(
+        progress(&available, Some(&report("old", None))),
+        Reason::ConfigurationPending
+    );
+    assert_eq!(
+        progress(&available, Some(&report("old", Some("bad")))),
+        Reason::ConfigurationPending
+    );
+    assert_eq!(
+        progress(&available, Some(&report("new", None))),
+        Reason::Reconciled
+    );
+}
+
+#[test]
+fn a_tenant_that_cannot_be_asked_keeps_its_counts() {
+    let mut tenant = tenant("");
+    let done = Verdict::Done {
+        message: "serves".to_owned(),
+    };
+    let facts = TenantFacts {
+        workload: Some(WorkloadState::Available),
+        report: Some(Report {
+            scim_tenants: vec![ScimTenantReport {
+                name: ScimTenantName("identity/contoso".to_owned()),
+                users: 50,
+                active_users: 49,
+                groups: 6,
+                clients: Vec::new(),
+            }],
+            ..Report::default()
+        }),
+    };
+    let first = plan::scim_tenant_status(&tenant, &site(), &done, Some(&facts), now());
+    assert_eq!(
+        (first.users, first.active_users, first.groups),
+        (Some(50), Some(49), Some(6))
+    );
+
+    tenant.status = Some(first.clone());
+    let again = plan::scim_tenant_status(&tenant, &site(), &done, Some(&facts), now());
+    assert_eq!(again, first, "the same facts give the same status");
+    let blind = plan::scim_tenant_status(&tenant, &site(), &done, None, now());
+    assert_eq!(blind.users, Some(50));
+}
+
+#[test]
+fn the_status_of_a_connector_holds_values_checklist_and_evidence() {
+    let mut connector = connector("entra", OLD, "");
+    let done = Verdict::Done {
+        message: "ready".to_owned(),
+    };
+    let mut facts = ConnectorFacts {
+        site: Some(site()),
+        entitled: Some(true),
+        ..ConnectorFacts::default()
+    };
+    let fresh = plan::azure_connector_status(&connector, &done, Some(&facts), now());
+    insta::assert_snapshot!("fresh_connector", yaml(&fresh));
+
+    connector.status = Some(fresh);
+    let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+    facts.report = Some(ClientReport {
+        name: "entra".to_owned(),
+        evidence: Evidence {
+            first_request: at("2026-01-31T10:00:00.5Z"),
+            first_user: at("2026-01-31T10:01:00Z"),
+            first_group: None,
+        },
+        credentials: Vec::new(),
+        last_cycle: Some(Cycle {
+            started_at: at("2026-01-31T11:00:00Z").unwrap(),
+            last_request_at: at("2026-01-31T11:01:00Z").unwrap(),
+            ended: true,
+            requests: 412,
+            created: 17,
+            updated: 3,
+            deactivated: 1,
+            deleted: 0,
+            failed: 1,
+        }),
+        last_error: Some(RefusedRequest {
+            time: at("2026-01-31T11:00:30Z").unwrap(),
+            summary: "PATCH Users/…: 400 invalidValue: userType must be Premium or Standard, got \"premium\"".to_owned(),
+        }),
+    });
+    let used = plan::azure_connector_status(&connector, &done, Some(&facts), now());
+    insta::assert_snapshot!(
+        "used_connector",
+        yaml(&(&used.checklist, &used.last_sync, &used.last_error))
+    );
+
+    connector.status = Some(used.clone());
+    facts.report = None;
+    let blind = plan::azure_connector_status(&connector, &done, Some(&facts), now());
+    assert_eq!(blind, used, "what was seen stays seen");
+}
