@@ -54,6 +54,11 @@ fn classify(action: &str, status: Status) -> Failure {
     Failure::Other(match status.code {
         404 => return Failure::Missing,
         409 => return Failure::Conflict,
+        // Not a right that is missing, but a rule of the cluster: a quota, a volume that cannot grow.
+        403 if !status.message.contains(" cannot ") => PlatformError::Refused {
+            action: action.to_owned(),
+            message: status.message,
+        },
         403 => PlatformError::Forbidden {
             action: action.to_owned(),
             source: Box::new(kube::Error::Api(Box::new(status))),

@@ -75,14 +75,9 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
     let pods = deployment::deployment(&owner, spec, &observed.settings)?;
     let config = configuration(tenant, &owner, observed)?;
 
-    let mut steps = vec![
-        Step::Apply(Child::ServiceAccount(Box::new(objects::service_account(
-            &owner,
-        )))),
-        Step::Apply(Child::PersistentVolumeClaim(Box::new(volume::claim(
-            &owner, spec, sqlite,
-        )))),
-    ];
+    let mut steps = vec![Step::Apply(Child::ServiceAccount(Box::new(
+        objects::service_account(&owner),
+    )))];
     steps.extend(config.steps);
     steps.extend([
         Step::Apply(Child::Service(Box::new(address::public(&owner, spec)))),
@@ -91,6 +86,10 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
             network_policy::network_policy(&owner, spec, &observed.settings),
         ))),
         Step::Apply(Child::Deployment(Box::new(pods))),
+        // The pods wait for it; a volume that cannot grow must not hold up what stands above.
+        Step::Apply(Child::PersistentVolumeClaim(Box::new(volume::claim(
+            &owner, spec, sqlite,
+        )))),
     ]);
     steps.extend(ways_in(tenant, &owner, observed));
     Ok(Plan {

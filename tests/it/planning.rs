@@ -141,12 +141,12 @@ fn a_new_tenant_gets_its_children_in_the_order_of_need() {
 
     insta::assert_snapshot!(summary(&plan.steps), @r"
     apply ServiceAccount contoso
-    apply PersistentVolumeClaim contoso-data
     create Secret contoso-config
     apply Service contoso
     apply Service contoso-report
     apply NetworkPolicy contoso
     apply Deployment contoso
+    apply PersistentVolumeClaim contoso-data
     apply Ingress contoso
     ");
 }

@@ -60,6 +60,18 @@ impl Stage {
 
     /// Starts an operator.
     pub(crate) fn start(&mut self) {
+        self.start_over(self.client.clone());
+    }
+
+    /// Ends the operator where it stands, as a crash does.
+    pub(crate) fn kill(&mut self) {
+        if let Some((_, handle)) = self.running.take() {
+            handle.abort();
+        }
+    }
+
+    /// Starts an operator that reaches the API server over `client`.
+    pub(crate) fn start_over(&mut self, client: kube::Client) {
         let end = CancellationToken::new();
         let mut reconcile = reconcile::Settings::new(WorkloadSettings {
             image: "registry.example/usher:test".to_owned(),
@@ -80,7 +92,7 @@ impl Stage {
             instance: "test".to_owned(),
         };
         let running = operator::run(
-            self.client.clone(),
+            client,
             settings,
             Arc::new(SystemClock),
             Arc::new(SystemRandom),
@@ -300,6 +312,71 @@ impl Subject for UserMapping {
             .iter()
             .flat_map(|it| it.conditions.clone())
             .collect()
+    }
+}
+
+/// A line to the API server that can be cut.
+pub(crate) struct Line {
+    /// A client over the line.
+    pub(crate) client: kube::Client,
+    is_cut: tokio::sync::watch::Sender<bool>,
+    relay: JoinHandle<()>,
+}
+
+impl Line {
+    /// Lays a line to the server of `kubeconfig`.
+    pub(crate) async fn lay(kubeconfig: &std::path::Path) -> Self {
+        let read = kube::config::Kubeconfig::read_from(kubeconfig).unwrap();
+        let options = kube::config::KubeConfigOptions::default();
+        let mut config = kube::Config::from_custom_kubeconfig(read, &options)
+            .await
+            .unwrap();
+        let server = config.cluster_url.authority().unwrap().to_string();
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .unwrap();
+        let port = listener.local_addr().unwrap().port();
+        config.cluster_url = format!("https://127.0.0.1:{port}").parse().unwrap();
+        config.connect_timeout = Some(Duration::from_secs(5));
+        let is_cut = tokio::sync::watch::Sender::new(false);
+        let watched = is_cut.subscribe();
+        let relay = tokio::spawn(async move {
+            let mut calls = tokio::task::JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                let (server, mut watched) = (server.clone(), watched.clone());
+                calls.spawn(async move {
+                    if *watched.borrow() {
+                        return;
+                    }
+                    let mut far = tokio::net::TcpStream::connect(server).await.unwrap();
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        _ = watched.wait_for(|it| *it) => {}
+                    }
+                });
+            }
+        });
+        Self {
+            client: kube::Client::try_from(config).unwrap(),
+            is_cut,
+            relay,
+        }
+    }
+
+    /// Cuts it: what is open ends, what is new is refused.
+    pub(crate) fn cut(&self) {
+        self.is_cut.send_replace(true);
+    }
+
+    /// Mends it.
+    pub(crate) fn mend(&self) {
+        self.is_cut.send_replace(false);
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.relay.abort();
     }
 }
 
