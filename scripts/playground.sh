@@ -32,7 +32,7 @@ up() {
 A Kubernetes API server is up, with the kinds of Usher. It has no nodes: objects are made, pods do not run.
 
   export KUBECONFIG=$kubeconfig
-  $target/debug/usher operator &
+  $target/debug/usher operator --workload-image usher:dev --namespace default &
   kubectl apply -f examples/quickstart
   kubectl get connectors
   make cluster-down
