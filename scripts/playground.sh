@@ -33,8 +33,9 @@ A Kubernetes API server is up, with the kinds of Usher. It has no nodes: objects
 
   export KUBECONFIG=$kubeconfig
   $target/debug/usher operator --workload-image usher:dev --namespace default &
+  kubectl create namespace identity
   kubectl apply -f examples/quickstart
-  kubectl get connectors
+  kubectl get connectors -n identity
   make cluster-down
 T
 }
