@@ -15,6 +15,7 @@ use crate::apiserver::cluster;
 use helm::{chart, helm, render};
 
 /// A value, what it is set to, and the kind and place where exactly that must then be found; null for nowhere.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn values() -> Vec<(&'static str, Value, &'static str, &'static str, Value)> {
     let digest = format!("sha256:{}", "ab".repeat(32));
     let taint = json!([{"key": "dedicated", "operator": "Exists"}]);
@@ -407,7 +408,7 @@ fn pod_of(deployment: &Value) -> Value {
 }
 
 #[test]
-fn the_notes_and_the_documents_show_commands_that_helm_takes() {
+fn the_documents_show_commands_that_helm_takes() {
     let mut tried = 0;
     for (file, text) in helm::documents() {
         for command in helm::commands(&text) {

@@ -85,7 +85,8 @@ pub(super) fn commands(markdown: &str) -> Vec<String> {
             fenced = !fenced;
         } else if fenced {
             let command = line.split(" #").next().unwrap_or_default();
-            found.push(command.trim().to_owned());
+            // No argument of ours has a space in it, so quotes only keep the shell away.
+            found.push(command.trim().replace('\'', ""));
         }
     }
     found.retain(|it| it.split_whitespace().count() > 1);
