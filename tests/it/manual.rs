@@ -14,7 +14,7 @@ fn document(name: &str) -> String {
 }
 
 /// The words in quotes on the lines of `source` that `wanted` picks.
-fn words<'a>(source: &'a str, wanted: impl Fn(&str) -> bool) -> Vec<&'a str> {
+fn words(source: &str, wanted: impl Fn(&str) -> bool) -> Vec<&str> {
     let lines = source.lines().filter(|line| wanted(line));
     lines.filter_map(|line| line.split('"').nth(1)).collect()
 }

@@ -38,15 +38,17 @@ fn program() -> PathBuf {
 
 /// What `helm ARGUMENTS…` prints, in the folder of the repository, or what it complains about.
 pub(super) fn helm(arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new(program())
+    let mut command = Command::new(program());
+    let output = command
         .args(arguments)
         .current_dir(ROOT)
         .output()
-        .expect("helm runs");
+        .map_err(|e| format!("helm does not run: {e}"))?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     if output.status.success() {
-        Ok(String::from_utf8(output.stdout).expect("helm writes UTF-8"))
+        Ok(text(output.stdout))
     } else {
-        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        Err(text(output.stderr))
     }
 }
 
@@ -61,7 +63,8 @@ pub(super) fn render(namespace: &str, arguments: &[&str]) -> Result<Vec<Value>, 
     ];
     all.extend(arguments);
     let text = helm(&all)?;
-    let objects: Vec<Value> = serde_yaml::from_multiple(&text).expect("helm prints YAML");
+    let objects: Vec<Value> =
+        serde_yaml::from_multiple(&text).map_err(|e| format!("not YAML: {e}\n{text}"))?;
     Ok(objects.into_iter().filter(|it| !it.is_null()).collect())
 }
 
