@@ -7,6 +7,7 @@
 )]
 
 mod apiserver;
+mod chart;
 mod crash_sweep;
 mod crds;
 mod dev;
@@ -17,6 +18,7 @@ mod house_rules;
 mod kills;
 mod kinds;
 mod lint;
+mod manual;
 mod model_platform;
 mod operator;
 mod planning;
