@@ -1,4 +1,4 @@
-# Where things are kept, for the other scripts to source: sets root, cache, apiserver and kubectl_built.
+# Where things are kept, for the other scripts to source: sets variables.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${USHER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/usher}
@@ -7,3 +7,7 @@ cache=${USHER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/usher}
 modules=$(cat "$root/tests/cluster/go.mod" "$root/tests/cluster/go.sum" | sha256sum | cut -c1-12)
 apiserver=$cache/bin/kube-apiserver-$modules
 kubectl_built=$cache/bin/kubectl-$modules
+cluster_bin=$cache/bin/cluster-$modules
+coredns_version=v1.15.0
+coredns=$cache/bin/coredns-$coredns_version
+pause_image=$cache/pause.tar

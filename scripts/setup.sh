@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|apiserver|kubectl …
+# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|apiserver|kubectl|image|cluster|helm …
 # A step that finds its thing present does nothing; one that has to work says so in a line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
@@ -9,6 +9,7 @@ nextest_version=0.9.151
 oha_version=1.16.0
 deny_version=0.20.2
 go_version=1.24
+helm_version=v4.3.1
 
 say() { echo "setup: $*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -35,13 +36,17 @@ apt() {
   quietly apt "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
-packages() {
+# Those of the programs that are missing.
+programs() { # program:package …
   local missing=() pair
-  for pair in cc:gcc ld:binutils make:make openssl:openssl curl:curl etcd:etcd-server setpriv:util-linux flock:util-linux; do
+  for pair in "$@"; do
     has "${pair%%:*}" || missing+=("${pair#*:}")
   done
-  [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
   [ "${#missing[@]}" = 0 ] || apt "${missing[@]}" ca-certificates
+}
+packages() {
+  programs cc:gcc ld:binutils make:make openssl:openssl curl:curl etcd:etcd-server setpriv:util-linux flock:util-linux
+  [ -e /usr/include/stdio.h ] || apt libc6-dev
 }
 
 rust() {
@@ -89,13 +94,35 @@ kubernetes() { # program, where to
     "k8s.io/kubernetes/cmd/$1"
   mv "$2.part" "$2"
 }
+# A program of another Go module.
+go_program() { # where to, module and version
+  go_present
+  say "building ${1##*/} (some minutes, once)"
+  GOBIN=$cache/build CGO_ENABLED=0 GOFLAGS=-buildvcs=false quietly "${1##*/}" go install -ldflags '-s -w' "$2"
+  local built=${2%@*}
+  mv "$cache/build/${built##*/}" "$1"
+}
+helm() { has helm || go_program "$cache/bin/helm" "helm.sh/helm/v4/cmd/helm@$helm_version"; }
+image() { programs buildah:buildah strip:binutils flock:util-linux; }
+cluster() {
+  image
+  programs containerd:containerd runc:runc conntrack:conntrack iptables:iptables ip:iproute2 busybox:busybox-static unshare:util-linux
+  [ -x /usr/lib/cni/bridge ] || apt containernetworking-plugins
+  local it
+  mkdir -p "$cluster_bin"
+  for it in kube-controller-manager kube-scheduler kubelet kube-proxy; do
+    [ -x "$cluster_bin/$it" ] || kubernetes "$it" "$cluster_bin/$it"
+  done
+  [ -x "$coredns" ] || go_program "$coredns" "github.com/coredns/coredns@$coredns_version"
+  "$root/scripts/image.sh" pause
+}
 apiserver() { [ -x "$apiserver" ] || kubernetes kube-apiserver "$apiserver"; }
 kubectl() { has kubectl || [ -x "$cache/bin/kubectl" ] || { kubernetes kubectl "$kubectl_built"; ln -sf "$kubectl_built" "$cache/bin/kubectl"; }; }
 
 [ $# -gt 0 ] || { sed -n 2,3p "$0"; exit 2; }
 for step in "$@"; do
   case $step in
-    packages | rust | nextest | deny | oha | apiserver | kubectl) "$step";;
+    packages | rust | nextest | deny | oha | apiserver | kubectl | image | cluster | helm) "$step";;
     *) fail "no step named $step";;
   esac
 done

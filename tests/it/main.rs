@@ -7,6 +7,7 @@
 )]
 
 mod apiserver;
+mod cluster;
 mod crash_sweep;
 mod crds;
 mod dev;
@@ -23,4 +24,5 @@ mod planning;
 mod scim_http;
 mod scim_vocabulary;
 mod serve;
+mod story;
 mod workload_server;
