@@ -8,6 +8,7 @@
 
 mod apiserver;
 mod cluster;
+mod chart;
 mod crash_sweep;
 mod crds;
 mod dev;
@@ -18,6 +19,7 @@ mod house_rules;
 mod kills;
 mod kinds;
 mod lint;
+mod manual;
 mod model_platform;
 mod operator;
 mod planning;

@@ -1,0 +1,434 @@
+//! The chart: every value has its place, its rights are those that the operator uses, and a real API server takes what it makes.
+
+mod helm;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use k8s_openapi::api::rbac::v1::PolicyRule;
+use serde_json::{Value, json};
+use usher::api;
+use usher::operator::rbac;
+
+use crate::apiserver::cluster;
+use helm::{chart, helm, render};
+
+/// A value, what it is set to, and the kind and place where exactly that must then be found; null for nowhere.
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn values() -> Vec<(&'static str, Value, &'static str, &'static str, Value)> {
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let taint = json!([{"key": "dedicated", "operator": "Exists"}]);
+    let affinity = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
+        "nodeSelectorTerms": [{"matchExpressions": [{"key": "disk", "operator": "Exists"}]}]}}});
+    let image = "/spec/template/spec/containers/0/image";
+    let argument = "/spec/template/spec/containers/0/args/1";
+    let deployment = "Deployment";
+    vec![
+        ("replicas", json!(2), deployment, "/spec/replicas", json!(2)),
+        (
+            "image.repository",
+            json!("registry.example/usher"),
+            deployment,
+            image,
+            json!("registry.example/usher:0.1.0"),
+        ),
+        (
+            "image.tag",
+            json!("7"),
+            deployment,
+            argument,
+            json!("--workload-image=usher:7"),
+        ),
+        (
+            "image.digest",
+            json!(digest),
+            deployment,
+            image,
+            json!(format!("usher@{digest}")),
+        ),
+        (
+            "image.pullPolicy",
+            json!("Never"),
+            deployment,
+            "/spec/template/spec/containers/0/imagePullPolicy",
+            json!("Never"),
+        ),
+        (
+            "workloadImage",
+            json!("other:1"),
+            deployment,
+            argument,
+            json!("--workload-image=other:1"),
+        ),
+        (
+            "imagePullSecrets",
+            json!([{"name": "registry"}]),
+            deployment,
+            "/spec/template/spec/imagePullSecrets",
+            json!([{"name": "registry"}]),
+        ),
+        (
+            "watch.namespaces",
+            json!(["identity"]),
+            deployment,
+            "/spec/template/spec/containers/0/args/3",
+            json!("--watch-namespace=identity"),
+        ),
+        (
+            "crds.install",
+            json!(false),
+            "CustomResourceDefinition",
+            "/metadata/name",
+            Value::Null,
+        ),
+        (
+            "log",
+            json!("debug"),
+            deployment,
+            "/spec/template/spec/containers/0/args/2",
+            json!("--log=debug"),
+        ),
+        (
+            "resources",
+            json!({"requests": {"cpu": "1m"}}),
+            deployment,
+            "/spec/template/spec/containers/0/resources/requests/cpu",
+            json!("1m"),
+        ),
+        (
+            "nodeSelector",
+            json!({"disk": "fast"}),
+            deployment,
+            "/spec/template/spec/nodeSelector",
+            json!({"disk": "fast"}),
+        ),
+        (
+            "tolerations",
+            taint.clone(),
+            deployment,
+            "/spec/template/spec/tolerations",
+            taint,
+        ),
+        (
+            "affinity",
+            affinity.clone(),
+            deployment,
+            "/spec/template/spec/affinity",
+            affinity,
+        ),
+        (
+            "metrics.serviceMonitor.enabled",
+            json!(true),
+            "ServiceMonitor",
+            "/spec/endpoints/0/port",
+            json!("metrics"),
+        ),
+        (
+            "metrics.serviceMonitor.labels",
+            json!({"release": "prom"}),
+            "ServiceMonitor",
+            "/metadata/labels/release",
+            json!("prom"),
+        ),
+        (
+            "metrics.serviceMonitor.interval",
+            json!("7s"),
+            "ServiceMonitor",
+            "/spec/endpoints/0/interval",
+            json!("7s"),
+        ),
+        (
+            "networkPolicy.enabled",
+            json!(false),
+            "NetworkPolicy",
+            "/metadata/name",
+            Value::Null,
+        ),
+        (
+            "networkPolicy.apiServerPorts",
+            json!([7443]),
+            "NetworkPolicy",
+            "/spec/egress/1/ports",
+            json!([{"port": 7443}]),
+        ),
+        (
+            "podDisruptionBudget.enabled",
+            json!(false),
+            "PodDisruptionBudget",
+            "/metadata/name",
+            Value::Null,
+        ),
+        (
+            "fullnameOverride",
+            json!("it"),
+            deployment,
+            "/metadata/name",
+            json!("it"),
+        ),
+    ]
+}
+
+fn is_found(objects: &[Value], kind: &str, place: &str, expected: &Value) -> bool {
+    let mut found = objects
+        .iter()
+        .filter(|it| it["kind"] == kind)
+        .filter_map(|it| it.pointer(place));
+    if expected.is_null() {
+        found.next().is_none()
+    } else {
+        found.any(|it| it == expected)
+    }
+}
+
+#[test]
+fn each_value_changes_the_place_that_it_is_for() {
+    for (value, wish, kind, place, expected) in values() {
+        let set = format!("{value}={wish}");
+        let mut arguments = vec!["--set-json", &set];
+        if value.starts_with("metrics.serviceMonitor.") && !value.ends_with("enabled") {
+            arguments.extend(["--set", "metrics.serviceMonitor.enabled=true"]);
+        }
+        let before = render("usher-system", &arguments[2..]).expect("rendered");
+        let after = render("usher-system", &arguments).expect("rendered");
+
+        assert!(
+            !is_found(&before, kind, place, &expected),
+            "{value} changes nothing"
+        );
+        assert!(
+            is_found(&after, kind, place, &expected),
+            "{value}: {kind} {place} is not {expected}"
+        );
+    }
+}
+
+#[test]
+fn every_value_is_tried() {
+    fn leaves(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+        match value
+            .as_object()
+            .filter(|it| !it.is_empty() && path != "resources")
+        {
+            Some(members) => {
+                for (name, value) in members {
+                    let path = if path.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{path}.{name}")
+                    };
+                    leaves(value, &path, found);
+                }
+            }
+            None => drop(found.insert(path.to_owned())),
+        }
+    }
+    let text = fs::read_to_string(chart().join("values.yaml")).expect("values.yaml");
+    let mut declared = BTreeSet::new();
+    leaves(
+        &serde_yaml::from_str(&text).expect("YAML"),
+        "",
+        &mut declared,
+    );
+
+    let tried: BTreeSet<String> = values().iter().map(|it| it.0.to_owned()).collect();
+
+    assert_eq!(tried, declared);
+}
+
+#[test]
+fn a_key_that_is_no_value_is_refused() {
+    let faults = [
+        "replica=2",
+        "image.tags=1",
+        "watch.namespace=a",
+        "crds.keep=true",
+        "resources.request.cpu=1",
+        "metrics.enabled=true",
+        "metrics.serviceMonitor.label=a",
+        "networkPolicy.ports=1",
+        "podDisruptionBudget.minAvailable=1",
+        "replicas=0",
+        "image.pullPolicy=Sometimes",
+        "image.digest=latest",
+    ];
+    for fault in faults {
+        let complaint = render("usher-system", &["--set", fault]).expect_err(fault);
+        assert!(complaint.contains("values"), "{fault}: {complaint}");
+    }
+}
+
+#[test]
+fn helm_lint_has_nothing_to_say() {
+    let folder = chart().display().to_string();
+
+    helm(&["lint", "--strict", &folder]).expect("a sound chart");
+}
+
+fn allowed(role: &Value) -> Vec<PolicyRule> {
+    serde_json::from_value(role["rules"].clone()).expect("the rules of a role")
+}
+
+fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    objects.iter().filter(|it| it["kind"] == kind).collect()
+}
+
+#[test]
+fn the_rights_are_those_that_the_operator_uses() {
+    let objects = render("usher-system", &[]).expect("rendered");
+
+    let everywhere = of_kind(&objects, "ClusterRole");
+    assert_eq!(everywhere.len(), 1);
+    assert_eq!(allowed(everywhere[0]), rbac::watched());
+    let here = of_kind(&objects, "Role");
+    assert_eq!(here.len(), 1);
+    assert_eq!(here[0]["metadata"]["namespace"], "usher-system");
+    assert_eq!(allowed(here[0]), rbac::lease());
+}
+
+#[test]
+fn an_installation_for_some_namespaces_has_no_right_outside_of_them() {
+    let objects =
+        render("usher-system", &["--set", "watch.namespaces={one,two}"]).expect("rendered");
+
+    assert_eq!(of_kind(&objects, "ClusterRole"), Vec::<&Value>::new());
+    assert_eq!(
+        of_kind(&objects, "ClusterRoleBinding"),
+        Vec::<&Value>::new()
+    );
+    for namespace in ["one", "two"] {
+        let roles = of_kind(&objects, "Role");
+        let role = roles
+            .iter()
+            .find(|it| it["metadata"]["namespace"] == namespace);
+        assert_eq!(allowed(role.expect("a role")), rbac::watched());
+        let bindings = of_kind(&objects, "RoleBinding");
+        let binding = bindings
+            .iter()
+            .find(|it| it["metadata"]["namespace"] == namespace);
+        let subject = &binding.expect("a binding")["subjects"][0];
+        assert_eq!(
+            *subject,
+            json!({"kind": "ServiceAccount", "name": "usher", "namespace": "usher-system"})
+        );
+    }
+}
+
+#[test]
+fn the_definitions_are_the_programs_and_stay_when_the_release_goes() {
+    for crd in api::custom_resource_definitions() {
+        let name = crd.metadata.name.clone().expect("a name");
+        let read = |folder: &Path| {
+            fs::read_to_string(folder.join(format!("{name}.yaml"))).expect("a file")
+        };
+        let ours = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("crds"));
+        assert!(
+            read(&chart().join("files/crds")) == ours,
+            "out of date: run `cargo run -- crds --output charts/usher/files/crds`"
+        );
+
+        let objects = render("usher-system", &[]).expect("rendered");
+        let found = of_kind(&objects, "CustomResourceDefinition");
+        let found = found.into_iter().find(|it| it["metadata"]["name"] == name);
+        let found = found.expect("a definition");
+        assert_eq!(
+            found["metadata"]["annotations"]["helm.sh/resource-policy"],
+            "keep"
+        );
+        assert_eq!(
+            found["spec"],
+            serde_json::to_value(&crd.spec).expect("JSON")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_real_api_server_takes_what_the_chart_makes() {
+    let cluster = cluster().await;
+    let namespace = cluster.namespace("chart").await;
+    let restricted = "pod-security.kubernetes.io/enforce=restricted";
+    cluster
+        .kubectl(&["label", "namespace", &namespace, restricted])
+        .await
+        .expect("labeled");
+    // There may be no controller that makes the first one, and pods are refused without theirs.
+    for account in ["default", "usher"] {
+        let made = cluster
+            .kubectl(&["create", "serviceaccount", account, "-n", &namespace])
+            .await;
+        assert!(made.is_ok() || account == "default", "{made:?}");
+    }
+    let watched = format!("watch.namespaces={{{namespace}}}");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+
+    for (variant, arguments) in [("cluster", vec![]), ("namespaced", vec!["--set", &watched])] {
+        let mut objects = render(&namespace, &arguments).expect("rendered");
+        objects.extend(
+            of_kind(&objects, "Deployment")
+                .into_iter()
+                .map(pod_of)
+                .collect::<Vec<_>>(),
+        );
+        let file = folder.join(format!("{namespace}-{variant}.json"));
+        fs::write(
+            &file,
+            json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string(),
+        )
+        .expect("written");
+        let file = file.display().to_string();
+
+        let dry_run = [
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--dry-run=server",
+            "-f",
+            &file,
+        ];
+        let applied = cluster
+            .kubectl(&dry_run)
+            .await
+            .unwrap_or_else(|e| panic!("{variant}: {e}"));
+
+        assert_eq!(
+            applied.lines().count(),
+            objects.len(),
+            "{variant}: {applied}"
+        );
+    }
+}
+
+/// The pod that a Deployment asks for: of the Deployment itself nobody checks whether its pods fit `restricted`.
+fn pod_of(deployment: &Value) -> Value {
+    let template = &deployment["spec"]["template"];
+    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]});
+    pod["metadata"]["name"] = json!("one-of-the-operator");
+    pod["metadata"]["namespace"] = deployment["metadata"]["namespace"].clone();
+    pod
+}
+
+#[test]
+fn the_documents_show_commands_that_helm_takes() {
+    let mut tried = 0;
+    for (file, text) in helm::documents() {
+        for command in helm::commands(&text) {
+            let words: Vec<&str> = command.split_whitespace().collect();
+            if !matches!(words[..2], ["helm", "install" | "upgrade"]) {
+                continue;
+            }
+            let installing = [
+                "--install",
+                "--create-namespace",
+                "--wait",
+                "--take-ownership",
+            ];
+            let mut arguments = vec!["template"];
+            arguments.extend(words[2..].iter().filter(|it| !installing.contains(*it)));
+            let said = helm(&arguments);
+            assert!(said.is_ok(), "{file}: {command}: {said:?}");
+            tried += 1;
+        }
+    }
+
+    assert!(tried > 3, "only {tried} commands were found");
+}
