@@ -26,9 +26,9 @@ base() {
       grep -E '^/(usr/lib|lib|lib64|etc|tmp|var|usr/share/zoneinfo)/' |
       grep -Ev '/(gconv|audit|right|posix)(/|$)|^/(etc|var|usr/lib)/?$' |
       sed 's,^/,,' | tar -C / --no-recursion -cf - --files-from - | tar -C "$work/base" -xf -
-    mkdir -p "$work/base/etc/ssl/certs" "$work/base/home/nonroot"
+    mkdir -p "$work/base/etc/ssl/certs"
     cp /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/"
-    printf 'root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n' >"$work/base/etc/passwd"
+    printf 'root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n' >"$work/base/etc/passwd"
     printf 'root:x:0:\nnonroot:x:65532:\n' >"$work/base/etc/group"
     printf 'FROM scratch\nCOPY base /\n' >"$work/Dockerfile"
     store bud --quiet --tag "$name" --file "$work/Dockerfile" "$work" >/dev/null

@@ -7,8 +7,8 @@
 )]
 
 mod apiserver;
-mod cluster;
 mod chart;
+mod cluster;
 mod crash_sweep;
 mod crds;
 mod dev;

@@ -19,6 +19,7 @@ case $verb in
       name=$1-$n@example.com
       echo "$(scim -o /dev/null -w '%{http_code}' "$base/Users" -d "{\"schemas\": [\"urn:ietf:params:scim:schemas:core:2.0:User\"],
         \"externalId\": \"$1-$n\", \"userName\": \"$name\", \"active\": true, \"userType\": \"Standard\",
+        \"emails\": [{\"type\": \"work\", \"value\": \"$name\"}],
         \"name\": {\"givenName\": \"Given\", \"familyName\": \"Family\"}}") $name"
       sleep 0.02
     done;;

@@ -98,7 +98,9 @@ impl<'a> Scim<'a> {
 
     /// Each person that was acknowledged is there once.
     pub(super) async fn all_there(&self, writes: &Writes) {
-        let names = writes.acknowledged().join("\n") + "\n";
+        let acknowledged = writes.acknowledged();
+        assert!(!acknowledged.is_empty(), "nobody was acknowledged");
+        let names = acknowledged.join("\n") + "\n";
         let file = text(self.site.file("acknowledged", &names));
         let command = [
             PEOPLE,
