@@ -112,13 +112,13 @@ async fn counted(site: &Site, users: u64, groups: u64) {
 
 async fn workload_killed_under_writes(site: &Site, scim: &Scim<'_>) {
     let kills = async {
-        for pause in [700, 1900] {
+        for (kill, pause) in (1..).zip([700, 1900]) {
             tokio::time::sleep(Duration::from_millis(pause)).await;
             assert_eq!(site.signal(WORKLOAD, "KILL").await, 1);
             site.within(SOON, "the pod runs again", async || {
                 let pods = site.pods(WORKLOAD).await;
                 let status = &pods.first()?["status"]["containerStatuses"][0];
-                (status["ready"] == true && status["restartCount"].as_u64()? > 0).then_some(())
+                (status["ready"] == true && status["restartCount"].as_u64()? == kill).then_some(())
             })
             .await;
         }
