@@ -8,6 +8,7 @@
 
 pub mod azure_connector;
 pub mod conditions;
+pub mod kind;
 pub mod object;
 pub mod scim_tenant;
 pub mod user_mapping;
@@ -16,6 +17,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::core::CustomResourceExt;
 
 pub use azure_connector::AzureConnector;
+pub use kind::Kind;
 pub use object::ObjectKey;
 pub use scim_tenant::ScimTenant;
 pub use user_mapping::UserMapping;

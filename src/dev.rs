@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::api::ObjectKey;
+use crate::api::{Kind, ObjectKey};
 use crate::clock::{Clock, Random};
 use crate::lint::{Finding, Rules};
 use crate::plan::objects::WorkloadSettings;
@@ -29,7 +29,6 @@ use crate::workload::{self, Server, StartError};
 
 use folder::Folder;
 use host::Host;
-use objects::Kind;
 
 pub use view::{ConnectorView, View};
 

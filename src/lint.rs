@@ -18,7 +18,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::api::{AzureConnector, GROUP, ObjectKey, ScimTenant, UserMapping, VERSION};
+use crate::api::{AzureConnector, GROUP, Kind, ObjectKey, ScimTenant, UserMapping, VERSION};
 
 use document::Document;
 use shape::{Nature, Shape};
@@ -112,12 +112,12 @@ pub enum Object {
 }
 
 impl Object {
-    /// The kind in `kind`.
-    pub const fn kind(&self) -> &'static str {
+    /// Its kind.
+    pub const fn kind(&self) -> Kind {
         match self {
-            Self::ScimTenant(_) => "ScimTenant",
-            Self::AzureConnector(_) => "AzureConnector",
-            Self::UserMapping(_) => "UserMapping",
+            Self::ScimTenant(_) => Kind::ScimTenant,
+            Self::AzureConnector(_) => Kind::AzureConnector,
+            Self::UserMapping(_) => Kind::UserMapping,
         }
     }
 
@@ -169,14 +169,14 @@ pub struct Outcome {
 
 /// The rules of the kinds, ready to be applied.
 #[derive(Debug)]
-pub struct Rules(HashMap<String, Shape>);
+pub struct Rules(HashMap<Kind, Shape>);
 
 impl Rules {
     /// The rules in the definitions that this program would install.
     pub fn of_this_version() -> Self {
         let shapes = crate::api::custom_resource_definitions()
             .iter()
-            .map(|crd| (crd.spec.names.kind.clone(), Shape::of(crd)))
+            .filter_map(|crd| Some((Kind::named(&crd.spec.names.kind)?, Shape::of(crd))))
             .collect();
         Self(shapes)
     }
@@ -216,9 +216,14 @@ impl Rules {
     /// Looks at each object by itself and at how they refer to each other: all that `usher lint` says.
     pub fn check(&self, sources: &[Source]) -> Outcome {
         let mut outcome = self.read(sources);
+        // What is missing may be the very object that was refused.
+        let is_complete = !outcome
+            .findings
+            .iter()
+            .any(|it| it.severity == Severity::Error);
         outcome
             .findings
-            .extend(relations::findings(&outcome.objects));
+            .extend(relations::findings(&outcome.objects, is_complete));
         let order: HashMap<&str, usize> = sources
             .iter()
             .enumerate()
@@ -236,7 +241,7 @@ impl Rules {
 
     /// What the API server would refuse in the change from `old`, the same object as JSON, to `new`: immutable fields.
     pub fn change(&self, old: &Value, new: &Declared) -> Vec<Finding> {
-        let Some(shape) = self.0.get(new.object.kind()) else {
+        let Some(shape) = self.0.get(&new.object.kind()) else {
             return Vec::new();
         };
         shape
@@ -289,7 +294,7 @@ impl Rules {
     fn shape_of(
         &self,
         document: &Document,
-    ) -> Result<(&'static str, &Shape), (Severity, &'static str, String)> {
+    ) -> Result<(Kind, &Shape), (Severity, &'static str, String)> {
         let ours = format!("{GROUP}/{VERSION}");
         let text = |key| document.value.get(key).and_then(Value::as_str);
         match text("apiVersion") {
@@ -308,13 +313,12 @@ impl Rules {
             Some(_) => {}
         }
         let kind = text("kind").unwrap_or_default();
-        let known = KINDS.iter().find(|it| **it == kind);
-        known
-            .and_then(|it| Some((*it, self.0.get(*it)?)))
+        Kind::named(kind)
+            .and_then(|it| Some((it, self.0.get(&it)?)))
             .ok_or_else(|| {
                 let message = format!(
                     "must be one of {}, got \"{}\"",
-                    KINDS.join(", "),
+                    Kind::ALL.map(Kind::as_str).join(", "),
                     words::clipped(kind)
                 );
                 (Severity::Error, "/kind", message)
@@ -322,13 +326,11 @@ impl Rules {
     }
 }
 
-const KINDS: [&str; 3] = ["ScimTenant", "AzureConnector", "UserMapping"];
-
-fn typed(kind: &str, json: &Value) -> Result<Object, serde_json::Error> {
+fn typed(kind: Kind, json: &Value) -> Result<Object, serde_json::Error> {
     let json = json.clone();
     Ok(match kind {
-        "ScimTenant" => Object::ScimTenant(serde_json::from_value(json)?),
-        "AzureConnector" => Object::AzureConnector(serde_json::from_value(json)?),
-        _ => Object::UserMapping(serde_json::from_value(json)?),
+        Kind::ScimTenant => Object::ScimTenant(serde_json::from_value(json)?),
+        Kind::AzureConnector => Object::AzureConnector(serde_json::from_value(json)?),
+        Kind::UserMapping => Object::UserMapping(serde_json::from_value(json)?),
     })
 }

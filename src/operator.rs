@@ -27,6 +27,7 @@ use kube::{Client, Config};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::Kind;
 use crate::clock::{Clock, Random};
 use crate::plan::ChildKind;
 use crate::reconcile::{Context, Settings as ReconcileSettings};
@@ -36,7 +37,6 @@ use controllers::Controllers;
 use kubernetes::Kubernetes;
 use leadership::{Elector, Leadership};
 use metrics::Metrics;
-use queue::Kind;
 use reports::Reports;
 use triggers::Triggers;
 use watches::Scope;

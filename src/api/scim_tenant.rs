@@ -304,7 +304,7 @@ pub struct PodTemplate {
     pub node_selector: BTreeMap<String, String>,
     /// Taints that the pods tolerate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32))]
+    #[schemars(schema_with = "tolerations")]
     pub tolerations: Vec<Toleration>,
     /// Affinity as in a pod (`core/v1` Affinity).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -331,6 +331,24 @@ fn resources(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         "properties": {
             "requests": quantities("What a node must have left, such as `cpu: 100m` and `memory: 64Mi`; numbers in quotes."),
             "limits": quantities("What the container may use at most, such as `memory: 256Mi`; numbers in quotes.")
+        }
+    })
+}
+
+/// Kubernetes' type, with the bounds that Kubernetes has for taints.
+fn tolerations(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "maxItems": 32,
+        "items": {
+            "type": "object",
+            "properties": {
+                "key": {"description": "Key of the taint; every taint when left out, with the operator `Exists`.", "type": "string", "maxLength": 317},
+                "operator": {"description": "How the value is compared; `Equal` when left out.", "type": "string", "enum": ["Exists", "Equal"]},
+                "value": {"description": "Value of the taint, with the operator `Equal`.", "type": "string", "maxLength": 63},
+                "effect": {"description": "Effect of the taint; every effect when left out.", "type": "string", "enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"]},
+                "tolerationSeconds": {"description": "How long a taint of the effect `NoExecute` is tolerated; for ever when left out.", "type": "integer", "format": "int64"}
+            }
         }
     })
 }

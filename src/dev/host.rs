@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::objects::{Birth, Kind, Objects};
+use super::objects::{Birth, Objects};
 use super::secrets::Secrets;
 use super::table::Tables;
 use super::view::{self, View};
 use super::{DevError, errors, files};
-use crate::api::ObjectKey;
 use crate::api::scim_tenant::DeletionPolicy;
+use crate::api::{Kind, ObjectKey};
 use crate::clock::{Clock, Random};
 use crate::config::Report;
 use crate::lint::{Finding, Rules, Source};
@@ -127,7 +127,7 @@ impl Host {
         let mut findings = outcome.findings;
         let mut stay = HashSet::new();
         for declared in outcome.objects {
-            let (kind, key) = (Kind::of(&declared.object), declared.object.key());
+            let (kind, key) = (declared.object.kind(), declared.object.key());
             stay.insert((kind, key.clone()));
             let mut state = self.state();
             state

@@ -10,41 +10,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
+use crate::api::{AzureConnector, Kind, ObjectKey, ScimTenant, UserMapping};
 use crate::lint::Object;
 
 use super::{DevError, files};
-
-/// Our kinds, in the order in which they refer to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Kind {
-    ScimTenant,
-    AzureConnector,
-    UserMapping,
-}
-
-impl Kind {
-    /// Every kind.
-    pub(super) const ALL: [Self; 3] = [Self::ScimTenant, Self::AzureConnector, Self::UserMapping];
-
-    /// The word in `kind`.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::ScimTenant => "ScimTenant",
-            Self::AzureConnector => "AzureConnector",
-            Self::UserMapping => "UserMapping",
-        }
-    }
-
-    /// The kind of `object`.
-    pub(super) const fn of(object: &Object) -> Self {
-        match object {
-            Object::ScimTenant(_) => Self::ScimTenant,
-            Object::AzureConnector(_) => Self::AzureConnector,
-            Object::UserMapping(_) => Self::UserMapping,
-        }
-    }
-}
 
 /// What an object needs that YAML does not give.
 #[derive(Clone, Debug)]

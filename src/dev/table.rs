@@ -4,9 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use crate::api;
-
-use super::objects::Kind;
+use crate::api::{self, Kind};
 
 /// Blanks between two columns, as kubectl has them.
 const PADDING: usize = 3;

@@ -8,13 +8,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::api::ObjectKey;
 use crate::api::conditions::READY;
+use crate::api::{Kind, ObjectKey};
 use crate::lint::Finding;
 use crate::plan::credential::PASSWORD;
 
 use super::errors;
-use super::objects::Kind;
 use super::secrets::Secrets;
 use super::table::{Ages, Tables};
 

@@ -11,9 +11,12 @@ use crate::config::{StoreConfig, Token};
 use crate::plan::objects::WorkloadSettings;
 use crate::plan::{self, Rejection, Site};
 
-/// What there is to say about `objects` together.
-pub(super) fn findings(objects: &[Declared]) -> Vec<Finding> {
-    let world = World::of(objects);
+/// What there is to say about `objects` together; of references to others only when these are all that were given.
+pub(super) fn findings(objects: &[Declared], is_complete: bool) -> Vec<Finding> {
+    let world = World {
+        is_complete,
+        ..World::of(objects)
+    };
     objects
         .iter()
         .flat_map(|declared| world.findings(declared))
@@ -26,6 +29,7 @@ struct World {
     tenants: Vec<Arc<ScimTenant>>,
     connectors: Vec<Arc<AzureConnector>>,
     mappings: Vec<Arc<UserMapping>>,
+    is_complete: bool,
 }
 
 impl World {
@@ -41,18 +45,25 @@ impl World {
         world
     }
 
+    /// The rejection that a plan ended with, if it can be judged by what was given.
+    fn rejection<P>(&self, planned: Result<P, Rejection>) -> Option<Rejection> {
+        let missing = |it: &Rejection| matches!(it, Rejection::ReferenceNotFound { .. });
+        planned.err().filter(|it| self.is_complete || !missing(it))
+    }
+
     fn findings(&self, declared: &Declared) -> Vec<Finding> {
         let key = declared.object.key();
         match &declared.object {
             Object::ScimTenant(it) => {
-                let rejection = plan::scim_tenant(it, &self.around_tenant(&key)).err();
+                let rejection = self.rejection(plan::scim_tenant(it, &self.around_tenant(&key)));
                 rejection
                     .map(|it| said(declared, &it, "/spec/host"))
                     .into_iter()
                     .collect()
             }
             Object::AzureConnector(it) => {
-                let rejection = plan::azure_connector(it, &self.around_connector(&key, it)).err();
+                let rejection =
+                    self.rejection(plan::azure_connector(it, &self.around_connector(&key, it)));
                 let claim = match &rejection {
                     Some(Rejection::Conflict { claim, .. }) if claim.starts_with("Secret ") => {
                         "/spec/scim/credential/secretName"
@@ -83,7 +94,7 @@ impl World {
             scim_tenant: tenant,
             mappings,
         };
-        let rejection = plan::user_mapping(mapping, &observed).err();
+        let rejection = self.rejection(plan::user_mapping(mapping, &observed));
         // A plan names the first line that cannot work; here all are wanted.
         let mut findings: Vec<Finding> = rejection
             .filter(|it| !matches!(it, Rejection::Invalid { .. }))

@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::api::ObjectKey;
+use crate::api::{Kind, ObjectKey};
 use crate::platform::Retry;
 use crate::reconcile::{self, Context, Next, ReconcileError};
 use crate::telemetry;
 
 use super::metrics::Metrics;
-use super::queue::{Kind, Queue, Queues};
+use super::queue::{Queue, Queues};
 
 /// How many objects of one kind are worked on at once.
 const AT_ONCE: usize = 4;

@@ -11,11 +11,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::api::Kind;
 use crate::api::conditions::READY;
 use crate::reconcile::ReconcileError;
 
 use super::cache::Caches;
-use super::queue::{Kind, Queues};
+use super::queue::Queues;
 
 type Labels = Vec<(&'static str, String)>;
 

@@ -7,37 +7,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::api::ObjectKey;
+use crate::api::{Kind, ObjectKey};
 
 /// First pause after a failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause after failures.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
-
-/// A kind that is reconciled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
-    /// `ScimTenant`.
-    ScimTenant,
-    /// `AzureConnector`.
-    AzureConnector,
-    /// `UserMapping`.
-    UserMapping,
-}
-
-impl Kind {
-    /// Every kind.
-    pub(super) const ALL: [Self; 3] = [Self::ScimTenant, Self::AzureConnector, Self::UserMapping];
-
-    /// The word in `kind`.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::ScimTenant => "ScimTenant",
-            Self::AzureConnector => "AzureConnector",
-            Self::UserMapping => "UserMapping",
-        }
-    }
-}
 
 /// The queue of each kind.
 #[derive(Default)]

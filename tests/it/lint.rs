@@ -137,6 +137,16 @@ fn what_refers_to_nothing_in_the_files_is_a_warning() {
 }
 
 #[test]
+fn a_reference_to_an_object_that_is_refused_itself_is_not_called_missing() {
+    let broken = tenant("a", "a.example.com", "  entitlements: [Toolkit]\n");
+
+    check(
+        &(broken + &connector("c", "a", GUID)),
+        &["8:18: error: spec.entitlements[0]: must be EnterpriseToolkit, got \"Toolkit\""],
+    );
+}
+
+#[test]
 fn a_missing_entitlement_is_an_error_of_the_connector() {
     let text = tenant("a", "a.example.com", "") + &connector("c", "a", GUID);
 

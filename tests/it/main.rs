@@ -22,6 +22,7 @@ mod manual;
 mod model_platform;
 mod operator;
 mod planning;
+mod request_log;
 mod scim_http;
 mod scim_vocabulary;
 mod serve;

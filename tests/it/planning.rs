@@ -5,15 +5,18 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use k8s_openapi::ByteString;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Secret;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use usher::api::conditions::Reason;
 use usher::api::{AzureConnector, ScimTenant, UserMapping};
 use usher::config::report::{ClientReport, Cycle, Evidence, RefusedRequest, ScimTenantReport};
-use usher::config::{Report, ScimTenantName, StoreConfig, Token};
+use usher::config::{Report, ScimTenantName, StoreConfig, Token, WorkloadConfig};
 use usher::plan::objects::WorkloadSettings;
 use usher::plan::status::{ConnectorFacts, TenantFacts};
+use usher::plan::workload_config::ConnectorObserved;
 use usher::plan::{
     self, Child, Rejection, Remedy, Site, Step, Verdict, WorkloadState, azure_connector, mapping,
     scim_tenant, user_mapping,
@@ -272,6 +275,92 @@ fn observed_connector(
         fresh_token: Token::from_random([2; 32]),
         now: now(),
     }
+}
+
+/// The Secret that a plan creates, as it is read back at version 7.
+fn created(steps: &[Step]) -> Secret {
+    let mut secret = steps
+        .iter()
+        .find_map(|step| match step {
+            Step::Create(secret) => Some(secret.as_ref().clone()),
+            Step::Apply(_) | Step::Delete { .. } | Step::Announce(_) => None,
+        })
+        .unwrap();
+    secret.metadata.uid = Some("uid-of-secret".to_owned());
+    secret.metadata.resource_version = Some("7".to_owned());
+    secret
+}
+
+/// The Secret that a plan applies.
+fn applied(steps: &[Step]) -> Secret {
+    let found = steps.iter().find_map(|step| match step {
+        Step::Apply(Child::Secret(secret)) => Some(secret.as_ref().clone()),
+        Step::Apply(_) | Step::Create(_) | Step::Delete { .. } | Step::Announce(_) => None,
+    });
+    found.unwrap()
+}
+
+#[test]
+fn an_edited_password_is_replaced_only_in_the_version_that_was_read() {
+    let entra = connector("entra", OLD, "");
+    let mut observed = observed_connector(std::slice::from_ref(&entra), Some(tenant("")));
+    let mut secret = created(&azure_connector(&entra, &observed).unwrap().steps);
+    let typed = ByteString(b"typed by somebody".to_vec());
+    secret
+        .data
+        .as_mut()
+        .unwrap()
+        .insert("password".to_owned(), typed.clone());
+    observed.secret = Some(secret);
+
+    let healed = applied(&azure_connector(&entra, &observed).unwrap().steps);
+
+    assert_eq!(healed.metadata.resource_version.as_deref(), Some("7"));
+    assert_ne!(healed.data.unwrap()["password"], typed);
+}
+
+/// A `ScimTenant` whose document knows the connector `entra`, and what is observed of it.
+fn configured() -> (ScimTenant, scim_tenant::Observed) {
+    let (tenant, entra) = (tenant(""), connector("entra", OLD, ""));
+    let around = observed_connector(std::slice::from_ref(&entra), Some(tenant.clone()));
+    let secret = created(&azure_connector(&entra, &around).unwrap().steps);
+    let mut observed = seen(&tenant);
+    observed.namespace_connectors = vec![Arc::new(entra.clone())];
+    observed.connectors = vec![ConnectorObserved {
+        connector: Arc::new(entra),
+        secret: Some(secret),
+    }];
+    observed.config = Some(created(&scim_tenant(&tenant, &observed).unwrap().steps));
+    (tenant, observed)
+}
+
+#[test]
+fn a_document_is_continued_only_in_the_version_that_was_read() {
+    let (tenant, observed) = configured();
+
+    let config = applied(&scim_tenant(&tenant, &observed).unwrap().steps);
+
+    assert_eq!(config.metadata.resource_version.as_deref(), Some("7"));
+}
+
+#[test]
+fn a_connector_that_cannot_be_read_keeps_its_credentials_and_a_deleted_one_does_not() {
+    let (tenant, mut observed) = configured();
+    observed.connectors.clear();
+    observed.namespace_connectors.clear();
+    let clients = |observed: &scim_tenant::Observed| {
+        let config = applied(&scim_tenant(&tenant, observed).unwrap().steps);
+        let document = String::from_utf8(config.data.unwrap()["config.json"].0.clone()).unwrap();
+        WorkloadConfig::parse(&document).unwrap().scim_tenants[0]
+            .clients
+            .iter()
+            .map(|it| (it.name.clone(), it.credentials.len()))
+            .collect::<Vec<_>>()
+    };
+
+    assert_eq!(clients(&observed), []);
+    observed.unreadable = vec!["entra".to_owned()];
+    assert_eq!(clients(&observed), [("entra".to_owned(), 1)]);
 }
 
 #[test]
