@@ -7,24 +7,16 @@
 # `audit.log` (who asked for what), `logs/`. Ends on SIGTERM, or, without --keep, 10 s after the last process
 # that holds a shared lock on FOLDER/users.lock has gone, however it went. The files of the run before are
 # kept in FOLDER/previous.
-#
-# The protocol with the users of the folder (tests/it/apiserver.rs is one):
-#   users.lock    shared: each user, for its lifetime; exclusive: this script, for the moment of giving up
-#   start.lock    exclusive: whoever starts or stops the server
-#   server.lock   exclusive: this script, for its lifetime
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/until_unused.sh"
 
-idle_limit=10
 [ "${1:-}" = serve ] && [ -n "${2:-}" ] || { sed -n '2,/^set/{/^#/p}' "$0"; exit 2; }
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
 keep=${3:-}
 
-say() { echo "$(date +%T) $*"; }
-die() { say "$*"; exit 1; }
-
-[ -x "$apiserver" ] || die "no API server at $apiserver: run scripts/setup.sh apiserver"
+[ -x "$kubernetes/kube-apiserver" ] || die "no API server at $kubernetes: run scripts/setup.sh apiserver"
 command -v etcd >/dev/null || die "no etcd: run scripts/setup.sh packages"
 
 # Below the range that the system hands out by itself, so that no client socket can be in the way.
@@ -68,7 +60,7 @@ boot() {
     --initial-cluster "default=http://127.0.0.1:$peer"
   etcd=$!
   # A certificate it signs itself; its CA is in the same file. No pods run, so no addresses are advertised.
-  start kube-apiserver "$apiserver" --etcd-servers "http://127.0.0.1:$client" \
+  start kube-apiserver "$kubernetes/kube-apiserver" --etcd-servers "http://127.0.0.1:$client" \
     --bind-address 127.0.0.1 --advertise-address 127.0.0.1 --secure-port "$api" --cert-dir "$dir/pki" \
     --endpoint-reconciler-type none --service-cluster-ip-range 10.96.0.0/16 \
     --token-auth-file "$dir/pki/tokens.csv" --authorization-mode RBAC --anonymous-auth=false \
@@ -111,39 +103,19 @@ stop() {
   wait 2>/dev/null
 }
 
-# Whether someone uses the folder. Nobody can begin to while it is found out, thanks to start.lock.
-in_use() {
-  flock -n 8 || return 0
-  if flock -n 7; then
-    flock -u 7
-    return 1
-  fi
-  flock -u 8
+alive() {
+  kill -0 "$etcd" 2>/dev/null || die "etcd has ended: see $dir/logs"
+  kill -0 "$server" 2>/dev/null || die "the API server has ended: see $dir/logs"
 }
 
-exec 9>"$dir/server.lock" 8>"$dir/start.lock" 7>"$dir/users.lock"
-flock -n 9 || die "another one serves $dir"
-rm -rf "$dir/previous" "$dir/ready" "$dir/kubeconfig" "$dir/etcd" "$dir/pki"
-mkdir -p "$dir/previous" "$dir/logs" "$dir/pki"
-mv "$dir/logs" "$dir/previous/" && mkdir "$dir/logs"
-[ ! -f "$dir/audit.log" ] || mv "$dir/audit.log" "$dir/previous/"
+take_folder
 echo "$BASHPID" >"$dir/pid"
 trap stop EXIT
 trap 'exit 0' TERM INT HUP
 
 credentials
 boot || { stop; boot; } || { stop; boot; } || die "did not come up: see $dir/logs"
-idle=0
-while [ "$idle" -lt "$idle_limit" ]; do
-  sleep 1
-  kill -0 "$etcd" 2>/dev/null || die "etcd has ended: see $dir/logs"
-  kill -0 "$server" 2>/dev/null || die "the API server has ended: see $dir/logs"
-  if [ "$keep" = --keep ]; then continue; fi
-  if in_use; then idle=0; else
-    idle=$((idle + 1))
-    # start.lock is still held: when this was the last round, `ready` goes before it is let go.
-    [ "$idle" -lt "$idle_limit" ] || rm -f "$dir/ready"
-    flock -u 8
-  fi
-done
-say "unused for $idle_limit s, ending"
+if [ "$keep" = --keep ]; then
+  while sleep 1; do alive; done
+fi
+until_unused alive

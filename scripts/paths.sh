@@ -1,9 +1,10 @@
-# Where things are kept, for the other scripts to source: sets root, cache, apiserver and kubectl_built.
+# Where things are kept, for the other scripts to source: sets variables.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${USHER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/usher}
 
-# The names carry the module's versions, so that a change of them builds anew.
-modules=$(cat "$root/tests/cluster/go.mod" "$root/tests/cluster/go.sum" | sha256sum | cut -c1-12)
-apiserver=$cache/bin/kube-apiserver-$modules
-kubectl_built=$cache/bin/kubectl-$modules
+# The name carries the module's versions, so that a change of them builds anew.
+kubernetes=$cache/kubernetes-$(cat "$root/tests/cluster/go.mod" "$root/tests/cluster/go.sum" | sha256sum | cut -c1-12)
+coredns_version=v1.15.0
+coredns=$cache/bin/coredns-$coredns_version
+pause_image=$cache/pause.tar

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|apiserver|kubectl|helm …
+# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|apiserver|kubectl|helm|image|cluster …
 # A step that finds its thing present does nothing; one that has to work says so in a line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
@@ -36,13 +36,17 @@ apt() {
   quietly apt "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
-packages() {
+# Those of the packages of which the program or the file is missing.
+need() { # program:package or /path:package …
   local missing=() pair
-  for pair in cc:gcc ld:binutils make:make openssl:openssl curl:curl etcd:etcd-server setpriv:util-linux flock:util-linux; do
-    has "${pair%%:*}" || missing+=("${pair#*:}")
+  for pair in "$@"; do
+    has "${pair%%:*}" || [ -e "${pair%%:*}" ] || missing+=("${pair#*:}")
   done
-  [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
   [ "${#missing[@]}" = 0 ] || apt "${missing[@]}" ca-certificates
+}
+packages() {
+  need cc:gcc ld:binutils make:make openssl:openssl curl:curl etcd:etcd-server setpriv:util-linux flock:util-linux \
+    /usr/include/stdio.h:libc6-dev
 }
 
 rust() {
@@ -78,17 +82,21 @@ go_present() {
   fail "Go $go_version or later is needed to build the API server, this is ${have:-none}: https://go.dev/doc/install"
 }
 
-# A Kubernetes program out of the module in tests/cluster, with the version stamped in.
-kubernetes() { # program, where to
+# Kubernetes programs out of the module in tests/cluster, with the version stamped in.
+kubernetes() { # program …
+  local module=$root/tests/cluster stamp=k8s.io/component-base/version version it missing=()
+  for it in "$@"; do
+    [ -x "$kubernetes/$it" ] || missing+=("k8s.io/kubernetes/cmd/$it")
+  done
+  [ "${#missing[@]}" -gt 0 ] || return 0
   go_present
-  local module=$root/tests/cluster stamp=k8s.io/component-base/version version
   version=$(cd "$module" && go list -m -f '{{.Version}}' k8s.io/kubernetes)
-  say "building $1 $version (the first time 6 minutes on two cores)"
-  mkdir -p "$cache/bin"
-  CGO_ENABLED=0 GOFLAGS=-buildvcs=false quietly "$1" go -C "$module" build -o "$2.part" -ldflags \
-    "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=$(cut -d. -f2 <<<"$version")" \
-    "k8s.io/kubernetes/cmd/$1"
-  mv "$2.part" "$2"
+  say "building ${missing[*]##*/} $version (some minutes, once)"
+  mkdir -p "$kubernetes.part"
+  CGO_ENABLED=0 GOFLAGS=-buildvcs=false quietly kubernetes go -C "$module" build -o "$kubernetes.part/" -ldflags \
+    "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=$(cut -d. -f2 <<<"$version")" "${missing[@]}"
+  mkdir -p "$kubernetes"
+  mv "$kubernetes.part"/* "$kubernetes/"
 }
 # A program of another Go module.
 go_program() { # where to, module and version
@@ -100,13 +108,23 @@ go_program() { # where to, module and version
   mv "$cache/build/${built##*/}" "$1"
 }
 helm() { has helm || go_program "$cache/bin/helm" "helm.sh/helm/v4/cmd/helm@$helm_version"; }
-apiserver() { [ -x "$apiserver" ] || kubernetes kube-apiserver "$apiserver"; }
-kubectl() { has kubectl || [ -x "$cache/bin/kubectl" ] || { kubernetes kubectl "$kubectl_built"; ln -sf "$kubectl_built" "$cache/bin/kubectl"; }; }
+apiserver() { kubernetes kube-apiserver; }
+kubectl() { has kubectl || { kubernetes kubectl && mkdir -p "$cache/bin" && ln -sf "$kubernetes/kubectl" "$cache/bin/kubectl"; }; }
+image() { need buildah:buildah strip:binutils flock:util-linux; }
+# All that the nodes of a cluster of our own need.
+cluster() {
+  image
+  need containerd:containerd runc:runc conntrack:conntrack iptables:iptables ip:iproute2 busybox:busybox-static \
+    unshare:util-linux /usr/lib/cni/bridge:containernetworking-plugins
+  kubernetes kube-{apiserver,controller-manager,scheduler,proxy} kubelet
+  [ -x "$coredns" ] || go_program "$coredns" "github.com/coredns/coredns@$coredns_version"
+  "$root/scripts/image.sh" pause
+}
 
 [ $# -gt 0 ] || { sed -n 2,3p "$0"; exit 2; }
 for step in "$@"; do
   case $step in
-    packages | rust | nextest | deny | oha | apiserver | kubectl | helm) "$step";;
+    packages | rust | nextest | deny | oha | apiserver | kubectl | helm | image | cluster) "$step";;
     *) fail "no step named $step";;
   esac
 done

@@ -6,7 +6,7 @@
 
 mod access;
 mod audit;
-mod server;
+pub(crate) mod server;
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -36,13 +36,20 @@ pub(crate) struct Cluster {
 
 /// The API server of this run, started if need be. Fails when none can be had.
 pub(crate) async fn cluster() -> Cluster {
-    let (kubeconfig, audit_log) = if server::is_existing() {
-        (server::existing_kubeconfig(), None)
-    } else {
-        let folder = tokio::task::spawn_blocking(server::started)
-            .await
-            .expect("the starter ends");
-        (folder.join("kubeconfig"), Some(folder.join("audit.log")))
+    if server::is_existing() {
+        return reached(None).await;
+    }
+    let folder = tokio::task::spawn_blocking(|| server::API_SERVER.started())
+        .await
+        .expect("the starter ends");
+    reached(Some(folder)).await
+}
+
+/// What is served in `folder`, or without one the cluster of the current kubeconfig.
+pub(crate) async fn reached(folder: Option<PathBuf>) -> Cluster {
+    let (kubeconfig, audit_log) = match folder {
+        None => (server::existing_kubeconfig(), None),
+        Some(folder) => (folder.join("kubeconfig"), Some(folder.join("audit.log"))),
     };
     let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
     let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())

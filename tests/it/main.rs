@@ -8,6 +8,7 @@
 
 mod apiserver;
 mod chart;
+mod cluster;
 mod crash_sweep;
 mod crds;
 mod dev;
@@ -26,4 +27,5 @@ mod request_log;
 mod scim_http;
 mod scim_vocabulary;
 mod serve;
+mod story;
 mod workload_server;

@@ -1,0 +1,258 @@
+//! A cluster with a node, on which pods run: started once for a whole run, as the API server alone is.
+//!
+//! `scripts/cluster.sh` runs it. With `USHER_TEST_CLUSTER=existing` the cluster of the current kubeconfig is used, and
+//! `USHER_TEST_IMAGE` names an image of Usher that its nodes can pull or have.
+
+mod operator;
+pub(crate) mod process;
+mod record;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use usher::api::custom_resource_definitions;
+
+use crate::apiserver::server::{self, Shared};
+use crate::apiserver::{self, Cluster};
+use crate::workload_server;
+
+static NODE: Shared = Shared::new("cluster", "scripts/cluster.sh");
+
+/// A namespace of the cluster under the Pod Security Standard `restricted`, and words for what a test does there.
+pub(crate) struct Site {
+    pub(crate) cluster: Cluster,
+    pub(crate) namespace: String,
+    /// Name of the image of this very program.
+    pub(crate) image: String,
+    /// Of the cluster; None when it is not ours.
+    folder: Option<PathBuf>,
+    began: Instant,
+}
+
+impl Site {
+    /// A fresh namespace on the cluster, with our kinds and our image there.
+    pub(crate) async fn set(prefix: &str) -> Self {
+        // Chooses the cryptography.
+        workload_server::client();
+        let (folder, image) = if server::is_existing() {
+            let image = server::variable("USHER_TEST_IMAGE").expect(
+                "with USHER_TEST_CLUSTER=existing, USHER_TEST_IMAGE names the image to try",
+            );
+            (None, image)
+        } else {
+            let ready = tokio::task::spawn_blocking(|| {
+                let folder = NODE.started();
+                let image = loaded(&folder);
+                (Some(folder), image)
+            });
+            ready.await.expect("the starter ends")
+        };
+        let cluster = apiserver::reached(folder.clone()).await;
+        cluster.install_crds(&custom_resource_definitions()).await;
+        let namespace = cluster.namespace(prefix).await;
+        let site = Self {
+            cluster,
+            namespace,
+            image,
+            folder,
+            began: Instant::now(),
+        };
+        site.kubectl(&[
+            "label",
+            "namespace",
+            &site.namespace,
+            "pod-security.kubernetes.io/enforce=restricted",
+        ])
+        .await;
+        site
+    }
+
+    /// What `kubectl ARGUMENTS…` prints in the namespace; it must succeed.
+    pub(crate) async fn kubectl(&self, arguments: &[&str]) -> String {
+        self.try_kubectl(arguments)
+            .await
+            .unwrap_or_else(|complaint| panic!("kubectl {arguments:?}: {complaint}"))
+    }
+
+    /// The same; it may fail.
+    pub(crate) async fn try_kubectl(&self, arguments: &[&str]) -> Result<String, String> {
+        let mut all = vec!["--namespace", &self.namespace];
+        all.extend(arguments);
+        self.cluster.kubectl(&all).await
+    }
+
+    /// An object or a list as JSON; null when there is none.
+    pub(crate) async fn get(&self, what: &str) -> Value {
+        let printed = self
+            .try_kubectl(&["get", what, "-o", "json", "--ignore-not-found"])
+            .await;
+        serde_json::from_str(&printed.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// Applies YAML.
+    pub(crate) async fn apply(&self, yaml: &str) {
+        let file = self.file("apply.yaml", yaml);
+        let path = file.to_str().expect("a path in UTF-8").to_owned();
+        self.kubectl(&["apply", "-f", &path]).await;
+    }
+
+    /// A file of this test.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let folder = self.kept();
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    }
+
+    /// Where what this test leaves for a look is kept.
+    pub(crate) fn kept(&self) -> PathBuf {
+        let prefix = self.namespace.rsplit_once('-').map_or("", |(it, _)| it);
+        Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("kept")
+            .join(prefix)
+    }
+
+    /// Waits until the condition `Ready` of `what`, such as `scimtenant/contoso`, is `True`; how long it took.
+    pub(crate) async fn ready(&self, what: &str, patience: Duration) -> Duration {
+        self.within(patience, &format!("{what} is ready"), async || {
+            (condition(&self.get(what).await, "Ready", "status") == "True").then_some(())
+        })
+        .await
+    }
+
+    /// Looks until `look` gives something; how long it took. With what is known of the objects when it does not.
+    pub(crate) async fn within(
+        &self,
+        patience: Duration,
+        what: &str,
+        mut look: impl AsyncFnMut() -> Option<()>,
+    ) -> Duration {
+        let began = Instant::now();
+        while look().await.is_none() {
+            if began.elapsed() > patience {
+                self.record().await;
+                let objects = self
+                    .try_kubectl(&["get", "scimtenants,azureconnectors,usermappings,pods"])
+                    .await;
+                panic!(
+                    "waited {patience:?}, but not yet: {what}; objects and logs are in {}\n{}",
+                    self.kept().display(),
+                    objects.unwrap_or_else(|complaint| complaint)
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        began.elapsed()
+    }
+
+    /// Whether it is a cluster that is here for the tests, parts of which may be stopped.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Runs a command in the network of the cluster.
+    pub(crate) async fn inside(&self, command: &[&str]) -> Output {
+        self.script("enter", command).await
+    }
+
+    /// `scripts/cluster.sh VERB` with the cluster's folder.
+    pub(crate) async fn script(&self, verb: &str, arguments: &[&str]) -> Output {
+        let folder = self
+            .folder
+            .clone()
+            .expect("this needs a cluster of our own");
+        let mut command = script("cluster.sh");
+        command.arg(verb).arg(folder).args(arguments);
+        tokio::task::spawn_blocking(move || command.output())
+            .await
+            .expect("the script ends")
+            .expect("the script runs")
+    }
+
+    /// The address of a Service in the cluster.
+    pub(crate) async fn service(&self, name: &str) -> String {
+        let service = self.get(&format!("service/{name}")).await;
+        let ip = service["spec"]["clusterIP"].as_str().expect("a Service");
+        format!("http://{ip}")
+    }
+
+    /// One key of a Secret.
+    pub(crate) async fn secret(&self, name: &str, key: &str) -> String {
+        let template = format!("go-template={{{{index .data \"{key}\" | base64decode}}}}");
+        self.kubectl(&["get", "secret", name, "-o", &template])
+            .await
+    }
+
+    /// Tells what is going on, with the time since the beginning.
+    pub(crate) fn tell(&self, what: &str) {
+        let line = format!("{:7.1} s  {what}\n", self.began.elapsed().as_secs_f64());
+        eprint!("{line}");
+        let folder = self.kept();
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("timings.txt");
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(path, before + &line).expect("a file");
+    }
+}
+
+/// A field of a condition in the status of an object; empty when there is none.
+pub(crate) fn condition<'a>(object: &'a Value, kind: &str, field: &str) -> &'a str {
+    object["status"]["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|it| it["type"] == kind)
+        .and_then(|it| it[field].as_str())
+        .unwrap_or_default()
+}
+
+/// Builds the image of this program, unless it is there, and brings it to the node; its name.
+fn loaded(folder: &Path) -> String {
+    let archive = Path::new(env!("CARGO_TARGET_TMPDIR")).join("usher.tar");
+    let built = script("image.sh")
+        .arg("usher")
+        .arg(env!("CARGO_BIN_EXE_usher"))
+        .arg(&archive)
+        .output()
+        .expect("image.sh runs");
+    assert!(
+        built.status.success(),
+        "no image: {}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    let name = String::from_utf8(built.stdout)
+        .expect("a name")
+        .trim()
+        .to_owned();
+    let there = script("cluster.sh")
+        .arg("ctr")
+        .arg(folder)
+        .args(["image", "ls", "-q"])
+        .output()
+        .expect("cluster.sh runs");
+    if !String::from_utf8_lossy(&there.stdout).contains(&name) {
+        let load = script("cluster.sh")
+            .arg("load")
+            .arg(folder)
+            .arg(&archive)
+            .output()
+            .expect("cluster.sh runs");
+        assert!(
+            load.status.success(),
+            "not loaded: {}",
+            String::from_utf8_lossy(&load.stderr)
+        );
+    }
+    name
+}
+
+fn script(name: &str) -> Command {
+    Command::new(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("scripts")
+            .join(name),
+    )
+}

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# A client of SCIM in the network of a cluster: people.sh create|missing BASE TOKEN_FILE …
+#
+#   create PREFIX STOP_FILE   makes people one after the other until the file appears; prints status and userName of each
+#   missing NAMES_FILE        prints the userNames in the file of which there is not exactly one person
+set -euo pipefail
+verb=$1 base=$2 token_file=$3
+shift 3
+
+scim() { # further arguments of curl; the token goes in by standard input
+  curl -s -m 5 -H @- -H 'Content-Type: application/scim+json' "$@" <<<"Authorization: Bearer $(cat "$token_file")" || true
+}
+
+case $verb in
+  create)
+    n=0
+    while [ ! -e "$2" ]; do
+      n=$((n + 1))
+      name=$1-$n@example.com
+      echo "$(scim -o /dev/null -w '%{http_code}' "$base/Users" -d "{\"schemas\": [\"urn:ietf:params:scim:schemas:core:2.0:User\"],
+        \"externalId\": \"$1-$n\", \"userName\": \"$name\", \"active\": true, \"userType\": \"Standard\",
+        \"emails\": [{\"type\": \"work\", \"value\": \"$name\"}],
+        \"name\": {\"givenName\": \"Given\", \"familyName\": \"Family\"}}") $name"
+      sleep 0.02
+    done;;
+  missing)
+    while read -r name; do
+      scim -G "$base/Users" --data-urlencode "filter=userName eq \"$name\"" | grep -Eq '"totalResults": ?1[,}]' || echo "$name"
+    done <"$1";;
+esac
