@@ -68,6 +68,11 @@ pub trait Platform: Send + Sync {
     /// How the pods of the `ScimTenant` called `key` are.
     async fn workload(&self, key: &ObjectKey) -> Result<WorkloadState, PlatformError>;
 
+    /// Has the pods of the `ScimTenant` called `key` take up the configuration of this digest soon, where that takes its time.
+    async fn hasten(&self, _key: &ObjectKey, _config_digest: &str) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
     /// What the workload of the `ScimTenant` called `key` knows; `token` is the credential of its report endpoint.
     async fn report(&self, key: &ObjectKey, token: &Token) -> Result<Report, PlatformError>;
 

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod lock;
 mod sqlite;
 
 use std::fmt;
@@ -16,6 +17,8 @@ use crate::scim::list::Page;
 use crate::scim::patch::MemberChange;
 use crate::scim::resource::{CorruptResource, Resource};
 use crate::scim::schema::ResourceType;
+
+pub use lock::Claim;
 
 /// Identifier of a resource, issued once and never again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -136,6 +139,15 @@ pub struct Commits {
     pub writes: u64,
 }
 
+/// Why nothing can be written at the moment; what is there can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No room is left.
+    Full,
+    /// Anything else: a lost disk, a file system that may only be read.
+    Failed,
+}
+
 /// A small document that is kept under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
@@ -199,6 +211,9 @@ pub trait Store: Send + Sync {
 
     /// What was committed since the store was opened.
     fn commits(&self) -> Commits;
+
+    /// Why the last write failed; nothing when it did not.
+    fn fault(&self) -> Option<Fault>;
 
     /// Finishes what was begun and lets go of the database; later calls fail with [`StoreError::Closed`].
     async fn close(&self);

@@ -5,6 +5,7 @@ mod core;
 mod credentials;
 mod directory;
 mod file;
+mod handover;
 mod http;
 mod listener;
 mod metrics;
@@ -21,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Random};
-use crate::config::{self, Report, WorkloadConfig};
+use crate::config::{self, Report, TokenDigest, WorkloadConfig};
 use crate::store::StoreError;
 use core::Core;
 use listener::Listening;
@@ -79,26 +80,22 @@ impl Server {
     /// When the configuration, a store, a certificate or an address cannot be used.
     pub async fn start(settings: Settings, config: WorkloadConfig) -> Result<Self, StartError> {
         let digest = config::digest(&config.to_json());
-        Self::start_document(settings, config, digest).await
+        let server = Self::listen(settings, config.report_token.clone()).await?;
+        match server.core.load(config, digest).await {
+            Ok(()) => Ok(server),
+            Err(error) => {
+                server.shutdown().await;
+                Err(error.into())
+            }
+        }
     }
 
-    async fn start_document(
-        settings: Settings,
-        config: WorkloadConfig,
-        digest: String,
-    ) -> Result<Self, StartError> {
-        let core = Core::new(config.report_token.clone(), settings.clock, settings.random);
-        let core = Arc::new(core);
-        core.load(config, digest).await?;
+    /// Takes requests, and keeps them until something is loaded.
+    async fn listen(settings: Settings, report_token: TokenDigest) -> Result<Self, StartError> {
+        let core = Arc::new(Core::new(report_token, settings.clock, settings.random));
         let stop = CancellationToken::new();
         let router = http::router(Arc::clone(&core.shared));
-        let public = match listen(settings.listen, router, settings.tls, &stop).await {
-            Ok(public) => public,
-            Err(error) => {
-                core.close().await;
-                return Err(error);
-            }
-        };
+        let public = listen(settings.listen, router, settings.tls, &stop).await?;
         let report = match settings.report_listen {
             None => None,
             Some(address) => {
@@ -108,7 +105,6 @@ impl Server {
                     Err(error) => {
                         stop.cancel();
                         public.shutdown(Duration::ZERO).await;
-                        core.close().await;
                         return Err(error);
                     }
                 }
@@ -165,7 +161,7 @@ impl Server {
         self.report.as_ref().map(|report| report.address)
     }
 
-    /// Announces the end: not ready any more, connections close after their next answer; everything is still served.
+    /// Announces the end: connections close after their next answer; everything is still served.
     pub fn drain(&self) {
         self.core.shared.draining.store(true, Ordering::Relaxed);
     }

@@ -33,6 +33,8 @@ pub enum Reason {
     ConfigurationPending,
     /// The pods run and their report cannot be read.
     ReportUnavailable,
+    /// People and groups can be read and not changed.
+    StoreReadOnly,
     /// An object that this one refers to does not exist.
     ReferenceNotFound,
     /// An object that this one refers to is not ready.
@@ -65,6 +67,7 @@ impl Reason {
             Self::WorkloadStarting => "WorkloadStarting",
             Self::ConfigurationPending => "ConfigurationPending",
             Self::ReportUnavailable => "ReportUnavailable",
+            Self::StoreReadOnly => "StoreReadOnly",
             Self::ReferenceNotFound => "ReferenceNotFound",
             Self::ReferenceNotReady => "ReferenceNotReady",
             Self::EntitlementMissing => "EntitlementMissing",

@@ -50,14 +50,14 @@ pub(super) struct Args {
         env = "USHER_TLS_KEY"
     )]
     tls_key: Option<PathBuf>,
-    /// Seconds to go on serving after the end was asked for, until nobody sends requests here any more
+    /// Seconds to go on serving at most after the end was asked for, until another process waits for the stores
     #[arg(
         long,
         value_name = "SECONDS",
-        default_value_t = 5,
-        env = "USHER_DRAIN_SECONDS"
+        default_value_t = 15,
+        env = "USHER_HAND_OVER_SECONDS"
     )]
-    drain_seconds: u64,
+    hand_over_seconds: u64,
     /// What to log, in the form of `RUST_LOG`
     #[arg(long, value_name = "FILTER", default_value = "info", env = "USHER_LOG")]
     log: String,
@@ -84,7 +84,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    let drain = Duration::from_secs(args.drain_seconds);
-    workload::run(settings, &args.config, drain, end).await?;
+    let patience = Duration::from_secs(args.hand_over_seconds);
+    workload::run(settings, &args.config, patience, end).await?;
     Ok(())
 }

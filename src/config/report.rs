@@ -37,8 +37,20 @@ pub struct ScimTenantReport {
     pub active_users: i64,
     /// Groups.
     pub groups: i64,
+    /// Why nothing can be written; nothing when it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_fault: Option<StoreFault>,
     /// Who has provisioned.
     pub clients: Vec<ClientReport>,
+}
+
+/// Why people and groups can be read and not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StoreFault {
+    /// The volume has no room left.
+    Full,
+    /// It cannot be written for another reason; the log of the workload has it.
+    Failed,
 }
 
 impl ScimTenantReport {

@@ -152,6 +152,11 @@ impl Platform for Kubernetes {
         workloads::workload(&self.client, key).await
     }
 
+    async fn hasten(&self, key: &ObjectKey, config_digest: &str) -> Result<(), PlatformError> {
+        self.leadership.check()?;
+        workloads::hasten(&self.client, key, config_digest).await
+    }
+
     async fn report(&self, key: &ObjectKey, token: &Token) -> Result<Report, PlatformError> {
         self.reports.latest(key, token).await
     }

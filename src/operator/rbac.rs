@@ -43,8 +43,8 @@ pub fn watched() -> Vec<PolicyRule> {
             &["httproutes"],
             &["get", "list", "watch", "create", "patch", "delete"],
         ),
-        // Why a pod does not start.
-        rule("", &["pods"], &["list"]),
+        // Why a pod does not start, and which configuration it should have.
+        rule("", &["pods"], &["list", "patch"]),
         rule("events.k8s.io", &["events"], &["create", "patch"]),
     ]
 }

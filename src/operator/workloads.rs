@@ -3,7 +3,9 @@
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
-use kube::api::{Api, ListParams};
+use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::core::ResourceExt;
+use serde_json::json;
 
 use crate::api::ObjectKey;
 use crate::plan::WorkloadState;
@@ -11,6 +13,9 @@ use crate::plan::child::INSTANCE;
 use crate::platform::PlatformError;
 
 use super::failure::{Failure, request};
+
+/// Annotation of a pod: the digest of the configuration that it should have.
+const CONFIG_DIGEST: &str = "usher.dev/config-digest";
 
 /// How the pods of the `ScimTenant` called `key` are.
 pub(super) async fn workload(
@@ -33,7 +38,11 @@ pub(super) async fn workload(
             .await?
             .unwrap_or_else(|| "the pods are starting".to_owned()),
     };
-    Ok(WorkloadState::Rolling { message })
+    let available = deployment.status.and_then(|it| it.available_replicas);
+    Ok(WorkloadState::Rolling {
+        message,
+        serving: available.unwrap_or(0) > 0,
+    })
 }
 
 fn is_available(deployment: &Deployment) -> bool {
@@ -58,6 +67,38 @@ fn complaint(deployment: &Deployment) -> Option<String> {
 
 /// What the pods complain about: an image that cannot be pulled, no node that fits, a container that ends at once.
 async fn pod_complaint(client: &Client, key: &ObjectKey) -> Result<Option<String>, PlatformError> {
+    Ok(pods(client, key).await?.iter().find_map(of_pod))
+}
+
+/// Tells the pods which configuration they should have: a kubelet looks after a pod that changed at once, and brings what was
+/// mounted up to date; by itself it takes a minute or more.
+pub(super) async fn hasten(
+    client: &Client,
+    key: &ObjectKey,
+    config_digest: &str,
+) -> Result<(), PlatformError> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &key.namespace);
+    let patch = Patch::Merge(json!({"metadata": {"annotations": {CONFIG_DIGEST: config_digest}}}));
+    let is_told =
+        |pod: &Pod| pod.annotations().get(CONFIG_DIGEST).map(String::as_str) == Some(config_digest);
+    for pod in pods(client, key).await?.iter().filter(|it| !is_told(it)) {
+        let name = pod.name_any();
+        let action = format!("patch Pod {name}");
+        match request(
+            &action,
+            api.patch_metadata(&name, &PatchParams::default(), &patch),
+        )
+        .await
+        {
+            Ok(_) | Err(Failure::Missing) => {}
+            Err(failure) => return Err(failure.into_error(&format!("Pod {name}"))),
+        }
+    }
+    Ok(())
+}
+
+/// The pods of the `ScimTenant` called `key`, a few when there are many.
+async fn pods(client: &Client, key: &ObjectKey) -> Result<Vec<Pod>, PlatformError> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), &key.namespace);
     let selector = format!(
         "{INSTANCE}={},app.kubernetes.io/component=workload",
@@ -68,7 +109,7 @@ async fn pod_complaint(client: &Client, key: &ObjectKey) -> Result<Option<String
     let list = request(&action, pods.list(&params))
         .await
         .map_err(|failure| failure.into_error("Pods"))?;
-    Ok(list.items.iter().find_map(of_pod))
+    Ok(list.items)
 }
 
 fn of_pod(pod: &Pod) -> Option<String> {

@@ -22,6 +22,8 @@ pub enum WorkloadState {
     Rolling {
         /// Why, in a sentence for whoever reads the status.
         message: String,
+        /// Whether those of before take requests meanwhile.
+        serving: bool,
     },
     /// They run as declared last.
     Available,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
-use crate::api::{AzureConnector, ScimTenant, UserMapping};
+use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
+use crate::config::report::StoreFault;
 use crate::config::{Report, ScimClientConfig, Token, digest};
 
 use super::child::{Child, ChildKey, ChildKind, Owner};
@@ -18,7 +19,7 @@ use super::objects::{
 use super::observed::{Site, WorkloadState};
 use super::step::Step;
 use super::verdict::{Rejection, Verdict};
-use super::workload_config::{ConnectorObserved, Sources, workload_config};
+use super::workload_config::{ConnectorObserved, Sources, scim_tenant_name, workload_config};
 use crate::api::conditions::Reason;
 
 /// What the plan of a `ScimTenant` is made from.
@@ -199,6 +200,26 @@ fn ways_in(tenant: &ScimTenant, owner: &Owner, observed: &Observed) -> Vec<Step>
     steps
 }
 
+/// Why the people of `tenant` cannot be changed, if its workload says so.
+pub fn store_fault(tenant: &ScimTenant, report: &Report) -> Option<StoreFault> {
+    let name = scim_tenant_name(&ObjectKey::of(tenant));
+    report.scim_tenant(&name)?.store_fault
+}
+
+/// The same in words.
+pub fn read_only(tenant: &ScimTenant, fault: StoreFault) -> String {
+    let data = Names::of(&Owner::of(tenant)).data;
+    let problem = match fault {
+        StoreFault::Full => format!(
+            "the volume of PersistentVolumeClaim {data} is full; enlarge spec.store.sqlite.size or make room on it"
+        ),
+        StoreFault::Failed => format!(
+            "the volume of PersistentVolumeClaim {data} cannot be written; see the log of the pod"
+        ),
+    };
+    format!("people can be read and not changed, and Entra is asked to come again: {problem}")
+}
+
 /// How far the workload has followed, once everything is written.
 pub fn progress(
     tenant: &ScimTenant,
@@ -213,7 +234,7 @@ pub fn progress(
             Reason::WorkloadStarting,
             "the Deployment was written and does not exist yet".to_owned(),
         ),
-        (WorkloadState::Rolling { message }, _) => {
+        (WorkloadState::Rolling { message, .. }, _) => {
             waiting(Reason::WorkloadStarting, message.clone())
         }
         (WorkloadState::Available, None) => waiting(
@@ -221,6 +242,9 @@ pub fn progress(
             "the pods run and their report cannot be read; see that the operator reaches port 9464 of the report Service".to_owned(),
         ),
         (WorkloadState::Available, Some(report)) if report.config_digest == config_digest => {
+            if let Some(fault) = store_fault(tenant, report) {
+                return waiting(Reason::StoreReadOnly, read_only(tenant, fault));
+            }
             Verdict::Done {
                 message: format!("serves {host}"),
             }

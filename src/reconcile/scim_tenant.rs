@@ -61,6 +61,14 @@ async fn pursue(
                 let workload = facts.workload.as_ref().unwrap_or(&WorkloadState::Absent);
                 let verdict =
                     progress(tenant, &plan.config_digest, workload, facts.report.as_ref());
+                if facts
+                    .report
+                    .as_ref()
+                    .is_some_and(|it| it.config_digest != plan.config_digest)
+                {
+                    let key = ObjectKey::of(tenant);
+                    ctx.platform.hasten(&key, &plan.config_digest).await?;
+                }
                 return Ok((verdict, facts));
             }
             Err(rejection) => Verdict::Rejected(rejection),
@@ -130,8 +138,12 @@ async fn look(
     let workload = ctx.platform.workload(&key).await?;
     Ok(TenantFacts {
         report: match (token, &workload) {
-            (Some(token), WorkloadState::Available) => report(ctx, &key, token).await?,
-            (None, _) | (_, WorkloadState::Absent | WorkloadState::Rolling { .. }) => None,
+            (
+                Some(token),
+                WorkloadState::Available | WorkloadState::Rolling { serving: true, .. },
+            ) => report(ctx, &key, token).await?,
+            (None, _)
+            | (_, WorkloadState::Absent | WorkloadState::Rolling { serving: false, .. }) => None,
         },
         workload: Some(workload),
     })

@@ -5,8 +5,7 @@ mod statements;
 mod write;
 mod writer;
 
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,8 +22,8 @@ use crate::scim::filter::Filter;
 use crate::scim::list::Page;
 use crate::scim::schema::ResourceType;
 use crate::store::{
-    Change, Changed, Commits, Counts, Listed, Note, OpenError, Related, ResourceId, Store,
-    StoreError, Stored, Version,
+    Change, Changed, Commits, Counts, Fault, Listed, Note, OpenError, Related, ResourceId, Store,
+    StoreError, Stored, Version, lock,
 };
 use write::{Write, Written};
 use writer::Writer;
@@ -44,7 +43,7 @@ pub(super) struct SqliteStore {
 impl SqliteStore {
     /// Opens or makes the database at `path`.
     pub(super) async fn open(path: &Path) -> Result<Self, OpenError> {
-        let lock = lock(path)?;
+        let lock = lock::take(path)?;
         let failed = |source| OpenError::Database {
             path: path.to_owned(),
             source,
@@ -83,41 +82,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("cache_size", "-2000")
         .pragma("journal_size_limit", "8388608")
         .disable_statement_logging()
-}
-
-/// Takes the lock that keeps a second process out; the file beside the database holds it as long as it is open.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| OpenError::File { path, source }
-    };
-    let name = {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".lock");
-        PathBuf::from(name)
-    };
-    let lock = private_file(&name).map_err(failed(&name))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(OpenError::InUse {
-                path: path.to_owned(),
-            });
-        }
-        Err(TryLockError::Error(source)) => return Err(failed(&name)(source)),
-    }
-    // SQLite gives its other files the mode of this one.
-    private_file(path).map_err(failed(path))?;
-    Ok(lock)
-}
-
-/// Opens a file for writing that only its owner may read, without changing its content.
-fn private_file(path: &Path) -> std::io::Result<File> {
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::migrate::MigrateError> {
@@ -241,6 +205,10 @@ impl Store for SqliteStore {
 
     fn commits(&self) -> Commits {
         self.writer.commits()
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        self.writer.fault()
     }
 
     async fn close(&self) {

@@ -83,6 +83,15 @@ impl Activity {
         }
     }
 
+    /// What was taken to be saved and could not be; the next time it is tried again.
+    pub(crate) fn give_back(&mut self, notes: Vec<Note>) {
+        for note in notes {
+            if !self.unsaved.contains(&note.name) {
+                self.unsaved.push(note.name);
+            }
+        }
+    }
+
     /// What has to be saved since this was last asked.
     pub(crate) fn take_unsaved(&mut self) -> Vec<Note> {
         let unsaved = std::mem::take(&mut self.unsaved);
@@ -311,6 +320,17 @@ mod tests {
         feed(&mut activity, 2, "PATCH", Err(&missing));
 
         assert_eq!(report(&mut activity, 3).last_cycle.unwrap().failed, 1);
+    }
+
+    #[test]
+    fn what_could_not_be_saved_is_tried_again() {
+        let mut activity = Activity::default();
+        feed(&mut activity, 0, "POST", Ok(Effect::Created));
+        let taken = activity.take_unsaved();
+
+        activity.give_back(taken.clone());
+
+        assert_eq!(activity.take_unsaved(), taken);
     }
 
     #[test]

@@ -9,12 +9,12 @@ use super::directory::Directory;
 use super::http::Shared;
 use super::routing::{Opened, ScimTenant, Table};
 use crate::clock::{Clock, Random};
-use crate::config::report::ScimTenantReport;
+use crate::config::report::{ScimTenantReport, StoreFault};
 use crate::config::{
     Report, ScimTenantConfig, ScimTenantName, StoreConfig, TokenDigest, WorkloadConfig,
 };
 use crate::scim::schema::{RulesError, Schemas};
-use crate::store::{self, OpenError, StoreError};
+use crate::store::{self, Fault, OpenError, StoreError};
 
 /// How often the activity of clients is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -134,6 +134,7 @@ impl Core {
             digest,
             error: None,
         };
+        self.shared.handover.opened();
         for opened in gone {
             opened.save_activity().await;
             opened.store.close().await;
@@ -211,6 +212,10 @@ impl Core {
                 users: counts.users,
                 active_users: counts.active_users,
                 groups: counts.groups,
+                store_fault: scim_tenant.opened.store.fault().map(|it| match it {
+                    Fault::Full => StoreFault::Full,
+                    Fault::Failed => StoreFault::Failed,
+                }),
                 clients,
             });
         }

@@ -36,14 +36,14 @@ pub enum FileError {
     Start(#[from] StartError),
 }
 
-/// Serves what the file at `path` says until `end` comes; then announces the end, serves for the time `drain` and stops.
+/// Serves what the file at `path` says until `end` comes; then serves on until another process is there, for `patience` at most, and stops.
 ///
 /// # Errors
 /// When it cannot be started. Later faults of the file are reported, and the previous configuration goes on.
 pub async fn run(
     settings: Settings,
     path: &Path,
-    drain: Duration,
+    patience: Duration,
     end: impl Future<Output = ()>,
 ) -> Result<(), FileError> {
     let text = read(path).await.map_err(|source| FileError::Unreadable {
@@ -54,7 +54,7 @@ pub async fn run(
         path: path.to_owned(),
         source,
     })?;
-    let server = Server::start_document(settings, config, config::digest(&text)).await?;
+    let server = Server::listen(settings, config.report_token.clone()).await?;
     tracing::info!(
         address = %server.local_addr(),
         report = server.report_addr().map(|it| it.to_string()),
@@ -62,13 +62,23 @@ pub async fn run(
         server.local_addr()
     );
     tokio::pin!(end);
-    follow(&server, path, text, &mut end).await;
-    tracing::info!("about to end");
-    server.drain();
-    tokio::time::sleep(drain).await;
+    let taking_over = server.take_over(config, config::digest(&text));
+    let outcome = tokio::select! {
+        outcome = taking_over => outcome,
+        () = &mut end => {
+            server.shutdown().await;
+            return Ok(());
+        }
+    };
+    if outcome.is_ok() {
+        follow(&server, path, text, &mut end).await;
+        tracing::info!("about to end");
+        server.drain();
+        server.hand_over(patience).await;
+    }
     server.shutdown().await;
     tracing::info!("ended");
-    Ok(())
+    Ok(outcome.map_err(StartError::from)?)
 }
 
 async fn read(path: &Path) -> std::io::Result<String> {

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use super::activity::Event;
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
+use super::handover::Handover;
 use super::metrics::Metrics;
 use super::routing::{self, Endpoint, ScimTenant, Table};
 use super::scim::{self, Answer, BodyRefused, Call, error_response};
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// Set when the process is about to end: connections are closed after their next answer.
     pub(crate) draining: AtomicBool,
+    pub(super) handover: Handover,
     slots: Semaphore,
     /// Tells the requests of this process from those of others.
     process: u32,
@@ -50,6 +52,7 @@ impl Shared {
             clock,
             metrics: Metrics::new(),
             draining: AtomicBool::new(false),
+            handover: Handover::default(),
             slots: Semaphore::new(IN_WORK),
             process,
             requests: AtomicU64::new(0),
@@ -79,7 +82,13 @@ async fn serve(
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
     let from = client_address(request.headers(), peer);
     let method = request.method().clone();
+    let is_open = shared.handover.is_open().await;
     let mut line = recognize(&shared, &request, began);
+    if !is_open {
+        line.refusal = Some(ScimError::unavailable(
+            "The directory is not open yet; try again in a second.",
+        ));
+    }
 
     let result = match line.refusal.take() {
         Some(refusal) => Err(refusal),

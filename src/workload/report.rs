@@ -1,7 +1,6 @@
 //! The listener for the operator and the kubelet, on a port of its own: report, health, readiness, metrics.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::body::Body;
@@ -92,8 +91,11 @@ async fn metrics(State(core): State<Arc<Core>>) -> Response<Body> {
 
 /// Whether requests should be sent here.
 async fn ready(State(core): State<Arc<Core>>) -> Response<Body> {
-    if core.shared.draining.load(Ordering::Relaxed) {
-        return plain(StatusCode::SERVICE_UNAVAILABLE, "about to end\n");
+    if !core.shared.handover.takes_requests() {
+        return plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the stores are not open yet\n",
+        );
     }
     for scim_tenant in &core.shared.table.load_full().scim_tenants {
         if scim_tenant.opened.store.counts().await.is_err() {

@@ -53,17 +53,18 @@ impl Opened {
         look(&mut self.activity.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Saves what the clients did since the last time; what cannot be saved now is saved with the next change.
+    /// Saves what the clients did since the last time; what cannot be saved is tried again the next time.
     pub(crate) async fn save_activity(&self) {
         let notes: Vec<Note> = self.with_activity(Activity::take_unsaved);
         if notes.is_empty() {
             return;
         }
-        if let Err(error) = self.store.keep_notes(notes).await {
-            tracing::warn!(
+        if let Err(error) = self.store.keep_notes(notes.clone()).await {
+            tracing::debug!(
                 error = crate::telemetry::chain(&error),
                 "the activity of clients was not saved"
             );
+            self.with_activity(|activity| activity.give_back(notes));
         }
     }
 }

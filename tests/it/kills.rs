@@ -3,9 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use usher::clock::{Random, SeededRandom};
 
+use crate::workload_program::Program;
 use crate::workload_server::{TOKEN, answer, client, config, scim_tenant};
 
 const CONNECTIONS: usize = 8;
@@ -26,45 +24,6 @@ struct Acknowledged {
     deleted: BTreeSet<String>,
     /// Members of each group by id.
     groups: BTreeMap<String, BTreeSet<String>>,
-}
-
-/// The program at work.
-struct Program {
-    child: Child,
-    base: String,
-}
-
-impl Program {
-    /// Starts the program and waits until it says where it serves.
-    fn start(config: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_usher"))
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--report-listen",
-                "127.0.0.1:0",
-            ])
-            .args(["--log", "info,usher::workload::http=off", "--config"])
-            .arg(config)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines.by_ref().find_map(|line| {
-            let line: Value = serde_json::from_str(&line.ok()?).ok()?;
-            Some(line.get("address")?.as_str()?.to_owned())
-        });
-        // The pipe must not fill up.
-        std::thread::spawn(move || lines.for_each(drop));
-        let base = format!("http://{}/scim/v2", address.expect("the program serves"));
-        Self { child, base }
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
 }
 
 /// Adds a resource and gives its id, unless the program is gone.

@@ -12,7 +12,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use usher::api::conditions::Reason;
 use usher::api::{AzureConnector, ScimTenant, UserMapping};
-use usher::config::report::{ClientReport, Cycle, Evidence, RefusedRequest, ScimTenantReport};
+use usher::config::report::{
+    ClientReport, Cycle, Evidence, RefusedRequest, ScimTenantReport, StoreFault,
+};
 use usher::config::{Report, ScimTenantName, StoreConfig, Token, WorkloadConfig};
 use usher::plan::objects::WorkloadSettings;
 use usher::plan::status::{ConnectorFacts, TenantFacts};
@@ -195,7 +197,12 @@ fn settings_of_the_pods_reach_them() {
         pod.tolerations.unwrap()[0].key.as_deref(),
         Some("dedicated")
     );
-    assert!(pod.affinity.unwrap().pod_anti_affinity.is_some());
+    let affinity = pod.affinity.unwrap();
+    assert!(affinity.pod_anti_affinity.is_some());
+    assert!(
+        affinity.pod_affinity.is_some(),
+        "a pod and its successor share a node"
+    );
     let container = &pod.containers[0];
     assert_eq!(
         container
@@ -528,6 +535,7 @@ fn the_progress_of_a_tenant_follows_its_pods_and_their_report() {
     };
     let rolling = WorkloadState::Rolling {
         message: "no node takes the pod".to_owned(),
+        serving: true,
     };
     let available = WorkloadState::Available;
     let progress = |state: &WorkloadState, report: Option<&Report>| {
@@ -556,6 +564,50 @@ fn the_progress_of_a_tenant_follows_its_pods_and_their_report() {
 }
 
 #[test]
+fn a_full_volume_is_told_with_what_to_do_and_the_people_are_kept_in_count() {
+    let tenant = tenant("");
+    let facts = TenantFacts {
+        workload: Some(WorkloadState::Available),
+        report: Some(Report {
+            config_digest: "new".to_owned(),
+            scim_tenants: vec![ScimTenantReport {
+                name: ScimTenantName("identity/contoso".to_owned()),
+                users: 50,
+                active_users: 49,
+                groups: 6,
+                store_fault: Some(StoreFault::Full),
+                clients: Vec::new(),
+            }],
+            ..Report::default()
+        }),
+    };
+
+    let verdict = scim_tenant::progress(
+        &tenant,
+        "new",
+        &WorkloadState::Available,
+        facts.report.as_ref(),
+    );
+    let status = plan::scim_tenant_status(&tenant, &site(), &verdict, Some(&facts), now());
+
+    assert_eq!(status.users, Some(50));
+    for condition in ["Ready", "Serving"] {
+        let found = status.conditions.iter().find(|it| it.type_ == condition);
+        let found = found.expect("the condition");
+        assert_eq!(
+            (found.status.as_str(), found.reason.as_str()),
+            ("False", "StoreReadOnly"),
+            "{condition}"
+        );
+        assert!(
+            found.message.contains("enlarge spec.store.sqlite.size"),
+            "{}",
+            found.message
+        );
+    }
+}
+
+#[test]
 fn a_tenant_that_cannot_be_asked_keeps_its_counts() {
     let mut tenant = tenant("");
     let done = Verdict::Done {
@@ -569,6 +621,7 @@ fn a_tenant_that_cannot_be_asked_keeps_its_counts() {
                 users: 50,
                 active_users: 49,
                 groups: 6,
+                store_fault: None,
                 clients: Vec::new(),
             }],
             ..Report::default()

@@ -75,7 +75,7 @@ capabilities:
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list]
+  verbs: [list, patch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

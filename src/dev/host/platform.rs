@@ -219,6 +219,7 @@ impl Platform for Host {
                 (true, _) => WorkloadState::Available,
                 (false, Some(message)) => WorkloadState::Rolling {
                     message: message.clone(),
+                    serving: false,
                 },
                 (false, None) => WorkloadState::Absent,
             },

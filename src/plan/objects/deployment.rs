@@ -1,13 +1,15 @@
-//! The pods: one, for SQLite has one writer. They fit the Pod Security Standard `restricted`.
+//! The pods: one, for SQLite has one writer, and for moments its successor beside it. They fit the Pod Security Standard `restricted`.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
+use k8s_openapi::api::apps::v1::{
+    Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
+};
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, Container, ContainerPort, EmptyDirVolumeSource, HTTPGetAction,
-    KeyToPath, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, PodTemplateSpec,
-    Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, Volume,
-    VolumeMount,
+    KeyToPath, PersistentVolumeClaimVolumeSource, PodAffinityTerm, PodSecurityContext, PodSpec,
+    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource,
+    SecurityContext, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -47,10 +49,14 @@ pub fn deployment(
                 match_labels: Some(selector(owner)),
                 ..LabelSelector::default()
             },
-            // Two pods must never write one database file.
+            // The next pod waits for the database of the one before, and takes requests already: none is lost, and one that
+            // cannot start changes nothing.
             strategy: Some(DeploymentStrategy {
-                type_: Some("Recreate".to_owned()),
-                rolling_update: None,
+                type_: Some("RollingUpdate".to_owned()),
+                rolling_update: Some(RollingUpdateDeployment {
+                    max_surge: Some(IntOrString::Int(1)),
+                    max_unavailable: Some(IntOrString::Int(0)),
+                }),
             }),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
@@ -88,27 +94,38 @@ fn pod(
             }),
             ..PodSecurityContext::default()
         }),
-        // Asked to end, the program tells the readiness probe first, serves on for a while, and lets the last requests finish.
+        // Asked to end, the program serves on until its successor is there, and lets the last requests finish.
         termination_grace_period_seconds: Some(60),
         containers: vec![container(spec, settings, &wish)],
         volumes: Some(volumes(owner, spec)),
-        affinity: affinity(&wish)?,
+        affinity: Some(affinity(owner, &wish)?),
         node_selector: (!wish.node_selector.is_empty()).then_some(wish.node_selector),
         tolerations: (!wish.tolerations.is_empty()).then_some(wish.tolerations),
         ..PodSpec::default()
     })
 }
 
-fn affinity(wish: &PodTemplate) -> Result<Option<Affinity>, Rejection> {
-    let Some(affinity) = wish.affinity.clone() else {
-        return Ok(None);
-    };
-    serde_json::from_value(affinity)
-        .map(Some)
+/// What is wished, and that a pod and its successor share a node: a volume is at one, and so is the lock on the database.
+fn affinity(owner: &Owner, wish: &PodTemplate) -> Result<Affinity, Rejection> {
+    let mut affinity: Affinity = wish
+        .affinity
+        .clone()
+        .map_or_else(|| Ok(Affinity::default()), serde_json::from_value)
         .map_err(|error| Rejection::Invalid {
             field: "spec.podTemplate.affinity".to_owned(),
             problem: format!("is not the affinity of a pod: {error}"),
-        })
+        })?;
+    let beside = affinity.pod_affinity.get_or_insert_default();
+    let required = &mut beside.required_during_scheduling_ignored_during_execution;
+    required.get_or_insert_default().push(PodAffinityTerm {
+        label_selector: Some(LabelSelector {
+            match_labels: Some(selector(owner)),
+            ..LabelSelector::default()
+        }),
+        topology_key: "kubernetes.io/hostname".to_owned(),
+        ..PodAffinityTerm::default()
+    });
+    Ok(affinity)
 }
 
 fn container(spec: &ScimTenantSpec, settings: &WorkloadSettings, wish: &PodTemplate) -> Container {

@@ -8,6 +8,7 @@ use crate::api::{ObjectKey, ScimTenant};
 use crate::config::{Report, scim_url};
 
 use super::super::observed::{Site, WorkloadState};
+use super::super::scim_tenant::{read_only, store_fault};
 use super::super::verdict::Verdict;
 use super::super::workload_config::scim_tenant_name;
 use super::time;
@@ -31,7 +32,7 @@ pub fn scim_tenant_status(
 ) -> ScimTenantStatus {
     let before = tenant.status.clone().unwrap_or_default();
     let mut findings = verdict.findings();
-    findings.extend(facts.and_then(serving));
+    findings.extend(facts.and_then(|it| serving(tenant, it)));
     let name = scim_tenant_name(&ObjectKey::of(tenant));
     let report = facts
         .and_then(|it| it.report.as_ref())
@@ -52,17 +53,32 @@ pub fn scim_tenant_status(
     }
 }
 
-fn serving(facts: &TenantFacts) -> Option<Finding> {
-    let (status, reason, message) = match facts.workload.as_ref()? {
-        WorkloadState::Available => (
+fn serving(tenant: &ScimTenant, facts: &TenantFacts) -> Option<Finding> {
+    let fault = facts
+        .report
+        .as_ref()
+        .and_then(|report| store_fault(tenant, report));
+    let (status, reason, message) = match (facts.workload.as_ref()?, fault) {
+        (_, Some(fault)) => (
+            Status::False,
+            Reason::StoreReadOnly,
+            read_only(tenant, fault),
+        ),
+        (WorkloadState::Available, None) => (
             Status::True,
             Reason::Reconciled,
             "the pods take requests".to_owned(),
         ),
-        WorkloadState::Rolling { message } => {
-            (Status::False, Reason::WorkloadStarting, message.clone())
-        }
-        WorkloadState::Absent => (
+        (WorkloadState::Rolling { message, serving }, None) => (
+            if *serving {
+                Status::True
+            } else {
+                Status::False
+            },
+            Reason::WorkloadStarting,
+            message.clone(),
+        ),
+        (WorkloadState::Absent, None) => (
             Status::False,
             Reason::WorkloadStarting,
             "there are no pods yet".to_owned(),

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::write::{self, Refused, Write, Written};
-use crate::store::{Commits, StoreError};
+use crate::store::{Commits, Fault, StoreError};
 
 /// Writes that wait at most; whoever comes then waits for a place.
 const QUEUE: usize = 1024;
@@ -33,10 +33,35 @@ pub(super) struct Writer {
     committed: Arc<Committed>,
 }
 
+/// What SQLite calls it when a disk has no room left.
+const SQLITE_FULL: &str = "13";
+
 #[derive(Default)]
 struct Committed {
     transactions: AtomicU64,
     writes: AtomicU64,
+    fault: Mutex<Option<Fault>>,
+}
+
+impl Committed {
+    fn note(&self, fault: Option<Fault>) {
+        let before = std::mem::replace(
+            &mut *self.fault.lock().unwrap_or_else(PoisonError::into_inner),
+            fault,
+        );
+        match (before, fault) {
+            (None, Some(fault)) => tracing::error!(?fault, "nothing can be written any more"),
+            (Some(_), None) => tracing::info!("the store can be written again"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+}
+
+fn fault_of(error: &sqlx::Error) -> Fault {
+    match error {
+        sqlx::Error::Database(error) if error.code().as_deref() == Some(SQLITE_FULL) => Fault::Full,
+        _ => Fault::Failed,
+    }
 }
 
 impl Writer {
@@ -75,6 +100,14 @@ impl Writer {
             transactions: self.committed.transactions.load(Ordering::Relaxed),
             writes: self.committed.writes.load(Ordering::Relaxed),
         }
+    }
+
+    pub(super) fn fault(&self) -> Option<Fault> {
+        *self
+            .committed
+            .fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes what is queued and ends.
@@ -172,21 +205,24 @@ async fn commit(
     writes: &[&Write],
     committed: &Committed,
 ) -> Result<Vec<Result<Written, Refused>>, Arc<sqlx::Error>> {
-    let mut transaction = connection
-        .begin_with("BEGIN IMMEDIATE")
-        .await
-        .map_err(Arc::new)?;
-    let mut results = Vec::with_capacity(writes.len());
-    for write in writes {
-        results.push(
-            write::apply(&mut transaction, write)
-                .await
-                .map_err(Arc::new)?,
-        );
-    }
-    transaction.commit().await.map_err(Arc::new)?;
+    let outcome = transact(connection, writes).await;
+    committed.note(outcome.as_ref().err().map(fault_of));
+    let results = outcome.map_err(Arc::new)?;
     let count = u64::try_from(writes.len()).unwrap_or(u64::MAX);
     committed.transactions.fetch_add(1, Ordering::Relaxed);
     committed.writes.fetch_add(count, Ordering::Relaxed);
+    Ok(results)
+}
+
+async fn transact(
+    connection: &mut SqliteConnection,
+    writes: &[&Write],
+) -> Result<Vec<Result<Written, Refused>>, sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut results = Vec::with_capacity(writes.len());
+    for write in writes {
+        results.push(write::apply(&mut transaction, write).await?);
+    }
+    transaction.commit().await?;
     Ok(results)
 }

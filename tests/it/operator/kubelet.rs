@@ -5,9 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Container, PodSpec, Secret};
+use k8s_openapi::api::core::v1::{self, Container, PodSpec, PodTemplateSpec, Secret};
 use kube::Client;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -27,6 +27,8 @@ struct Node {
     report_port: u16,
     config: TempDir,
     data: TempDir,
+    /// Version of the pod's object that was followed last.
+    seen: Option<String>,
     pod: Option<Pod>,
 }
 
@@ -54,6 +56,7 @@ impl Kubelet {
             report_port,
             config: TempDir::new().unwrap(),
             data: TempDir::new().unwrap(),
+            seen: None,
             pod: None,
         };
         let task = tokio::spawn(async move {
@@ -79,11 +82,16 @@ impl Node {
             self.pod = None;
             return;
         };
-        let spec = deployment.spec.clone().unwrap().template.spec.unwrap();
-        if self.mount(&spec).await.is_none() {
+        let template = deployment.spec.clone().unwrap().template;
+        let spec = template.spec.clone().unwrap();
+        let seen = self.object(template).await;
+        let is_new = self.pod.as_ref().is_none_or(|it| it.spec != spec);
+        // What is mounted follows a changed pod at once; by itself it would take a minute, which no test waits for.
+        if (is_new || seen != self.seen) && self.mount(&spec).await.is_none() {
             return; // ContainerCreating: the Secret is not there.
         }
-        if self.pod.as_ref().is_none_or(|it| it.spec != spec) {
+        self.seen = seen;
+        if is_new {
             self.pod = None;
             self.pod = Some(Pod {
                 process: self.spawn(&spec.containers[0]),
@@ -93,6 +101,23 @@ impl Node {
         if self.is_ready().await {
             self.report_available(&deployments, &deployment).await;
         }
+    }
+
+    /// The version of the object that stands for the pod, made if need be.
+    async fn object(&self, template: PodTemplateSpec) -> Option<String> {
+        let pods: Api<v1::Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let name = format!("{}-pod", self.name);
+        if let Some(pod) = pods.get_opt(&name).await.unwrap() {
+            return pod.metadata.resource_version;
+        }
+        let mut pod = v1::Pod {
+            metadata: template.metadata.unwrap(),
+            spec: template.spec,
+            status: None,
+        };
+        pod.metadata.name = Some(name);
+        let made = pods.create(&PostParams::default(), &pod).await;
+        made.ok()?.metadata.resource_version
     }
 
     /// Writes the files of the configuration volume, as they are now.
