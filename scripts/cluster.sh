@@ -7,6 +7,7 @@
 #   cluster.sh ctr FOLDER …                 containerd's own client
 #   cluster.sh kill FOLDER PROGRAM          kills one, as kubelet; it is started again at once
 #   cluster.sh stop|start FOLDER PROGRAM    keeps it from running; lets it
+#   cluster.sh disk FOLDER NAME SIZE        a file system of its own on the node, at FOLDER/volumes/NAME
 #
 # Everything runs in process, mount and network namespaces of its own. When the first process there ends, however it
 # ends, the kernel ends the others and takes mounts and network along; no route leads out. The machine sees one end
@@ -29,6 +30,9 @@ from_outside() {
     ctr) exec nsenter -t "$pid" -m ctr -a "$containerd" -n k8s.io "$@";;
     enter) exec nsenter -t "$pid" -n "$@";;
     start) rm -f "$dir/hold/$1";;
+    disk)
+      mkdir -p "$dir/volumes/$1"
+      exec nsenter -t "$pid" -m mount -t tmpfs -o "size=$2,mode=0777" "$1" "$dir/volumes/$1";;
     stop | kill)
       [ "$command" = kill ] || touch "$dir/hold/$1"
       nsenter -t "$pid" -p -m sh -c 'kill -KILL "$0"; while [ -e "/proc/$0" ]; do sleep 0.05; done' "$(cat "$dir/pids/$1")";;

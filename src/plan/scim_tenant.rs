@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
+use crate::api::scim_tenant::DeletionPolicy;
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::report::StoreFault;
 use crate::config::{Report, ScimClientConfig, Token, digest};
@@ -246,7 +247,12 @@ pub fn progress(
                 return waiting(Reason::StoreReadOnly, read_only(tenant, fault));
             }
             Verdict::Done {
-                message: format!("serves {host}"),
+                message: match tenant.spec.deletion_policy {
+                    DeletionPolicy::Retain => format!("serves {host}"),
+                    DeletionPolicy::Delete => format!(
+                        "serves {host}; when this ScimTenant is deleted its people go with it, for spec.deletionPolicy is Delete"
+                    ),
+                },
             }
         }
         (WorkloadState::Available, Some(report)) => waiting(

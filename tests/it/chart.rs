@@ -1,6 +1,6 @@
 //! The chart: every value has its place, its rights are those that the operator uses, and a real API server takes what it makes.
 
-mod helm;
+pub(crate) mod helm;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -81,6 +81,13 @@ fn values() -> Vec<(&'static str, Value, &'static str, &'static str, Value)> {
             "CustomResourceDefinition",
             "/metadata/name",
             Value::Null,
+        ),
+        (
+            "extraArgs",
+            json!(["--resync-every=60"]),
+            deployment,
+            "/spec/template/spec/containers/0/args/3",
+            json!("--resync-every=60"),
         ),
         (
             "log",

@@ -3,16 +3,15 @@
 //! `scripts/cluster.sh` runs it. With `USHER_TEST_CLUSTER=existing` the cluster of the current kubeconfig is used, and
 //! `USHER_TEST_IMAGE` names an image of Usher that its nodes can pull or have.
 
-mod operator;
 pub(crate) mod process;
 mod record;
+mod release;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use usher::api::custom_resource_definitions;
 
 use crate::apiserver::server::{self, Shared};
 use crate::apiserver::{self, Cluster};
@@ -20,10 +19,15 @@ use crate::workload_server;
 
 static NODE: Shared = Shared::new("cluster", "scripts/cluster.sh");
 
-/// A namespace of the cluster under the Pod Security Standard `restricted`, and words for what a test does there.
+/// Two namespaces of the cluster under the Pod Security Standard `restricted`, and words for what a test does there.
 pub(crate) struct Site {
     pub(crate) cluster: Cluster,
+    /// That of the custom resources.
     pub(crate) namespace: String,
+    /// That of the operator.
+    pub(crate) system: String,
+    /// Name of the release of the chart, and of what it makes.
+    pub(crate) release: String,
     /// Name of the image of this very program.
     pub(crate) image: String,
     /// Of the cluster; None when it is not ours.
@@ -32,7 +36,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// A fresh namespace on the cluster, with our kinds and our image there.
+    /// Fresh namespaces on the cluster, with our image there.
     pub(crate) async fn set(prefix: &str) -> Self {
         // Chooses the cryptography.
         workload_server::client();
@@ -50,22 +54,24 @@ impl Site {
             ready.await.expect("the starter ends")
         };
         let cluster = apiserver::reached(folder.clone()).await;
-        cluster.install_crds(&custom_resource_definitions()).await;
         let namespace = cluster.namespace(prefix).await;
+        let system = cluster.namespace("usher").await;
         let site = Self {
             cluster,
+            release: system.clone(),
             namespace,
+            system,
             image,
             folder,
             began: Instant::now(),
         };
-        site.kubectl(&[
-            "label",
-            "namespace",
-            &site.namespace,
-            "pod-security.kubernetes.io/enforce=restricted",
-        ])
-        .await;
+        // Of the run before.
+        std::fs::remove_dir_all(site.kept()).ok();
+        let restricted = "pod-security.kubernetes.io/enforce=restricted";
+        for namespace in [&site.namespace, &site.system] {
+            site.kubectl(&["label", "namespace", namespace, restricted])
+                .await;
+        }
         site
     }
 
@@ -85,9 +91,21 @@ impl Site {
 
     /// An object or a list as JSON; null when there is none.
     pub(crate) async fn get(&self, what: &str) -> Value {
-        let printed = self
-            .try_kubectl(&["get", what, "-o", "json", "--ignore-not-found"])
-            .await;
+        self.get_in(&self.namespace, what).await
+    }
+
+    /// The same in another namespace.
+    pub(crate) async fn get_in(&self, namespace: &str, what: &str) -> Value {
+        let arguments = [
+            "-n",
+            namespace,
+            "get",
+            what,
+            "-o",
+            "json",
+            "--ignore-not-found",
+        ];
+        let printed = self.cluster.kubectl(&arguments).await;
         serde_json::from_str(&printed.unwrap_or_default()).unwrap_or_default()
     }
 
@@ -148,6 +166,22 @@ impl Site {
         began.elapsed()
     }
 
+    /// Where a cluster of our own keeps its files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder
+            .as_deref()
+            .expect("this needs a cluster of our own")
+    }
+
+    /// Whatever the operator asked for, it had the right to.
+    pub(crate) fn nothing_was_forbidden(&self) {
+        let operator = format!("system:serviceaccount:{}:{}", self.system, self.release);
+        let requests = self.cluster.requests_of(&operator).unwrap_or_default();
+        assert!(self.folder.is_none() || !requests.is_empty(), "{operator}");
+        let forbidden: Vec<_> = requests.iter().filter(|it| it.code == 403).collect();
+        assert!(forbidden.is_empty(), "{forbidden:?}");
+    }
+
     /// Whether it is a cluster that is here for the tests, parts of which may be stopped.
     pub(crate) fn is_ours(&self) -> bool {
         self.folder.is_some()
@@ -160,12 +194,8 @@ impl Site {
 
     /// `scripts/cluster.sh VERB` with the cluster's folder.
     pub(crate) async fn script(&self, verb: &str, arguments: &[&str]) -> Output {
-        let folder = self
-            .folder
-            .clone()
-            .expect("this needs a cluster of our own");
         let mut command = script("cluster.sh");
-        command.arg(verb).arg(folder).args(arguments);
+        command.arg(verb).arg(self.folder()).args(arguments);
         tokio::task::spawn_blocking(move || command.output())
             .await
             .expect("the script ends")

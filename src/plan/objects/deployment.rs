@@ -148,10 +148,10 @@ fn container(spec: &ScimTenantSpec, settings: &WorkloadSettings, wish: &PodTempl
             }),
             ..SecurityContext::default()
         }),
-        // Opening a large database after a crash replays its log first: a minute, then the pod is replaced.
-        startup_probe: Some(probe("/healthz", 1, 60)),
+        // It answers while a large database is still being opened.
         liveness_probe: Some(probe("/healthz", 10, 3)),
-        readiness_probe: Some(probe("/readyz", 2, 2)),
+        // Often: until the first one a kubelet that began anew takes the pod for unready.
+        readiness_probe: Some(probe("/readyz", 1, 3)),
         resources: Some(wish.resources.clone().unwrap_or_else(modest)),
         volume_mounts: Some(mounts(spec)),
         ..Container::default()

@@ -99,7 +99,10 @@ async fn perform(connection: &mut SqliteConnection, write: &Write) -> Outcome {
     }
 }
 
-async fn execute(connection: &mut SqliteConnection, text: &'static str) -> Result<(), sqlx::Error> {
+pub(super) async fn execute(
+    connection: &mut SqliteConnection,
+    text: &'static str,
+) -> Result<(), sqlx::Error> {
     sqlx::query(text).execute(connection).await.map(|_| ())
 }
 

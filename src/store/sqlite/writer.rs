@@ -214,15 +214,72 @@ async fn commit(
     Ok(results)
 }
 
+/// By statements of our own: SQLite ends a transaction by itself when the disk is full, and a [`sqlx::Transaction`] does not learn
+/// of it and can never begin another.
 async fn transact(
     connection: &mut SqliteConnection,
     writes: &[&Write],
 ) -> Result<Vec<Result<Written, Refused>>, sqlx::Error> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    write::execute(connection, "BEGIN IMMEDIATE").await?;
+    let outcome = all(connection, writes).await;
+    if outcome.is_err()
+        && let Err(error) = write::execute(connection, "ROLLBACK").await
+    {
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "it was rolled back already"
+        );
+    }
+    outcome
+}
+
+async fn all(
+    connection: &mut SqliteConnection,
+    writes: &[&Write],
+) -> Result<Vec<Result<Written, Refused>>, sqlx::Error> {
     let mut results = Vec::with_capacity(writes.len());
     for write in writes {
-        results.push(write::apply(&mut transaction, write).await?);
+        results.push(write::apply(connection, write).await?);
     }
-    transaction.commit().await?;
+    write::execute(connection, "COMMIT").await?;
     Ok(results)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::ConnectOptions;
+
+    use super::super::{lock, migrate, options};
+    use super::*;
+    use crate::store::Note;
+
+    fn note(text: &str) -> Write {
+        Write::Notes(vec![Note {
+            name: "note".to_owned(),
+            text: text.to_owned(),
+        }])
+    }
+
+    #[tokio::test]
+    async fn after_a_full_disk_writing_goes_on_by_itself() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("people.db");
+        let mut connection = options(&path).connect().await.unwrap();
+        migrate(&mut connection).await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 30")
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        let writer = Writer::start(connection, lock::take(&path).unwrap());
+        writer.write(note("fits")).await.unwrap();
+        assert_eq!(writer.fault(), None);
+
+        let refused = writer.write(note(&"x".repeat(1 << 20))).await;
+
+        assert!(matches!(refused, Err(StoreError::Database(_))));
+        assert_eq!(writer.fault(), Some(Fault::Full));
+        writer.write(note("fits again")).await.unwrap();
+        assert_eq!(writer.fault(), None);
+        writer.close().await;
+    }
 }

@@ -22,7 +22,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// The one on the path, or the one that the set-up built.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let under_home = |below: &str| variable("HOME").map(|home| format!("{home}/{below}"));
     let cache = variable("USHER_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|folder| format!("{folder}/usher")))

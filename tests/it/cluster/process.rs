@@ -8,49 +8,70 @@ use serde_json::Value;
 
 use super::Site;
 
-/// Labels of the pods of the operator.
-pub(crate) const OPERATOR: &str = "app.kubernetes.io/component=operator";
-/// Labels of the pods of a workload.
-pub(crate) const WORKLOAD: &str = "app.kubernetes.io/component=workload";
+/// What runs in pods.
+#[derive(Clone, Copy)]
+pub(crate) enum Part<'a> {
+    /// The operator.
+    Operator,
+    /// The workload of the `ScimTenant` of this name.
+    Workload(&'a str),
+}
 
 impl Site {
-    /// The pods with a label.
-    pub(crate) async fn pods(&self, selector: &str) -> Vec<Value> {
-        let printed = self
-            .kubectl(&["get", "pods", "-l", selector, "-o", "json"])
-            .await;
+    /// Where the pods of a part are, and by which label they are found.
+    pub(crate) fn place(&self, part: Part<'_>) -> (&str, String) {
+        match part {
+            Part::Operator => (
+                &self.system,
+                "app.kubernetes.io/component=operator".to_owned(),
+            ),
+            Part::Workload(tenant) => (
+                &self.namespace,
+                format!("app.kubernetes.io/component=workload,app.kubernetes.io/instance={tenant}"),
+            ),
+        }
+    }
+
+    /// The pods of a part.
+    pub(crate) async fn pods(&self, part: Part<'_>) -> Vec<Value> {
+        let (namespace, selector) = self.place(part);
+        let arguments = [
+            "-n", namespace, "get", "pods", "-l", &selector, "-o", "json",
+        ];
+        let printed = self.cluster.kubectl(&arguments).await.expect("a list");
         let list: Value = serde_json::from_str(&printed).expect("kubectl prints JSON");
         list["items"].as_array().expect("a list has items").clone()
     }
 
-    /// Sends a signal to the programs of all pods with a label; how many there were.
-    pub(crate) async fn signal(&self, selector: &str, signal: &str) -> usize {
+    /// Sends a signal to the programs of all pods of a part; how many there were.
+    pub(crate) async fn signal(&self, part: Part<'_>, signal: &str) -> usize {
         let mut reached = 0;
-        for pod in self.pods(selector).await {
-            for pid in programs(&pod) {
-                reached += usize::from(sent(&pid, signal));
-            }
+        for pod in self.pods(part).await {
+            reached += signal_pod(&pod, signal);
         }
         reached
     }
 
-    /// Sends a signal to the program of one pod; how many programs there were.
-    pub(crate) async fn signal_pod(&self, name: &str, signal: &str) -> usize {
-        let pod = self.get(&format!("pod/{name}")).await;
-        programs(&pod)
-            .iter()
-            .filter(|pid| sent(pid, signal))
-            .count()
+    /// A folder of a pod's program, as the machine sees it.
+    pub(crate) async fn folder_of(&self, part: Part<'_>, folder: &str) -> PathBuf {
+        let pods = self.pods(part).await;
+        let pid = pods.iter().flat_map(programs).next().expect("a program");
+        PathBuf::from(format!("/proc/{pid}/root{folder}"))
     }
 
-    /// Bytes of memory that the kernel accounts to the container of each pod with a label.
-    pub(crate) async fn memory(&self, selector: &str) -> Vec<u64> {
-        let pods = self.pods(selector).await;
+    /// Bytes of memory that the kernel accounts to the container of each pod of a part.
+    pub(crate) async fn memory(&self, part: Part<'_>) -> Vec<u64> {
+        let pods = self.pods(part).await;
         pods.iter()
             .flat_map(programs)
             .filter_map(|pid| memory_of(&pid))
             .collect()
     }
+}
+
+/// Sends a signal to the program of one pod; how many programs there were.
+pub(crate) fn signal_pod(pod: &Value, signal: &str) -> usize {
+    programs(pod).iter().filter(|pid| sent(pid, signal)).count()
 }
 
 fn sent(pid: &str, signal: &str) -> bool {

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# A client of SCIM in the network of a cluster: people.sh create|missing BASE TOKEN_FILE …
+# A client of SCIM in the network of a cluster: people.sh create|send|missing BASE TOKEN_FILE …
 #
 #   create PREFIX STOP_FILE   makes people one after the other until the file appears; prints status and userName of each
+#   send METHOD PATH [BODY]   sends one request; prints the status, a space, and the answer
 #   missing NAMES_FILE        prints the userNames in the file of which there is not exactly one person
 set -euo pipefail
 verb=$1 base=$2 token_file=$3
 shift 3
 
 scim() { # further arguments of curl; the token goes in by standard input
-  curl -s -m 5 -H @- -H 'Content-Type: application/scim+json' "$@" <<<"Authorization: Bearer $(cat "$token_file")" || true
+  curl -s -m 30 -H @- -H 'Content-Type: application/scim+json' "$@" <<<"Authorization: Bearer $(cat "$token_file")" || true
 }
 
 case $verb in
@@ -23,6 +24,9 @@ case $verb in
         \"name\": {\"givenName\": \"Given\", \"familyName\": \"Family\"}}") $name"
       sleep 0.02
     done;;
+  send)
+    answer=$(scim -w '\n%{http_code}' -X "$1" "$base$2" ${3:+-d "$3"})
+    echo "${answer##*$'\n'} ${answer%$'\n'*}";;
   missing)
     while read -r name; do
       scim -G "$base/Users" --data-urlencode "filter=userName eq \"$name\"" | grep -Eq '"totalResults": ?1[,}]' || echo "$name"

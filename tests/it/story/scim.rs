@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::cluster::Site;
 
 const PEOPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/story/people.sh");
@@ -10,6 +12,8 @@ const PEOPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/story/people
 /// A client with what is pasted into Entra.
 pub(super) struct Scim<'a> {
     site: &'a Site,
+    tenant: &'static str,
+    secret: &'static str,
 }
 
 /// What became of people that were to be created: status and `userName` of each.
@@ -21,35 +25,44 @@ impl Writes {
         created.map(|(_, name)| name.as_str()).collect()
     }
 
-    pub(super) fn refused(&self) -> usize {
-        self.0.len() - self.acknowledged().len()
+    pub(super) fn refused(&self) -> Vec<&(u16, String)> {
+        self.0.iter().filter(|(status, _)| *status != 201).collect()
     }
 }
 
 impl<'a> Scim<'a> {
-    pub(super) async fn new(site: &'a Site) -> Self {
-        let scim = Self { site };
+    /// A client of the `ScimTenant` called `tenant` by the connector's Secret called `secret`.
+    pub(super) async fn new(site: &'a Site, tenant: &'static str, secret: &'static str) -> Self {
+        let scim = Self {
+            site,
+            tenant,
+            secret,
+        };
         scim.paste().await;
         scim
     }
 
     /// Takes the password that the Secret holds now.
     pub(super) async fn paste(&self) {
-        let token = self.site.secret("contoso-entra-scim", "password").await;
-        self.site.file("token", &token);
+        let token = self.site.secret(self.secret, "password").await;
+        self.site.file(&self.token_name(), &token);
+    }
+
+    fn token_name(&self) -> String {
+        format!("{}.token", self.secret)
     }
 
     /// The address of today: a Service that is made again has another.
     async fn base(&self) -> String {
-        format!("{}/scim/v2", self.site.service("contoso").await)
+        format!("{}/scim/v2", self.site.service(self.tenant).await)
     }
 
     fn token_file(&self) -> String {
-        text(self.site.kept().join("token"))
+        text(self.site.kept().join(self.token_name()))
     }
 
-    /// An initial cycle in Entra's shapes; what it printed.
-    pub(super) async fn provision(&self, people: usize, groups: usize) -> String {
+    /// A cycle in Entra's shapes over connections that are kept open; what it printed, and whether all went well.
+    pub(super) async fn provision(&self, people: usize, groups: usize) -> (bool, String) {
         let (base, people, groups) = (self.base().await, people.to_string(), groups.to_string());
         let output = self
             .site
@@ -67,11 +80,12 @@ impl<'a> Scim<'a> {
                 &groups,
             ])
             .await;
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).expect("UTF-8")
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), printed + &complaint)
     }
 
-    /// Creates people, one after the other, for as long as `meanwhile` takes.
+    /// Creates people, one after the other, each on a connection of its own, for as long as `meanwhile` takes.
     pub(super) async fn create_while(
         &self,
         prefix: &str,
@@ -117,22 +131,35 @@ impl<'a> Scim<'a> {
         );
     }
 
+    /// Sends one request; status and answer.
+    pub(super) async fn send(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        self.send_as(&self.token_file(), method, path, body).await
+    }
+
+    /// The same with the token in another file.
+    pub(super) async fn send_as(
+        &self,
+        token_file: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> (u16, Value) {
+        let base = self.base().await;
+        let command = [PEOPLE, "send", &base, token_file, method, path, body];
+        let output = self.site.inside(&command).await;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (status, answer) = printed.split_once(' ').expect("a status and an answer");
+        (
+            status.parse().expect("a status"),
+            serde_json::from_str(answer).unwrap_or_default(),
+        )
+    }
+
     /// How many there are, as the directory says.
     pub(super) async fn count(&self, what: &str) -> u64 {
-        let address = format!("{}/{what}?count=1", self.base().await);
-        let token = fs::read_to_string(self.token_file()).expect("a token");
-        let header = self
-            .site
-            .file("header", &format!("Authorization: Bearer {token}"));
-        let header = format!("@{}", text(header));
-        let output = self
-            .site
-            .inside(&["curl", "-sf", "-H", &header, &address])
-            .await;
-        let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        list["totalResults"]
-            .as_u64()
-            .unwrap_or_else(|| panic!("no list: {output:?}"))
+        let (status, list) = self.send("GET", &format!("/{what}?count=1"), "").await;
+        assert_eq!(status, 200, "{list}");
+        list["totalResults"].as_u64().expect("a number")
     }
 }
 
