@@ -4,7 +4,7 @@ use super::scim::Scim;
 use super::{
     CONNECTOR, QUICKSTART, SECRET, SOON, TENANT, WORKLOAD, all_ready, apply_quickstart, chart,
 };
-use crate::cluster::Site;
+use crate::cluster::{Site, condition};
 
 pub(super) async fn tenant_deleted_and_made_again(site: &Site, scim: &Scim<'_>) {
     scim.paste().await;
@@ -60,11 +60,12 @@ pub(super) async fn tenant_deleted_with_its_people(site: &Site) {
         (owners.as_array()?.len() == 1).then_some(())
     })
     .await;
-    let said = site.kubectl(&["describe", TENANT]).await;
-    assert!(
-        said.contains("its people go with it"),
-        "nothing says that people will go:\n{said}"
-    );
+    site.within(SOON, "Ready says that people will go", async || {
+        let tenant = site.get(TENANT).await;
+        let said = condition(&tenant, "Ready", "message");
+        said.contains("its people go with it").then_some(())
+    })
+    .await;
     site.kubectl(&["delete", "scimtenant", "contoso"]).await;
     site.within(SOON, "the claim is gone", async || {
         site.get(claim).await.is_null().then_some(())
