@@ -20,6 +20,22 @@ pub(super) struct Args {
     /// Image of the workloads: the one that holds this program
     #[arg(long, value_name = "IMAGE", env = "USHER_WORKLOAD_IMAGE")]
     workload_image: String,
+    /// Secret with which that image is pulled, in the namespace of each `ScimTenant`; may be repeated
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "USHER_WORKLOAD_PULL_SECRETS",
+        value_delimiter = ','
+    )]
+    workload_pull_secret: Vec<String>,
+    /// Namespace from which the metrics of workloads may be read, besides the operator's; may be repeated
+    #[arg(
+        long,
+        value_name = "NAMESPACE",
+        env = "USHER_METRICS_NAMESPACES",
+        value_delimiter = ','
+    )]
+    metrics_namespace: Vec<String>,
     /// Namespace to watch; may be repeated. Every namespace when left out
     #[arg(
         long,
@@ -135,7 +151,9 @@ fn settings(args: Args) -> anyhow::Result<Settings> {
     };
     let mut reconcile = ReconcileSettings::new(WorkloadSettings {
         image: args.workload_image,
+        pull_secrets: args.workload_pull_secret,
         operator_namespace: args.namespace,
+        metrics_namespaces: args.metrics_namespace,
     });
     reconcile.counters_every = seconds("counters-every", args.counters_every)?;
     reconcile.resync = seconds("resync-every", args.resync_every)?;

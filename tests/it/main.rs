@@ -29,3 +29,4 @@ mod scim_vocabulary;
 mod serve;
 mod story;
 mod workload_server;
+mod workload_settings;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, Container, ContainerPort, EmptyDirVolumeSource, HTTPGetAction,
-    KeyToPath, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, PodTemplateSpec,
-    Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, Volume,
-    VolumeMount,
+    KeyToPath, LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext,
+    PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource,
+    SecurityContext, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -75,6 +75,7 @@ fn pod(
         service_account_name: Some(Names::of(owner).workload),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
+        image_pull_secrets: pull_secrets(settings),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),
             run_as_user: Some(NOBODY),
@@ -97,6 +98,12 @@ fn pod(
         tolerations: (!wish.tolerations.is_empty()).then_some(wish.tolerations),
         ..PodSpec::default()
     })
+}
+
+fn pull_secrets(settings: &WorkloadSettings) -> Option<Vec<LocalObjectReference>> {
+    let reference = |name: &String| LocalObjectReference { name: name.clone() };
+    let found: Vec<_> = settings.pull_secrets.iter().map(reference).collect();
+    (!found.is_empty()).then_some(found)
 }
 
 fn affinity(wish: &PodTemplate) -> Result<Option<Affinity>, Rejection> {
