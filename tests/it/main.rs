@@ -9,6 +9,7 @@
 mod apiserver;
 mod chart;
 mod cluster;
+mod connection;
 mod crash_sweep;
 mod crds;
 mod dev;
