@@ -24,6 +24,7 @@ mod manual;
 mod model_platform;
 mod operator;
 mod planning;
+mod programs;
 mod request_log;
 mod scim_http;
 mod scim_vocabulary;
