@@ -19,6 +19,7 @@ mod examples;
 mod house_rules;
 mod kills;
 mod kinds;
+mod kubeconform;
 mod lint;
 mod manual;
 mod model_platform;
