@@ -37,7 +37,7 @@ soak: setup ## the long runs: 1,000 kills, every crash point
 	USHER_SOAK=1 cargo nextest run --profile soak -E 'test(/kill|crash|soak/)'
 
 setup: ## bring what the tests need; does nothing when all is there
-	@scripts/setup.sh packages rust nextest kubectl helm $(if $(filter existing,$(USHER_TEST_CLUSTER)),,apiserver)
+	@scripts/setup.sh packages rust nextest kubectl helm kubeconform glua $(if $(filter existing,$(USHER_TEST_CLUSTER)),,apiserver)
 
 cluster-up: ## a Kubernetes API server on loopback with the CRDs, to try things out
 	@scripts/setup.sh packages rust apiserver kubectl

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|apiserver|kubectl|helm|image|cluster …
+# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|apiserver|kubectl|helm|kubeconform|glua|image|cluster …
 # A step that finds its thing present does nothing; one that has to work says so in a line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
@@ -10,6 +10,8 @@ oha_version=1.16.0
 deny_version=0.20.2
 go_version=1.24
 helm_version=v4.3.1
+kubeconform_version=v0.8.0
+glua_version=v1.1.2
 
 say() { echo "setup: $*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -108,6 +110,9 @@ go_program() { # where to, module and version
   mv "$cache/build/${built##*/}" "$1"
 }
 helm() { has helm || go_program "$cache/bin/helm" "helm.sh/helm/v4/cmd/helm@$helm_version"; }
+kubeconform() { has kubeconform || go_program "$cache/bin/kubeconform" "github.com/yannh/kubeconform/cmd/kubeconform@$kubeconform_version"; }
+# The Lua that Argo CD runs health checks with.
+glua() { has glua || go_program "$cache/bin/glua" "github.com/yuin/gopher-lua/cmd/glua@$glua_version"; }
 apiserver() { kubernetes kube-apiserver; }
 kubectl() { has kubectl || { kubernetes kubectl && mkdir -p "$cache/bin" && ln -sf "$kubernetes/kubectl" "$cache/bin/kubectl"; }; }
 image() { need buildah:buildah strip:binutils flock:util-linux; }
@@ -124,7 +129,7 @@ cluster() {
 [ $# -gt 0 ] || { sed -n 2,3p "$0"; exit 2; }
 for step in "$@"; do
   case $step in
-    packages | rust | nextest | deny | oha | apiserver | kubectl | helm | image | cluster) "$step";;
+    packages | rust | nextest | deny | oha | apiserver | kubectl | helm | kubeconform | glua | image | cluster) "$step";;
     *) fail "no step named $step";;
   esac
 done

@@ -138,10 +138,7 @@ fn server_settings(
 
 fn reconcile_settings() -> reconcile::Settings {
     // No pod is ever made here, so no image is named.
-    let workload = WorkloadSettings {
-        image: String::new(),
-        operator_namespace: None,
-    };
+    let workload = WorkloadSettings::default();
     reconcile::Settings {
         counters_every: Duration::ZERO,
         resync: Duration::from_secs(30),

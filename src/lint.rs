@@ -297,6 +297,14 @@ impl Rules {
     ) -> Result<(Kind, &Shape), (Severity, &'static str, String)> {
         let ours = format!("{GROUP}/{VERSION}");
         let text = |key| document.value.get(key).and_then(Value::as_str);
+        let is_object = |key| document.value.get(key).is_some();
+        if !["apiVersion", "kind", "metadata", "spec"]
+            .into_iter()
+            .any(is_object)
+        {
+            let message = "no Kubernetes object: skipped".to_owned();
+            return Err((Severity::Note, "", message));
+        }
         match text("apiVersion") {
             None => {
                 let message = format!("apiVersion is missing; ours is {ours}");

@@ -2,6 +2,7 @@
 
 mod cache;
 mod children;
+pub mod connection;
 mod controllers;
 mod definitions;
 mod failure;
@@ -22,8 +23,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
-use kube::{Client, Config};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -71,9 +72,6 @@ pub struct Settings {
 /// What ends the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// There is no way to the API server.
-    #[error("no kubeconfig and no service account lead to an API server")]
-    Configuration(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The metrics cannot be served.
     #[error("cannot listen on {address} for metrics and health")]
     Listen {
@@ -86,18 +84,6 @@ pub enum OperatorError {
     /// The report client cannot be made.
     #[error("cannot make a client for reports")]
     ReportClient(#[source] reqwest::Error),
-}
-
-/// The client that `KUBECONFIG`, `~/.kube/config` or the pod's service account leads to.
-pub async fn client() -> Result<Client, OperatorError> {
-    let configuration =
-        |error: Box<dyn std::error::Error + Send + Sync>| OperatorError::Configuration(error);
-    let mut config = Config::infer()
-        .await
-        .map_err(|it| configuration(it.into()))?;
-    config.connect_timeout = Some(Duration::from_secs(5));
-    config.write_timeout = Some(Duration::from_secs(10));
-    Client::try_from(config).map_err(|it| configuration(it.into()))
 }
 
 /// Runs the operator until `end` is cancelled. An API server that cannot be reached is waited for.

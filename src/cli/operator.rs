@@ -1,6 +1,8 @@
 //! `usher operator`: reconciles the custom resources of a cluster.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Random, SystemClock, SystemRandom};
+use crate::operator::connection::{self, Connection};
 use crate::operator::{self, LeaseSettings, Settings};
 use crate::plan::objects::WorkloadSettings;
 use crate::reconcile::Settings as ReconcileSettings;
@@ -20,6 +23,22 @@ pub(super) struct Args {
     /// Image of the workloads: the one that holds this program
     #[arg(long, value_name = "IMAGE", env = "USHER_WORKLOAD_IMAGE")]
     workload_image: String,
+    /// Secret with which that image is pulled, in the namespace of each `ScimTenant`; may be repeated
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "USHER_WORKLOAD_PULL_SECRETS",
+        value_delimiter = ','
+    )]
+    workload_pull_secret: Vec<String>,
+    /// Namespace from which the metrics of workloads may be read, besides the operator's; may be repeated
+    #[arg(
+        long,
+        value_name = "NAMESPACE",
+        env = "USHER_METRICS_NAMESPACES",
+        value_delimiter = ','
+    )]
+    metrics_namespace: Vec<String>,
     /// Namespace to watch; may be repeated. Every namespace when left out
     #[arg(
         long,
@@ -28,6 +47,8 @@ pub(super) struct Args {
         value_delimiter = ','
     )]
     watch_namespace: Vec<String>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
     /// Whether only the holder of a Lease acts, so that several replicas may run
     #[arg(
         long,
@@ -88,15 +109,61 @@ pub(super) struct Args {
     log: String,
 }
 
+/// The way to the API server, besides what the kubeconfig or the pod says of it.
+#[derive(clap::Args)]
+struct ConnectionArgs {
+    /// Certificate authorities (PEM) to trust besides the cluster's own on the way to the API server
+    #[arg(long, value_name = "FILE", env = "USHER_EXTRA_CA")]
+    extra_ca: Option<PathBuf>,
+    /// Proxy on the way to the API server
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true,
+        env = "HTTPS_PROXY",
+        hide_env_values = true
+    )]
+    https_proxy: String,
+    /// Hosts, domains and networks that are reached without the proxy, with commas between
+    #[arg(
+        long,
+        value_name = "HOSTS",
+        default_value = "",
+        hide_default_value = true,
+        env = "NO_PROXY"
+    )]
+    no_proxy: String,
+}
+
+impl fmt::Debug for ConnectionArgs {
+    /// The proxy may hold a password.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ConnectionArgs")
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<ConnectionArgs> for Connection {
+    fn from(args: ConnectionArgs) -> Self {
+        Self {
+            extra_ca: args.extra_ca,
+            https_proxy: args.https_proxy,
+            no_proxy: args.no_proxy,
+        }
+    }
+}
+
 /// Runs the operator until SIGTERM or SIGINT.
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     telemetry::init(Some(&args.log));
-    let settings = settings(args)?;
+    let (settings, connection) = settings(args)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let end = CancellationToken::new();
     let running = operator::run(
-        operator::client().await?,
+        connection::client(&connection).await?,
         settings,
         Arc::new(SystemClock),
         Arc::new(SystemRandom),
@@ -112,7 +179,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(running.await?)
 }
 
-fn settings(args: Args) -> anyhow::Result<Settings> {
+fn settings(args: Args) -> anyhow::Result<(Settings, Connection)> {
     let instance = args.pod_name.unwrap_or_else(random_name);
     let lease = if args.leader_elect {
         let namespace = args.namespace.clone().context(
@@ -135,11 +202,13 @@ fn settings(args: Args) -> anyhow::Result<Settings> {
     };
     let mut reconcile = ReconcileSettings::new(WorkloadSettings {
         image: args.workload_image,
+        pull_secrets: args.workload_pull_secret,
         operator_namespace: args.namespace,
+        metrics_namespaces: args.metrics_namespace,
     });
     reconcile.counters_every = seconds("counters-every", args.counters_every)?;
     reconcile.resync = seconds("resync-every", args.resync_every)?;
-    Ok(Settings {
+    let settings = Settings {
         reconcile,
         namespaces: args.watch_namespace,
         lease,
@@ -147,7 +216,8 @@ fn settings(args: Args) -> anyhow::Result<Settings> {
         report_every: seconds("report-every", args.report_every)?,
         metrics_listen: Some(args.metrics_listen),
         instance,
-    })
+    };
+    Ok((settings, args.connection.into()))
 }
 
 fn random_name() -> String {

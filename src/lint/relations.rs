@@ -126,10 +126,7 @@ impl World {
 
     fn around_tenant(&self, key: &ObjectKey) -> plan::scim_tenant::Observed {
         plan::scim_tenant::Observed {
-            settings: WorkloadSettings {
-                image: String::new(),
-                operator_namespace: None,
-            },
+            settings: WorkloadSettings::default(),
             site: nowhere(),
             scim_tenants: self.tenants.clone(),
             connectors: Vec::new(),

@@ -49,6 +49,25 @@ pub fn watched() -> Vec<PolicyRule> {
     ]
 }
 
+/// Further rights in each namespace that is watched, where `OwnerReferencesPermissionEnforcement` is on: who lets the
+/// deletion of an owner wait must be able to finalize it, and who changes the owners of an object, to delete that.
+pub fn owner_references() -> Vec<PolicyRule> {
+    vec![
+        rule(
+            GROUP,
+            &["scimtenants/finalizers", "azureconnectors/finalizers"],
+            &["update"],
+        ),
+        rule(
+            "",
+            &["serviceaccounts", "persistentvolumeclaims", "services"],
+            &["delete"],
+        ),
+        rule("apps", &["deployments"], &["delete"]),
+        rule("networking.k8s.io", &["networkpolicies"], &["delete"]),
+    ]
+}
+
 /// Rights in the namespace of the operator, for the Lease.
 pub fn lease() -> Vec<PolicyRule> {
     vec![rule(

@@ -15,12 +15,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::child::{INSTANCE, MANAGED_BY, MANAGED_BY_USHER, Owner};
 
 /// Settings of the operator that shape every workload.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkloadSettings {
     /// Image of the pods: the one that holds this program.
     pub image: String,
-    /// Namespace of the operator, which alone may read reports; every namespace may when it is not known.
+    /// Secrets with which it is pulled; they are in the namespace of the pods.
+    pub pull_secrets: Vec<String>,
+    /// Namespace of the operator, from which reports may be read; every namespace when it is not known.
     pub operator_namespace: Option<String>,
+    /// Other namespaces that reach the port of the report, for the metrics on it.
+    pub metrics_namespaces: Vec<String>,
 }
 
 /// Port of plain HTTP in the pods.

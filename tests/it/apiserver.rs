@@ -22,6 +22,8 @@ use kube::{Client, Config, ResourceExt};
 pub(crate) use access::Rights;
 pub(crate) use audit::Request;
 
+use crate::programs::program;
+
 /// What a test has of the API server; each test takes its own.
 pub(crate) struct Cluster {
     /// An administrator's.
@@ -129,7 +131,7 @@ impl Cluster {
 
     /// What `kubectl ARGUMENTS…` prints as the administrator, or what it complains about.
     pub(crate) async fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
-        let (kubeconfig, program) = (self.kubeconfig.clone(), server::kubectl());
+        let (kubeconfig, program) = (self.kubeconfig.clone(), program("kubectl"));
         // Not the user's: it would remember an older server on the same port.
         let cache = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("kubectl");
         let arguments: Vec<String> = arguments.iter().copied().map(str::to_owned).collect();

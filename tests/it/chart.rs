@@ -1,12 +1,13 @@
 //! The chart: every value has its place, its rights are those that the operator uses, and a real API server takes what it makes.
 
-pub(crate) mod helm;
+mod helm;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use k8s_openapi::api::rbac::v1::PolicyRule;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use usher::api;
 use usher::operator::rbac;
@@ -14,166 +15,27 @@ use usher::operator::rbac;
 use crate::apiserver::cluster;
 use helm::{chart, helm, render};
 
-/// A value, what it is set to, and the kind and place where exactly that must then be found; null for nowhere.
-#[expect(clippy::too_many_lines, reason = "a table")]
-fn values() -> Vec<(&'static str, Value, &'static str, &'static str, Value)> {
-    let digest = format!("sha256:{}", "ab".repeat(32));
-    let taint = json!([{"key": "dedicated", "operator": "Exists"}]);
-    let affinity = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
-        "nodeSelectorTerms": [{"matchExpressions": [{"key": "disk", "operator": "Exists"}]}]}}});
-    let image = "/spec/template/spec/containers/0/image";
-    let argument = "/spec/template/spec/containers/0/args/1";
-    let deployment = "Deployment";
-    vec![
-        ("replicas", json!(2), deployment, "/spec/replicas", json!(2)),
-        (
-            "image.repository",
-            json!("registry.example/usher"),
-            deployment,
-            image,
-            json!("registry.example/usher:0.1.0"),
-        ),
-        (
-            "image.tag",
-            json!("7"),
-            deployment,
-            argument,
-            json!("--workload-image=usher:7"),
-        ),
-        (
-            "image.digest",
-            json!(digest),
-            deployment,
-            image,
-            json!(format!("usher@{digest}")),
-        ),
-        (
-            "image.pullPolicy",
-            json!("Never"),
-            deployment,
-            "/spec/template/spec/containers/0/imagePullPolicy",
-            json!("Never"),
-        ),
-        (
-            "workloadImage",
-            json!("other:1"),
-            deployment,
-            argument,
-            json!("--workload-image=other:1"),
-        ),
-        (
-            "imagePullSecrets",
-            json!([{"name": "registry"}]),
-            deployment,
-            "/spec/template/spec/imagePullSecrets",
-            json!([{"name": "registry"}]),
-        ),
-        (
-            "watch.namespaces",
-            json!(["identity"]),
-            deployment,
-            "/spec/template/spec/containers/0/args/3",
-            json!("--watch-namespace=identity"),
-        ),
-        (
-            "crds.install",
-            json!(false),
-            "CustomResourceDefinition",
-            "/metadata/name",
-            Value::Null,
-        ),
-        (
-            "extraArgs",
-            json!(["--resync-every=60"]),
-            deployment,
-            "/spec/template/spec/containers/0/args/3",
-            json!("--resync-every=60"),
-        ),
-        (
-            "log",
-            json!("debug"),
-            deployment,
-            "/spec/template/spec/containers/0/args/2",
-            json!("--log=debug"),
-        ),
-        (
-            "resources",
-            json!({"requests": {"cpu": "1m"}}),
-            deployment,
-            "/spec/template/spec/containers/0/resources/requests/cpu",
-            json!("1m"),
-        ),
-        (
-            "nodeSelector",
-            json!({"disk": "fast"}),
-            deployment,
-            "/spec/template/spec/nodeSelector",
-            json!({"disk": "fast"}),
-        ),
-        (
-            "tolerations",
-            taint.clone(),
-            deployment,
-            "/spec/template/spec/tolerations",
-            taint,
-        ),
-        (
-            "affinity",
-            affinity.clone(),
-            deployment,
-            "/spec/template/spec/affinity",
-            affinity,
-        ),
-        (
-            "metrics.serviceMonitor.enabled",
-            json!(true),
-            "ServiceMonitor",
-            "/spec/endpoints/0/port",
-            json!("metrics"),
-        ),
-        (
-            "metrics.serviceMonitor.labels",
-            json!({"release": "prom"}),
-            "ServiceMonitor",
-            "/metadata/labels/release",
-            json!("prom"),
-        ),
-        (
-            "metrics.serviceMonitor.interval",
-            json!("7s"),
-            "ServiceMonitor",
-            "/spec/endpoints/0/interval",
-            json!("7s"),
-        ),
-        (
-            "networkPolicy.enabled",
-            json!(false),
-            "NetworkPolicy",
-            "/metadata/name",
-            Value::Null,
-        ),
-        (
-            "networkPolicy.apiServerPorts",
-            json!([7443]),
-            "NetworkPolicy",
-            "/spec/egress/1/ports",
-            json!([{"port": 7443}]),
-        ),
-        (
-            "podDisruptionBudget.enabled",
-            json!(false),
-            "PodDisruptionBudget",
-            "/metadata/name",
-            Value::Null,
-        ),
-        (
-            "fullnameOverride",
-            json!("it"),
-            deployment,
-            "/metadata/name",
-            json!("it"),
-        ),
-    ]
+/// A value of the chart, and where it shows.
+#[derive(Debug, Deserialize)]
+struct Case {
+    value: String,
+    set: Value,
+    /// Another value without which this one means nothing.
+    with: Option<String>,
+    kind: String,
+    at: String,
+    is: Value,
+}
+
+fn values() -> Vec<Case> {
+    serde_yaml::from_str(include_str!("chart/values.yaml")).expect("a table")
+}
+
+/// The arguments for Helm that set every value of the table but those that turn something off.
+pub(crate) fn with_every_value() -> Vec<String> {
+    let on = values().into_iter().filter(|it| !it.is.is_null());
+    on.flat_map(|it| ["--set-json".to_owned(), format!("{}={}", it.value, it.set)])
+        .collect()
 }
 
 fn is_found(objects: &[Value], kind: &str, place: &str, expected: &Value) -> bool {
@@ -190,23 +52,19 @@ fn is_found(objects: &[Value], kind: &str, place: &str, expected: &Value) -> boo
 
 #[test]
 fn each_value_changes_the_place_that_it_is_for() {
-    for (value, wish, kind, place, expected) in values() {
-        let set = format!("{value}={wish}");
-        let mut arguments = vec!["--set-json", &set];
-        if value.starts_with("metrics.serviceMonitor.") && !value.ends_with("enabled") {
-            arguments.extend(["--set", "metrics.serviceMonitor.enabled=true"]);
-        }
-        let before = render("usher-system", &arguments[2..]).expect("rendered");
-        let after = render("usher-system", &arguments).expect("rendered");
+    for case in values() {
+        let set = format!("{}={}", case.value, case.set);
+        let with: Vec<&str> = case.with.iter().flat_map(|it| ["--set", it]).collect();
+        let before = render("usher-system", &with).expect("rendered");
+        let after = render(
+            "usher-system",
+            &[with.as_slice(), &["--set-json", &set]].concat(),
+        );
+        let after = after.expect("rendered");
 
-        assert!(
-            !is_found(&before, kind, place, &expected),
-            "{value} changes nothing"
-        );
-        assert!(
-            is_found(&after, kind, place, &expected),
-            "{value}: {kind} {place} is not {expected}"
-        );
+        let is_there = |objects: &[Value]| is_found(objects, &case.kind, &case.at, &case.is);
+        assert!(!is_there(&before), "{set} changes nothing");
+        assert!(is_there(&after), "{case:?} is not so");
     }
 }
 
@@ -238,7 +96,7 @@ fn every_value_is_tried() {
         &mut declared,
     );
 
-    let tried: BTreeSet<String> = values().iter().map(|it| it.0.to_owned()).collect();
+    let tried: BTreeSet<String> = values().into_iter().map(|it| it.value).collect();
 
     assert_eq!(tried, declared);
 }
@@ -251,6 +109,13 @@ fn a_key_that_is_no_value_is_refused() {
         "watch.namespace=a",
         "crds.keep=true",
         "resources.request.cpu=1",
+        "proxy.httpsProxy=proxy.example:3128",
+        "proxy.httpsProxy=http://proxy.example",
+        "extraCa.secretName=a",
+        "rbac.finalizers=true",
+        "serviceAccount.create=false",
+        "podLabels.app\\.kubernetes\\.io/name=other",
+        "workloadImagePullSecrets={Not a name}",
         "metrics.enabled=true",
         "metrics.serviceMonitor.label=a",
         "networkPolicy.ports=1",
@@ -282,15 +147,20 @@ fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
 
 #[test]
 fn the_rights_are_those_that_the_operator_uses() {
-    let objects = render("usher-system", &[]).expect("rendered");
+    let mut enforced = rbac::watched();
+    enforced.extend(rbac::owner_references());
+    for (enforces, rights) in [("false", rbac::watched()), ("true", enforced)] {
+        let set = format!("rbac.ownerReferences={enforces}");
+        let objects = render("usher-system", &["--set", &set]).expect("rendered");
 
-    let everywhere = of_kind(&objects, "ClusterRole");
-    assert_eq!(everywhere.len(), 1);
-    assert_eq!(allowed(everywhere[0]), rbac::watched());
-    let here = of_kind(&objects, "Role");
-    assert_eq!(here.len(), 1);
-    assert_eq!(here[0]["metadata"]["namespace"], "usher-system");
-    assert_eq!(allowed(here[0]), rbac::lease());
+        let everywhere = of_kind(&objects, "ClusterRole");
+        assert_eq!(everywhere.len(), 1);
+        assert_eq!(allowed(everywhere[0]), rights);
+        let here = of_kind(&objects, "Role");
+        assert_eq!(here.len(), 1);
+        assert_eq!(here[0]["metadata"]["namespace"], "usher-system");
+        assert_eq!(allowed(here[0]), rbac::lease());
+    }
 }
 
 #[test]
@@ -368,7 +238,13 @@ async fn a_real_api_server_takes_what_the_chart_makes() {
     let watched = format!("watch.namespaces={{{namespace}}}");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
 
-    for (variant, arguments) in [("cluster", vec![]), ("namespaced", vec!["--set", &watched])] {
+    let mounted =
+        "extraCa.configMapName=ca,proxy.httpsProxy=http://proxy.example:3128,podLabels.a=b";
+    for (variant, arguments) in [
+        ("cluster", vec![]),
+        ("namespaced", vec!["--set", &watched]),
+        ("proxied", vec!["--set", mounted]),
+    ] {
         let mut objects = render(&namespace, &arguments).expect("rendered");
         objects.extend(
             of_kind(&objects, "Deployment")
@@ -417,24 +293,22 @@ fn pod_of(deployment: &Value) -> Value {
 #[test]
 fn the_documents_show_commands_that_helm_takes() {
     let mut tried = 0;
-    for (file, text) in helm::documents() {
-        for command in helm::commands(&text) {
-            let words: Vec<&str> = command.split_whitespace().collect();
-            if !matches!(words[..2], ["helm", "install" | "upgrade"]) {
-                continue;
-            }
-            let installing = [
-                "--install",
-                "--create-namespace",
-                "--wait",
-                "--take-ownership",
-            ];
-            let mut arguments = vec!["template"];
-            arguments.extend(words[2..].iter().filter(|it| !installing.contains(*it)));
-            let said = helm(&arguments);
-            assert!(said.is_ok(), "{file}: {command}: {said:?}");
-            tried += 1;
+    for (file, command) in helm::commands_of_documents() {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        if !matches!(words[..2], ["helm", "install" | "upgrade"]) {
+            continue;
         }
+        let installing = [
+            "--install",
+            "--create-namespace",
+            "--wait",
+            "--take-ownership",
+        ];
+        let mut arguments = vec!["template"];
+        arguments.extend(words[2..].iter().filter(|it| !installing.contains(*it)));
+        let said = helm(&arguments);
+        assert!(said.is_ok(), "{file}: {command}: {said:?}");
+        tried += 1;
     }
 
     assert!(tried > 3, "only {tried} commands were found");

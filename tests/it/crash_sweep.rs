@@ -51,7 +51,7 @@ spec:
 fn process(model: &Arc<Model>, clock: &ManualClock, seed: u64) -> Context {
     let mut settings = Settings::new(WorkloadSettings {
         image: "usher:test".to_owned(),
-        operator_namespace: None,
+        ..WorkloadSettings::default()
     });
     settings.time_limit = Duration::from_hours(1);
     let platform = Arc::clone(model);

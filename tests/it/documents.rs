@@ -10,29 +10,27 @@ fn root() -> &'static Path {
 }
 
 /// Every Markdown file of the repository that is written for people.
-fn documents() -> Vec<PathBuf> {
-    let folders = [
-        "",
-        "docs",
-        "examples",
-        "crds",
-        "tests",
-        "tests/data",
-        "tests/cluster",
-    ];
-    let mut found = Vec::new();
-    for folder in folders
-        .iter()
+pub(crate) fn documents() -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = ["", "docs", "crds", "tests", "tests/data", "tests/cluster"]
         .map(|folder| root().join(folder))
-        .filter(|folder| folder.is_dir())
-    {
-        let entries = fs::read_dir(folder)
-            .expect("a folder")
-            .map(|entry| entry.expect("an entry").path());
-        found.extend(entries.filter(|path| path.extension().is_some_and(|its| its == "md")));
-    }
+        .into();
+    folders.push(root().join("examples"));
+    folders.extend(below(&root().join("examples")));
+    let files = folders.iter().flat_map(|folder| below(folder));
+    let mut found: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|its| its == "md"))
+        .collect();
     found.sort();
     found
+}
+
+/// What is in a folder; nothing when it is none.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    if !folder.is_dir() {
+        return Vec::new();
+    }
+    let entries = fs::read_dir(folder).expect("a folder");
+    entries.map(|it| it.expect("an entry").path()).collect()
 }
 
 fn read(path: &Path) -> String {

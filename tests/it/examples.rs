@@ -1,70 +1,115 @@
 //! Every example is one that lint, the operator's plan and a real API server take.
 
+mod gitops;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
 use usher::api;
-use usher::lint::{Rules, Source};
+use usher::lint::{Rules, Severity, Source};
 
 use crate::apiserver::cluster;
+use crate::chart::helm::render;
 
-fn examples() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("examples/") {
-        found.push(entry.expect("an entry").path());
-    }
-    found.sort();
-    assert!(found.len() > 5, "{found:?}");
+/// The folder of each story.
+fn stories() -> Vec<PathBuf> {
+    let mut found = below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples"));
+    found.retain(|it| it.is_dir());
+    assert!(found.len() > 10, "{found:?}");
     found
 }
 
-/// The files of one story: a file, or a folder of them.
-fn sources(example: &Path) -> Vec<Source> {
-    let files = if example.is_dir() {
-        let entries = std::fs::read_dir(example).expect("a folder");
-        entries
-            .map(|it| it.expect("an entry").path())
-            .filter(|it| it.is_file())
-            .collect()
-    } else {
-        vec![example.to_owned()]
-    };
-    let read = |path: PathBuf| Source {
-        text: std::fs::read_to_string(&path).expect("a text"),
-        file: path.display().to_string(),
-    };
-    files.into_iter().map(read).collect()
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut found: Vec<PathBuf> = entries.map(|it| it.expect("an entry").path()).collect();
+    found.sort();
+    found
+}
+
+/// The YAML of a story.
+fn sources(folder: &Path) -> Vec<Source> {
+    let mut found = Vec::new();
+    for path in below(folder) {
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|it| it == "yaml") {
+            found.push(Source {
+                text: fs::read_to_string(&path).expect("a text"),
+                file: path.display().to_string(),
+            });
+        }
+    }
+    found
+}
+
+/// Every document of every example that is an object, with the file that holds it.
+pub(crate) fn objects() -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for source in stories().iter().flat_map(|it| sources(it)) {
+        let documents: Vec<Value> = serde_yaml::from_multiple(&source.text).expect("YAML");
+        found.extend(documents.into_iter().map(|it| (source.file.clone(), it)));
+    }
+    found.retain(|(_, it)| it.get("kind").is_some());
+    found
 }
 
 #[test]
 fn lint_and_the_operator_have_nothing_to_say_about_any_example() {
     let rules = Rules::of_this_version();
 
-    for example in examples() {
-        let outcome = rules.check(&sources(&example));
+    for story in stories() {
+        let mut outcome = rules.check(&sources(&story));
 
+        // Objects of others are skipped.
+        outcome.findings.retain(|it| it.severity != Severity::Note);
         let said: Vec<String> = outcome.findings.iter().map(ToString::to_string).collect();
-        assert_eq!(said, Vec::<String>::new(), "{}", example.display());
-        assert!(!outcome.objects.is_empty(), "{}", example.display());
-    }
-}
-
-#[test]
-fn examples_say_in_a_comment_what_they_show() {
-    for example in examples() {
-        for source in sources(&example) {
-            assert!(source.text.starts_with("# "), "{}", source.file);
-        }
+        assert_eq!(said, Vec::<String>::new(), "{}", story.display());
+        let is_gitops = story.to_string_lossy().contains("/gitops-");
+        assert_eq!(outcome.objects.is_empty(), is_gitops, "{}", story.display());
     }
 }
 
 #[test]
 fn all_examples_together_claim_nothing_twice() {
-    let sources: Vec<Source> = examples().iter().flat_map(|it| sources(it)).collect();
+    let sources: Vec<Source> = stories().iter().flat_map(|it| sources(it)).collect();
 
-    let outcome = Rules::of_this_version().check(&sources);
+    let mut outcome = Rules::of_this_version().check(&sources);
 
+    outcome.findings.retain(|it| it.severity != Severity::Note);
     assert_eq!(outcome.findings.len(), 0, "{:#?}", outcome.findings);
+}
+
+#[test]
+fn every_example_says_what_it_shows_and_is_in_the_list() {
+    let list = fs::read_to_string("examples/README.md").expect("a list");
+    for story in stories() {
+        for source in sources(&story) {
+            assert!(source.text.starts_with("# "), "{}", source.file);
+        }
+        let readme = fs::read_to_string(story.join("README.md")).expect("a README");
+        assert!(readme.starts_with("# "), "{}", story.display());
+        assert!(readme.contains("\n```sh\n"), "{}", story.display());
+        let name = story.file_name().expect("a name").to_string_lossy();
+        assert!(
+            list.contains(&format!("]({name})")),
+            "{name} is not in the list"
+        );
+    }
+}
+
+#[test]
+fn the_values_of_an_example_are_values_of_the_chart() {
+    let mut tried = 0;
+    for story in stories() {
+        let values = story.join("values.yaml");
+        if values.exists() {
+            render("usher-system", &["-f", &values.display().to_string()]).expect("rendered");
+            tried += 1;
+        }
+    }
+
+    assert!(tried > 0, "no example has values");
 }
 
 #[tokio::test]
@@ -74,16 +119,15 @@ async fn a_real_api_server_takes_every_example() {
         .install_crds(&api::custom_resource_definitions())
         .await;
     let namespace = cluster.namespace("examples").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("examples.json");
 
-    for source in examples().iter().flat_map(|it| sources(it)) {
+    let mut objects = objects();
+    objects.retain(|(_, it)| it["apiVersion"] == "usher.dev/v1alpha1");
+    for (origin, mut object) in objects {
         // The namespace of the examples need not exist here.
-        let text = source
-            .text
-            .replace("namespace: identity", &format!("namespace: {namespace}"));
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("example.yaml");
-        std::fs::write(&file, text).expect("a file");
-        let file = file.to_str().expect("UTF-8");
+        object["metadata"]["namespace"] = json!(namespace);
+        fs::write(&file, object.to_string()).expect("a file");
 
         let applied = cluster
             .kubectl(&[
@@ -92,10 +136,10 @@ async fn a_real_api_server_takes_every_example() {
                 "--dry-run=server",
                 "--validate=strict",
                 "-f",
-                file,
+                &file.display().to_string(),
             ])
             .await;
 
-        assert!(applied.is_ok(), "{}: {applied:?}", source.file);
+        assert!(applied.is_ok(), "{origin}: {applied:?}");
     }
 }

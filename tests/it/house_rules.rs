@@ -288,6 +288,7 @@ fn no_path_of_a_machine_is_in_the_repository() {
         "docs",
         "scripts",
         "examples",
+        "charts",
         "crds",
         ".config",
         ".cargo",

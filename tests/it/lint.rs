@@ -112,6 +112,17 @@ fn objects_of_others_are_skipped_with_a_note() {
         &["error: kind: must be one of ScimTenant"],
     );
     check("kind: ScimTenant\n", &["error: apiVersion is missing"]);
+    check(
+        "spec: {host: a.example.com}\n",
+        &["error: apiVersion is missing"],
+    );
+}
+
+#[test]
+fn what_is_no_object_is_skipped_with_a_note() {
+    for values in ["watch:\n  namespaces: [identity]\n", "- op: remove\n"] {
+        check(values, &["1:1: note: no Kubernetes object: skipped"]);
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn object<K: DeserializeOwned>(yaml: &str) -> K {
     serde_json::from_value(value).unwrap()
 }
 
-fn tenant(extra: &str) -> ScimTenant {
+pub(crate) fn tenant(extra: &str) -> ScimTenant {
     object(&format!(
         "
 apiVersion: usher.dev/v1alpha1
@@ -93,11 +93,12 @@ fn site() -> Site {
     }
 }
 
-fn seen(tenant: &ScimTenant) -> scim_tenant::Observed {
+pub(crate) fn seen(tenant: &ScimTenant) -> scim_tenant::Observed {
     scim_tenant::Observed {
         settings: WorkloadSettings {
             image: "usher:1".to_owned(),
             operator_namespace: Some("usher-system".to_owned()),
+            ..WorkloadSettings::default()
         },
         site: site(),
         scim_tenants: vec![Arc::new(tenant.clone())],

@@ -8,6 +8,10 @@
 {{- end -}}
 {{- end }}
 
+{{- define "usher.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (include "usher.fullname" .) -}}
+{{- end }}
+
 {{- define "usher.selector" -}}
 app.kubernetes.io/name: usher
 app.kubernetes.io/component: operator
@@ -79,4 +83,18 @@ capabilities:
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+{{- if .Values.rbac.ownerReferences }}
+- apiGroups: [usher.dev]
+  resources: [scimtenants/finalizers, azureconnectors/finalizers]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [serviceaccounts, persistentvolumeclaims, services]
+  verbs: [delete]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [delete]
+{{- end }}
 {{- end }}

@@ -7,9 +7,9 @@ use k8s_openapi::api::apps::v1::{
 };
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, Container, ContainerPort, EmptyDirVolumeSource, HTTPGetAction,
-    KeyToPath, PersistentVolumeClaimVolumeSource, PodAffinityTerm, PodSecurityContext, PodSpec,
-    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource,
-    SecurityContext, Volume, VolumeMount,
+    KeyToPath, LocalObjectReference, PersistentVolumeClaimVolumeSource, PodAffinityTerm,
+    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
+    SecretVolumeSource, SecurityContext, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -81,6 +81,7 @@ fn pod(
         service_account_name: Some(Names::of(owner).workload),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
+        image_pull_secrets: pull_secrets(settings),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),
             run_as_user: Some(NOBODY),
@@ -103,6 +104,12 @@ fn pod(
         tolerations: (!wish.tolerations.is_empty()).then_some(wish.tolerations),
         ..PodSpec::default()
     })
+}
+
+fn pull_secrets(settings: &WorkloadSettings) -> Option<Vec<LocalObjectReference>> {
+    let reference = |name: &String| LocalObjectReference { name: name.clone() };
+    let found: Vec<_> = settings.pull_secrets.iter().map(reference).collect();
+    (!found.is_empty()).then_some(found)
 }
 
 /// What is wished, and that a pod and its successor share a node: a volume is at one, and so is the lock on the database.

@@ -12,19 +12,12 @@ use crate::api::scim_tenant::ScimTenantSpec;
 use super::super::child::Owner;
 use super::{Names, WorkloadSettings, address, owned, selector};
 
-/// Anybody reaches the public port, the operator's namespace reaches the report. A SQLite workload calls nobody.
+/// Anybody reaches the public port, some namespaces reach the report and the metrics. A SQLite workload calls nobody.
 pub fn network_policy(
     owner: &Owner,
     spec: &ScimTenantSpec,
     settings: &WorkloadSettings,
 ) -> NetworkPolicy {
-    let operator = LabelSelector {
-        match_labels: settings
-            .operator_namespace
-            .as_ref()
-            .map(|it| [("kubernetes.io/metadata.name".to_owned(), it.clone())].into()),
-        ..LabelSelector::default()
-    };
     NetworkPolicy {
         metadata: owned(owner, &Names::of(owner).workload),
         spec: Some(NetworkPolicySpec {
@@ -35,17 +28,27 @@ pub fn network_policy(
             policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
             ingress: Some(vec![
                 rule(address::port_name(spec), None),
-                rule(
-                    "report",
-                    Some(vec![NetworkPolicyPeer {
-                        namespace_selector: Some(operator),
-                        ..NetworkPolicyPeer::default()
-                    }]),
-                ),
+                rule("report", Some(readers(settings))),
             ]),
             egress: None,
         }),
     }
+}
+
+/// The operator, and who collects metrics.
+fn readers(settings: &WorkloadSettings) -> Vec<NetworkPolicyPeer> {
+    let namespace = |name: Option<&String>| NetworkPolicyPeer {
+        namespace_selector: Some(LabelSelector {
+            match_labels: name
+                .map(|it| [("kubernetes.io/metadata.name".to_owned(), it.clone())].into()),
+            ..LabelSelector::default()
+        }),
+        ..NetworkPolicyPeer::default()
+    };
+    std::iter::once(settings.operator_namespace.as_ref())
+        .chain(settings.metrics_namespaces.iter().map(Some))
+        .map(namespace)
+        .collect()
 }
 
 fn rule(port: &str, from: Option<Vec<NetworkPolicyPeer>>) -> NetworkPolicyIngressRule {

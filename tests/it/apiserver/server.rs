@@ -135,18 +135,3 @@ pub(super) fn existing_kubeconfig() -> PathBuf {
         .expect("HOME or KUBECONFIG is set");
     PathBuf::from(named.split(':').next().unwrap_or_default())
 }
-
-/// The one on the path, or the one that the set-up built.
-pub(super) fn kubectl() -> PathBuf {
-    let under_home = |below: &str| variable("HOME").map(|home| format!("{home}/{below}"));
-    let cache = variable("USHER_CACHE")
-        .or_else(|| variable("XDG_CACHE_HOME").map(|folder| format!("{folder}/usher")))
-        .or_else(|| under_home(".cache/usher"));
-    let built = cache.map(|folder| PathBuf::from(folder).join("bin/kubectl"));
-    let path = variable("PATH").unwrap_or_default();
-    path.split(':')
-        .map(|folder| Path::new(folder).join("kubectl"))
-        .chain(built)
-        .find(|program| program.exists())
-        .expect("no kubectl: run scripts/setup.sh kubectl")
-}

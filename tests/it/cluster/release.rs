@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::Site;
-use crate::chart::helm;
+use crate::programs;
 
 impl Site {
     /// Installs the chart, or changes what is installed, and waits until the operator is ready; `values` beside those of every test.
@@ -43,7 +43,7 @@ impl Site {
 
     /// What `helm ARGUMENTS…` prints in the namespace of the operator; it must succeed.
     pub(crate) async fn helm(&self, arguments: &[String]) -> String {
-        let mut command = Command::new(helm::program());
+        let mut command = Command::new(programs::program("helm"));
         command
             .args(arguments)
             .args(["--namespace", &self.system])

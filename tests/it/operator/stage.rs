@@ -76,6 +76,7 @@ impl Stage {
         let mut reconcile = reconcile::Settings::new(WorkloadSettings {
             image: "registry.example/usher:test".to_owned(),
             operator_namespace: Some(self.namespace.clone()),
+            ..WorkloadSettings::default()
         });
         reconcile.counters_every = Duration::from_millis(500);
         let settings = Settings {

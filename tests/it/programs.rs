@@ -1,0 +1,37 @@
+//! Programs of others that tests run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::apiserver::server::variable;
+
+/// The one on the path, or the one that the set-up built.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let under_home = |below: &str| variable("HOME").map(|home| format!("{home}/{below}"));
+    let cache = variable("USHER_CACHE")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|folder| format!("{folder}/usher")))
+        .or_else(|| under_home(".cache/usher"));
+    let built = cache.map(|folder| PathBuf::from(folder).join("bin").join(name));
+    let path = variable("PATH").unwrap_or_default();
+    path.split(':')
+        .map(|folder| Path::new(folder).join(name))
+        .chain(built)
+        .find(|program| program.exists())
+        .unwrap_or_else(|| panic!("no {name}: run scripts/setup.sh {name}"))
+}
+
+/// What `name ARGUMENTS…` prints, in the folder of the repository, or all that it says when it fails.
+pub(crate) fn run(name: &str, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(program(name))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .map_err(|e| format!("{name} does not run: {e}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let said = text(&output.stdout);
+    if output.status.success() {
+        Ok(said)
+    } else {
+        Err(said + &text(&output.stderr))
+    }
+}
