@@ -8,7 +8,7 @@ export PATH := $(PATH):$(USHER_CACHE)/bin
 # Of all tests those that need nothing but this folder.
 UNIT := kind(lib) | kind(bin) | test(/^house_rules::/) | test(/^documents::/) | test(/^manual::/)
 
-.PHONY: help demo test check bench soak setup cluster-up cluster-down
+.PHONY: help demo test check bench soak setup image cluster-up cluster-down
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ soak: setup ## the long runs: 1,000 kills, every crash point
 
 setup: ## bring what the tests need; does nothing when all is there
 	@scripts/setup.sh packages rust nextest kubectl helm $(if $(filter existing,$(USHER_TEST_CLUSTER)),,apiserver)
+
+image: ## build the release image without Docker, within its limits of size; says how to load and push it
+	@scripts/setup.sh packages rust image
+	cargo build --release --locked
+	@scripts/image.sh release "$${CARGO_TARGET_DIR:-target}/release/usher"
 
 cluster-up: ## a Kubernetes API server on loopback with the CRDs, to try things out
 	@scripts/setup.sh packages rust apiserver kubectl

@@ -209,8 +209,8 @@ pub(crate) fn condition<'a>(object: &'a Value, kind: &str, field: &str) -> &'a s
         .unwrap_or_default()
 }
 
-/// Builds the image of this program, unless it is there, and brings it to the node; its name.
-fn loaded(folder: &Path) -> String {
+/// The image of this program, built unless it is there: its name, and an archive of the kind that `docker save` writes.
+pub(crate) fn image() -> (String, PathBuf) {
     let archive = Path::new(env!("CARGO_TARGET_TMPDIR")).join("usher.tar");
     let built = script("image.sh")
         .arg("usher")
@@ -223,10 +223,13 @@ fn loaded(folder: &Path) -> String {
         "no image: {}",
         String::from_utf8_lossy(&built.stderr)
     );
-    let name = String::from_utf8(built.stdout)
-        .expect("a name")
-        .trim()
-        .to_owned();
+    let name = String::from_utf8(built.stdout).expect("a name");
+    (name.trim().to_owned(), archive)
+}
+
+/// Brings the image to the node, unless it is there; its name.
+fn loaded(folder: &Path) -> String {
+    let (name, archive) = image();
     let there = script("cluster.sh")
         .arg("ctr")
         .arg(folder)

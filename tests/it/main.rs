@@ -16,6 +16,7 @@ mod documents;
 mod entra_exchanges;
 mod examples;
 mod house_rules;
+mod image;
 mod kills;
 mod kinds;
 mod lint;
