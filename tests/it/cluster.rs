@@ -133,13 +133,11 @@ impl Site {
         let began = Instant::now();
         while look().await.is_none() {
             if began.elapsed() > patience {
-                self.record().await;
                 let objects = self
                     .try_kubectl(&["get", "scimtenants,azureconnectors,usermappings,pods"])
                     .await;
                 panic!(
-                    "waited {patience:?}, but not yet: {what}; objects and logs are in {}\n{}",
-                    self.kept().display(),
+                    "waited {patience:?}, but not yet: {what}\n{}",
                     objects.unwrap_or_else(|complaint| complaint)
                 );
             }
@@ -195,6 +193,26 @@ impl Site {
         let path = folder.join("timings.txt");
         let before = std::fs::read_to_string(&path).unwrap_or_default();
         std::fs::write(path, before + &line).expect("a file");
+    }
+}
+
+impl Drop for Site {
+    /// However a test fails, what there is to look at is kept: its cluster will be gone.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        // A runtime of its own: the test's cannot be waited in.
+        let record = || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(self.record());
+        };
+        let recorded = std::thread::scope(|scope| scope.spawn(record).join());
+        let kept = self.kept();
+        match recorded {
+            Ok(()) => eprintln!("objects and logs are in {}", kept.display()),
+            Err(_) => eprintln!("not all objects and logs are in {}", kept.display()),
+        }
     }
 }
 
