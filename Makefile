@@ -44,8 +44,7 @@ image: ## build the release image without Docker, within its limits of size; say
 	cargo build --release --locked
 	@scripts/image.sh release "$${CARGO_TARGET_DIR:-target}/release/usher"
 
-cluster-up: ## a Kubernetes API server on loopback with the CRDs, to try things out
-	@scripts/setup.sh packages rust apiserver kubectl
+cluster-up: ## a Kubernetes cluster with pods on this machine, and Usher in it, to try things out; again after a change
 	@scripts/playground.sh up
 
 cluster-down: ## stop it
