@@ -8,6 +8,7 @@
 #   cluster.sh kill FOLDER PROGRAM          kills one, as kubelet; it is started again at once
 #   cluster.sh stop|start FOLDER PROGRAM    keeps it from running; lets it
 #   cluster.sh disk FOLDER NAME SIZE        a file system of its own on the node, at FOLDER/volumes/NAME
+#   cluster.sh possible                     whether it can run here; says why not
 #
 # Everything runs in process, mount and network namespaces of its own. When the first process there ends, however it
 # ends, the kernel ends the others and takes mounts and network along; no route leads out. The machine sees one end
@@ -16,15 +17,25 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/until_unused.sh"
 
+possible() {
+  if [ "$(id -u)" != 0 ] || ! unshare --mount --net --pid --fork true 2>/dev/null; then
+    echo "a cluster with pods needs root on Linux, with the right to make namespaces"
+    return 1
+  fi
+}
+
 command=${1:-} dir=${2:-}
+if [ "$command" = possible ]; then possible; exit; fi
 [ -n "$command" ] && [ -n "$dir" ] || { sed -n '2,/^set/{/^#/p}' "$0"; exit 2; }
-mkdir -p "$dir"
+[ "$command" != serve ] || mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 shift 2
 containerd=/run/containerd/containerd.sock
 
 from_outside() {
-  local pid; pid=$(cat "$dir/pid" 2>/dev/null) && [ -e "/proc/$pid" ] || die "no cluster in $dir"
+  local pid; pid=$(cat "$dir/pid" 2>/dev/null) || die "no cluster in $dir"
+  # A number that is left of one that was killed may be another process's by now.
+  ! flock -n "$dir/server.lock" true || die "no cluster in $dir any more"
   case $command in
     load) exec nsenter -t "$pid" -m ctr -a "$containerd" -n k8s.io image import "$1";;
     ctr) exec nsenter -t "$pid" -m ctr -a "$containerd" -n k8s.io "$@";;
@@ -34,6 +45,7 @@ from_outside() {
       mkdir -p "$dir/volumes/$1"
       exec nsenter -t "$pid" -m mount -t tmpfs -o "size=$2,mode=0777" "$1" "$dir/volumes/$1";;
     stop | kill)
+      [ -e "$dir/pids/$1" ] || die "no program named $1; there are: $(cd "$dir/pids" && echo *)"
       [ "$command" = kill ] || touch "$dir/hold/$1"
       nsenter -t "$pid" -p -m sh -c 'kill -KILL "$0"; while [ -e "/proc/$0" ]; do sleep 0.05; done' "$(cat "$dir/pids/$1")";;
     *) die "no command named $command";;
@@ -41,8 +53,8 @@ from_outside() {
 }
 
 require() {
-  [ "$(id -u)" = 0 ] || die "a cluster with pods needs root; or USHER_TEST_CLUSTER=existing with a kubeconfig, as of kind"
   local it
+  it=$(possible) || die "$it; or USHER_TEST_CLUSTER=existing with a kubeconfig, as of kind"
   for it in "$kubernetes"/{kube-{apiserver,controller-manager,scheduler,proxy},kubelet} "$coredns"; do
     [ -x "$it" ] || die "no $it: run scripts/setup.sh cluster"
   done
@@ -79,23 +91,25 @@ soon() { # what, command
 mounts() {
   mount -t proc proc /proc
   mount -t tmpfs tmpfs /run
-  mkdir -p "$dir/node/log" "$dir/node/cni" /var/lib/cni
-  mount --bind "$dir/node/log" /var/log
+  mkdir -p "$dir/logs/node" "$dir/node/cni" /var/lib/cni
+  mount --bind "$dir/logs/node" /var/log
   mount --bind "$dir/node/cni" /var/lib/cni
   mount --make-rshared /
 }
 
 # A cable to the machine, in the first range of four addresses that is free.
 network() {
-  local n range tries
+  local n range tries=0
   n=$(($(cksum <<<"$dir" | cut -d' ' -f1) % 8192))
-  for tries in $(seq 50); do
-    if nsenter --net=/proc/self/fd/6 ip link add "usher$n" type veth peer name node0 netns $$ 2>/dev/null; then break; fi
+  until nsenter --net=/proc/self/fd/6 ip link add "usher$n" type veth peer name node0 netns $$; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 50 ] || die "no cable to the machine"
     n=$(((n + 1) % 8192))
   done
+  cable=usher$n
   range=10.250.$((n / 64)).$((n % 64 * 4))
   node_ip=${range%.*}.$((${range##*.} + 2))
-  nsenter --net=/proc/self/fd/6 sh -c "ip addr add ${range%.*}.$((${range##*.} + 1))/30 dev usher$n && ip link set usher$n up"
+  nsenter --net=/proc/self/fd/6 sh -c "ip addr add ${range%.*}.$((${range##*.} + 1))/30 dev $cable && ip link set $cable up"
   ip link set lo up
   ip addr add "$node_ip/30" dev node0
   ip link set node0 up
@@ -162,23 +176,24 @@ control_plane() {
   keep scheduler "$kubernetes/kube-scheduler" --kubeconfig "$dir/admin.part" --leader-elect=false --bind-address 127.0.0.1
 }
 
-# The kubelet removes every group of processes that it does not know, so it gets a branch of its own.
+# The kubelet removes every group of processes that it does not know, so it gets a branch of its own, named as the cable.
 cgroups() {
-  cgroup=usher-${node_ip//./-}
   local root
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-    mkdir -p "/sys/fs/cgroup/$cgroup"
+    mkdir -p "/sys/fs/cgroup/$cable"
     sed 's/\(^\| \)/\1+/g' /sys/fs/cgroup/cgroup.controllers >/sys/fs/cgroup/cgroup.subtree_control || true
-    sed 's/\(^\| \)/\1+/g' "/sys/fs/cgroup/$cgroup/cgroup.controllers" >"/sys/fs/cgroup/$cgroup/cgroup.subtree_control" || true
+    sed 's/\(^\| \)/\1+/g' "/sys/fs/cgroup/$cable/cgroup.controllers" >"/sys/fs/cgroup/$cable/cgroup.subtree_control" || true
   else
-    for root in /sys/fs/cgroup/*/; do mkdir -p "$root$cgroup"; done
+    for root in /sys/fs/cgroup/*/; do mkdir -p "$root$cable"; done
   fi
-  echo "$cgroup" >"$dir/cgroup"
 }
 
-# Of clusters that are no more; a group that has processes cannot be removed.
+# Of clusters that are no more: their cable has gone with them.
 forget_cgroups() {
-  find /sys/fs/cgroup -depth -type d -path '*/usher-10-250-*' -exec rmdir {} + 2>/dev/null || true
+  local group
+  for group in /sys/fs/cgroup/{,*/}usher[0-9]*; do
+    [ -e "/sys/class/net/${group##*/}" ] || find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
+  done
 }
 
 node_settings() {
@@ -204,7 +219,7 @@ apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 containerRuntimeEndpoint: unix://$containerd
 cgroupDriver: cgroupfs
-cgroupRoot: /$cgroup
+cgroupRoot: /$cable
 failSwapOn: false
 authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {clientCAFile: $dir/pki/to-kubelet.crt}}
 address: $node_ip
@@ -259,7 +274,7 @@ volumes() {
     'jsonpath={.metadata.namespace}|{.metadata.name}|{.spec.storageClassName}|{.spec.volumeName}|{.spec.resources.requests.storage}|{.metadata.uid}{"\n"}' |
   while IFS='|' read -r namespace name class volume size uid; do
     if [ -n "$volume" ] || [ "$class" = by-hand ]; then continue; fi
-    mkdir -p -m 0755 "$dir/volumes/$uid"
+    mkdir -p "$dir/volumes/$uid"
     kube apply -f - <<Y || true
 apiVersion: v1
 kind: PersistentVolume
@@ -277,10 +292,10 @@ Y
 }
 
 inside() {
+  trap 'rm -f "$dir/ready"; exit 0' TERM INT HUP
   # The number by which the machine knows this process; /proc is still the machine's.
   local pid; read -r pid _ </proc/self/stat
   echo "$pid" >"$dir/pid"
-  trap 'rm -f "$dir/ready"; exit 0' TERM INT HUP
   mounts
   network
   cgroups

@@ -1,30 +1,34 @@
 #!/usr/bin/env bash
 # Builds images without a network: out of a compiled program and the libraries of this Debian.
 #
-#   image.sh usher PROGRAM ARCHIVE    the Dockerfile's image; prints its name
+#   image.sh usher PROGRAM ARCHIVE    the Dockerfile's image for our clusters; prints its name
+#   image.sh release PROGRAM          the same under the version's name; says what to do with it, fails when it is too big
 #   image.sh pause                    what holds a pod's network in our test cluster, into the cache
 #
-# For an image to publish, on the pinned distroless base: docker build .
+# Where there is a network and Docker, `docker build .` makes it on the distroless base that the Dockerfile names.
 set -euo pipefail
 shopt -s inherit_errexit
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
 
-base_version=1
+# Bytes that the program and the whole image may have.
+program_limit=30000000 image_limit=45000000
+
 export BUILDAH_ISOLATION=chroot
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 store() { local verb=$1; shift; buildah --root "$cache/images" --runroot "$work/run" --storage-driver vfs "$verb" "$@"; }
 
-# What the distroless base has, from the packages that are installed here.
+# What the distroless base has, from the packages that are installed here; others of them make another base.
 base() {
-  local name=localhost/usher-base:$base_version
+  local packages=(libc6 base-files tzdata) name
+  name=localhost/usher-base:$({ dpkg-query -W "${packages[@]}" ca-certificates; declare -f base; } | sha256sum | cut -c1-12)
   if ! store inspect --type image "$name" >/dev/null 2>&1; then
     mkdir -p "$work/base/usr/lib" "$work/base/usr/lib64"
     ln -s usr/lib "$work/base/lib"
     ln -s usr/lib64 "$work/base/lib64"
-    dpkg -L libc6 libgcc-s1 base-files tzdata |
+    dpkg -L "${packages[@]}" |
       grep -E '^/(usr/lib|lib|lib64|etc|tmp|var|usr/share/zoneinfo)/' |
-      grep -Ev '/(gconv|audit|right|posix)(/|$)|^/(etc|var|usr/lib)/?$' |
+      grep -Ev '^/(etc|var|usr/lib)/?$' |
       sed 's,^/,,' | tar -C / --no-recursion -cf - --files-from - | tar -C "$work/base" -xf -
     mkdir -p "$work/base/etc/ssl/certs"
     cp /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/"
@@ -36,21 +40,64 @@ base() {
   echo "$name"
 }
 
-usher() { # program, archive
-  local base name
+# What the Dockerfile's stage `build` ends with.
+stripped() { # program
   mkdir -p "$work/build"
-  cp "$1" "$work/build/usher"
-  strip "$work/build/usher"
-  # Named by what is in it, so that a pod with another program is another pod.
-  name=usher.test/usher:$(cat "$work/build/usher" "$root/Dockerfile" "$root/scripts/image.sh" | sha256sum | cut -c1-12)
-  if [ "$(cat "$2.name" 2>/dev/null)" = "$name" ] && [ -f "$2" ]; then echo "$name"; return; fi
+  cp "$(cc -print-file-name=libgcc_s.so.1)" "$work/build/"
+  strip -o "$work/build/usher" "$1"
+}
+
+# Of the stripped program.
+archive() { # where to, name, base, arguments of the Dockerfile …
+  local archive=$1 name=$2 base=$3 id; shift 3
+  id=$(store bud --quiet --build-context "build=$work/build" --build-arg "RUNTIME_IMAGE=$base" \
+    "${@/#/--build-arg=}" --file "$root/Dockerfile" "$root")
+  rm -f "$archive"
+  store push --quiet "$id" "docker-archive:$archive:$name" >/dev/null
+  store rmi "$id" >/dev/null
+}
+
+usher() { # program, archive
+  local name base
   base=$(base)
-  store bud --quiet --tag "$name" --build-context "build=$work/build" --build-arg "RUNTIME_IMAGE=$base" \
-    --file "$root/Dockerfile" "$root" >/dev/null
-  rm -f "$2" "$2.name"
-  store push --quiet "$name" "docker-archive:$2:$name" >/dev/null
-  store rmi "$name" >/dev/null
-  echo "$name" | tee "$2.name"
+  stripped "$1"
+  # Named by what is in it, so that a pod with another program is another pod.
+  name=usher.test/usher:$(cat "$work/build/usher" "$root/Dockerfile" - <<<"$base" | sha256sum | cut -c1-12)
+  if [ "$(cat "$2.name" 2>/dev/null)" != "$name" ] || [ ! -f "$2" ]; then
+    rm -f "$2.name"
+    archive "$2" "$name" "$base"
+    echo "$name" >"$2.name"
+  fi
+  echo "$name"
+}
+
+release() { # program
+  local version name archive revision
+  stripped "$1"
+  version=$(sed -n '0,/^version = /s/^version = "\(.*\)"/\1/p' "$root/Cargo.toml")
+  revision=$(git -C "$root" describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null) || revision=unknown
+  name=usher:$version
+  archive=$(dirname "$1")/usher-$version.tar
+  archive "$archive" "$name" "$(base)" "VERSION=$version" "REVISION=$revision"
+  echo "$name is in $archive, revision $revision"
+  within "the image" "$archive" "$image_limit"
+  within "the program" "$work/build/usher" "$program_limit"
+  cat <<T
+
+Into Docker, kind or k3d:
+  docker load --input $archive
+  kind load image-archive $archive
+  k3d image import $archive
+To a registry, without Docker:
+  buildah pull docker-archive:$archive
+  buildah push $name docker://registry.example.com/$name
+T
+}
+
+within() { # what, file, limit
+  local size; size=$(stat -c %s "$2")
+  awk -v what="$1" -v size="$size" -v limit="$3" \
+    'BEGIN { printf "%s has %.1f MB of %.0f MB%s\n", what, size / 1e6, limit / 1e6, (size > limit ? ": too big" : ""); exit size > limit }'
 }
 
 pause() {
@@ -68,6 +115,7 @@ exec 9>"$cache/images.lock"
 flock 9
 case ${1:-} in
   usher) usher "$2" "$3";;
+  release) release "$2";;
   pause) pause;;
   *) sed -n '2,/^set/{/^#/p}' "$0"; exit 2;;
 esac

@@ -15,7 +15,7 @@ die() { say "$*"; exit 1; }
 take_folder() {
   exec 9>"$dir/server.lock" 8>"$dir/start.lock" 7>"$dir/users.lock"
   flock -n 9 || die "another one serves $dir"
-  rm -rf "$dir/previous" "$dir/ready" "$dir/kubeconfig" "$dir/etcd" "$dir/pki"
+  rm -rf "$dir/previous" "$dir/ready" "$dir/pid" "$dir/kubeconfig" "$dir/etcd" "$dir/pki"
   mkdir -p "$dir/previous" "$dir/logs" "$dir/pki"
   mv "$dir/logs" "$dir/previous/" && mkdir "$dir/logs"
   [ ! -f "$dir/audit.log" ] || mv "$dir/audit.log" "$dir/previous/"

@@ -1,6 +1,6 @@
 //! The chart: every value has its place, its rights are those that the operator uses, and a real API server takes what it makes.
 
-mod helm;
+pub(crate) mod helm;
 
 use std::collections::BTreeSet;
 use std::fs;

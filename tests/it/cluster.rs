@@ -151,13 +151,11 @@ impl Site {
         let began = Instant::now();
         while look().await.is_none() {
             if began.elapsed() > patience {
-                self.record().await;
                 let objects = self
                     .try_kubectl(&["get", "scimtenants,azureconnectors,usermappings,pods"])
                     .await;
                 panic!(
-                    "waited {patience:?}, but not yet: {what}; objects and logs are in {}\n{}",
-                    self.kept().display(),
+                    "waited {patience:?}, but not yet: {what}\n{}",
                     objects.unwrap_or_else(|complaint| complaint)
                 );
             }
@@ -228,6 +226,26 @@ impl Site {
     }
 }
 
+impl Drop for Site {
+    /// However a test fails, what there is to look at is kept: its cluster will be gone.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        // A runtime of its own: the test's cannot be waited in.
+        let record = || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(self.record());
+        };
+        let recorded = std::thread::scope(|scope| scope.spawn(record).join());
+        let kept = self.kept();
+        match recorded {
+            Ok(()) => eprintln!("objects and logs are in {}", kept.display()),
+            Err(_) => eprintln!("not all objects and logs are in {}", kept.display()),
+        }
+    }
+}
+
 /// A field of a condition in the status of an object; empty when there is none.
 pub(crate) fn condition<'a>(object: &'a Value, kind: &str, field: &str) -> &'a str {
     object["status"]["conditions"]
@@ -239,8 +257,8 @@ pub(crate) fn condition<'a>(object: &'a Value, kind: &str, field: &str) -> &'a s
         .unwrap_or_default()
 }
 
-/// Builds the image of this program, unless it is there, and brings it to the node; its name.
-fn loaded(folder: &Path) -> String {
+/// The image of this program, built unless it is there: its name, and an archive of the kind that `docker save` writes.
+pub(crate) fn image() -> (String, PathBuf) {
     let archive = Path::new(env!("CARGO_TARGET_TMPDIR")).join("usher.tar");
     let built = script("image.sh")
         .arg("usher")
@@ -253,10 +271,13 @@ fn loaded(folder: &Path) -> String {
         "no image: {}",
         String::from_utf8_lossy(&built.stderr)
     );
-    let name = String::from_utf8(built.stdout)
-        .expect("a name")
-        .trim()
-        .to_owned();
+    let name = String::from_utf8(built.stdout).expect("a name");
+    (name.trim().to_owned(), archive)
+}
+
+/// Brings the image to the node, unless it is there; its name.
+fn loaded(folder: &Path) -> String {
+    let (name, archive) = image();
     let there = script("cluster.sh")
         .arg("ctr")
         .arg(folder)

@@ -18,6 +18,7 @@ mod entra_exchanges;
 mod examples;
 mod handover;
 mod house_rules;
+mod image;
 mod kills;
 mod kinds;
 mod kubeconform;
