@@ -3,6 +3,7 @@
 //! `scripts/cluster.sh` runs it. With `USHER_TEST_CLUSTER=existing` the cluster of the current kubeconfig is used, and
 //! `USHER_TEST_IMAGE` names an image of Usher that its nodes can pull or have.
 
+mod manual;
 pub(crate) mod process;
 mod record;
 mod release;
