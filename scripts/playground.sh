@@ -47,7 +47,8 @@ kind: Namespace
 metadata: {name: usher-system, labels: {pod-security.kubernetes.io/enforce: restricted}}
 Y
   quietly helm upgrade --install usher charts/usher --namespace usher-system --wait --timeout 2m \
-    --set "image.repository=${image%:*}" --set "image.tag=${image##*:}"
+    --set "image.repository=${image%:*}" --set "image.tag=${image##*:}" \
+    --set-json 'extraArgs=["--counters-every=5"]'
 }
 
 environment() {
@@ -86,7 +87,7 @@ $(environment)
   kubectl wait --for=condition=Ready connectors --all -n identity
   kubectl get connectors -n identity
 
-Let an Entra that is played send 50 people and 6 groups, through the Service, and look until they are counted, within a minute:
+Let an Entra that is played send 50 people and 6 groups, through the Service, and look until they are counted:
 
   kubectl get secret contoso-entra-scim -n identity -o jsonpath='{.data.password}' | base64 -d >$folder/token
   scripts/cluster.sh enter $folder $program emulator provision --people 50 --groups 6 --token-file $folder/token \\
