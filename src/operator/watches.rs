@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::pin::pin;
 use std::time::Duration;
 
+use backon::ExponentialBuilder;
 use futures::StreamExt;
 use kube::Client;
 use kube::api::{Api, DynamicObject};
@@ -11,7 +12,8 @@ use kube::core::{
     DeserializeGuard, NamespaceResourceScope, PartialObjectMeta, Resource, ResourceExt,
 };
 use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::utils::{Backoff, ResetTimerBackoff};
+use kube::runtime::watcher::{self, Event, ExponentialBackoff, watcher};
 use serde::de::DeserializeOwned;
 
 use crate::api::ObjectKey;
@@ -25,6 +27,17 @@ use super::triggers::Triggers;
 
 /// How soon the API server is asked again for a kind that it does not know.
 const KIND_AGAIN: Duration = Duration::from_secs(30);
+
+/// Pauses before a watch that failed begins again. They stay short, or what was declared during an outage of the API server would
+/// wait half a minute after it; they are few watches of few replicas.
+fn again() -> impl Backoff {
+    let pauses = ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_delay(Duration::from_secs(4))
+        .with_jitter()
+        .without_max_times();
+    ResetTimerBackoff::new(ExponentialBackoff::from(pauses), Duration::from_mins(1))
+}
 
 /// A way to the objects of one kind in one namespace, or in all.
 pub(super) struct Scope<'a> {
@@ -54,8 +67,7 @@ pub(super) async fn custom_resources<K>(
         Some(namespace) => Api::namespaced(scope.client, namespace),
         None => Api::all(scope.client),
     };
-    let mut events =
-        pin!(watcher(api, watcher::Config::default().any_semantic()).default_backoff());
+    let mut events = pin!(watcher(api, watcher::Config::default().any_semantic()).backoff(again()));
     let mut listed = HashSet::new();
     let mut arrived = false;
     while let Some(event) = events.next().await {
@@ -119,7 +131,7 @@ pub(super) async fn children(scope: Scope<'_>, kind: ChildKind) {
     };
     let ours = format!("{MANAGED_BY}={MANAGED_BY_USHER}");
     let config = watcher::Config::default().any_semantic().labels(&ours);
-    let mut events = pin!(watcher(api, config).default_backoff());
+    let mut events = pin!(watcher(api, config).backoff(again()));
     let caches = &scope.triggers.caches;
     let mut listed: HashSet<ChildKey> = HashSet::new();
     while let Some(event) = events.next().await {

@@ -7,6 +7,15 @@ use super::{CONNECTOR, SECRET, SOON, TENANT, all_ready, apply_quickstart};
 use crate::cluster::process::{Part, signal_pod};
 use crate::cluster::{Site, condition};
 
+const LATE: &str = "
+apiVersion: usher.dev/v1alpha1
+kind: AzureConnector
+metadata: {name: late}
+spec:
+  scimTenantRef: {name: contoso}
+  entraTenantId: 33333333-0000-0000-0000-000000000000
+";
+
 pub(super) async fn kubelet_restarted(site: &Site, scim: &Scim<'_>) {
     let restart = async {
         site.script("kill", &["kubelet"]).await;
@@ -41,9 +50,15 @@ pub(super) async fn api_server_stopped(site: &Site, scim: &Scim<'_>) {
             (site.get(TENANT).await["status"]["users"] == all).then_some(())
         })
         .await;
+    // What is declared right after is seen at once.
+    site.apply(LATE).await;
+    let seen = site
+        .ready("azureconnector/late", Duration::from_secs(15))
+        .await;
+    site.kubectl(&["delete", "azureconnector", "late"]).await;
     all_ready(site).await;
     site.tell(&format!(
-        "API server stopped for 30 s: no request of {} failed, status right after {took:?}",
+        "API server stopped for 30 s: no request of {} failed, status right after {took:?}, a new connector ready after {seen:?}",
         writes.acknowledged().len()
     ));
     // They ask again after pauses that grew with the outage; begun anew they need none.
