@@ -50,21 +50,28 @@ pub(super) async fn api_server_stopped(site: &Site, scim: &Scim<'_>) {
             (site.get(TENANT).await["status"]["users"] == all).then_some(())
         })
         .await;
-    // What is declared right after is seen at once.
+    // What is declared right after is seen soon.
     site.apply(LATE).await;
     let seen = site
-        .ready("azureconnector/late", Duration::from_secs(15))
+        .within(
+            Duration::from_secs(10),
+            "a new connector is seen",
+            async || {
+                let late = site.get("azureconnector/late").await;
+                (condition(&late, "Entitled", "status") == "True").then_some(())
+            },
+        )
         .await;
     site.kubectl(&["delete", "azureconnector", "late"]).await;
-    all_ready(site).await;
-    site.tell(&format!(
-        "API server stopped for 30 s: no request of {} failed, status right after {took:?}, a new connector ready after {seen:?}",
-        writes.acknowledged().len()
-    ));
     // They ask again after pauses that grew with the outage; begun anew they need none.
     for program in ["controller-manager", "scheduler", "kubelet"] {
         site.script("kill", &[program]).await;
     }
+    all_ready(site).await;
+    site.tell(&format!(
+        "API server stopped for 30 s: no request of {} failed, status right after {took:?}, a new connector seen after {seen:?}",
+        writes.acknowledged().len()
+    ));
 }
 
 /// Its Secret is made by the one that leads then; the one that thaws must not make another.
