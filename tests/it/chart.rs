@@ -294,7 +294,9 @@ fn pod_of(deployment: &Value) -> Value {
 fn the_documents_show_commands_that_helm_takes() {
     let mut tried = 0;
     for (file, command) in helm::commands_of_documents() {
-        let words: Vec<&str> = command.split_whitespace().collect();
+        // No argument of ours has a space in it, so quotes only keep the shell away.
+        let plain = command.replace('\'', "");
+        let words: Vec<&str> = plain.split_whitespace().collect();
         if !matches!(words[..2], ["helm", "install" | "upgrade"]) {
             continue;
         }

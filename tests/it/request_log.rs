@@ -1,9 +1,8 @@
 //! The log of the program: one line a request, with all that support needs and nothing of a person or a secret.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
-
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -13,6 +12,43 @@ use crate::workload_server::{REPORT_TOKEN, TOKEN, client, config, scim_tenant};
 
 /// Stands in every value that a client sends.
 const CANARY: &str = "canary";
+
+/// The program with all that it can say, and what it says, line by line.
+fn start(config: &Path) -> (Child, impl Iterator<Item = String>) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_usher"))
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--report-listen",
+            "127.0.0.1:0",
+        ])
+        .args(["--log", "trace,hyper=off,sqlx=off", "--config"])
+        .arg(config)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let lines = BufReader::new(program.stdout.take().expect("a pipe")).lines();
+    (program, lines.map(|it| it.expect("UTF-8")))
+}
+
+/// Requests of all kinds, with the token that each brings and its body.
+fn requests(base: &str) -> Vec<(Method, String, &'static str, String)> {
+    let users = format!("{base}/Users");
+    let person = json!({"userName": "canary@example.com", "title": "canary"}).to_string();
+    let broken = format!("{{\"{CANARY}\"");
+    let find = format!("{users}?filter=userName+eq+%22{CANARY}%22");
+    let get = |url: String, token| (Method::GET, url, token, String::new());
+    vec![
+        (Method::POST, users.clone(), TOKEN, person.clone()),
+        (Method::POST, users.clone(), TOKEN, person),
+        (Method::POST, users.clone(), TOKEN, broken),
+        get(find.clone(), TOKEN),
+        get(find, CANARY),
+        get(format!("{users}/{CANARY}"), TOKEN),
+        get(format!("{base}/{CANARY}"), TOKEN),
+    ]
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_is_one_line_without_values_and_secrets() {
@@ -25,65 +61,14 @@ async fn a_request_is_one_line_without_values_and_secrets() {
     )]);
     let file = folder.path().join("config.json");
     std::fs::write(&file, document.to_json()).unwrap();
-    let mut program = Command::new(env!("CARGO_BIN_EXE_usher"))
-        .args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--report-listen",
-            "127.0.0.1:0",
-        ])
-        .args(["--log", "trace,hyper=off,sqlx=off", "--config"])
-        .arg(&file)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(program.stdout.take().unwrap())
-        .lines()
-        .map(Result::unwrap);
-    let mut begin = lines.by_ref().filter_map(|line| {
+    let (mut program, mut lines) = start(&file);
+    let address = lines.by_ref().find_map(|line| {
         let line: Value = serde_json::from_str(&line).unwrap();
         line["address"].as_str().map(str::to_owned)
     });
-    let base = format!("http://{}/scim/v2", begin.next().unwrap());
+    let base = format!("http://{}/scim/v2", address.unwrap());
 
-    let person = json!({"userName": "canary@example.com", "title": "canary"});
-    let find = format!("{base}/Users?filter=userName+eq+%22{CANARY}%22");
-    let sent = [
-        (
-            Method::POST,
-            format!("{base}/Users"),
-            TOKEN,
-            person.to_string(),
-        ),
-        (
-            Method::POST,
-            format!("{base}/Users"),
-            TOKEN,
-            person.to_string(),
-        ),
-        (
-            Method::POST,
-            format!("{base}/Users"),
-            TOKEN,
-            format!("{{\"{CANARY}\""),
-        ),
-        (Method::GET, find.clone(), TOKEN, String::new()),
-        (Method::GET, find, CANARY, String::new()),
-        (
-            Method::GET,
-            format!("{base}/Users/{CANARY}"),
-            TOKEN,
-            String::new(),
-        ),
-        (
-            Method::GET,
-            format!("{base}/{CANARY}"),
-            TOKEN,
-            String::new(),
-        ),
-    ];
-    for (method, url, token, body) in sent {
+    for (method, url, token, body) in requests(&base) {
         client()
             .request(method, url)
             .bearer_auth(token)
@@ -108,13 +93,8 @@ async fn a_request_is_one_line_without_values_and_secrets() {
     let told: Vec<Value> = requests
         .iter()
         .map(|it| {
-            json!([
-                it["method"],
-                it["route"],
-                it["scim_tenant"],
-                it["client"],
-                it["status"]
-            ])
+            let named = |name: &str| it[name].clone();
+            Value::from_iter(["method", "route", "scim_tenant", "client", "status"].map(named))
         })
         .collect();
     let tenant = "identity/contoso";

@@ -71,7 +71,7 @@ async fn people_arrive_and_stay_whatever_happens() {
     deletion::helm_uninstall(&site, &scim).await;
     deletion::tenant_deleted_with_its_people(&site).await;
     nothing_tells_a_secret(&site, &secrets, texts).await;
-    site.nothing_was_forbidden();
+    site.no_right_is_missing();
 }
 
 /// The folder of the chart.

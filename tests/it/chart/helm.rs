@@ -48,18 +48,17 @@ pub(super) fn commands_of_documents() -> Vec<(String, String)> {
     found
 }
 
-/// The commands in fenced blocks, one a line, whatever lines they were written on.
-fn commands(markdown: &str) -> Vec<String> {
+/// The commands in fenced blocks for a shell, one a line, whatever lines they were written on.
+pub(crate) fn commands(markdown: &str) -> Vec<String> {
     let joined = markdown.replace("\\\n", " ");
     let mut fenced = false;
     let mut found = Vec::new();
     for line in joined.lines() {
         if line.trim_start().starts_with("```") {
-            fenced = !fenced;
+            fenced = !fenced && line.ends_with("sh");
         } else if fenced {
             let command = line.split(" #").next().unwrap_or_default();
-            // No argument of ours has a space in it, so quotes only keep the shell away.
-            found.push(command.trim().replace('\'', ""));
+            found.push(command.trim().to_owned());
         }
     }
     found.retain(|it| it.split_whitespace().count() > 1);
