@@ -37,7 +37,7 @@ from_outside() {
   # A number that is left of one that was killed may be another process's by now.
   ! flock -n "$dir/server.lock" true || die "no cluster in $dir any more"
   case $command in
-    load) exec nsenter -t "$pid" -m ctr -a "$containerd" -n k8s.io image import "$1";;
+    load) exec nsenter -t "$pid" -m ctr -a "$containerd" -n k8s.io image import "$(realpath "$1")";;
     ctr) exec nsenter -t "$pid" -m ctr -a "$containerd" -n k8s.io "$@";;
     enter) exec nsenter -t "$pid" -n "$@";;
     start) rm -f "$dir/hold/$1";;

@@ -1,7 +1,8 @@
 //! A cluster with a node, on which pods run: started once for a whole run, as the API server alone is.
 //!
 //! `scripts/cluster.sh` runs it. With `USHER_TEST_CLUSTER=existing` the cluster of the current kubeconfig is used, and
-//! `USHER_TEST_IMAGE` names an image of Usher that its nodes can pull or have.
+//! `USHER_TEST_IMAGE` names an image of Usher that its nodes can pull or have. Its Services must be reachable by their
+//! addresses, if need be from the network namespace at `USHER_TEST_NETWORK`.
 
 mod manual;
 pub(crate) mod process;
@@ -190,19 +191,26 @@ impl Site {
         self.folder.is_some()
     }
 
-    /// Runs a command in the network of the cluster.
+    /// Runs a command in the network of the cluster, where Services have their addresses.
     pub(crate) async fn inside(&self, command: &[&str]) -> Output {
-        self.script("enter", command).await
+        if self.is_ours() {
+            return self.script("enter", command).await;
+        }
+        let mut all = Vec::from(command);
+        let network = server::variable("USHER_TEST_NETWORK").map(|it| format!("--net={it}"));
+        if let Some(network) = &network {
+            all.splice(..0, ["nsenter", network]);
+        }
+        let mut command = Command::new(all[0]);
+        command.args(&all[1..]);
+        output(command).await
     }
 
     /// `scripts/cluster.sh VERB` with the cluster's folder.
     pub(crate) async fn script(&self, verb: &str, arguments: &[&str]) -> Output {
         let mut command = script("cluster.sh");
         command.arg(verb).arg(self.folder()).args(arguments);
-        tokio::task::spawn_blocking(move || command.output())
-            .await
-            .expect("the script ends")
-            .expect("the script runs")
+        output(command).await
     }
 
     /// The address of a Service in the cluster.
@@ -315,6 +323,13 @@ fn loaded(folder: &Path) -> String {
         );
     }
     name
+}
+
+async fn output(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output())
+        .await
+        .expect("the command ends")
+        .expect("the command runs")
 }
 
 fn script(name: &str) -> Command {

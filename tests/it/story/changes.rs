@@ -90,8 +90,9 @@ pub(super) async fn pod_drained(site: &Site, scim: &Scim<'_>) {
 /// Other values, a changed definition, two operators, and another image of the workloads.
 pub(super) async fn helm_upgrade_under_traffic(site: &Site, scim: &Scim<'_>) {
     let chart = changed_chart(site);
-    let again = format!("{}-again", site.image);
+    let mut again = site.image.clone();
     if site.is_ours() {
+        again.push_str("-again");
         site.script("ctr", &["image", "tag", "--force", &site.image, &again])
             .await;
     }
