@@ -99,6 +99,7 @@ kubernetes() { # program …
     "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=$(cut -d. -f2 <<<"$version")" "${missing[@]}"
   mkdir -p "$kubernetes"
   mv "$kubernetes.part"/* "$kubernetes/"
+  rmdir "$kubernetes.part"
 }
 # A program of another Go module.
 go_program() { # where to, module and version
