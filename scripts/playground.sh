@@ -4,6 +4,7 @@
 set -euo pipefail
 shopt -s inherit_errexit
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/served.sh"
 export PATH="$PATH:$cache/bin"
 cd "$root"
 
@@ -13,43 +14,7 @@ mkdir -p "$folder"
 dir=$(cd "$folder" && pwd)
 export KUBECONFIG=$dir/kubeconfig
 program=$target/debug/usher
-
-served() { ! flock -n "$dir/server.lock" true; }
-
-serve() { # script
-  local alive=served
-  if ! served; then
-    rm -f "$dir/ready"
-    setsid "$root/scripts/$1" serve "$dir" --keep >"$dir/supervisor.log" 2>&1 </dev/null 5>&- &
-    alive="kill -0 $!"
-  fi
-  until [ -f "$dir/ready" ]; do
-    $alive || { cat "$dir/supervisor.log" >&2; exit 1; }
-    sleep 0.1
-  done
-}
-
-# A long output is shown only when something fails.
-quietly() { # command
-  "$@" >"$dir/last.log" 2>&1 && return
-  cat "$dir/last.log" >&2
-  echo "This failed: $*. After \`make cluster-down\` all begins afresh." >&2
-  exit 1
-}
-
-install() {
-  local image
-  image=$(scripts/image.sh usher "$program" "$dir/usher.tar")
-  quietly scripts/cluster.sh load "$dir" "$dir/usher.tar"
-  quietly kubectl apply -f - <<Y
-apiVersion: v1
-kind: Namespace
-metadata: {name: usher-system, labels: {pod-security.kubernetes.io/enforce: restricted}}
-Y
-  quietly helm upgrade --install usher charts/usher --namespace usher-system --wait --timeout 2m \
-    --set "image.repository=${image%:*}" --set "image.tag=${image##*:}" \
-    --set-json 'extraArgs=["--counters-every=5"]'
-}
+advice='After `make cluster-down` all begins afresh.'
 
 environment() {
   echo "  export KUBECONFIG=$KUBECONFIG"
@@ -61,15 +26,15 @@ up() {
   if reason=$(scripts/cluster.sh possible); then
     scripts/setup.sh packages rust kubectl helm cluster
     cargo build --quiet
-    serve cluster.sh
-    install
+    serve cluster.sh --keep
+    install "$program" --set-json 'extraArgs=["--counters-every=5"]'
     pods
   else
     echo "No pods here: $reason. To install on a cluster that you have: docs/install.md."
     echo
     scripts/setup.sh packages rust kubectl apiserver
     cargo build --quiet
-    serve apiserver.sh
+    serve apiserver.sh --keep
     "$program" crds | quietly kubectl apply --server-side --force-conflicts -f -
     # Accepted is not yet told: kubectl goes by discovery, which lags a moment behind.
     until kubectl get connectors >/dev/null 2>&1; do sleep 0.2; done
@@ -114,9 +79,7 @@ T
 
 down() {
   if ! served; then echo "not up"; return; fi
-  until [ -s "$dir/pid" ]; do sleep 0.1; done
-  kill "$(cat "$dir/pid")"
-  flock "$dir/server.lock" true
+  stop
   echo "stopped"
 }
 
