@@ -22,13 +22,13 @@ pub fn azure_connector(
     others: &[Arc<AzureConnector>],
 ) -> Result<(), Rejection> {
     let spec = &connector.spec;
+    let secret = credential::secret_name(connector);
     oldest(connector, others, "AzureConnector", |other| {
         let same_entra = other.spec.scim_tenant_ref == spec.scim_tenant_ref
             && other
                 .spec
                 .entra_tenant_id
                 .eq_ignore_ascii_case(&spec.entra_tenant_id);
-        let secret = credential::secret_name(connector);
         if same_entra {
             Some(format!(
                 "Entra tenant {} in ScimTenant {}",
@@ -62,9 +62,9 @@ fn oldest<K: Resource>(
     };
     let older = others
         .iter()
-        .filter(|it| it.meta().deletion_timestamp.is_none() && ObjectKey::of(it.as_ref()) != key)
-        .filter(|it| age(it) < age(object))
+        .filter(|it| it.meta().deletion_timestamp.is_none())
         .filter_map(|it| shared(it).map(|claim| (age(it), claim)))
+        .filter(|(other, _)| other.1 != key && *other < age(object))
         .min_by(|one, other| one.0.cmp(&other.0));
     match older {
         Some(((_, other), claim)) => Err(Rejection::Conflict { claim, kind, other }),
