@@ -2,11 +2,11 @@
 //!
 //! An answer to our own write is taken up at once, so that nothing is decided by a status older than the one we wrote.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use kube::core::{ObjectMeta, Resource, ResourceExt};
+use kube::core::{ObjectMeta, Resource};
 
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::plan::{ChildKey, ChildKind};
@@ -21,7 +21,7 @@ pub(super) struct Caches {
     /// Mappings.
     pub(super) user_mappings: Cache<UserMapping>,
     /// Metadata of children.
-    pub(super) children: RwLock<HashMap<ChildKey, Arc<ObjectMeta>>>,
+    pub(super) children: RwLock<BTreeMap<ChildKey, Arc<ObjectMeta>>>,
     /// Kinds of children and the namespaces (none for all) in which their watch has delivered its list.
     listed: RwLock<HashSet<(ChildKind, Option<String>)>>,
     /// Watches that have not delivered their first list yet; none before they begin.
@@ -48,9 +48,9 @@ impl Caches {
     }
 }
 
-/// The objects of one kind.
+/// The objects of one kind, in order, so that those of a namespace are found without a look at all.
 pub(super) struct Cache<K> {
-    objects: RwLock<HashMap<ObjectKey, Arc<K>>>,
+    objects: RwLock<BTreeMap<ObjectKey, Arc<K>>>,
     unreadable: RwLock<HashSet<ObjectKey>>,
 }
 
@@ -106,13 +106,11 @@ impl<K: Resource> Cache<K> {
 
     /// The objects in `namespace`.
     pub(super) fn within(&self, namespace: &str) -> Vec<Arc<K>> {
-        let objects = read(&self.objects);
-        let mut found: Vec<_> = objects
-            .iter()
-            .filter(|(key, _)| key.namespace == namespace)
-            .collect();
-        found.sort_by_key(|(key, _)| (*key).clone());
-        found.into_iter().map(|(_, it)| Arc::clone(it)).collect()
+        read(&self.objects)
+            .range(ObjectKey::new(namespace, "")..)
+            .take_while(|(key, _)| key.namespace == namespace)
+            .map(|(_, it)| Arc::clone(it))
+            .collect()
     }
 
     /// Names of objects in `namespace` that exist, cannot be understood, and never could while this process ran.
@@ -134,7 +132,7 @@ impl<K: Resource> Cache<K> {
         let before = objects.get(&key).cloned();
         if before
             .as_ref()
-            .is_some_and(|it| is_newer(it.as_ref(), object.as_ref()))
+            .is_some_and(|it| is_newer(it.meta(), object.meta()))
         {
             let after = before.clone();
             return Change { before, after };
@@ -177,12 +175,9 @@ impl<K: Resource> Cache<K> {
 }
 
 /// Whether `known` is a later version of the same object than `seen`.
-fn is_newer<K: Resource>(known: &K, seen: &K) -> bool {
-    let version = |it: &K| {
-        it.resource_version()
-            .and_then(|text| text.parse::<u64>().ok())
-    };
-    known.uid() == seen.uid()
+fn is_newer(known: &ObjectMeta, seen: &ObjectMeta) -> bool {
+    let version = |it: &ObjectMeta| it.resource_version.as_ref()?.parse::<u64>().ok();
+    known.uid == seen.uid
         && matches!((version(known), version(seen)), (Some(known), Some(seen)) if known > seen)
 }
 
@@ -195,9 +190,20 @@ fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
 }
 
 impl Caches {
-    /// Metadata of the child called `key`.
-    pub(super) fn put_child(&self, key: ChildKey, meta: ObjectMeta) -> Option<Arc<ObjectMeta>> {
-        write(&self.children).insert(key, Arc::new(meta))
+    /// Takes up the metadata of the child called `key`; gives it back when it is news: neither this version nor a later one was known.
+    pub(super) fn put_child(&self, key: ChildKey, mut meta: ObjectMeta) -> Option<Arc<ObjectMeta>> {
+        // Nobody here reads it, and it is most of the metadata.
+        meta.managed_fields = None;
+        let mut children = write(&self.children);
+        let is_known = children
+            .get(&key)
+            .is_some_and(|it| it.resource_version == meta.resource_version || is_newer(it, &meta));
+        if is_known {
+            return None;
+        }
+        let meta = Arc::new(meta);
+        children.insert(key, Arc::clone(&meta));
+        Some(meta)
     }
 
     /// Forgets the child called `key`.
@@ -216,15 +222,71 @@ impl Caches {
         listed.contains(&(kind, None)) || listed.contains(&(kind, Some(namespace.to_owned())))
     }
 
-    /// The children for which `wanted` says so.
+    /// The children of `kind` in `namespace` (everywhere, when none is given) for which `wanted` says so.
     pub(super) fn children_where(
         &self,
+        kind: ChildKind,
+        namespace: Option<&str>,
         wanted: impl Fn(&ChildKey, &ObjectMeta) -> bool,
     ) -> Vec<(ChildKey, Arc<ObjectMeta>)> {
+        let is_there = |key: &ChildKey| {
+            key.kind == kind && namespace.is_none_or(|it| key.object.namespace == it)
+        };
         read(&self.children)
-            .iter()
+            .range(ChildKey::new(kind, namespace.unwrap_or_default(), "")..)
+            .take_while(|(key, _)| is_there(key))
             .filter(|(key, meta)| wanted(key, meta))
             .map(|(key, meta)| (key.clone(), Arc::clone(meta)))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(uid: &str, version: &str) -> ObjectMeta {
+        ObjectMeta {
+            uid: Some(uid.to_owned()),
+            resource_version: Some(version.to_owned()),
+            ..ObjectMeta::default()
+        }
+    }
+
+    #[test]
+    fn a_version_of_a_child_is_news_once_and_an_older_one_never() {
+        let caches = Caches::default();
+        let key = ChildKey::new(ChildKind::Service, "ns", "a");
+        for (uid, version, is_news) in [
+            ("1", "7", true),
+            ("1", "7", false),
+            ("1", "6", false),
+            ("1", "10", true),
+            ("2", "8", true),
+        ] {
+            let news = caches.put_child(key.clone(), meta(uid, version));
+            assert_eq!(news.is_some(), is_news, "version {version} of {uid}");
+        }
+    }
+
+    #[test]
+    fn children_are_found_by_kind_and_namespace() {
+        let caches = Caches::default();
+        for (kind, namespace, name) in [
+            (ChildKind::Secret, "a", "one"),
+            (ChildKind::Secret, "b", "two"),
+            (ChildKind::Secret, "b", "three"),
+            (ChildKind::Secret, "c", "four"),
+            (ChildKind::Service, "b", "five"),
+        ] {
+            caches.put_child(ChildKey::new(kind, namespace, name), meta(name, "1"));
+        }
+        let found = |namespace| -> Vec<String> {
+            let all = caches.children_where(ChildKind::Secret, namespace, |_, _| true);
+            all.into_iter().map(|(key, _)| key.object.name).collect()
+        };
+
+        assert_eq!(found(Some("b")), ["three", "two"]);
+        assert_eq!(found(None), ["one", "three", "two", "four"]);
     }
 }

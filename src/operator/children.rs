@@ -43,20 +43,15 @@ fn api(client: &Client, key: &ChildKey) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), &key.object.namespace, &resource(key.kind))
 }
 
-/// Applies `child` of `owner` unless it is known to be as wished.
+/// Applies `child` of `owner` unless it is known to be as wished; the metadata that it has once it is applied.
 pub(super) async fn apply(
     client: &Client,
     applied: &Applied,
     owner: &Owner,
     child: &Child,
-) -> Result<(), PlatformError> {
+) -> Result<Option<ObjectMeta>, PlatformError> {
     let key = child.key();
-    let mut body = child
-        .to_json()
-        .map_err(|error| PlatformError::Unavailable {
-            action: format!("write {key} as JSON"),
-            source: Box::new(error),
-        })?;
+    let mut body = json(child)?;
     let precondition = take_version(&mut body);
     let desired = digest(&body.to_string());
     let api = api(client, &key);
@@ -68,7 +63,7 @@ pub(super) async fn apply(
             live: live_digest(&live),
         };
         if applied.knows(&key, &imprint) {
-            return Ok(());
+            return Ok(None);
         }
     }
     if let Some(version) = precondition
@@ -86,14 +81,8 @@ pub(super) async fn apply(
     match answer {
         Ok(live) => {
             tracing::info!(child = %key, object = %owner.object, "applied {key} of {}", owner.object);
-            applied.note(
-                key,
-                Imprint {
-                    desired,
-                    live: live_digest(&live),
-                },
-            );
-            Ok(())
+            applied.note(key, desired, &live);
+            Ok(Some(live.metadata))
         }
         // An apply creates what is missing, so it is the kind or the namespace that is not there.
         Err(Failure::Missing) => Err(PlatformError::KindMissing {
@@ -103,19 +92,28 @@ pub(super) async fn apply(
     }
 }
 
-/// Makes `secret` unless there is one of that name.
-pub(super) async fn create_secret(client: &Client, secret: &Secret) -> Result<(), PlatformError> {
-    let key = Child::Secret(Box::new(secret.clone())).key();
-    let secrets: Api<Secret> = Api::namespaced(client.clone(), &key.object.namespace);
+/// Makes `secret` unless there is one of that name; its key and metadata.
+pub(super) async fn create_secret(
+    client: &Client,
+    applied: &Applied,
+    secret: &Secret,
+) -> Result<(ChildKey, ObjectMeta), PlatformError> {
+    let child = Child::Secret(Box::new(secret.clone()));
+    let key = child.key();
+    let body = json(&child)?;
+    let desired = digest(&body.to_string());
+    let object: DynamicObject = serde_json::from_value(body).map_err(|it| no_json(&key, it))?;
+    let api = api(client, &key);
     let params = PostParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PostParams::default()
     };
-    request(&format!("create {key}"), secrets.create(&params, secret))
+    let live = request(&format!("create {key}"), api.create(&params, &object))
         .await
         .map_err(|failure| failure.into_error(&key.to_string()))?;
     tracing::info!(child = %key, "made {key}");
-    Ok(())
+    applied.note(key.clone(), desired, &live);
+    Ok((key, live.metadata))
 }
 
 /// Deletes the object of this key and uid.
@@ -181,6 +179,17 @@ fn check_ours(owner: &Owner, key: &ChildKey, live: &DynamicObject) -> Result<(),
     }
 }
 
+fn json(child: &Child) -> Result<Value, PlatformError> {
+    child.to_json().map_err(|it| no_json(&child.key(), it))
+}
+
+fn no_json(key: &ChildKey, error: serde_json::Error) -> PlatformError {
+    PlatformError::Unavailable {
+        action: format!("write {key} as JSON"),
+        source: Box::new(error),
+    }
+}
+
 fn take_version(body: &mut Value) -> Option<Value> {
     body.get_mut("metadata")?
         .as_object_mut()?
@@ -205,7 +214,9 @@ impl Applied {
         known.get(key) == Some(imprint)
     }
 
-    fn note(&self, key: ChildKey, imprint: Imprint) {
+    fn note(&self, key: ChildKey, desired: String, live: &DynamicObject) {
+        let live = live_digest(live);
+        let imprint = Imprint { desired, live };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(key, imprint);
     }

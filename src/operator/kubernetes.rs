@@ -111,12 +111,18 @@ impl Platform for Kubernetes {
 
     async fn create_secret(&self, secret: &Secret) -> Result<(), PlatformError> {
         self.leadership.check()?;
-        children::create_secret(&self.client, secret).await
+        let (key, meta) = children::create_secret(&self.client, &self.applied, secret).await?;
+        self.take_up(&key, meta);
+        Ok(())
     }
 
     async fn apply(&self, owner: &Owner, child: &Child) -> Result<(), PlatformError> {
         self.leadership.check()?;
-        children::apply(&self.client, &self.applied, owner, child).await
+        let applied = children::apply(&self.client, &self.applied, owner, child).await?;
+        if let Some(meta) = applied {
+            self.take_up(&child.key(), meta);
+        }
+        Ok(())
     }
 
     async fn delete(&self, child: &ChildKey, uid: &str) -> Result<(), PlatformError> {
@@ -144,7 +150,7 @@ impl Platform for Kubernetes {
         }
         let found = self
             .caches
-            .children_where(|key, meta| key.kind == kind && is_owned(meta));
+            .children_where(kind, Some(namespace), |_, meta| is_owned(meta));
         Ok(found.into_iter().map(|(_, meta)| (*meta).clone()).collect())
     }
 
@@ -158,7 +164,11 @@ impl Platform for Kubernetes {
     }
 
     async fn report(&self, key: &ObjectKey, token: &Token) -> Result<Report, PlatformError> {
-        self.reports.latest(key, token).await
+        let latest = self.reports.latest(key, token).await;
+        if self.reports.loads_another(key, latest.as_ref().ok()) {
+            self.triggers.wake_connectors(key);
+        }
+        latest
     }
 
     async fn write_status(&self, status: &StatusOf) -> Result<(), PlatformError> {
@@ -216,6 +226,13 @@ impl Platform for Kubernetes {
 }
 
 impl Kubernetes {
+    /// Takes up the answer to our own write of a child. Its event will be no news, so whom it concerns is woken now.
+    fn take_up(&self, key: &ChildKey, meta: ObjectMeta) {
+        if let Some(meta) = self.caches.put_child(key.clone(), meta) {
+            self.triggers.own_child(key, &meta);
+        }
+    }
+
     /// Applies `status` to the object of `owner`, if that still has its uid, and takes up the answer.
     async fn patch<K, S>(
         &self,

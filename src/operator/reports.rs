@@ -37,6 +37,8 @@ struct Known {
     read_at: Option<Instant>,
     /// What was reported when the objects were woken last.
     told: Option<Report>,
+    /// Digest of the document that was loaded when a reconcile asked last; nothing when it got no answer.
+    loaded: Option<String>,
 }
 
 /// Why a report cannot be read.
@@ -83,6 +85,18 @@ impl Reports {
                 workload: key.to_string(),
                 source: Box::new(failure),
             })
+    }
+
+    /// Whether the workload of `key` has loaded another document than its report told a reconcile before `report`.
+    pub(super) fn loads_another(&self, key: &ObjectKey, report: Option<&Report>) -> bool {
+        let loaded = report.map(|it| it.config_digest.clone());
+        let is_answer = loaded.is_some();
+        let mut known = self.known();
+        known.get_mut(key).is_some_and(|it| {
+            let moved = it.loaded != loaded;
+            it.loaded = loaded;
+            moved && is_answer
+        })
     }
 
     /// Asks every workload that was asked before, and returns those whose report is another than at the last round.
@@ -189,6 +203,7 @@ impl Known {
             report: None,
             read_at: None,
             told: None,
+            loaded: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use kube::core::ObjectMeta;
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::plan::child::INSTANCE;
 use crate::plan::credential::secret_name;
+use crate::plan::{ChildKey, ChildKind};
 
 use super::cache::{Caches, Change};
 use super::queue::Queues;
@@ -74,30 +75,17 @@ impl Triggers {
             let key = ObjectKey::of(mapping.as_ref());
             let connector = key.sibling(&mapping.spec.connector_ref);
             self.wake_mappings(&connector);
-            if let Some(connector) = self.caches.azure_connectors.get(&connector) {
-                self.queues
-                    .scim_tenants
-                    .wake(key.sibling(&connector.spec.scim_tenant_ref));
-            }
+            self.wake_scim_tenant(&connector);
             self.queues.user_mappings.wake(key);
         }
     }
 
     /// A child changed: its owner; for a credential, the `ScimTenant` that accepts it as well.
     pub(super) fn child(&self, namespace: &str, meta: &ObjectMeta) {
-        let owner = meta
-            .owner_references
-            .iter()
-            .flatten()
-            .find(|it| it.controller == Some(true));
-        match owner.map(|it| (it.kind.as_str(), ObjectKey::new(namespace, &it.name))) {
+        match controller(namespace, meta) {
             Some(("ScimTenant", key)) => self.queues.scim_tenants.wake(key),
             Some(("AzureConnector", key)) => {
-                if let Some(connector) = self.caches.azure_connectors.get(&key) {
-                    self.queues
-                        .scim_tenants
-                        .wake(key.sibling(&connector.spec.scim_tenant_ref));
-                }
+                self.wake_scim_tenant(&key);
                 self.queues.azure_connectors.wake(key);
             }
             Some(_) => {}
@@ -112,11 +100,21 @@ impl Triggers {
         }
     }
 
+    /// We wrote a child. Its owner knows; a credential concerns the `ScimTenant`, whose configuration concerns the connectors.
+    pub(super) fn own_child(&self, child: &ChildKey, meta: &ObjectMeta) {
+        if child.kind != ChildKind::Secret {
+            return;
+        }
+        match controller(&child.object.namespace, meta) {
+            Some(("ScimTenant", key)) => self.wake_connectors(&key),
+            Some(("AzureConnector", key)) => self.wake_scim_tenant(&key),
+            Some(_) | None => {}
+        }
+    }
+
     /// The report of a `ScimTenant` changed: it and its connectors.
     pub(super) fn report(&self, tenant: &ObjectKey) {
-        for connector in self.connectors_of(tenant) {
-            self.queues.azure_connectors.wake(connector);
-        }
+        self.wake_connectors(tenant);
         self.queues.scim_tenants.wake(tenant.clone());
     }
 
@@ -132,6 +130,21 @@ impl Triggers {
         }
         for it in self.caches.user_mappings.all() {
             self.queues.user_mappings.wake(ObjectKey::of(it.as_ref()));
+        }
+    }
+
+    /// What a `ScimTenant` serves changed: its connectors.
+    pub(super) fn wake_connectors(&self, tenant: &ObjectKey) {
+        for connector in self.connectors_of(tenant) {
+            self.queues.azure_connectors.wake(connector);
+        }
+    }
+
+    fn wake_scim_tenant(&self, connector: &ObjectKey) {
+        if let Some(found) = self.caches.azure_connectors.get(connector) {
+            self.queues
+                .scim_tenants
+                .wake(connector.sibling(&found.spec.scim_tenant_ref));
         }
     }
 
@@ -151,6 +164,53 @@ impl Triggers {
                     .user_mappings
                     .wake(ObjectKey::of(mapping.as_ref()));
             }
+        }
+    }
+}
+
+/// Kind and key of the controller of a child in `namespace`.
+fn controller<'a>(namespace: &str, meta: &'a ObjectMeta) -> Option<(&'a str, ObjectKey)> {
+    let mut owners = meta.owner_references.iter().flatten();
+    let found = owners.find(|it| it.controller == Some(true))?;
+    Some((found.kind.as_str(), ObjectKey::new(namespace, &found.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn owned_by(kind: &str, name: &str) -> ObjectMeta {
+        let owner = json!({"apiVersion": "usher.dev/v1alpha1", "kind": kind, "name": name, "uid": "1", "controller": true});
+        serde_json::from_value(json!({"ownerReferences": [owner]})).unwrap()
+    }
+
+    #[test]
+    fn a_child_that_we_wrote_wakes_whom_it_concerns_but_not_its_owner() {
+        let cases = [
+            (ChildKind::Secret, "AzureConnector", "entra", (1, 0)),
+            (ChildKind::Secret, "ScimTenant", "contoso", (0, 1)),
+            (ChildKind::Service, "ScimTenant", "contoso", (0, 0)),
+        ];
+        for (child, owner, name, woken) in cases {
+            let triggers = Triggers {
+                caches: Arc::default(),
+                queues: Arc::default(),
+            };
+            let connector = json!({
+                "apiVersion": "usher.dev/v1alpha1", "kind": "AzureConnector",
+                "metadata": {"namespace": "ns", "name": "entra"},
+                "spec": {"scimTenantRef": {"name": "contoso"}, "entraTenantId": "11111111-2222-3333-4444-555555555555"},
+            });
+            let connector = serde_json::from_value(connector).unwrap();
+            triggers.caches.azure_connectors.put(connector);
+
+            triggers.own_child(&ChildKey::new(child, "ns", "a"), &owned_by(owner, name));
+
+            let queues = &triggers.queues;
+            let depths = (queues.scim_tenants.depth(), queues.azure_connectors.depth());
+            assert_eq!(depths, woken, "{child} of {owner}");
         }
     }
 }

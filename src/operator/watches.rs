@@ -142,12 +142,8 @@ pub(super) async fn children(scope: Scope<'_>, kind: ChildKind) {
                 put(scope.triggers, kind, child);
             }
             Ok(Event::InitDone) => {
-                let gone = caches.children_where(|key, _| {
-                    let within = scope.namespace.as_ref();
-                    key.kind == kind
-                        && within.is_none_or(|it| key.object.namespace == *it)
-                        && !listed.contains(key)
-                });
+                let namespace = scope.namespace.as_deref();
+                let gone = caches.children_where(kind, namespace, |key, _| !listed.contains(key));
                 for (key, meta) in gone {
                     caches.remove_child(&key);
                     scope.triggers.child(&key.object.namespace, &meta);
@@ -171,13 +167,8 @@ pub(super) async fn children(scope: Scope<'_>, kind: ChildKind) {
 
 fn put(triggers: &Triggers, kind: ChildKind, child: PartialObjectMeta<DynamicObject>) {
     let key = key_of(kind, &child);
-    let mut meta = child.metadata;
-    // Nobody here reads it, and it is most of the metadata.
-    meta.managed_fields = None;
     let namespace = key.object.namespace.clone();
-    let version = meta.resource_version.clone();
-    let before = triggers.caches.put_child(key, meta.clone());
-    if before.is_none_or(|it| it.resource_version != version) {
+    if let Some(meta) = triggers.caches.put_child(key, child.metadata) {
         triggers.child(&namespace, &meta);
     }
 }
