@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::Timestamp;
 
-use crate::api::conditions::RECONCILING;
+use crate::api::conditions::{RECONCILING, Reason};
 use crate::plan::{Rejection, StatusOf, Verdict};
 use crate::platform::PlatformError;
 
@@ -20,6 +20,9 @@ const TRIES: usize = 3;
 
 /// How soon a name that somebody else has is looked at again.
 const NAME_TAKEN_AGAIN: Duration = Duration::from_secs(30);
+
+/// How soon at the latest something that takes its time is looked at again.
+const LONGEST_PATIENCE: Duration = Duration::from_mins(1);
 
 /// A finished run: what it came to, and what was learned when somebody could look.
 pub(super) struct Run<F> {
@@ -96,7 +99,9 @@ impl<F> Run<F> {
             return Err(error);
         }
         let next = match &self.verdict {
-            Verdict::Waiting { .. } => Next::After(patience(status, ctx.clock.now())),
+            Verdict::Waiting { reason, .. } => {
+                Next::After(patience(*reason, status, ctx.clock.now()))
+            }
             // Nobody tells when a name becomes free.
             Verdict::Rejected(Rejection::NameTaken { .. }) => {
                 Next::After(ctx.jittered(NAME_TAKEN_AGAIN))
@@ -115,12 +120,57 @@ impl<F> Run<F> {
 }
 
 /// How long to wait for something that takes its time: shortly at first, longer the longer it lasts.
-fn patience(status: &StatusOf, now: Timestamp) -> Duration {
+fn patience(reason: Reason, status: &StatusOf, now: Timestamp) -> Duration {
     let since = status
         .conditions()
         .iter()
         .find(|it| it.type_ == RECONCILING)
         .map_or(now, |it| it.last_transition_time.0);
     let lasted = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-    (lasted / 8).clamp(Duration::from_millis(100), Duration::from_secs(5))
+    let patience = match reason {
+        // No event tells that a workload has loaded its configuration, and people wait for that.
+        Reason::ConfigurationPending | Reason::ReportUnavailable => {
+            (lasted / 8).max(Duration::from_millis(100))
+        }
+        // Events tell of the Deployment, but not why its pods do not start.
+        Reason::WorkloadStarting => (lasted / 2).max(Duration::from_secs(5)),
+        // Whatever ends it wakes this object.
+        _ => LONGEST_PATIENCE,
+    };
+    patience.min(LONGEST_PATIENCE)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::ScimTenant;
+    use crate::plan::Owner;
+
+    #[test]
+    fn what_tells_nothing_is_looked_at_often_and_nothing_longer_than_a_minute_later() {
+        let begun = "2026-02-01T00:00:00Z";
+        let tenant: ScimTenant = serde_json::from_value(json!({
+            "apiVersion": "usher.dev/v1alpha1", "kind": "ScimTenant", "metadata": {"namespace": "ns", "name": "a"},
+            "spec": {"host": "a.example.com", "store": {"sqlite": {"size": "1Gi"}}},
+            "status": {"conditions": [{
+                "type": "Reconciling", "status": "True", "reason": "X", "message": "", "lastTransitionTime": begun,
+            }]},
+        }))
+        .unwrap();
+        let status = StatusOf::ScimTenant(Owner::of(&tenant), tenant.status.unwrap());
+        let begun: Timestamp = begun.parse().unwrap();
+        for (reason, lasted, expected) in [
+            (Reason::ConfigurationPending, 0, 100),
+            (Reason::ConfigurationPending, 4, 500),
+            (Reason::ReportUnavailable, 3600, 60_000),
+            (Reason::WorkloadStarting, 0, 5_000),
+            (Reason::WorkloadStarting, 20, 10_000),
+            (Reason::ReferenceNotReady, 0, 60_000),
+        ] {
+            let pause = patience(reason, &status, begun + Duration::from_secs(lasted));
+            assert_eq!(pause.as_millis(), expected, "{reason:?} after {lasted} s");
+        }
+    }
 }
