@@ -13,7 +13,7 @@ PODS = $(if $(filter existing,$(USHER_TEST_CLUSTER)),$(USHER_TEST_IMAGE),$(shell
 # The modules of tests that are left out: building the image needs root as a cluster of our own does, the others need pods.
 LEFT_OUT = $(if $(filter here,$(PODS)),,image$(if $(PODS),,|cluster|story))
 
-.PHONY: help demo test check bench soak setup image cluster-up cluster-down
+.PHONY: help demo test check bench bench-cluster soak setup image cluster-up cluster-down
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: ## formatting, lints, documentation, unit tests, licenses
 bench: ## measure: SCIM requests a second and memory, beside the bare limit of the disk
 	@scripts/setup.sh packages rust oha
 	@scripts/bench.sh
+
+bench-cluster: ## measure: Kubernetes with Usher, each figure beside its goal; half an hour, most of it idle
+	@bench/cluster.sh
 
 soak: setup ## the long runs: 1,000 kills, every crash point
 	USHER_SOAK=1 cargo nextest run --profile soak -E 'test(/kill|crash|soak/)'

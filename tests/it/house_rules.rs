@@ -287,6 +287,7 @@ fn no_path_of_a_machine_is_in_the_repository() {
         "tests/fuzz",
         "docs",
         "scripts",
+        "bench",
         "examples",
         "charts",
         "crds",
