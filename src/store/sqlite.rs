@@ -18,12 +18,11 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Row};
 
-use crate::scim::filter::Filter;
 use crate::scim::list::Page;
 use crate::scim::schema::ResourceType;
 use crate::store::{
-    Change, Changed, Commits, Counts, Fault, Listed, Note, OpenError, Related, ResourceId, Store,
-    StoreError, Stored, Version, lock,
+    Change, Changed, Commits, Counts, Fault, ListQuery, Listed, Note, OpenError, Related,
+    ResourceId, Store, StoreError, Stored, Version, Window, lock,
 };
 use write::{Write, Written};
 use writer::Writer;
@@ -116,14 +115,16 @@ impl Store for SqliteStore {
         read::find(&self.readers, kind, id, related).await
     }
 
-    async fn list(
-        &self,
-        kind: ResourceType,
-        filter: Option<&Filter>,
-        page: Page,
-        related: Related,
-    ) -> Result<Listed, StoreError> {
-        match filter {
+    async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
+        let page = match query.window {
+            Window::Index(page) => page,
+            Window::Behind { count, .. } => Page {
+                start_index: 1,
+                count,
+            },
+        };
+        let related = query.related;
+        match &query.filter {
             Some(filter) => read::matching(&self.readers, kind, filter, page, related).await,
             None => read::page(&self.readers, kind, page, related).await,
         }
