@@ -1,5 +1,6 @@
 //! The store in one SQLite file: a few readers, and one writer that commits many writes together.
 
+mod migrations;
 mod read;
 mod statements;
 mod write;
@@ -10,11 +11,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Row};
 
@@ -48,12 +46,7 @@ impl SqliteStore {
             source,
         };
         let mut connection = options(path).connect().await.map_err(failed)?;
-        migrate(&mut connection)
-            .await
-            .map_err(|source| OpenError::Migration {
-                path: path.to_owned(),
-                source,
-            })?;
+        migrations::run(&mut connection, path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(READER_WAIT)
@@ -81,19 +74,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("cache_size", "-2000")
         .pragma("journal_size_limit", "8388608")
         .disable_statement_logging()
-}
-
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::migrate::MigrateError> {
-    let migrations = vec![Migration::new(
-        1,
-        "directory".into(),
-        MigrationType::Simple,
-        include_str!("migrations/0001_directory.sql").into_sql_str(),
-        false,
-    )];
-    Migrator::with_migrations(migrations)
-        .run_direct(None, connection, false)
-        .await
 }
 
 /// The number under which a resource type is stored.
