@@ -6,6 +6,7 @@ pub mod brake;
 mod conformance;
 mod error;
 mod lock;
+mod query;
 mod sqlite;
 
 use std::fmt;
@@ -16,8 +17,6 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::scim::filter::Filter;
-use crate::scim::list::Page;
 use crate::scim::patch::MemberChange;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
@@ -26,6 +25,7 @@ use audit::{AuditEntry, AuditQuery, Audited};
 use brake::{Brake, Held};
 pub use error::{OpenError, StoreError};
 pub use lock::Claim;
+pub use query::{ListQuery, Listed, Position, SortValue, Window};
 
 /// Identifier of a resource, issued once and never again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,21 +85,13 @@ pub struct Reference {
 }
 
 /// Whether groups of a user, or members of a group, are loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Related {
     /// Load them.
     Include,
     /// Leave them; costs nothing however many there are.
+    #[default]
     Skip,
-}
-
-/// One page of a list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Listed {
-    /// How many match, on all pages together.
-    pub total: usize,
-    /// Those of the page, in the order of their creation.
-    pub resources: Vec<Stored>,
 }
 
 /// What is to be written to an existing resource, in one transaction.
@@ -226,14 +218,8 @@ pub trait Store: Send + Sync {
         related: Related,
     ) -> Result<Option<Stored>, StoreError>;
 
-    /// Those that fulfil `filter`, all when there is none.
-    async fn list(
-        &self,
-        kind: ResourceType,
-        filter: Option<&Filter>,
-        page: Page,
-        related: Related,
-    ) -> Result<Listed, StoreError>;
+    /// The part of a list that `query` asks for.
+    async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError>;
 
     /// Adds a resource, a group with its `related` as members.
     async fn add(&self, kind: ResourceType, added: Stored, terms: Terms) -> Result<(), StoreError>;

@@ -1,5 +1,7 @@
 //! What every store must do; each check runs against each database.
 
+mod audit;
+mod brake;
 mod members;
 mod search;
 
@@ -10,7 +12,11 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::scim::filter::Filter;
+use crate::scim::list::Page;
 use crate::scim::schema::{Rules, Schemas};
+use audit::*;
+use brake::*;
 use members::*;
 use search::*;
 
@@ -45,6 +51,17 @@ conformance!(
     notes_are_kept,
     many_writes_share_a_transaction,
     a_closed_store_says_so,
+    a_change_leaves_one_entry_and_what_changes_nothing_none,
+    entries_are_found_by_person_client_and_time,
+    the_audit_is_bounded_by_count_and_age,
+    erasing_a_person_forgets_the_names_and_keeps_that_it_happened,
+    who_has_been_deactivated_for_long_is_found,
+    too_many_deactivations_are_held_until_the_brake_is_opened,
+    the_window_of_the_brake_moves_on,
+    too_many_deletions_are_held,
+    too_many_removals_of_members_are_held_as_a_whole,
+    members_who_are_none_are_not_counted,
+    unknown_members_may_be_left_out,
 );
 
 async fn sqlite() -> (TempDir, Arc<dyn Store>) {
@@ -151,11 +168,11 @@ async fn related(store: &dyn Store, kind: ResourceType, id: &str) -> Vec<String>
 }
 
 async fn search(store: &dyn Store, kind: ResourceType, filter: &str) -> Vec<String> {
-    let filter = Filter::parse(filter, schemas().of(kind)).unwrap();
-    let listed = store
-        .list(kind, Some(&filter), Page::default(), Related::Skip)
-        .await
-        .unwrap();
+    let query = ListQuery {
+        filter: Some(Filter::parse(filter, schemas().of(kind)).unwrap()),
+        ..ListQuery::default()
+    };
+    let listed = store.list(kind, &query).await.unwrap();
     assert_eq!(listed.total, listed.resources.len());
     listed.resources.into_iter().map(|it| it.id.0).collect()
 }

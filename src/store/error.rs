@@ -93,6 +93,19 @@ pub enum OpenError {
         #[source]
         source: sqlx::Error,
     },
+    /// A newer version of this program has changed the schema beyond what this one can work with.
+    #[error(
+        "{} was written by a newer version of Usher: it needs migration {needed}, and this program knows {known}; start the newer version, or restore a backup made by this one",
+        path.display()
+    )]
+    Newer {
+        /// The database file.
+        path: PathBuf,
+        /// The migration that a program must know at least.
+        needed: i64,
+        /// The newest one that this program knows.
+        known: i64,
+    },
     /// The schema cannot be brought up to date.
     #[error("{} cannot be migrated", path.display())]
     Migration {

@@ -1,6 +1,7 @@
 //! The store in one SQLite file: a few readers, and one writer that commits many writes together.
 
 mod audit;
+mod migrations;
 mod read;
 mod statements;
 mod write;
@@ -11,22 +12,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Row};
 
-use crate::scim::filter::Filter;
 use crate::scim::list::Page;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
 use crate::store::brake::Held;
 use crate::store::{
-    Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, Listed, Note, OpenError,
-    Related, ResourceId, Store, StoreError, Stored, Terms, lock,
+    Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, ListQuery, Listed, Note,
+    OpenError, Related, ResourceId, Store, StoreError, Stored, Terms, Window, lock,
 };
 use write::{Write, Written};
 use writer::Writer;
@@ -52,12 +49,7 @@ impl SqliteStore {
             source,
         };
         let mut connection = options(path).connect().await.map_err(failed)?;
-        migrate(&mut connection)
-            .await
-            .map_err(|source| OpenError::Migration {
-                path: path.to_owned(),
-                source,
-            })?;
+        migrations::run(&mut connection, path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(READER_WAIT)
@@ -87,24 +79,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::migrate::MigrateError> {
-    let migration = |number, name: &'static str, text: &'static str| {
-        let text = text.into_sql_str();
-        Migration::new(number, name.into(), MigrationType::Simple, text, false)
-    };
-    let migrations = vec![
-        migration(
-            1,
-            "directory",
-            include_str!("migrations/0001_directory.sql"),
-        ),
-        migration(2, "audit", include_str!("migrations/0002_audit.sql")),
-    ];
-    Migrator::with_migrations(migrations)
-        .run_direct(None, connection, false)
-        .await
-}
-
 /// The number under which a resource type is stored.
 fn number(kind: ResourceType) -> i64 {
     match kind {
@@ -124,14 +98,16 @@ impl Store for SqliteStore {
         read::find(&self.readers, kind, id, related).await
     }
 
-    async fn list(
-        &self,
-        kind: ResourceType,
-        filter: Option<&Filter>,
-        page: Page,
-        related: Related,
-    ) -> Result<Listed, StoreError> {
-        match filter {
+    async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
+        let page = match query.window {
+            Window::Index(page) => page,
+            Window::Behind { count, .. } => Page {
+                start_index: 1,
+                count,
+            },
+        };
+        let related = query.related;
+        match &query.filter {
             Some(filter) => read::matching(&self.readers, kind, filter, page, related).await,
             None => read::page(&self.readers, kind, page, related).await,
         }

@@ -12,11 +12,9 @@ use uuid::Builder;
 
 use crate::clock::{Clock, Random};
 use crate::scim::error::ScimError;
-use crate::scim::filter::Filter;
-use crate::scim::list::Page;
 use crate::scim::schema::{ResourceSchema, ResourceType, Schemas};
 use crate::store::audit::Requester;
-use crate::store::{Listed, Related, ResourceId, Store, StoreError, Stored, Version};
+use crate::store::{ListQuery, Listed, Related, ResourceId, Store, StoreError, Stored, Version};
 pub(crate) use policy::Policy;
 pub(crate) use provisioner::Provisioner;
 
@@ -119,15 +117,13 @@ impl Directory {
         found.ok_or(DirectoryError::NotFound(kind))
     }
 
-    /// One page of those that fulfil `filter`.
+    /// The part of a list that `query` asks for.
     pub(crate) async fn list(
         &self,
         kind: ResourceType,
-        filter: Option<&Filter>,
-        page: Page,
-        related: Related,
+        query: &ListQuery,
     ) -> Result<Listed, DirectoryError> {
-        Ok(self.store.list(kind, filter, page, related).await?)
+        Ok(self.store.list(kind, query).await?)
     }
 
     /// The directory as `requester` may change it.

@@ -92,7 +92,7 @@ pub(super) async fn deactivated(
     count: usize,
 ) -> Result<Vec<ResourceId>, StoreError> {
     let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT id FROM resource WHERE deactivated < ?1 AND kind = 0 ORDER BY deactivated LIMIT ?2",
+        "SELECT id FROM resource WHERE deactivated < ?1 AND active = 0 AND kind = 0 ORDER BY deactivated LIMIT ?2",
     )
     .bind(before.as_millisecond())
     .bind(signed(count))

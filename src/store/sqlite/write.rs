@@ -382,7 +382,8 @@ async fn replace(
     let keys = Keys::of(kind, resource);
     sqlx::query(
         "UPDATE resource SET version = ?2, modified = ?3, name_key = ?4, display_key = ?5, external_id = ?6,
-         active = ?7, body = ?8, deactivated = iif(?7, NULL, coalesce(deactivated, ?3)) WHERE seq = ?1",
+         active = ?7, body = ?8, 
+         deactivated = iif(?7, NULL, iif(active, ?3, coalesce(deactivated, ?3))) WHERE seq = ?1",
     )
     .bind(seq)
     .bind(version.0)

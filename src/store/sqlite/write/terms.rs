@@ -152,6 +152,16 @@ pub(super) async fn forget_names(
         .map(|_| ())
 }
 
+/// Gives a time to people whom an older version deactivated, which knew no such column.
+async fn date_deactivations(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let dated = sqlx::query(
+        "UPDATE resource SET deactivated = modified WHERE seq IN (SELECT seq FROM resource
+         WHERE kind = 0 AND active = 0 AND deactivated IS NULL LIMIT ?1)",
+    );
+    let dated = dated.bind(FORGOTTEN_AT_ONCE).execute(connection).await?;
+    Ok(dated.rows_affected())
+}
+
 /// Forgets what may be forgotten; says how many rows that were.
 pub(super) async fn forget(
     connection: &mut SqliteConnection,
@@ -183,8 +193,9 @@ pub(super) async fn forget(
         .bind(forgetting.held_before.as_millisecond())
         .execute(&mut *connection)
         .await?;
-    let all = [aged, named, counted, held];
-    Ok(all.iter().map(SqliteQueryResult::rows_affected).sum())
+    let forgotten = [aged, named, counted, held];
+    let forgotten: u64 = forgotten.iter().map(SqliteQueryResult::rows_affected).sum();
+    Ok(forgotten + date_deactivations(connection).await?)
 }
 
 fn signed(number: u64) -> i64 {

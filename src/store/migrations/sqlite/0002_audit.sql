@@ -28,7 +28,6 @@ CREATE TABLE held (
     PRIMARY KEY (what, resource_id)
 ) STRICT, WITHOUT ROWID;
 
--- Since when a person is deactivated.
+-- Since when a person is deactivated; what an older version writes is told by `active`.
 ALTER TABLE resource ADD COLUMN deactivated INTEGER;
-UPDATE resource SET deactivated = modified WHERE kind = 0 AND active = 0;
 CREATE INDEX resource_deactivated_at ON resource (deactivated) WHERE deactivated IS NOT NULL;
