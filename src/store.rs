@@ -148,6 +148,8 @@ pub struct Terms {
     pub brake: Option<Brake>,
     /// What becomes of member ids that nobody has.
     pub unknown_members: UnknownMembers,
+    /// Whether no other resource of its type may have the `externalId` that is written.
+    pub unique_external_id: bool,
 }
 
 /// What may be forgotten: the oldest first, a bounded number at a time.

@@ -67,6 +67,7 @@ impl ScimError {
     }
 
     /// The same error, to be tried again after `wait`.
+    #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         Self {
             retry_after: Some(wait),

@@ -88,10 +88,6 @@ pub struct Moved {
 
 impl Moved {
     /// Whether none came and none went.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde calls it by reference"
-    )]
     pub fn is_empty(&self) -> bool {
         self.added == 0 && self.removed == 0
     }

@@ -62,6 +62,7 @@ conformance!(
     too_many_removals_of_members_are_held_as_a_whole,
     members_who_are_none_are_not_counted,
     unknown_members_may_be_left_out,
+    an_external_id_may_be_one_of_a_kind,
 );
 
 async fn sqlite() -> (TempDir, Arc<dyn Store>) {
@@ -207,6 +208,37 @@ async fn a_name_is_taken_in_any_casing(store: Arc<dyn Store>) {
         "another group already has this displayName"
     );
     store.add(USER, named("3", "Team t"), free()).await.unwrap();
+}
+
+async fn an_external_id_may_be_one_of_a_kind(store: Arc<dyn Store>) {
+    let named =
+        |id: &str, name: &str| stored(USER, id, &json!({"userName": name, "externalId": "x"}));
+    let unique = || Terms {
+        unique_external_id: true,
+        ..Terms::default()
+    };
+    let taken = "another user already has this externalId";
+    store.add(USER, named("1", "a"), unique()).await.unwrap();
+    store
+        .add(
+            GROUP,
+            stored(GROUP, "t", &json!({"displayName": "t", "externalId": "x"})),
+            unique(),
+        )
+        .await
+        .unwrap();
+
+    let second = store.add(USER, named("2", "b"), unique()).await;
+    assert_eq!(second.unwrap_err().to_string(), taken);
+    store.add(USER, person("3"), unique()).await.unwrap();
+    let change = changed("3", 0, Some(&named("3", "c")));
+    let moved = store.change(USER, change.clone(), unique()).await;
+    assert_eq!(moved.unwrap_err().to_string(), taken);
+    let same = changed("1", 0, Some(&named("1", "d")));
+    store.change(USER, same, unique()).await.unwrap();
+
+    store.change(USER, change, free()).await.unwrap();
+    store.add(USER, named("4", "e"), free()).await.unwrap();
 }
 
 async fn a_stale_version_is_refused(store: Arc<dyn Store>) {

@@ -23,7 +23,7 @@ pub(super) async fn find(
          AND at >= ?3 AND at < ?4 AND seq < ?5 ORDER BY seq DESC LIMIT ?6";
     let all = "SELECT seq, entry, names FROM audit WHERE ?1 IS NULL AND (?2 IS NULL OR client = ?2)
          AND at >= ?3 AND at < ?4 AND seq < ?5 ORDER BY seq DESC LIMIT ?6";
-    let bound = |time: Option<Timestamp>, open| time.map_or(open, |it| it.as_millisecond());
+    let bound = |time: Option<Timestamp>, open| time.map_or(open, Timestamp::as_millisecond);
     let rows = sqlx::query(if query.id.is_some() { by_resource } else { all })
         .bind(query.id.as_ref().map(ResourceId::as_str))
         .bind(query.client.as_deref())

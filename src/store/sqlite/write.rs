@@ -1,14 +1,12 @@
 //! Each write as statements inside the writer's transaction: all of it or nothing.
 
 mod members;
+mod row;
 pub(super) mod terms;
 
 use jiff::Timestamp;
-use sqlx::error::ErrorKind;
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::number;
-use crate::scim::fold_case;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
@@ -90,6 +88,7 @@ impl Written {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Refused {
     Taken(ResourceType),
+    ExternalIdTaken(ResourceType),
     VersionConflict,
     UnknownMembers { count: usize, first: usize },
     Held(Stopped),
@@ -105,6 +104,13 @@ impl From<Refused> for StoreError {
             Refused::Taken(ResourceType::Group) => Self::Taken {
                 what: "group",
                 attribute: "displayName",
+            },
+            Refused::ExternalIdTaken(kind) => Self::Taken {
+                what: match kind {
+                    ResourceType::User => "user",
+                    ResourceType::Group => "group",
+                },
+                attribute: "externalId",
             },
             Refused::VersionConflict => Self::VersionConflict,
             Refused::UnknownMembers { count, first } => Self::UnknownMembers { count, first },
@@ -186,69 +192,14 @@ pub(super) async fn execute(
     sqlx::query(text).execute(connection).await.map(|_| ())
 }
 
-/// The columns by which a resource is found.
-struct Keys<'r> {
-    name: String,
-    display: Option<String>,
-    external_id: Option<&'r str>,
-}
-
-impl<'r> Keys<'r> {
-    fn of(kind: ResourceType, resource: &'r Resource) -> Self {
-        let (name, display) = match kind {
-            ResourceType::User => (resource.user_name(), resource.display_name()),
-            ResourceType::Group => (resource.display_name(), None),
-        };
-        Self {
-            name: fold_case(name.unwrap_or_default()),
-            display: display.map(fold_case),
-            external_id: resource.external_id(),
-        }
-    }
-}
-
-/// The one place that knows that the only unique constraint a client can meet is that of the name.
-fn taken<T>(
-    kind: ResourceType,
-    result: Result<T, sqlx::Error>,
-) -> Result<Result<T, Refused>, sqlx::Error> {
-    match result {
-        Ok(done) => Ok(Ok(done)),
-        Err(sqlx::Error::Database(error))
-            if error.kind() == ErrorKind::UniqueViolation
-                && error.message().contains("resource.name_key") =>
-        {
-            Ok(Err(Refused::Taken(kind)))
-        }
-        Err(other) => Err(other),
-    }
-}
-
 async fn add(
     connection: &mut SqliteConnection,
     kind: ResourceType,
     added: &Stored,
     terms: &Terms,
 ) -> Outcome<(Written, Moved)> {
-    let keys = Keys::of(kind, &added.resource);
-    let inserted = sqlx::query(
-        "INSERT INTO resource (kind, id, version, created, modified, name_key, display_key, external_id, active, body, deactivated)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, iif(?9, NULL, ?4))",
-    )
-    .bind(number(kind))
-    .bind(added.id.as_str())
-    .bind(added.version.0)
-    .bind(added.created.as_millisecond())
-    .bind(added.last_modified.as_millisecond())
-    .bind(keys.name)
-    .bind(keys.display)
-    .bind(keys.external_id)
-    .bind(added.resource.is_active())
-    .bind(added.resource.to_json())
-    .execute(&mut *connection)
-    .await;
-    let seq = match taken(kind, inserted)? {
-        Ok(inserted) => inserted.last_insert_rowid(),
+    let seq = match row::insert(connection, kind, added, terms).await? {
+        Ok(seq) => seq,
         Err(refused) => return Ok(Err(refused)),
     };
     let mut moved = Moved::default();
@@ -262,41 +213,13 @@ async fn add(
     Ok(Ok((Written::Done, moved)))
 }
 
-/// A resource as it is before a write.
-struct Before {
-    seq: i64,
-    version: Version,
-    active: bool,
-}
-
-/// Where a resource is and which version it has.
-async fn locate(
-    connection: &mut SqliteConnection,
-    kind: ResourceType,
-    id: &ResourceId,
-) -> Result<Option<Before>, sqlx::Error> {
-    let row = sqlx::query("SELECT seq, version, active FROM resource WHERE kind = ?1 AND id = ?2")
-        .bind(number(kind))
-        .bind(id.as_str())
-        .fetch_optional(connection)
-        .await?;
-    row.map(|row| {
-        Ok(Before {
-            seq: row.try_get(0)?,
-            version: Version(row.try_get(1)?),
-            active: row.try_get(2)?,
-        })
-    })
-    .transpose()
-}
-
 async fn change(
     connection: &mut SqliteConnection,
     kind: ResourceType,
     change: &Change,
     terms: &Terms,
 ) -> Outcome<(Written, Moved)> {
-    let Some(before) = locate(connection, kind, &change.id).await? else {
+    let Some(before) = row::locate(connection, kind, &change.id).await? else {
         return Ok(Ok((Written::NotFound, Moved::default())));
     };
     if change.expected.is_some_and(|it| it != before.version) {
@@ -318,11 +241,17 @@ async fn change(
     if let Err(refused) = pass(connection, terms.brake.as_ref(), &removals, change.at).await? {
         return Ok(Err(refused));
     }
+    if let Some(resource) = &change.resource
+        && terms.unique_external_id
+        && row::is_external_id_taken(connection, kind, before.seq, resource).await?
+    {
+        return Ok(Err(Refused::ExternalIdTaken(kind)));
+    }
     let next = Version(before.version.0 + 1);
     match &change.resource {
         Some(resource) => {
-            let updated = replace(connection, kind, (before.seq, next), change.at, resource).await;
-            if let Err(refused) = taken(kind, updated)? {
+            let updated = row::replace(connection, kind, (before.seq, next), change.at, resource);
+            if let Err(refused) = updated.await? {
                 return Ok(Err(refused));
             }
         }
@@ -333,7 +262,7 @@ async fn change(
             };
             return Ok(Ok((Written::Changed(unchanged), moved)));
         }
-        None => touch(connection, before.seq, next, change.at).await?,
+        None => row::touch(connection, before.seq, next, change.at).await?,
     }
     let changed = Changed {
         version: next,
@@ -357,54 +286,13 @@ async fn pass(
     Ok(Ok(()))
 }
 
-async fn touch(
-    connection: &mut SqliteConnection,
-    seq: i64,
-    version: Version,
-    at: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE resource SET version = ?2, modified = ?3 WHERE seq = ?1")
-        .bind(seq)
-        .bind(version.0)
-        .bind(at.as_millisecond())
-        .execute(connection)
-        .await
-        .map(|_| ())
-}
-
-async fn replace(
-    connection: &mut SqliteConnection,
-    kind: ResourceType,
-    (seq, version): (i64, Version),
-    at: Timestamp,
-    resource: &Resource,
-) -> Result<(), sqlx::Error> {
-    let keys = Keys::of(kind, resource);
-    sqlx::query(
-        "UPDATE resource SET version = ?2, modified = ?3, name_key = ?4, display_key = ?5, external_id = ?6,
-         active = ?7, body = ?8, 
-         deactivated = iif(?7, NULL, iif(active, ?3, coalesce(deactivated, ?3))) WHERE seq = ?1",
-    )
-    .bind(seq)
-    .bind(version.0)
-    .bind(at.as_millisecond())
-    .bind(keys.name)
-    .bind(keys.display)
-    .bind(keys.external_id)
-    .bind(resource.is_active())
-    .bind(resource.to_json())
-    .execute(connection)
-    .await
-    .map(|_| ())
-}
-
 async fn delete(
     connection: &mut SqliteConnection,
     kind: ResourceType,
     deletion: &Deletion,
     terms: &Terms,
 ) -> Outcome<(Written, Moved)> {
-    let Some(before) = locate(connection, kind, &deletion.id).await? else {
+    let Some(before) = row::locate(connection, kind, &deletion.id).await? else {
         return Ok(Ok((Written::NotFound, Moved::default())));
     };
     if deletion.expected.is_some_and(|it| it != before.version) {
@@ -419,33 +307,13 @@ async fn delete(
         return Ok(Err(refused));
     }
     if kind == ResourceType::User {
-        leave_groups(connection, before.seq, deletion.at).await?;
+        row::leave_groups(connection, before.seq, deletion.at).await?;
     }
-    sqlx::query("DELETE FROM resource WHERE seq = ?1")
-        .bind(before.seq)
-        .execute(&mut *connection)
-        .await?;
+    row::remove(connection, before.seq).await?;
     if terms.audit.as_ref().is_some_and(AuditEntry::erases) {
         terms::forget_names(connection, &deletion.id).await?;
     }
     Ok(Ok((Written::Done, moved)))
-}
-
-/// The groups of a user who goes change.
-async fn leave_groups(
-    connection: &mut SqliteConnection,
-    user: i64,
-    at: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE resource SET version = version + 1, modified = ?2
-         WHERE seq IN (SELECT group_seq FROM membership WHERE member_seq = ?1)",
-    )
-    .bind(user)
-    .bind(at.as_millisecond())
-    .execute(connection)
-    .await
-    .map(|_| ())
 }
 
 async fn keep(connection: &mut SqliteConnection, notes: &[Note]) -> Result<(), sqlx::Error> {

@@ -48,6 +48,7 @@ impl<'d> Provisioner<'d> {
             audit: Some(entry),
             brake: policy.brake,
             unknown_members: policy.unknown_members,
+            ..Terms::default()
         }
     }
 

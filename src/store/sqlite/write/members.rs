@@ -13,7 +13,7 @@ fn as_json<T: AsRef<str>>(ids: &[T]) -> String {
 }
 
 /// Makes the users called `ids` members; says how many were not yet.
-pub(super) async fn join<T: AsRef<str>>(
+pub(super) async fn join<T: AsRef<str> + Sync>(
     connection: &mut SqliteConnection,
     group: i64,
     ids: &[T],

@@ -181,7 +181,7 @@ pub(super) async fn forget(
          (SELECT a.seq FROM audit a WHERE a.names IS NOT NULL AND a.at < ?1
           AND NOT EXISTS (SELECT 1 FROM resource r WHERE r.id = a.resource_id) LIMIT ?2)",
     )
-    .bind(forgetting.names_before.map(|it| it.as_millisecond()))
+    .bind(forgetting.names_before.map(Timestamp::as_millisecond))
     .bind(FORGOTTEN_AT_ONCE)
     .execute(&mut *connection)
     .await?;
