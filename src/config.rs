@@ -1,5 +1,6 @@
 //! `WorkloadConfig`: the only thing that crosses from the operator to the workload; `Report` is the only thing that comes back.
 
+pub mod policy;
 pub mod report;
 pub mod secret;
 
@@ -13,6 +14,7 @@ use url::Url;
 
 use crate::scim::schema::Rules;
 
+pub use policy::{Adoption, BrakeConfig, PolicyConfig, UnknownMembers};
 pub use report::Report;
 pub use secret::{CredentialId, Token, TokenDigest};
 
@@ -43,6 +45,9 @@ pub struct ScimTenantConfig {
     pub store: StoreConfig,
     /// What a person may and must have.
     pub schema: Rules,
+    /// What clients may do.
+    #[serde(default)]
+    pub policy: PolicyConfig,
     /// Who may provision.
     pub clients: Vec<ScimClientConfig>,
 }
@@ -162,6 +167,19 @@ mod tests {
             error.to_string(),
             "the workload configuration has version 2, this program serves version 1"
         );
+    }
+
+    #[test]
+    fn a_document_without_a_policy_is_read() {
+        let text = r#"{"name": "identity/contoso", "url": "https://contoso.example", "store": {"sqlite": {"path": "/data/people.db"}},
+            "schema": {}, "clients": []}"#;
+
+        let read: ScimTenantConfig = serde_json::from_str(text).unwrap();
+
+        assert_eq!(read.policy, PolicyConfig::default());
+        let text = r#"{"breakGlass": ["admin"]}"#;
+        let read: PolicyConfig = serde_json::from_str(text).unwrap();
+        assert_eq!((read.brake, read.adoption), (None, Adoption::Never));
     }
 
     #[test]

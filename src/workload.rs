@@ -114,6 +114,10 @@ impl Server {
             .clone()
             .run_until_cancelled_owned(Arc::clone(&core).save());
         tokio::spawn(saving);
+        let tidying = stop
+            .clone()
+            .run_until_cancelled_owned(Arc::clone(&core).tidy());
+        tokio::spawn(tidying);
         Ok(Self {
             core,
             public,

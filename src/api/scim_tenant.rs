@@ -1,7 +1,9 @@
 //! `ScimTenant`: a directory of people and groups with its SCIM endpoint, and the pods that serve it.
 
+mod deprovisioning;
 mod exposure;
 mod pods;
+mod provisioning;
 mod schema;
 mod store;
 
@@ -11,8 +13,10 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use deprovisioning::{Brake, Deprovisioning, HeldRemovals};
 pub use exposure::{Exposure, GatewayExposure, IngressExposure, ParentReference, Tls};
 pub use pods::PodTemplate;
+pub use provisioning::{Adoption, UnknownMembers};
 pub use schema::{DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension};
 pub use store::{SqliteStore, Store};
 
@@ -75,6 +79,23 @@ pub struct ScimTenantSpec {
     #[serde(default)]
     pub schema: DirectorySchema,
 
+    /// How people go: how many at once, and when for good.
+    #[serde(default)]
+    pub deprovisioning: Deprovisioning,
+
+    /// What a POST does to an account that is there already.
+    #[serde(default)]
+    pub adoption: Adoption,
+
+    /// User names of break-glass accounts: no client may change, deactivate, delete or regroup them. Let them be provisioned first, then name them here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 256)), extend("x-kubernetes-list-type" = "set"))]
+    pub break_glass: Vec<String>,
+
+    /// What becomes of ids of members of a group that nobody has.
+    #[serde(default)]
+    pub unknown_members: UnknownMembers,
+
     /// Settings of the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_template: Option<PodTemplate>,
@@ -127,4 +148,10 @@ pub struct ScimTenantStatus {
     /// Groups in the directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<i64>,
+    /// What the brake holds; nothing when it holds nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldRemovals>,
+    /// Break-glass accounts that are declared and do not exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_break_glass: Vec<String>,
 }

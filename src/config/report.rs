@@ -40,6 +40,12 @@ pub struct ScimTenantReport {
     /// Why nothing can be written; nothing when it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_fault: Option<StoreFault>,
+    /// What the brake holds; nothing when it holds nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldRemovals>,
+    /// Break-glass accounts that are declared and do not exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_break_glass: Vec<String>,
     /// Who has provisioned.
     pub clients: Vec<ClientReport>,
 }
@@ -51,6 +57,22 @@ pub enum StoreFault {
     Full,
     /// It cannot be written for another reason; the log of the workload has it.
     Failed,
+}
+
+/// What a brake holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldRemovals {
+    /// Since when.
+    pub since: Timestamp,
+    /// People who would have been deactivated.
+    pub deactivations: u64,
+    /// People and groups that would have been deleted.
+    pub deletions: u64,
+    /// Memberships that would have been removed.
+    pub membership_removals: u64,
+    /// Ids of some of the people and groups.
+    pub examples: Vec<String>,
 }
 
 impl ScimTenantReport {

@@ -58,6 +58,7 @@ impl StatusOf {
                     users: None,
                     active_users: None,
                     groups: None,
+                    held: None,
                     ..status
                 },
             ),

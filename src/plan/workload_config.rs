@@ -21,6 +21,7 @@ use super::claim;
 use super::credential;
 use super::mapping;
 use super::observed::Site;
+use super::policy::policy;
 use super::verdict::Rejection;
 
 /// How long a replaced password is still accepted, so that Entra goes on until the new one is pasted.
@@ -69,6 +70,7 @@ pub fn workload_config(
             url: sources.site.public_url.clone(),
             store: sources.site.store.clone(),
             schema: checked_rules(tenant, sources)?,
+            policy: policy(&tenant.spec)?,
             clients: clients(tenant, sources),
         }],
     })

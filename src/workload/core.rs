@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::activity::Activity;
 use super::directory::{Directory, Policy};
 use super::http::Shared;
 use super::routing::{Opened, ScimTenant, Table};
 use crate::clock::{Clock, Random};
-use crate::config::report::{ScimTenantReport, StoreFault};
+use crate::config::report::{HeldRemovals, ScimTenantReport, StoreFault};
 use crate::config::{
     Report, ScimTenantConfig, ScimTenantName, StoreConfig, TokenDigest, WorkloadConfig,
 };
@@ -18,6 +20,9 @@ use crate::store::{self, Fault, OpenError, StoreError};
 
 /// How often the activity of clients is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// How often is looked for what has been kept long enough.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a configuration cannot be served; the previous one goes on.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +77,8 @@ pub(super) struct Core {
     random: Arc<dyn Random>,
     loaded: Mutex<Loaded>,
     reloading: tokio::sync::Mutex<()>,
+    /// Told when something new is served.
+    changed: Notify,
 }
 
 impl Core {
@@ -92,6 +99,7 @@ impl Core {
             random,
             loaded: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
         }
     }
 
@@ -135,6 +143,7 @@ impl Core {
             error: None,
         };
         self.shared.handover.opened();
+        self.changed.notify_one();
         for opened in gone {
             opened.save_activity().await;
             opened.store.close().await;
@@ -169,8 +178,14 @@ impl Core {
             fresh.push(Arc::clone(&opened));
             opened
         };
+        let policy = Policy::read(&config.policy, &schemas, &*opened.store)
+            .await
+            .map_err(|source| ReloadError::Read {
+                name: config.name.clone(),
+                source,
+            })?;
         let directory = Directory::new(
-            (schemas, Policy::default()),
+            (schemas, policy),
             Arc::clone(&opened.store),
             Arc::clone(&self.shared.clock),
             Arc::clone(&self.random),
@@ -216,6 +231,8 @@ impl Core {
                     Fault::Full => StoreFault::Full,
                     Fault::Failed => StoreFault::Failed,
                 }),
+                held: held(scim_tenant).await,
+                missing_break_glass: scim_tenant.directory.missing_break_glass().to_vec(),
                 clients,
             });
         }
@@ -233,6 +250,18 @@ impl Core {
         }
     }
 
+    /// Erases people and forgets changes whose time is over, again and again.
+    pub(super) async fn tidy(self: Arc<Self>) {
+        loop {
+            for scim_tenant in &self.shared.table.load_full().scim_tenants {
+                tidy(scim_tenant).await;
+            }
+            // Either is a reason to look again.
+            let changed = self.changed.notified();
+            drop(tokio::time::timeout(TIDY_EVERY, changed).await);
+        }
+    }
+
     /// Saves and closes all stores.
     pub(super) async fn close(&self) {
         let _one_at_a_time = self.reloading.lock().await;
@@ -241,6 +270,36 @@ impl Core {
             scim_tenant.opened.store.close().await;
         }
     }
+}
+
+/// What cannot be done is tried again the next time.
+async fn tidy(scim_tenant: &ScimTenant) {
+    let directory = &scim_tenant.directory;
+    let name = &scim_tenant.config.name;
+    match directory.erase_due().await {
+        Ok(0) => {}
+        Ok(erased) => tracing::info!(scim_tenant = %name, erased, "people were erased"),
+        Err(error) => {
+            let error = crate::telemetry::chain(&error);
+            tracing::warn!(scim_tenant = %name, error, "people could not be erased");
+        }
+    }
+    if let Err(error) = directory.forget_due().await {
+        let error = crate::telemetry::chain(&error);
+        tracing::debug!(scim_tenant = %name, error, "old entries could not be forgotten");
+    }
+}
+
+/// What the brake holds, if it holds something.
+async fn held(scim_tenant: &ScimTenant) -> Option<HeldRemovals> {
+    let held = scim_tenant.directory.held().await.ok()?;
+    Some(HeldRemovals {
+        since: held.since?,
+        deactivations: held.deactivations,
+        deletions: held.deletions,
+        membership_removals: held.membership_removals,
+        examples: held.examples.iter().map(ToString::to_string).collect(),
+    })
 }
 
 async fn open_store(name: ScimTenantName, path: PathBuf) -> Result<Opened, ReloadError> {

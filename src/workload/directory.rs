@@ -1,8 +1,13 @@
 //! The domain: people and groups of one `ScimTenant` and the rules between them, the same for every protocol.
 
+mod adoption;
 mod audit;
+mod break_glass;
+mod erasure;
+mod export;
 mod policy;
 mod provisioner;
+mod sign_in_name;
 
 use std::sync::Arc;
 
@@ -14,6 +19,7 @@ use crate::clock::{Clock, Random};
 use crate::scim::error::ScimError;
 use crate::scim::schema::{ResourceSchema, ResourceType, Schemas};
 use crate::store::audit::Requester;
+use crate::store::brake::Held;
 use crate::store::{ListQuery, Listed, Related, ResourceId, Store, StoreError, Stored, Version};
 pub(crate) use policy::Policy;
 pub(crate) use provisioner::Provisioner;
@@ -59,6 +65,9 @@ pub(crate) enum DirectoryError {
     NotFound(ResourceType),
     #[error("the resource has another version")]
     Precondition,
+    /// A person who is out of reach, or a group that would win or lose one.
+    #[error("a break-glass account is out of reach")]
+    BreakGlass(ResourceType),
     #[error("the request is refused")]
     Refused(#[from] ScimError),
     #[error("the store failed")]
@@ -124,6 +133,21 @@ impl Directory {
         query: &ListQuery,
     ) -> Result<Listed, DirectoryError> {
         Ok(self.store.list(kind, query).await?)
+    }
+
+    /// What the brake holds at present.
+    pub(crate) async fn held(&self) -> Result<Held, DirectoryError> {
+        match self.policy.brake {
+            Some(brake) if !brake.is_open(self.now()) => {
+                Ok(self.store.held(brake.holds_since()).await?)
+            }
+            Some(_) | None => Ok(Held::default()),
+        }
+    }
+
+    /// Break-glass accounts that are declared and not there.
+    pub(crate) fn missing_break_glass(&self) -> &[String] {
+        self.policy.break_glass.missing()
     }
 
     /// The directory as `requester` may change it.

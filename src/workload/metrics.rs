@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::store::brake::Held;
 use crate::store::{Commits, Counts};
 
 /// Upper bounds of the buckets in seconds: Entra gives up after some, 200 ms is felt.
@@ -41,6 +42,7 @@ pub(crate) struct Metrics {
     groups: PerScimTenant,
     transactions: Family<ScimTenantLabels, Counter>,
     writes: Family<ScimTenantLabels, Counter>,
+    held: PerScimTenant,
 }
 
 impl Metrics {
@@ -55,6 +57,7 @@ impl Metrics {
             groups: Family::default(),
             transactions: Family::default(),
             writes: Family::default(),
+            held: Family::default(),
         };
         let registry = &mut it.registry;
         registry.register("requests", "Requests", it.requests.clone());
@@ -90,7 +93,22 @@ impl Metrics {
             "Writes committed, many in one transaction",
             it.writes.clone(),
         );
+        registry.register(
+            "held_removals",
+            "Deactivations, deletions and removals of members that the brake holds",
+            it.held.clone(),
+        );
         it
+    }
+
+    /// Takes over what the brake of a directory holds.
+    pub(crate) fn held(&self, name: &str, held: &Held) {
+        let labels = ScimTenantLabels {
+            scim_tenant: name.to_owned(),
+        };
+        let all = held.deactivations + held.deletions + held.membership_removals;
+        let all = i64::try_from(all).unwrap_or(i64::MAX);
+        self.held.get_or_create(&labels).set(all);
     }
 
     /// Counts one request.

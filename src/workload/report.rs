@@ -1,5 +1,7 @@
 //! The listener for the operator and the kubelet, on a port of its own: report, health, readiness, metrics.
 
+mod people;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,6 +19,11 @@ use crate::config;
 pub(super) fn router(core: Arc<Core>) -> Router {
     Router::new()
         .route("/report", get(report))
+        .route(
+            "/scim-tenants/{namespace}/{name}/people/{person}",
+            get(people::person),
+        )
+        .route("/scim-tenants/{namespace}/{name}/audit", get(people::audit))
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
@@ -25,9 +32,7 @@ pub(super) fn router(core: Arc<Core>) -> Router {
 
 /// The report, to who has its token; unchanged ones are not sent again.
 async fn report(State(core): State<Arc<Core>>, headers: HeaderMap) -> Response<Body> {
-    let wanted = core.shared.table.load().report_token.clone();
-    let known = credentials::bearer(&headers).is_some_and(|token| wanted.matches(&token));
-    if !known {
+    if !is_known(&core, &headers) {
         return plain(
             StatusCode::UNAUTHORIZED,
             "the report token is missing or wrong\n",
@@ -72,6 +77,12 @@ async fn report(State(core): State<Arc<Core>>, headers: HeaderMap) -> Response<B
     response
 }
 
+/// Whether a request has the report token.
+fn is_known(core: &Core, headers: &HeaderMap) -> bool {
+    let wanted = core.shared.table.load().report_token.clone();
+    credentials::bearer(headers).is_some_and(|token| wanted.matches(&token))
+}
+
 async fn metrics(State(core): State<Arc<Core>>) -> Response<Body> {
     for scim_tenant in &core.shared.table.load_full().scim_tenants {
         let store = &scim_tenant.opened.store;
@@ -80,6 +91,10 @@ async fn metrics(State(core): State<Arc<Core>>) -> Response<Body> {
             core.shared
                 .metrics
                 .scim_tenant(name, counts, store.commits());
+        }
+        if let Ok(held) = scim_tenant.directory.held().await {
+            let name = &scim_tenant.config.name.0;
+            core.shared.metrics.held(name, &held);
         }
     }
     let mut response = Response::new(Body::from(core.shared.metrics.text()));

@@ -108,9 +108,10 @@ impl Call<'_> {
     async fn create(&self, kind: ResourceType) -> Done {
         let body = request::json(self.body)?;
         let projection = self.projection(kind, &Query::parse(self.query));
-        let created = self.provisioner().create(kind, &body).await?;
+        let (created, effect) = self.provisioner().create(kind, &body).await?;
         let body = self.scim_tenant.render(kind, &created, &projection);
-        Ok((Answer::resource(StatusCode::CREATED, body), Effect::Created))
+        // 201 for an account that was taken over as well: Entra links what it posted to the id in the answer.
+        Ok((Answer::resource(StatusCode::CREATED, body), effect))
     }
 
     async fn replace(&self, kind: ResourceType, id: &ResourceId) -> Done {

@@ -14,6 +14,7 @@ mod connection;
 mod crash_sweep;
 mod crds;
 mod dev;
+mod directory_rules;
 mod documents;
 mod entra_exchanges;
 mod examples;

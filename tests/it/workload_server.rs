@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use usher::clock::{SystemClock, SystemRandom};
 use usher::config::{
-    CredentialConfig, ScimClientConfig, ScimTenantConfig, ScimTenantName, StoreConfig, Token,
-    WorkloadConfig,
+    CredentialConfig, PolicyConfig, ScimClientConfig, ScimTenantConfig, ScimTenantName,
+    StoreConfig, Token, WorkloadConfig,
 };
 use usher::workload::{Server, Settings, TlsFiles};
 
@@ -59,6 +59,7 @@ pub(crate) fn scim_tenant(
             path: folder.path().join(format!("{name}.db")),
         },
         schema: serde_json::from_value(rules.clone()).unwrap(),
+        policy: PolicyConfig::default(),
         clients: vec![scim_client("entra", TOKEN)],
     }
 }

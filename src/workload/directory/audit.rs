@@ -43,8 +43,25 @@ impl Entry {
         self.0
     }
 
+    /// The resource is gone because its time was over.
+    pub(super) fn erasure(mut self) -> AuditEntry {
+        self.0.events.push(AuditEvent::Erased);
+        self.0
+    }
+
+    /// The data of the person were handed out.
+    pub(super) fn export(mut self) -> AuditEntry {
+        self.0.events.push(AuditEvent::Exported);
+        self.0
+    }
+
     /// The resource is another one; members, which the store counts, apart.
-    pub(super) fn change(mut self, before: &Resource, after: &Resource) -> AuditEntry {
+    pub(super) fn change(
+        mut self,
+        before: &Resource,
+        after: &Resource,
+        adopts: bool,
+    ) -> AuditEntry {
         let is_user = self.0.resource_type == ResourceType::User;
         let name = if is_user {
             replaced(before.user_name(), after.user_name())
@@ -56,6 +73,7 @@ impl Entry {
         let leaves = before.is_active() && !after.is_active();
         let comes_back = !before.is_active() && after.is_active();
         let happened = [
+            (AuditEvent::Adopted, adopts),
             (AuditEvent::Deactivated, is_user && leaves),
             (AuditEvent::Reactivated, is_user && comes_back),
             (AuditEvent::Renamed, name.is_some()),
@@ -122,7 +140,7 @@ mod tests {
         let id = ResourceId::new("a");
         let entry = Entry::new(&requester, ResourceType::User, &id, Timestamp::UNIX_EPOCH);
 
-        let entry = entry.change(&resource(before), &resource(after));
+        let entry = entry.change(&resource(before), &resource(after), false);
 
         assert_eq!(entry.events, events);
         assert_eq!(entry.attributes, attributes);

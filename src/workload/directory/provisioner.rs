@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::audit::Entry;
+use super::sign_in_name::object_id;
 use super::{Directory, DirectoryError, Effect, Expected};
 use crate::scim::error::ScimError;
 use crate::scim::patch::{MemberChange, PatchRequest, member_ids};
@@ -19,15 +20,17 @@ const ATTEMPTS: usize = 16;
 
 /// A directory as one client changes it by one request.
 pub(crate) struct Provisioner<'d> {
-    directory: &'d Directory,
+    pub(super) directory: &'d Directory,
     requester: &'d Requester,
 }
 
 /// The resource that is to be changed.
-struct Target<'t> {
-    kind: ResourceType,
-    id: &'t ResourceId,
-    expected: &'t Expected,
+pub(super) struct Target<'t> {
+    pub(super) kind: ResourceType,
+    pub(super) id: &'t ResourceId,
+    pub(super) expected: &'t Expected,
+    /// Whether the change takes over an account that is there already.
+    pub(super) adopts: bool,
 }
 
 impl<'d> Provisioner<'d> {
@@ -42,27 +45,36 @@ impl<'d> Provisioner<'d> {
         Entry::new(self.requester, kind, id, now)
     }
 
-    fn terms(&self, entry: AuditEntry) -> Terms {
+    /// `resource` is what is about to be written.
+    fn terms(&self, entry: AuditEntry, resource: Option<&Resource>) -> Terms {
         let policy = &self.directory.policy;
+        let external_id = resource.and_then(Resource::external_id);
         Terms {
             audit: Some(entry),
             brake: policy.brake,
             unknown_members: policy.unknown_members,
-            ..Terms::default()
+            unique_external_id: external_id.and_then(object_id).is_some(),
         }
     }
 
-    /// Creates a resource from the body of a POST.
+    /// Creates a resource from the body of a POST, or takes over the one that is there already, where that is declared.
     pub(crate) async fn create(
         &self,
         kind: ResourceType,
         body: &Value,
-    ) -> Result<Stored, DirectoryError> {
+    ) -> Result<(Stored, Effect), DirectoryError> {
         let resource = Resource::parse(self.directory.schema(kind), body)?;
         let related = members(kind, body)?.unwrap_or_default();
         let now = self.directory.now();
+        let id = self.directory.new_id(now);
+        let break_glass = &self.directory.policy.break_glass;
+        break_glass.guard(kind, &id, Some(&resource))?;
+        break_glass.guard_first(&related)?;
+        if let Some(adopted) = self.adopt(kind, &resource).await? {
+            return Ok(adopted);
+        }
         let created = Stored {
-            id: self.directory.new_id(now),
+            id,
             version: Version::FIRST,
             created: now,
             last_modified: now,
@@ -72,12 +84,10 @@ impl<'d> Provisioner<'d> {
         let entry = self
             .entry(kind, &created.id, now)
             .creation(&created.resource);
-        let terms = self.terms(entry);
-        self.directory
-            .store
-            .add(kind, created.clone(), terms)
-            .await?;
-        Ok(created)
+        let terms = self.terms(entry, Some(&created.resource));
+        let added = self.directory.store.add(kind, created.clone(), terms);
+        added.await?;
+        Ok((created, Effect::Created))
     }
 
     /// Replaces the client's part of a resource by the body of a PUT.
@@ -94,7 +104,12 @@ impl<'d> Provisioner<'d> {
             (ResourceType::Group, Some(ids)) if !ids.is_empty() => vec![MemberChange::Replace(ids)],
             (ResourceType::Group, _) => vec![MemberChange::Clear],
         };
-        let target = Target { kind, id, expected };
+        let target = Target {
+            kind,
+            id,
+            expected,
+            adopts: false,
+        };
         let (changed, effect) = self
             .change(&target, &members, |_| Ok(resource.clone()))
             .await?;
@@ -116,7 +131,12 @@ impl<'d> Provisioner<'d> {
         request: &PatchRequest,
     ) -> Result<(Stored, Effect), DirectoryError> {
         let schema = self.directory.schema(kind);
-        let target = Target { kind, id, expected };
+        let target = Target {
+            kind,
+            id,
+            expected,
+            adopts: false,
+        };
         self.change(&target, request.member_changes(), |current| {
             request.apply(schema, current)
         })
@@ -124,7 +144,7 @@ impl<'d> Provisioner<'d> {
     }
 
     /// Reads, computes and writes, again if somebody else was faster; what changes nothing is not written.
-    async fn change(
+    pub(super) async fn change(
         &self,
         target: &Target<'_>,
         members: &[MemberChange],
@@ -142,6 +162,7 @@ impl<'d> Provisioner<'d> {
                 return Err(DirectoryError::Precondition);
             }
             let computed = compute(&current.resource)?;
+            self.guard(target, &computed, members).await?;
             let written = self.write(target, &current, computed, members).await;
             attempts -= 1;
             match written {
@@ -153,6 +174,19 @@ impl<'d> Provisioner<'d> {
                 other => return other,
             }
         }
+    }
+
+    /// Refuses what is out of reach.
+    async fn guard(
+        &self,
+        target: &Target<'_>,
+        wanted: &Resource,
+        members: &[MemberChange],
+    ) -> Result<(), DirectoryError> {
+        let break_glass = &self.directory.policy.break_glass;
+        break_glass.guard(target.kind, target.id, Some(wanted))?;
+        let store = &*self.directory.store;
+        break_glass.guard_members(store, target.id, members).await
     }
 
     async fn write(
@@ -178,7 +212,8 @@ impl<'d> Provisioner<'d> {
             at: now,
         };
         let entry = self.entry(kind, &current.id, now);
-        let terms = self.terms(entry.change(&current.resource, &computed));
+        let entry = entry.change(&current.resource, &computed, target.adopts);
+        let terms = self.terms(entry, change.resource.as_ref());
         let changed = self.directory.store.change(kind, change, terms).await?;
         let changed = changed.ok_or(DirectoryError::NotFound(kind))?;
         let leaves = current.resource.is_active() && !computed.is_active();
@@ -216,7 +251,15 @@ impl<'d> Provisioner<'d> {
             version = Some(current.version);
         }
         let now = self.directory.now();
-        let terms = self.terms(self.entry(kind, id, now).deletion());
+        let break_glass = &self.directory.policy.break_glass;
+        break_glass.guard(kind, id, None)?;
+        if kind == ResourceType::Group {
+            let store = &*self.directory.store;
+            break_glass
+                .guard_members(store, id, &[MemberChange::Clear])
+                .await?;
+        }
+        let terms = self.terms(self.entry(kind, id, now).deletion(), None);
         let deletion = Deletion {
             id: id.clone(),
             expected: version,

@@ -162,6 +162,12 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
         DirectoryError::Precondition => {
             ScimError::precondition_failed("The resource has another version; read it again.")
         }
+        DirectoryError::BreakGlass(ResourceType::User) => ScimError::forbidden(
+            "This is a break-glass account, which SCIM may not change; take it out of the scope of provisioning.",
+        ),
+        DirectoryError::BreakGlass(ResourceType::Group) => ScimError::forbidden(
+            "A break-glass account would become or cease to be a member, which SCIM may not do; take it out of the scope of provisioning.",
+        ),
         DirectoryError::Store(StoreError::Taken { what, attribute }) => {
             ScimError::uniqueness(format!("Another {what} already has this {attribute}."))
         }

@@ -7,6 +7,13 @@ use crate::scim::patch::MemberChange;
 use crate::store::UnknownMembers;
 use crate::store::audit::Moved;
 
+const STRANGERS: &str = "SELECT count(*), min(j.key) FROM json_each(?1) j
+         LEFT JOIN resource u ON u.id = j.value AND u.kind = 0 WHERE u.seq IS NULL";
+const JOIN: &str = "INSERT OR IGNORE INTO membership (group_seq, member_seq)
+         SELECT ?1, u.seq FROM json_each(?2) j JOIN resource u ON u.id = j.value AND u.kind = 0";
+const LEAVE: &str = "DELETE FROM membership WHERE group_seq = ?1 AND member_seq IN
+                 (SELECT u.seq FROM json_each(?2) j JOIN resource u ON u.id = j.value)";
+
 fn as_json<T: AsRef<str>>(ids: &[T]) -> String {
     let ids = ids.iter().map(|id| id.as_ref().into()).collect();
     serde_json::Value::Array(ids).to_string()
@@ -25,14 +32,8 @@ pub(super) async fn join<T: AsRef<str> + Sync>(
     {
         return Ok(Err(refused));
     }
-    let joined = sqlx::query(
-        "INSERT OR IGNORE INTO membership (group_seq, member_seq)
-         SELECT ?1, u.seq FROM json_each(?2) j JOIN resource u ON u.id = j.value AND u.kind = 0",
-    )
-    .bind(group)
-    .bind(&ids)
-    .execute(connection)
-    .await?;
+    let joined = sqlx::query(JOIN).bind(group).bind(&ids);
+    let joined = joined.execute(connection).await?;
     Ok(Ok(joined.rows_affected()))
 }
 
@@ -41,13 +42,8 @@ async fn strangers(
     connection: &mut SqliteConnection,
     ids: &str,
 ) -> Result<Option<Refused>, sqlx::Error> {
-    let unknown = sqlx::query(
-        "SELECT count(*), min(j.key) FROM json_each(?1) j
-         LEFT JOIN resource u ON u.id = j.value AND u.kind = 0 WHERE u.seq IS NULL",
-    )
-    .bind(ids)
-    .fetch_one(connection)
-    .await?;
+    let unknown = sqlx::query(STRANGERS).bind(ids);
+    let unknown = unknown.fetch_one(connection).await?;
     let count: i64 = unknown.try_get(0)?;
     if count == 0 {
         return Ok(None);
@@ -86,11 +82,8 @@ pub(super) async fn change(
             Err(refused) => return Ok(Err(refused)),
         },
         MemberChange::Remove(ids) => {
-            let left = sqlx::query(
-                "DELETE FROM membership WHERE group_seq = ?1 AND member_seq IN
-                 (SELECT u.seq FROM json_each(?2) j JOIN resource u ON u.id = j.value)",
-            );
-            let left = left.bind(group).bind(as_json(ids)).execute(connection);
+            let left = sqlx::query(LEAVE).bind(group).bind(as_json(ids));
+            let left = left.execute(connection);
             moved.removed = left.await?.rows_affected();
         }
         MemberChange::Replace(ids) => {
@@ -114,4 +107,33 @@ pub(super) async fn change(
         }
     }
     Ok(Ok(moved))
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, ConnectOptions};
+
+    use super::super::super::{migrations, options};
+    use super::*;
+
+    /// What is looked for is found by an index, whatever the size of the group or of the directory.
+    #[tokio::test]
+    async fn adding_or_removing_a_member_looks_at_no_other_member() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("people.db");
+        let mut connection = options(&path).connect().await.unwrap();
+        migrations::run(&mut connection, &path).await.unwrap();
+        for statement in [STRANGERS, JOIN, LEAVE] {
+            let explained = format!("EXPLAIN QUERY PLAN {statement}");
+            let steps = sqlx::query(AssertSqlSafe(explained))
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+            let steps: Vec<String> = steps.iter().map(|step| step.get("detail")).collect();
+            let scans = steps.iter().filter(|it| it.starts_with("SCAN"));
+            let scans: Vec<_> = scans.filter(|it| !it.starts_with("SCAN j ")).collect();
+            assert!(scans.is_empty(), "{statement}: {steps:#?}");
+            assert!(steps.iter().any(|it| it.contains("SEARCH")), "{steps:#?}");
+        }
+    }
 }
