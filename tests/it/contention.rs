@@ -11,7 +11,7 @@ use crate::workload_server::Workload;
 const PEOPLE: usize = 12;
 
 /// No round takes longer, unless writers wait for each other.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn create(workload: &Workload, path: &str, body: Value) -> String {
     let (status, created) = workload.send("POST", path, Some(&body)).await;

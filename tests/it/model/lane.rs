@@ -7,7 +7,7 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 use super::operations::{
-    DEPARTMENT, ENTERPRISE, Edit, Generator, Guard, MANAGER, Operation, user_body,
+    DEPARTMENT, ENTERPRISE, Edit, Generator, GroupEdit, Guard, MANAGER, Operation, user_body,
 };
 use super::oracle::{Group, Oracle, User};
 
@@ -94,33 +94,14 @@ impl Lane {
                 let answer = self
                     .send(Method::POST, "/Users", None, Some(user_body(user)))
                     .await?;
-                if let Some(id) = self.created(wanted, &answer)? {
+                if let Some(id) = self.created(&wanted, &answer)? {
                     self.oracle.users.insert(id.clone(), user.clone());
                     self.compare_user(&answer.body)?;
                     self.read_back_user(&id).await?;
                 }
                 Ok(())
             }
-            Operation::PatchUser { id, edits, guard } => {
-                let operations: Vec<Value> = edits.iter().map(Edit::to_json).collect();
-                let before = self.oracle.users.get(id).cloned();
-                let tag = self.tag(id, *guard);
-                let wanted = match (&before, *guard) {
-                    (Some(_), Guard::Stale) => vec![412],
-                    _ => self.oracle.patch_user(id, edits),
-                };
-                let path = format!("/Users/{id}");
-                let answer = self
-                    .send(Method::PATCH, &path, tag, Some(patch(operations)))
-                    .await?;
-                expect(&wanted, &answer)?;
-                let changed = before.as_ref() != self.oracle.users.get(id);
-                self.settle(id, &answer, changed, edits.len() == 1)?;
-                if answer.status == 200 {
-                    self.compare_user(&answer.body)?;
-                }
-                self.read_back_user(id).await
-            }
+            Operation::PatchUser { id, edits, guard } => self.patch_user(id, edits, *guard).await,
             Operation::PutUser { id, user } => {
                 let wanted = self.oracle.put_user(id, user);
                 let path = format!("/Users/{id}");
@@ -152,6 +133,27 @@ impl Lane {
         }
     }
 
+    async fn patch_user(&mut self, id: &str, edits: &[Edit], guard: Guard) -> Result<(), String> {
+        let operations: Vec<Value> = edits.iter().map(Edit::to_json).collect();
+        let before = self.oracle.users.get(id).cloned();
+        let tag = self.tag(id, guard);
+        let wanted = match (&before, guard) {
+            (Some(_), Guard::Stale) => vec![412],
+            _ => self.oracle.patch_user(id, edits),
+        };
+        let path = format!("/Users/{id}");
+        let answer = self
+            .send(Method::PATCH, &path, tag, Some(patch(&operations)))
+            .await?;
+        expect(&wanted, &answer)?;
+        let changed = before.as_ref() != self.oracle.users.get(id);
+        self.settle(id, &answer, changed, edits.len() == 1)?;
+        if answer.status == 200 {
+            self.compare_user(&answer.body)?;
+        }
+        self.read_back_user(id).await
+    }
+
     async fn perform_on_groups(&mut self, operation: &Operation) -> Result<(), String> {
         match operation {
             Operation::CreateGroup { name, members } => {
@@ -159,7 +161,7 @@ impl Lane {
                 let list: Vec<Value> = members.iter().map(|it| json!({"value": it})).collect();
                 let body = json!({"displayName": name, "members": list});
                 let answer = self.send(Method::POST, "/Groups", None, Some(body)).await?;
-                if let Some(id) = self.created(wanted, &answer)? {
+                if let Some(id) = self.created(&wanted, &answer)? {
                     let members = members.iter().cloned().collect();
                     self.oracle.groups.insert(
                         id.clone(),
@@ -173,7 +175,7 @@ impl Lane {
                 Ok(())
             }
             Operation::PatchGroup { id, edits, guard } => {
-                let operations = edits.iter().map(|it| it.to_json()).collect();
+                let operations: Vec<Value> = edits.iter().map(GroupEdit::to_json).collect();
                 let before = self.oracle.groups.get(id).cloned();
                 let tag = self.tag(id, *guard);
                 let wanted = match (&before, *guard) {
@@ -182,7 +184,7 @@ impl Lane {
                 };
                 let path = format!("/Groups/{id}");
                 let answer = self
-                    .send(Method::PATCH, &path, tag, Some(patch(operations)))
+                    .send(Method::PATCH, &path, tag, Some(patch(&operations)))
                     .await?;
                 expect(&wanted, &answer)?;
                 let changed = before.as_ref() != self.oracle.groups.get(id);
@@ -220,8 +222,8 @@ impl Lane {
     }
 
     /// The new identifier, when there was to be one.
-    fn created(&mut self, wanted: Vec<u16>, answer: &Answer) -> Result<Option<String>, String> {
-        expect(&wanted, answer)?;
+    fn created(&mut self, wanted: &[u16], answer: &Answer) -> Result<Option<String>, String> {
+        expect(wanted, answer)?;
         if answer.status != 201 {
             return Ok(None);
         }
@@ -264,19 +266,18 @@ impl Lane {
 
     async fn join_or_leave(&mut self, id: &str, add: bool) -> Result<(), String> {
         let known = self.oracle.users.contains_key(id);
-        let operation = match add {
-            true => json!({"op": "Add", "path": "members", "value": [{"value": id}]}),
-            false => json!({"op": "Remove", "path": "members", "value": [{"value": id}]}),
-        };
+        let op = if add { "Add" } else { "Remove" };
+        let operation = json!({"op": op, "path": "members", "value": [{"value": id}]});
         let path = format!("/Groups/{}", self.everybody);
         let answer = self
-            .send(Method::PATCH, &path, None, Some(patch(vec![operation])))
+            .send(Method::PATCH, &path, None, Some(patch(&[operation])))
             .await?;
         expect(&[if add && !known { 400 } else { 204 }], &answer)?;
-        match add && known {
-            true => self.oracle.everybody.insert(id.to_owned()),
-            false => self.oracle.everybody.remove(id),
-        };
+        if add && known {
+            self.oracle.everybody.insert(id.to_owned());
+        } else {
+            self.oracle.everybody.remove(id);
+        }
         self.read_back_user(id).await
     }
 
@@ -372,7 +373,7 @@ impl Lane {
     }
 }
 
-fn patch(operations: Vec<Value>) -> Value {
+fn patch(operations: &[Value]) -> Value {
     let urn = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
     json!({"schemas": [urn], "Operations": operations})
 }

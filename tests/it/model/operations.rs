@@ -152,7 +152,7 @@ impl Edit {
                 let values = values
                     .iter()
                     .map(|(path, value)| ((*path).to_owned(), json!(value)));
-                json!({"op": "replace", "value": Map::from_iter(values)})
+                json!({"op": "replace", "value": values.collect::<Map<_, _>>()})
             }
             Self::Remove(path) => json!({"op": "Remove", "path": path}),
             Self::Active { value, form } => match form % 4 {
