@@ -30,6 +30,15 @@ impl Writes {
     }
 }
 
+/// A file that appears when this is dropped, so that a client stops as well when a check fails.
+struct WrittenAtTheEnd(PathBuf);
+
+impl Drop for WrittenAtTheEnd {
+    fn drop(&mut self) {
+        fs::write(&self.0, "").ok();
+    }
+}
+
 impl<'a> Scim<'a> {
     /// A client of the `ScimTenant` called `tenant` by the connector's Secret called `secret`.
     pub(super) async fn new(site: &'a Site, tenant: &'static str, secret: &'static str) -> Self {
@@ -98,8 +107,8 @@ impl<'a> Scim<'a> {
         let (base, token, stop_file) = (self.base().await, self.token_file(), text(stop.clone()));
         let command = [PEOPLE, "create", &base, &token, prefix, &stop_file];
         let (output, ()) = tokio::join!(self.site.inside(&command), async {
+            let _end = WrittenAtTheEnd(stop);
             meanwhile.await;
-            fs::write(&stop, "").expect("written");
         });
         let printed = String::from_utf8(output.stdout).expect("UTF-8");
         let lines = printed.lines().filter_map(|line| line.split_once(' '));
