@@ -62,7 +62,7 @@ pub(super) async fn bad_image_then_good(site: &Site, scim: &Scim<'_>) {
         ));
     };
     let writes = scim.create_while("image", change).await;
-    assert_eq!(writes.refused(), Vec::<&(u16, String)>::new());
+    assert_eq!(writes.refused(), Vec::<&String>::new());
 }
 
 /// A deleted pod and then a roll-out, with one client whose connections are new and one whose connections stay open.
@@ -143,7 +143,7 @@ async fn undisturbed(
         writes
     };
     let (cycles, writes) = tokio::join!(cycles, creating);
-    assert_eq!(writes.refused(), Vec::<&(u16, String)>::new());
+    assert_eq!(writes.refused(), Vec::<&String>::new());
     scim.all_there(&writes).await;
     let each = 200;
     site.tell(&format!("{cycles} cycles meanwhile"));

@@ -16,17 +16,20 @@ pub(super) struct Scim<'a> {
     secret: &'static str,
 }
 
-/// What became of people that were to be created: status and `userName` of each.
-pub(super) struct Writes(Vec<(u16, String)>);
+/// What became of people that were to be created, a line for each: status, `userName`, how it went.
+pub(super) struct Writes(Vec<String>);
 
 impl Writes {
     pub(super) fn acknowledged(&self) -> Vec<&str> {
-        let created = self.0.iter().filter(|(status, _)| *status == 201);
-        created.map(|(_, name)| name.as_str()).collect()
+        let created = self.0.iter().filter_map(|line| line.strip_prefix("201 "));
+        created.filter_map(|line| line.split(' ').next()).collect()
     }
 
-    pub(super) fn refused(&self) -> Vec<&(u16, String)> {
-        self.0.iter().filter(|(status, _)| *status != 201).collect()
+    pub(super) fn refused(&self) -> Vec<&String> {
+        self.0
+            .iter()
+            .filter(|line| !line.starts_with("201 "))
+            .collect()
     }
 }
 
@@ -111,12 +114,7 @@ impl<'a> Scim<'a> {
             meanwhile.await;
         });
         let printed = String::from_utf8(output.stdout).expect("UTF-8");
-        let lines = printed.lines().filter_map(|line| line.split_once(' '));
-        Writes(
-            lines
-                .map(|(status, name)| (status.parse().unwrap_or(0), name.to_owned()))
-                .collect(),
-        )
+        Writes(printed.lines().map(str::to_owned).collect())
     }
 
     /// Each person that was acknowledged is there once.
