@@ -1,5 +1,7 @@
 //! The store in one SQLite file: a few readers, and one writer that commits many writes together.
 
+mod audit;
+mod migrations;
 mod read;
 mod statements;
 mod write;
@@ -10,20 +12,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Row};
 
-use crate::scim::filter::Filter;
 use crate::scim::list::Page;
 use crate::scim::schema::ResourceType;
+use crate::store::audit::{AuditEntry, AuditQuery, Audited};
+use crate::store::brake::Held;
 use crate::store::{
-    Change, Changed, Commits, Counts, Fault, Listed, Note, OpenError, Related, ResourceId, Store,
-    StoreError, Stored, Version, lock,
+    Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, ListQuery, Listed, Note,
+    OpenError, Related, ResourceId, Store, StoreError, Stored, Terms, Window, lock,
 };
 use write::{Write, Written};
 use writer::Writer;
@@ -49,12 +49,7 @@ impl SqliteStore {
             source,
         };
         let mut connection = options(path).connect().await.map_err(failed)?;
-        migrate(&mut connection)
-            .await
-            .map_err(|source| OpenError::Migration {
-                path: path.to_owned(),
-                source,
-            })?;
+        migrations::run(&mut connection, path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(READER_WAIT)
@@ -84,19 +79,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::migrate::MigrateError> {
-    let migrations = vec![Migration::new(
-        1,
-        "directory".into(),
-        MigrationType::Simple,
-        include_str!("migrations/0001_directory.sql").into_sql_str(),
-        false,
-    )];
-    Migrator::with_migrations(migrations)
-        .run_direct(None, connection, false)
-        .await
-}
-
 /// The number under which a resource type is stored.
 fn number(kind: ResourceType) -> i64 {
     match kind {
@@ -116,52 +98,84 @@ impl Store for SqliteStore {
         read::find(&self.readers, kind, id, related).await
     }
 
-    async fn list(
-        &self,
-        kind: ResourceType,
-        filter: Option<&Filter>,
-        page: Page,
-        related: Related,
-    ) -> Result<Listed, StoreError> {
-        match filter {
+    async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
+        let page = match query.window {
+            Window::Index(page) => page,
+            Window::Behind { count, .. } => Page {
+                start_index: 1,
+                count,
+            },
+        };
+        let related = query.related;
+        match &query.filter {
             Some(filter) => read::matching(&self.readers, kind, filter, page, related).await,
             None => read::page(&self.readers, kind, page, related).await,
         }
     }
 
-    async fn add(&self, kind: ResourceType, added: Stored) -> Result<(), StoreError> {
-        self.writer.write(Write::Add { kind, added }).await?;
-        Ok(())
+    async fn add(&self, kind: ResourceType, added: Stored, terms: Terms) -> Result<(), StoreError> {
+        let write = Write::Add { kind, added, terms };
+        self.writer.write(write).await.map(|_| ())
     }
 
     async fn change(
         &self,
         kind: ResourceType,
         change: Change,
+        terms: Terms,
     ) -> Result<Option<Changed>, StoreError> {
-        match self.writer.write(Write::Change { kind, change }).await? {
+        let write = Write::Change {
+            kind,
+            change,
+            terms,
+        };
+        match self.writer.write(write).await? {
             Written::Changed(changed) => Ok(Some(changed)),
-            Written::Done | Written::NotFound => Ok(None),
+            Written::Done | Written::NotFound | Written::Forgotten(_) => Ok(None),
         }
     }
 
     async fn delete(
         &self,
         kind: ResourceType,
-        id: &ResourceId,
-        expected: Option<Version>,
-        at: Timestamp,
+        deletion: Deletion,
+        terms: Terms,
     ) -> Result<Option<()>, StoreError> {
-        let id = id.clone();
         let write = Write::Delete {
             kind,
-            id,
-            expected,
-            at,
+            deletion,
+            terms,
         };
         match self.writer.write(write).await? {
-            Written::Done | Written::Changed(_) => Ok(Some(())),
             Written::NotFound => Ok(None),
+            Written::Done | Written::Changed(_) | Written::Forgotten(_) => Ok(Some(())),
+        }
+    }
+
+    async fn record(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        self.writer.write(Write::Record(entry)).await.map(|_| ())
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<Audited>, StoreError> {
+        audit::find(&self.readers, query).await
+    }
+
+    async fn held(&self, since: Timestamp) -> Result<Held, StoreError> {
+        audit::held(&self.readers, since).await
+    }
+
+    async fn deactivated(
+        &self,
+        before: Timestamp,
+        count: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        audit::deactivated(&self.readers, before, count).await
+    }
+
+    async fn forget(&self, forgetting: Forgetting) -> Result<u64, StoreError> {
+        match self.writer.write(Write::Forget(forgetting)).await? {
+            Written::Forgotten(rows) => Ok(rows),
+            Written::Done | Written::Changed(_) | Written::NotFound => Ok(0),
         }
     }
 

@@ -238,9 +238,11 @@ async fn all(
     writes: &[&Write],
 ) -> Result<Vec<Result<Written, Refused>>, sqlx::Error> {
     let mut results = Vec::with_capacity(writes.len());
+    let mut audit = Vec::new();
     for write in writes {
-        results.push(write::apply(connection, write).await?);
+        results.push(write::apply(connection, write, &mut audit).await?);
     }
+    write::terms::write_audit(connection, &audit).await?;
     write::execute(connection, "COMMIT").await?;
     Ok(results)
 }
@@ -249,7 +251,7 @@ async fn all(
 mod tests {
     use sqlx::ConnectOptions;
 
-    use super::super::{lock, migrate, options};
+    use super::super::{lock, migrations, options};
     use super::*;
     use crate::store::Note;
 
@@ -265,7 +267,7 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("people.db");
         let mut connection = options(&path).connect().await.unwrap();
-        migrate(&mut connection).await.unwrap();
+        migrations::run(&mut connection, &path).await.unwrap();
         sqlx::query("PRAGMA max_page_count = 30")
             .execute(&mut connection)
             .await
