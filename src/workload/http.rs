@@ -24,6 +24,7 @@ use super::routing::{self, Endpoint, ScimTenant, Table};
 use super::scim::{self, Answer, BodyRefused, Call, error_response};
 use crate::clock::Clock;
 use crate::scim::error::ScimError;
+use crate::store::audit::Requester;
 
 /// Requests in work at once; whoever comes then is asked to come again.
 const IN_WORK: usize = 512;
@@ -83,6 +84,7 @@ async fn serve(
     let from = client_address(request.headers(), peer);
     let method = request.method().clone();
     let is_open = shared.handover.is_open().await;
+    let request_id = format!("{:08x}-{number:x}", shared.process);
     let mut line = recognize(&shared, &request, began);
     if !is_open {
         line.refusal = Some(ScimError::unavailable(
@@ -92,7 +94,7 @@ async fn serve(
 
     let result = match line.refusal.take() {
         Some(refusal) => Err(refusal),
-        None => bounded(&shared, &line, request).await,
+        None => bounded(&shared, &line, &request_id, request).await,
     };
     record(&line, &method, from, began, &result);
 
@@ -106,7 +108,6 @@ async fn serve(
     shared
         .metrics
         .request(route, known_method(&method), status, seconds);
-    let request_id = format!("{:08x}-{number:x}", shared.process);
     tracing::info!(
         method = known_method(&method),
         route,
@@ -173,17 +174,19 @@ fn recognize(shared: &Shared, request: &Request, now: jiff::Timestamp) -> Line {
 async fn bounded(
     shared: &Shared,
     line: &Line,
+    request_id: &str,
     request: Request,
 ) -> Result<(Answer, Effect), ScimError> {
     let (Some(scim_tenant), Some(endpoint)) = (&line.scim_tenant, &line.endpoint) else {
         return Err(ScimError::not_found("There is no such SCIM endpoint."));
     };
+    let requester = requester(line, request_id);
     let Ok(_slot) = shared.slots.try_acquire() else {
         return Err(ScimError::unavailable(
             "Too many requests at once; try again in a second.",
         ));
     };
-    let work = AssertUnwindSafe(perform(scim_tenant, endpoint, request)).catch_unwind();
+    let work = AssertUnwindSafe(perform(scim_tenant, endpoint, &requester, request)).catch_unwind();
     match tokio::time::timeout(REQUEST_TIME, work).await {
         Ok(Ok(done)) => done.map_err(scim::refusal),
         Ok(Err(_)) => {
@@ -195,11 +198,29 @@ async fn bounded(
             status: 408,
             scim_type: None,
             detail: "The request took too long.".to_owned(),
+            retry_after: None,
         }),
     }
 }
 
-async fn perform(scim_tenant: &ScimTenant, endpoint: &Endpoint, request: Request) -> scim::Done {
+/// Who asks, as the audit has it.
+fn requester(line: &Line, request_id: &str) -> Requester {
+    let identity = line.identity.as_ref();
+    Requester {
+        request_id: request_id.to_owned(),
+        client: identity.map(|it| it.client.clone()).unwrap_or_default(),
+        credential: identity
+            .map(|it| it.credential.as_str().to_owned())
+            .unwrap_or_default(),
+    }
+}
+
+async fn perform(
+    scim_tenant: &ScimTenant,
+    endpoint: &Endpoint,
+    requester: &Requester,
+    request: Request,
+) -> scim::Done {
     let (head, body) = request.into_parts();
     let carries = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
     let body = if carries {
@@ -217,6 +238,7 @@ async fn perform(scim_tenant: &ScimTenant, endpoint: &Endpoint, request: Request
     let call = Call {
         scim_tenant,
         endpoint,
+        requester,
         method: &head.method,
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
