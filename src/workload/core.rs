@@ -22,7 +22,7 @@ use crate::store::{self, Fault, OpenError, StoreError};
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// How often is looked for what has been kept long enough.
-const TIDY_EVERY: Duration = Duration::from_secs(60);
+const TIDY_EVERY: Duration = Duration::from_mins(1);
 
 /// Why a configuration cannot be served; the previous one goes on.
 #[derive(Debug, thiserror::Error)]

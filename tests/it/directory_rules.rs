@@ -193,6 +193,39 @@ async fn nothing_of_a_removal_that_is_too_big_is_done() {
     assert_eq!(found["members"].as_array().unwrap().len(), 4);
 }
 
+fn member(op: &str, id: &str) -> Value {
+    patch(&json!([{"op": op, "path": "members", "value": [{"value": id}]}]))
+}
+
+/// Requests that would touch `admin`, who is in `group`, or take the name of a break-glass account.
+fn out_of_reach(
+    admin: &str,
+    other: &str,
+    group: &str,
+) -> Vec<(&'static str, String, Option<Value>)> {
+    let user = format!("/Users/{admin}");
+    let at = str::to_owned;
+    let rename = patch(&json!([{"op": "Replace", "path": "userName", "value": "nobody"}]));
+    let named = json!({"userName": "admin@contoso.example"});
+    let team = json!({"displayName": "New", "members": [{"value": admin}]});
+    vec![
+        ("PATCH", user.clone(), Some(set_active("False"))),
+        ("PUT", user.clone(), Some(named)),
+        ("DELETE", user, None),
+        ("POST", at("/Users"), Some(json!({"userName": "NOBODY"}))),
+        ("PATCH", format!("/Users/{other}"), Some(rename)),
+        ("PATCH", at(group), Some(member("Add", admin))),
+        ("PATCH", at(group), Some(member("Remove", admin))),
+        (
+            "PUT",
+            at(group),
+            Some(json!({"displayName": "Night Watch"})),
+        ),
+        ("DELETE", at(group), None),
+        ("POST", at("/Groups"), Some(team)),
+    ]
+}
+
 #[tokio::test]
 async fn break_glass_accounts_are_out_of_reach() {
     let (workload, _) = start(PolicyConfig::default()).await;
@@ -217,30 +250,9 @@ async fn break_glass_accounts_are_out_of_reach() {
         report["scimTenants"][0]["missingBreakGlass"],
         json!(["nobody"])
     );
-    let user = format!("/Users/{admin}");
-    let group = format!("/Groups/{group}");
-    let member =
-        |op, id: &str| patch(&json!([{"op": op, "path": "members", "value": [{"value": id}]}]));
-    let rename = patch(&json!([{"op": "Replace", "path": "userName", "value": "nobody"}]));
-    let named = json!({"userName": "admin@contoso.example"});
-    let refused = [
-        ("PATCH", &*user, Some(set_active("False"))),
-        ("PUT", &*user, Some(named.clone())),
-        ("DELETE", &*user, None),
-        ("POST", "/Users", Some(json!({"userName": "NOBODY"}))),
-        ("PATCH", &*format!("/Users/{other}"), Some(rename)),
-        ("PATCH", &*group, Some(member("Add", &admin))),
-        ("PATCH", &*group, Some(member("Remove", &admin))),
-        ("PUT", &*group, Some(json!({"displayName": "Night Watch"}))),
-        ("DELETE", &*group, None),
-        (
-            "POST",
-            "/Groups",
-            Some(json!({"displayName": "New", "members": [{"value": admin}]})),
-        ),
-    ];
-    for (method, path, body) in refused {
-        let (status, answer) = workload.send(method, path, body.as_ref()).await;
+    let (user, group) = (format!("/Users/{admin}"), format!("/Groups/{group}"));
+    for (method, path, body) in out_of_reach(&admin, &other, &group) {
+        let (status, answer) = workload.send(method, &path, body.as_ref()).await;
         assert_eq!(status, 403, "{method} {path}: {answer}");
         assert!(answer["detail"].as_str().unwrap().contains("break-glass"));
     }

@@ -74,7 +74,7 @@ impl BreakGlass {
 
     /// Refuses a new group with one of the accounts.
     pub(super) fn guard_first(&self, members: &[String]) -> Result<(), DirectoryError> {
-        self.refuse_if(self.is_among(members))
+        refuse_if(self.is_among(members))
     }
 
     /// Refuses changes of members by which one of the accounts would come or go.
@@ -90,14 +90,7 @@ impl BreakGlass {
                 MemberChange::Replace(ids) => self.moves(store, group, ids).await?,
                 MemberChange::Clear => self.moves(store, group, &[]).await?,
             };
-            self.refuse_if(touched)?;
-        }
-        Ok(())
-    }
-
-    fn refuse_if(&self, touched: bool) -> Result<(), DirectoryError> {
-        if touched {
-            return Err(DirectoryError::BreakGlass(ResourceType::Group));
+            refuse_if(touched)?;
         }
         Ok(())
     }
@@ -125,4 +118,11 @@ impl BreakGlass {
         }
         Ok(false)
     }
+}
+
+fn refuse_if(touched: bool) -> Result<(), DirectoryError> {
+    if touched {
+        return Err(DirectoryError::BreakGlass(ResourceType::Group));
+    }
+    Ok(())
 }

@@ -41,7 +41,7 @@ pub(super) async fn person(
 ) -> Response<Body> {
     let scim_tenant = match find(&core, &headers, &namespace, &name) {
         Ok(scim_tenant) => scim_tenant,
-        Err(refused) => return refused,
+        Err((status, text)) => return plain(status, text),
     };
     let credential = credentials::bearer(&headers).map(|token| token.digest().id());
     let requester = Requester {
@@ -61,7 +61,7 @@ pub(super) async fn audit(
 ) -> Response<Body> {
     let scim_tenant = match find(&core, &headers, &namespace, &name) {
         Ok(scim_tenant) => scim_tenant,
-        Err(refused) => return refused,
+        Err((status, text)) => return plain(status, text),
     };
     let query = AuditQuery {
         id: wanted.id.map(ResourceId::new),
@@ -87,17 +87,17 @@ fn find(
     headers: &HeaderMap,
     namespace: &str,
     name: &str,
-) -> Result<Arc<ScimTenant>, Response<Body>> {
+) -> Result<Arc<ScimTenant>, (StatusCode, &'static str)> {
     if !is_known(core, headers) {
         let text = "the report token is missing or wrong\n";
-        return Err(plain(StatusCode::UNAUTHORIZED, text));
+        return Err((StatusCode::UNAUTHORIZED, text));
     }
     let name = ScimTenantName(format!("{namespace}/{name}"));
     let table = core.shared.table.load();
     let found = table.scim_tenants.iter().find(|it| it.config.name == name);
     found
         .map(Arc::clone)
-        .ok_or_else(|| plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n"))
+        .ok_or((StatusCode::NOT_FOUND, "there is no such ScimTenant here\n"))
 }
 
 fn answer(result: Result<Value, DirectoryError>) -> Response<Body> {
