@@ -1,6 +1,7 @@
 //! `WorkloadConfig`: the only thing that crosses from the operator to the workload; `Report` is the only thing that comes back.
 
 pub mod report;
+pub mod rights;
 pub mod secret;
 
 use std::fmt;
@@ -11,9 +12,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::scim::dialect::Dialect;
 use crate::scim::schema::Rules;
 
 pub use report::Report;
+pub use rights::Rights;
 pub use secret::{CredentialId, Token, TokenDigest};
 
 /// The version that this program writes and reads.
@@ -82,14 +85,20 @@ pub enum StoreConfig {
     },
 }
 
-/// Who may provision: for instance one `AzureConnector`.
+/// Who may provision: an `AzureConnector`, or a client in the spec of the `ScimTenant`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScimClientConfig {
-    /// Name of the connector, in the namespace of the `ScimTenant`.
+    /// Name of the connector, or of a client in the spec of the `ScimTenant`.
     pub name: String,
     /// User name for Basic.
     pub user_name: String,
+    /// How its requests are read.
+    #[serde(default)]
+    pub dialect: Dialect,
+    /// What it may do.
+    #[serde(default)]
+    pub rights: Rights,
     /// The credentials that are accepted.
     pub credentials: Vec<CredentialConfig>,
 }

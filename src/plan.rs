@@ -10,6 +10,7 @@ pub mod credential;
 pub mod mapping;
 pub mod objects;
 pub mod observed;
+pub mod scim_client;
 pub mod scim_tenant;
 pub mod status;
 pub mod step;

@@ -183,6 +183,9 @@ pub struct CredentialStatus {
     /// Address from which it was last presented.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_from: Option<String>,
+    /// What the client called itself then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
 }
 
 /// Place of a credential in its life.

@@ -1,5 +1,6 @@
 //! `ScimTenant`: a directory of people and groups with its SCIM endpoint, and the pods that serve it.
 
+mod clients;
 mod exposure;
 mod pods;
 mod schema;
@@ -11,6 +12,9 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use clients::{
+    ClientAccess, ClientDialect, ClientResources, ClientRights, ScimClient, ScimClientStatus,
+};
 pub use exposure::{Exposure, GatewayExposure, IngressExposure, ParentReference, Tls};
 pub use pods::PodTemplate;
 pub use schema::{DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension};
@@ -75,6 +79,13 @@ pub struct ScimTenantSpec {
     #[serde(default)]
     pub schema: DirectorySchema,
 
+    /// SCIM clients beside the AzureConnectors, such as Okta or a script; each has a Secret of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    #[x_kube(validation = Rule::new("self.all(one, !has(one.secretName) || self.exists_one(other, has(other.secretName) && other.secretName == one.secretName))")
+        .message("two clients cannot have the same secretName; give each its own, or leave it out"))]
+    pub clients: Vec<ScimClient>,
+
     /// Settings of the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_template: Option<PodTemplate>,
@@ -127,4 +138,8 @@ pub struct ScimTenantStatus {
     /// Groups in the directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<i64>,
+    /// The SCIM clients that `spec.clients` declares.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub clients: Vec<ScimClientStatus>,
 }

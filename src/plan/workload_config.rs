@@ -9,9 +9,10 @@ use k8s_openapi::api::core::v1::Secret;
 use crate::api::scim_tenant::{DirectorySchema, Entitlement, ExtensionAttributeType};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{
-    CredentialConfig, ScimClientConfig, ScimTenantConfig, ScimTenantName, TokenDigest, VERSION,
-    WorkloadConfig,
+    CredentialConfig, Rights, ScimClientConfig, ScimTenantConfig, ScimTenantName, TokenDigest,
+    VERSION, WorkloadConfig,
 };
+use crate::scim::dialect::Dialect;
 use crate::scim::schema::{
     AttributeType, Extension, ExtensionAttribute as RulesAttribute, Rules, Schemas,
 };
@@ -21,6 +22,7 @@ use super::claim;
 use super::credential;
 use super::mapping;
 use super::observed::Site;
+use super::scim_client::{self, ClientsObserved};
 use super::verdict::Rejection;
 
 /// How long a replaced password is still accepted, so that Entra goes on until the new one is pasted.
@@ -42,6 +44,8 @@ pub struct Sources<'a> {
     pub site: &'a Site,
     /// Every connector in the namespace that refers to the `ScimTenant`.
     pub connectors: &'a [ConnectorObserved],
+    /// What there is of the clients that the `ScimTenant` declares.
+    pub clients: &'a ClientsObserved,
     /// Every connector in the namespace.
     pub namespace_connectors: &'a [Arc<AzureConnector>],
     /// Names of connectors in the namespace that cannot be understood.
@@ -165,19 +169,19 @@ fn checked_rules(tenant: &ScimTenant, sources: &Sources<'_>) -> Result<Rules, Re
 }
 
 fn clients(tenant: &ScimTenant, sources: &Sources<'_>) -> Vec<ScimClientConfig> {
-    if !is_entitled(tenant) {
-        return Vec::new();
+    let mut clients = scim_client::entries(tenant, sources.clients, sources.before, sources.now);
+    if is_entitled(tenant) {
+        let connectors = sources
+            .connectors
+            .iter()
+            .filter(|it| !scim_client::is_displaced(&it.connector, tenant, sources.before));
+        clients.extend(connectors.filter_map(|observed| client(observed, sources)));
+        let unreadable = sources
+            .before
+            .iter()
+            .filter(|(_, it)| sources.unreadable.contains(&it.name));
+        clients.extend(unreadable.map(|(_, it)| it.clone()));
     }
-    let mut clients: Vec<ScimClientConfig> = sources
-        .connectors
-        .iter()
-        .filter_map(|observed| client(observed, sources))
-        .collect();
-    let unreadable = sources
-        .before
-        .iter()
-        .filter(|(_, it)| sources.unreadable.contains(&it.name));
-    clients.extend(unreadable.map(|(_, it)| it.clone()));
     clients.sort_by(|one, other| one.name.cmp(&other.name));
     clients
 }
@@ -189,21 +193,33 @@ fn client(observed: &ConnectorObserved, sources: &Sources<'_>) -> Option<ScimCli
         return None;
     }
     let owner = Owner::of(connector);
-    let before = sources
-        .before
-        .iter()
-        .find(|(uid, it)| *uid == owner.uid && it.name == owner.object.name)
-        .map(|(_, it)| it);
+    let name = &owner.object.name;
+    let before = scim_client::entry_before(&owner, name, sources.before);
     let left_alone = connector.spec.suspend
         || claim::azure_connector(connector, sources.namespace_connectors).is_err();
     if left_alone {
         return before.cloned();
     }
-    let credential::Finding::Sound(current) = credential::inspect(&owner, observed.secret.as_ref())
+    let credential::Finding::Sound(current) =
+        credential::inspect(&owner, name, observed.secret.as_ref())
     else {
         return before.cloned();
     };
+    Some(ScimClientConfig {
+        name: name.clone(),
+        user_name: name.clone(),
+        dialect: Dialect::Entra,
+        rights: Rights::default(),
+        credentials: credentials(&current, before, sources.now),
+    })
+}
 
+/// The present password, and those that it replaced while they are still accepted.
+pub(super) fn credentials(
+    current: &credential::Credential,
+    before: Option<&ScimClientConfig>,
+    now: Timestamp,
+) -> Vec<CredentialConfig> {
     let digest = current.token.digest();
     let mut credentials = vec![CredentialConfig {
         digest: digest.clone(),
@@ -212,17 +228,13 @@ fn client(observed: &ConnectorObserved, sources: &Sources<'_>) -> Option<ScimCli
     }];
     let replaced = before.into_iter().flat_map(|it| &it.credentials);
     credentials.extend(replaced.filter(|it| it.digest != digest).filter_map(|it| {
-        let expires_at = it.expires_at.unwrap_or_else(|| overlap_end(sources.now));
-        (expires_at > sources.now).then(|| CredentialConfig {
+        let expires_at = it.expires_at.unwrap_or_else(|| overlap_end(now));
+        (expires_at > now).then(|| CredentialConfig {
             expires_at: Some(expires_at),
             ..it.clone()
         })
     }));
-    Some(ScimClientConfig {
-        name: owner.object.name.clone(),
-        user_name: credential::user_name(&owner).to_owned(),
-        credentials,
-    })
+    credentials
 }
 
 fn overlap_end(now: Timestamp) -> Timestamp {

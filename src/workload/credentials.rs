@@ -1,5 +1,7 @@
 //! Who asks: the clients of a `ScimTenant` by their tokens, which are known by digest only.
 
+use std::sync::Arc;
+
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use base64::Engine;
@@ -10,19 +12,19 @@ use subtle::ConstantTimeEq;
 use crate::config::{CredentialId, ScimClientConfig, Token};
 
 /// The clients of one `ScimTenant`.
-pub(crate) struct Clients(Vec<ScimClientConfig>);
+pub(crate) struct Clients(Vec<Arc<ScimClientConfig>>);
 
 /// Who asks, and by which credential.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Identity {
-    /// Name of the client.
-    pub(crate) client: String,
+    /// The client.
+    pub(crate) client: Arc<ScimClientConfig>,
     /// The credential that was presented.
     pub(crate) credential: CredentialId,
 }
 
 /// Why nobody was recognized.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Denied {
     /// No `Authorization` header, more than one, or one of another form.
     Missing(&'static str),
@@ -56,7 +58,7 @@ struct Presented {
 
 impl Clients {
     pub(crate) fn new(clients: Vec<ScimClientConfig>) -> Self {
-        Self(clients)
+        Self(clients.into_iter().map(Arc::new).collect())
     }
 
     /// Names of all clients.
@@ -82,7 +84,7 @@ impl Clients {
         }
         let (client, credential) = found.ok_or(Denied::Unknown)?;
         let identity = Identity {
-            client: client.name.clone(),
+            client: Arc::clone(client),
             credential: credential.digest.id(),
         };
         match credential.expires_at {
@@ -151,7 +153,8 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
-    use crate::config::CredentialConfig;
+    use crate::config::{CredentialConfig, Rights};
+    use crate::scim::dialect::Dialect;
 
     fn clients() -> Clients {
         let credential = |token: &str, expires_at| CredentialConfig {
@@ -163,6 +166,8 @@ mod tests {
         Clients::new(vec![ScimClientConfig {
             name: "entra".to_owned(),
             user_name: "contoso".to_owned(),
+            dialect: Dialect::default(),
+            rights: Rights::default(),
             credentials: vec![credential("new", None), credential("old", Some(soon))],
         }])
     }
@@ -175,7 +180,7 @@ mod tests {
         let now = Timestamp::from_second(second).unwrap();
         let found = clients().identify(&map, now);
         match expected {
-            Ok(client) => assert_eq!(found.unwrap().client, client, "{headers:?}"),
+            Ok(client) => assert_eq!(found.unwrap().client.name, client, "{headers:?}"),
             Err(denied) => assert_eq!(
                 std::mem::discriminant(&found.unwrap_err()),
                 std::mem::discriminant(denied),
@@ -213,6 +218,8 @@ mod tests {
 
         let denied = clients().identify(&headers, Timestamp::from_second(1000).unwrap());
 
-        assert!(matches!(denied, Err(Denied::Expired(identity)) if identity.client == "entra"));
+        assert!(
+            matches!(denied, Err(Denied::Expired(identity)) if identity.client.name == "entra")
+        );
     }
 }

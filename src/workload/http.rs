@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{ALLOW, CONNECTION, HeaderValue};
+use axum::http::header::{ALLOW, CONNECTION, HeaderValue, USER_AGENT};
 use axum::http::{HeaderMap, Method, Response};
 use futures::FutureExt;
 use tokio::sync::Semaphore;
@@ -27,6 +27,9 @@ use crate::scim::error::ScimError;
 
 /// Requests in work at once; whoever comes then is asked to come again.
 const IN_WORK: usize = 512;
+
+/// Characters that are kept of a `User-Agent`.
+const MAX_USER_AGENT: usize = 128;
 
 /// Time for one request, its body included.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
@@ -80,8 +83,12 @@ async fn serve(
 ) -> Response<Body> {
     let began = shared.clock.now();
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
-    let from = client_address(request.headers(), peer);
     let method = request.method().clone();
+    let source = Source {
+        from: client_address(request.headers(), peer),
+        user_agent: user_agent(request.headers()),
+        method: known_method(&method),
+    };
     let is_open = shared.handover.is_open().await;
     let mut line = recognize(&shared, &request, began);
     if !is_open {
@@ -94,7 +101,7 @@ async fn serve(
         Some(refusal) => Err(refusal),
         None => bounded(&shared, &line, request).await,
     };
-    record(&line, &method, from, began, &result);
+    record(&line, &source, began, &result);
 
     let mut response = match result {
         Ok((answer, _)) => answer.into_response(),
@@ -114,7 +121,7 @@ async fn serve(
             .scim_tenant
             .as_ref()
             .map(|it| it.config.name.0.as_str()),
-        client = line.identity.as_ref().map(|it| it.client.as_str()),
+        client = line.identity.as_ref().map(|it| it.client.name.as_str()),
         status,
         ms = seconds * 1000.0,
         request_id,
@@ -164,7 +171,11 @@ fn recognize(shared: &Shared, request: &Request, now: jiff::Timestamp) -> Line {
         Some(endpoint) if !endpoint.allows(request.method()) => Some(
             ScimError::method_not_allowed(format!("Allowed are {}.", endpoint.methods())),
         ),
-        Some(_) => None,
+        Some(endpoint) => {
+            let rights = line.identity.as_ref().map(|it| &it.client.rights);
+            let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
+            rights.and_then(|it| it.check(endpoint.kind(), writes).err())
+        }
     };
     line
 }
@@ -225,11 +236,17 @@ async fn perform(scim_tenant: &ScimTenant, endpoint: &Endpoint, request: Request
     call.perform().await
 }
 
+/// Where a request comes from, and what it looks like from outside.
+struct Source {
+    from: IpAddr,
+    user_agent: Option<String>,
+    method: &'static str,
+}
+
 /// Adds the request to what is known of its client.
 fn record(
     line: &Line,
-    method: &Method,
-    from: IpAddr,
+    source: &Source,
     time: jiff::Timestamp,
     result: &Result<(Answer, Effect), ScimError>,
 ) {
@@ -238,10 +255,11 @@ fn record(
     };
     let event = Event {
         time,
-        client: &identity.client,
+        client: &identity.client.name,
         credential: &identity.credential,
-        from,
-        method: known_method(method),
+        from: source.from,
+        user_agent: source.user_agent.as_deref(),
+        method: source.method,
         target: line.endpoint.as_ref().map_or("…", Endpoint::target),
         kind: line.endpoint.as_ref().and_then(Endpoint::kind),
         outcome: result.as_ref().map(|(_, effect)| *effect),
@@ -274,6 +292,20 @@ fn known_method(method: &Method) -> &'static str {
         Method::OPTIONS => "OPTIONS",
         _ => "OTHER",
     }
+}
+
+/// What a client calls itself: printable, and cut at a length that fits a status.
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(USER_AGENT)?;
+    let printable = value
+        .as_bytes()
+        .iter()
+        .filter(|it| **it == b' ' || it.is_ascii_graphic());
+    let text: String = printable
+        .take(MAX_USER_AGENT)
+        .map(|it| char::from(*it))
+        .collect();
+    (!text.trim().is_empty()).then_some(text)
 }
 
 /// Where a request comes from: as the proxy nearest to us saw it, else its connection.

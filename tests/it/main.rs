@@ -29,6 +29,7 @@ mod operator;
 mod planning;
 mod programs;
 mod request_log;
+mod scim_clients;
 mod scim_http;
 mod scim_vocabulary;
 mod serve;

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use usher::clock::{SystemClock, SystemRandom};
 use usher::config::{
-    CredentialConfig, ScimClientConfig, ScimTenantConfig, ScimTenantName, StoreConfig, Token,
-    WorkloadConfig,
+    CredentialConfig, Rights, ScimClientConfig, ScimTenantConfig, ScimTenantName, StoreConfig,
+    Token, WorkloadConfig,
 };
+use usher::scim::dialect::Dialect;
 use usher::workload::{Server, Settings, TlsFiles};
 
 use crate::entra_exchanges::{Answer, Request};
@@ -67,6 +68,8 @@ pub(crate) fn scim_client(name: &str, token: &str) -> ScimClientConfig {
     ScimClientConfig {
         name: name.to_owned(),
         user_name: name.to_owned(),
+        dialect: Dialect::default(),
+        rights: Rights::default(),
         credentials: vec![CredentialConfig {
             digest: Token::presented(token).digest(),
             issued_at: "2026-01-01T00:00:00Z".parse().unwrap(),
@@ -111,6 +114,21 @@ impl Workload {
     /// Starts, or starts again, on what is in `folder`.
     pub(crate) async fn start_in(folder: TempDir, rules: &Value) -> Self {
         let tenant = scim_tenant("contoso", "http://contoso.example", &folder, rules);
+        Self::serve(folder, tenant).await
+    }
+
+    /// Starts with a directory that was changed.
+    pub(crate) async fn start_with(
+        rules: &Value,
+        change: impl FnOnce(&mut ScimTenantConfig),
+    ) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut tenant = scim_tenant("contoso", "http://contoso.example", &folder, rules);
+        change(&mut tenant);
+        Self::serve(folder, tenant).await
+    }
+
+    async fn serve(folder: TempDir, tenant: ScimTenantConfig) -> Self {
         let server = Server::start(settings(None), config(vec![tenant]))
             .await
             .unwrap();

@@ -56,7 +56,7 @@ pub fn azure_connector_status(
     let owner = Owner::of(connector);
     let endpoint = facts.site.as_ref().map(|site| ScimEndpoint {
         url: scim_url(&site.public_url),
-        user_name: credential::user_name(&owner).to_owned(),
+        user_name: owner.object.name.clone(),
         secret_name: credential::secret_name(connector),
     });
     let mut findings = verdict.findings();
@@ -185,12 +185,16 @@ fn credentials(facts: &ConnectorFacts, before: &[CredentialStatus]) -> Vec<Crede
                 last_used_from: used
                     .map(|it| it.last_used_from.clone())
                     .or_else(|| earlier.and_then(|it| it.last_used_from.clone())),
+                user_agent: match used {
+                    Some(used) => used.user_agent.clone(),
+                    None => earlier.and_then(|it| it.user_agent.clone()),
+                },
             }
         })
         .collect()
 }
 
-fn last_sync(cycle: &Cycle) -> LastSync {
+pub(super) fn last_sync(cycle: &Cycle) -> LastSync {
     LastSync {
         started_at: time(cycle.started_at),
         ended_at: cycle.ended.then(|| time(cycle.last_request_at)),
@@ -203,7 +207,7 @@ fn last_sync(cycle: &Cycle) -> LastSync {
     }
 }
 
-fn last_error(refused: &RefusedRequest) -> LastError {
+pub(super) fn last_error(refused: &RefusedRequest) -> LastError {
     LastError {
         time: time(refused.time),
         summary: refused.summary.clone(),
