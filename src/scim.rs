@@ -16,6 +16,7 @@ pub mod projection;
 pub mod resource;
 mod scanner;
 pub mod schema;
+pub mod sort;
 mod value;
 
 /// The form in which texts that are not `caseExact` are compared and indexed.

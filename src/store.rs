@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod conformance;
 mod lock;
+mod query;
 mod sqlite;
 
 use std::fmt;
@@ -12,13 +13,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::scim::filter::Filter;
-use crate::scim::list::Page;
 use crate::scim::patch::MemberChange;
 use crate::scim::resource::{CorruptResource, Resource};
 use crate::scim::schema::ResourceType;
 
 pub use lock::Claim;
+pub use query::{ListQuery, Listed, Position, SortValue, Window};
 
 /// Identifier of a resource, issued once and never again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,21 +78,13 @@ pub struct Reference {
 }
 
 /// Whether groups of a user, or members of a group, are loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Related {
     /// Load them.
     Include,
     /// Leave them; costs nothing however many there are.
+    #[default]
     Skip,
-}
-
-/// One page of a list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Listed {
-    /// How many match, on all pages together.
-    pub total: usize,
-    /// Those of the page, in the order of their creation.
-    pub resources: Vec<Stored>,
 }
 
 /// What is to be written to an existing resource, in one transaction.
@@ -172,14 +164,8 @@ pub trait Store: Send + Sync {
         related: Related,
     ) -> Result<Option<Stored>, StoreError>;
 
-    /// Those that fulfil `filter`, all when there is none.
-    async fn list(
-        &self,
-        kind: ResourceType,
-        filter: Option<&Filter>,
-        page: Page,
-        related: Related,
-    ) -> Result<Listed, StoreError>;
+    /// The part of a list that `query` asks for.
+    async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError>;
 
     /// Adds a resource, a group with its `related` as members.
     async fn add(&self, kind: ResourceType, added: Stored) -> Result<(), StoreError>;
@@ -293,6 +279,19 @@ pub enum OpenError {
         /// Why.
         #[source]
         source: sqlx::Error,
+    },
+    /// A newer version of this program has changed the schema beyond what this one can work with.
+    #[error(
+        "{} was written by a newer version of Usher: it needs migration {needed}, and this program knows {known}; start the newer version, or restore a backup made by this one",
+        path.display()
+    )]
+    Newer {
+        /// The database file.
+        path: PathBuf,
+        /// The migration that a program must know at least.
+        needed: i64,
+        /// The newest one that this program knows.
+        known: i64,
     },
     /// The schema cannot be brought up to date.
     #[error("{} cannot be migrated", path.display())]

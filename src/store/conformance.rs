@@ -10,6 +10,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::scim::filter::Filter;
+use crate::scim::list::Page;
 use crate::scim::schema::{Rules, Schemas};
 use members::*;
 use search::*;
@@ -135,11 +137,11 @@ async fn related(store: &dyn Store, kind: ResourceType, id: &str) -> Vec<String>
 }
 
 async fn search(store: &dyn Store, kind: ResourceType, filter: &str) -> Vec<String> {
-    let filter = Filter::parse(filter, schemas().of(kind)).unwrap();
-    let listed = store
-        .list(kind, Some(&filter), Page::default(), Related::Skip)
-        .await
-        .unwrap();
+    let query = ListQuery {
+        filter: Some(Filter::parse(filter, schemas().of(kind)).unwrap()),
+        ..ListQuery::default()
+    };
+    let listed = store.list(kind, &query).await.unwrap();
     assert_eq!(listed.total, listed.resources.len());
     listed.resources.into_iter().map(|it| it.id.0).collect()
 }

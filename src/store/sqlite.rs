@@ -1,5 +1,6 @@
 //! The store in one SQLite file: a few readers, and one writer that commits many writes together.
 
+mod migrations;
 mod read;
 mod statements;
 mod write;
@@ -10,20 +11,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Row};
 
-use crate::scim::filter::Filter;
 use crate::scim::list::Page;
 use crate::scim::schema::ResourceType;
 use crate::store::{
-    Change, Changed, Commits, Counts, Fault, Listed, Note, OpenError, Related, ResourceId, Store,
-    StoreError, Stored, Version, lock,
+    Change, Changed, Commits, Counts, Fault, ListQuery, Listed, Note, OpenError, Related,
+    ResourceId, Store, StoreError, Stored, Version, Window, lock,
 };
 use write::{Write, Written};
 use writer::Writer;
@@ -49,12 +46,7 @@ impl SqliteStore {
             source,
         };
         let mut connection = options(path).connect().await.map_err(failed)?;
-        migrate(&mut connection)
-            .await
-            .map_err(|source| OpenError::Migration {
-                path: path.to_owned(),
-                source,
-            })?;
+        migrations::run(&mut connection, path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(READER_WAIT)
@@ -84,19 +76,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::migrate::MigrateError> {
-    let migrations = vec![Migration::new(
-        1,
-        "directory".into(),
-        MigrationType::Simple,
-        include_str!("migrations/0001_directory.sql").into_sql_str(),
-        false,
-    )];
-    Migrator::with_migrations(migrations)
-        .run_direct(None, connection, false)
-        .await
-}
-
 /// The number under which a resource type is stored.
 fn number(kind: ResourceType) -> i64 {
     match kind {
@@ -116,14 +95,16 @@ impl Store for SqliteStore {
         read::find(&self.readers, kind, id, related).await
     }
 
-    async fn list(
-        &self,
-        kind: ResourceType,
-        filter: Option<&Filter>,
-        page: Page,
-        related: Related,
-    ) -> Result<Listed, StoreError> {
-        match filter {
+    async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
+        let page = match query.window {
+            Window::Index(page) => page,
+            Window::Behind { count, .. } => Page {
+                start_index: 1,
+                count,
+            },
+        };
+        let related = query.related;
+        match &query.filter {
             Some(filter) => read::matching(&self.readers, kind, filter, page, related).await,
             None => read::page(&self.readers, kind, page, related).await,
         }

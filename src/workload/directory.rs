@@ -9,13 +9,11 @@ use uuid::Builder;
 
 use crate::clock::{Clock, Random};
 use crate::scim::error::ScimError;
-use crate::scim::filter::Filter;
-use crate::scim::list::Page;
 use crate::scim::patch::{MemberChange, PatchRequest, member_ids};
 use crate::scim::resource::Resource;
 use crate::scim::schema::{ResourceSchema, ResourceType, Schemas};
 use crate::store::{
-    Change, Listed, Reference, Related, ResourceId, Store, StoreError, Stored, Version,
+    Change, ListQuery, Listed, Reference, Related, ResourceId, Store, StoreError, Stored, Version,
 };
 
 /// How often a change is computed anew when somebody else was faster.
@@ -125,15 +123,13 @@ impl Directory {
         found.ok_or(DirectoryError::NotFound(kind))
     }
 
-    /// One page of those that fulfil `filter`.
+    /// The part of a list that `query` asks for.
     pub(crate) async fn list(
         &self,
         kind: ResourceType,
-        filter: Option<&Filter>,
-        page: Page,
-        related: Related,
+        query: &ListQuery,
     ) -> Result<Listed, DirectoryError> {
-        Ok(self.store.list(kind, filter, page, related).await?)
+        Ok(self.store.list(kind, query).await?)
     }
 
     /// Creates a resource from the body of a POST.

@@ -15,7 +15,7 @@ use crate::scim::list::{ListResponse, Page};
 use crate::scim::patch::PatchRequest;
 use crate::scim::projection::Projection;
 use crate::scim::schema::{Limits, MEMBERS, ResourceType};
-use crate::store::{Related, ResourceId};
+use crate::store::{ListQuery, Related, ResourceId, Window};
 pub(crate) use answer::{Answer, error_response, refusal};
 use request::Query;
 pub(crate) use request::{BodyRefused, accepts, expected, read_body};
@@ -72,11 +72,13 @@ impl Call<'_> {
         let filter = query.filter.as_deref().filter(|it| !it.trim().is_empty());
         let filter = filter.map(|it| Filter::parse(it, schema)).transpose()?;
         let projection = self.projection(kind, &query);
-        let listed = self
-            .scim_tenant
-            .directory
-            .list(kind, filter.as_ref(), page, related(kind, &projection))
-            .await?;
+        let wanted = ListQuery {
+            filter,
+            sort: None,
+            window: Window::Index(page),
+            related: related(kind, &projection),
+        };
+        let listed = self.scim_tenant.directory.list(kind, &wanted).await?;
         let render = |it| self.scim_tenant.render(kind, it, &projection);
         let response = ListResponse {
             total_results: listed.total,

@@ -9,6 +9,7 @@
 mod apiserver;
 mod chart;
 mod cluster;
+mod conformance;
 mod connection;
 mod crash_sweep;
 mod crds;

@@ -7,11 +7,12 @@ use super::*;
 pub(super) async fn a_list_is_in_order_and_in_pages(store: Arc<dyn Store>) {
     filled(&*store).await;
     let page = async |start_index, count| {
-        let page = Page { start_index, count };
-        let listed = store
-            .list(USER, None, page, Related::Include)
-            .await
-            .unwrap();
+        let query = ListQuery {
+            window: Window::Index(Page { start_index, count }),
+            related: Related::Include,
+            ..ListQuery::default()
+        };
+        let listed = store.list(USER, &query).await.unwrap();
         let ids: String = listed.resources.iter().map(|it| it.id.as_str()).collect();
         (listed.total, ids)
     };
@@ -20,15 +21,15 @@ pub(super) async fn a_list_is_in_order_and_in_pages(store: Arc<dyn Store>) {
     assert_eq!(page(2, 2).await, (4, "bc".to_owned()));
     assert_eq!(page(9, 2).await, (4, String::new()));
     assert_eq!(page(1, 0).await, (4, String::new()));
-    let filter = Filter::parse("userName co \"contoso\"", &schemas().user).unwrap();
-    let page = Page {
-        start_index: 3,
-        count: 1,
+    let query = ListQuery {
+        filter: Some(Filter::parse("userName co \"contoso\"", &schemas().user).unwrap()),
+        window: Window::Index(Page {
+            start_index: 3,
+            count: 1,
+        }),
+        ..ListQuery::default()
     };
-    let listed = store
-        .list(USER, Some(&filter), page, Related::Skip)
-        .await
-        .unwrap();
+    let listed = store.list(USER, &query).await.unwrap();
     assert_eq!((listed.total, listed.resources[0].id.as_str()), (4, "c"));
 }
 

@@ -62,6 +62,7 @@ pub(super) async fn page(
     Ok(Listed {
         total: usize::try_from(total).unwrap_or_default(),
         resources: rows.iter().map(stored).collect::<Result<_, _>>()?,
+        end: None,
     })
 }
 
@@ -192,10 +193,7 @@ pub(super) async fn matching(
         .bind(search.key.as_deref())
         .bind(search.member.as_deref())
         .fetch(readers);
-    let mut listed = Listed {
-        total: 0,
-        resources: Vec::new(),
-    };
+    let mut listed = Listed::default();
     while let Some(row) = rows.try_next().await.map_err(failed)? {
         let mut found = stored(&row)?;
         if !search.accepts(kind, &found) {

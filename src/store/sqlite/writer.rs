@@ -249,7 +249,7 @@ async fn all(
 mod tests {
     use sqlx::ConnectOptions;
 
-    use super::super::{lock, migrate, options};
+    use super::super::{lock, migrations, options};
     use super::*;
     use crate::store::Note;
 
@@ -265,7 +265,7 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("people.db");
         let mut connection = options(&path).connect().await.unwrap();
-        migrate(&mut connection).await.unwrap();
+        migrations::run(&mut connection, &path).await.unwrap();
         sqlx::query("PRAGMA max_page_count = 30")
             .execute(&mut connection)
             .await
