@@ -7,6 +7,7 @@ pub mod secret;
 use std::fmt;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,10 @@ pub struct ScimTenantConfig {
     pub store: StoreConfig,
     /// What a person may and must have.
     pub schema: Rules,
+    /// Whose word is taken for where a request comes from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub trusted_proxies: Vec<IpNet>,
     /// Who may provision.
     pub clients: Vec<ScimClientConfig>,
 }

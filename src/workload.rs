@@ -1,6 +1,7 @@
 //! The workload: serves the directories of one `WorkloadConfig`. Protocol over domain over store; it knows no custom resources.
 
 mod activity;
+mod attempts;
 mod core;
 mod credentials;
 mod directory;
@@ -12,6 +13,7 @@ mod metrics;
 mod report;
 mod routing;
 mod scim;
+mod source;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

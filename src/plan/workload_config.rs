@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
@@ -73,6 +74,7 @@ pub fn workload_config(
             url: sources.site.public_url.clone(),
             store: sources.site.store.clone(),
             schema: checked_rules(tenant, sources)?,
+            trusted_proxies: trusted_proxies(tenant)?,
             clients: clients(tenant, sources),
         }],
     })
@@ -123,6 +125,20 @@ fn attribute_type(declared: ExtensionAttributeType) -> AttributeType {
         ExtensionAttributeType::DateTime => AttributeType::DateTime,
         ExtensionAttributeType::Reference => AttributeType::Reference,
     }
+}
+
+fn trusted_proxies(tenant: &ScimTenant) -> Result<Vec<IpNet>, Rejection> {
+    let networks = tenant.spec.trusted_proxies.iter().enumerate();
+    networks
+        .map(|(index, text)| {
+            text.parse().map_err(|_| Rejection::Invalid {
+                field: format!("spec.trustedProxies[{index}]"),
+                problem: format!(
+                    "{text} is no network; write an address and a length such as 10.42.0.0/16"
+                ),
+            })
+        })
+        .collect()
 }
 
 /// The rules of `tenant`, with the keys of open extensions that mappings name.

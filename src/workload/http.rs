@@ -10,26 +10,26 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{ALLOW, CONNECTION, HeaderValue, USER_AGENT};
-use axum::http::{HeaderMap, Method, Response};
+use axum::http::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER};
+use axum::http::{Method, Response};
 use futures::FutureExt;
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::activity::Event;
+use super::attempts::Attempts;
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
 use super::handover::Handover;
 use super::metrics::Metrics;
 use super::routing::{self, Endpoint, ScimTenant, Table};
 use super::scim::{self, Answer, BodyRefused, Call, error_response};
+use super::source;
 use crate::clock::Clock;
 use crate::scim::error::ScimError;
 
 /// Requests in work at once; whoever comes then is asked to come again.
 const IN_WORK: usize = 512;
-
-/// Characters that are kept of a `User-Agent`.
-const MAX_USER_AGENT: usize = 128;
 
 /// Time for one request, its body included.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
@@ -42,6 +42,7 @@ pub(crate) struct Shared {
     /// Set when the process is about to end: connections are closed after their next answer.
     pub(crate) draining: AtomicBool,
     pub(super) handover: Handover,
+    attempts: Attempts,
     slots: Semaphore,
     /// Tells the requests of this process from those of others.
     process: u32,
@@ -49,13 +50,19 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(table: Table, clock: Arc<dyn Clock>, process: u32) -> Self {
+    pub(crate) fn new(
+        table: Table,
+        clock: Arc<dyn Clock>,
+        process: u32,
+        attempts: Attempts,
+    ) -> Self {
         Self {
             table: ArcSwap::from_pointee(table),
             clock,
             metrics: Metrics::new(),
             draining: AtomicBool::new(false),
             handover: Handover::default(),
+            attempts,
             slots: Semaphore::new(IN_WORK),
             process,
             requests: AtomicU64::new(0),
@@ -74,6 +81,10 @@ struct Line {
     endpoint: Option<Endpoint>,
     identity: Option<Identity>,
     refusal: Option<ScimError>,
+    /// Where it comes from.
+    from: IpAddr,
+    /// Seconds after which it may be tried again.
+    retry_after: Option<u32>,
 }
 
 async fn serve(
@@ -84,13 +95,9 @@ async fn serve(
     let began = shared.clock.now();
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
     let method = request.method().clone();
-    let source = Source {
-        from: client_address(request.headers(), peer),
-        user_agent: user_agent(request.headers()),
-        method: known_method(&method),
-    };
+    let user_agent = source::user_agent(request.headers());
     let is_open = shared.handover.is_open().await;
-    let mut line = recognize(&shared, &request, began);
+    let mut line = recognize(&shared, &request, peer, began);
     if !is_open {
         line.refusal = Some(ScimError::unavailable(
             "The directory is not open yet; try again in a second.",
@@ -101,7 +108,7 @@ async fn serve(
         Some(refusal) => Err(refusal),
         None => bounded(&shared, &line, request).await,
     };
-    record(&line, &source, began, &result);
+    record(&line, &method, user_agent.as_deref(), began, &result);
 
     let mut response = match result {
         Ok((answer, _)) => answer.into_response(),
@@ -139,12 +146,14 @@ async fn serve(
 }
 
 /// Finds directory, endpoint and client, in this order; says nothing about endpoints to strangers.
-fn recognize(shared: &Shared, request: &Request, now: jiff::Timestamp) -> Line {
+fn recognize(shared: &Shared, request: &Request, peer: SocketAddr, now: Timestamp) -> Line {
     let mut line = Line {
         scim_tenant: None,
         endpoint: None,
         identity: None,
         refusal: None,
+        from: peer.ip().to_canonical(),
+        retry_after: None,
     };
     let table = shared.table.load();
     let host = routing::host(request.uri(), request.headers());
@@ -156,13 +165,15 @@ fn recognize(shared: &Shared, request: &Request, now: jiff::Timestamp) -> Line {
     };
     line.scim_tenant = Some(Arc::clone(scim_tenant));
     line.endpoint = Endpoint::parse(rest);
+    line.from = source::address(
+        request.headers(),
+        peer.ip(),
+        &scim_tenant.config.trusted_proxies,
+    );
     match scim_tenant.clients.identify(request.headers(), now) {
         Ok(identity) => line.identity = Some(identity),
         Err(denied) => {
-            line.refusal = Some(ScimError::unauthorized(denied.detail()));
-            if let Denied::Expired(identity) = denied {
-                line.identity = Some(identity);
-            }
+            deny(shared, &mut line, denied, now);
             return line;
         }
     }
@@ -178,6 +189,34 @@ fn recognize(shared: &Shared, request: &Request, now: jiff::Timestamp) -> Line {
         }
     };
     line
+}
+
+/// Refuses who was not recognized; whoever presented too many unknown credentials, with the time to wait.
+fn deny(shared: &Shared, line: &mut Line, denied: Denied, now: Timestamp) {
+    let detail = denied.detail();
+    let (outcome, identity) = match denied {
+        Denied::Missing(_) => ("missing", None),
+        Denied::Expired(identity) => ("expired", Some(identity)),
+        Denied::Unknown => {
+            line.retry_after = shared.attempts.fail(line.from, now);
+            let outcome = if line.retry_after.is_some() {
+                "limited"
+            } else {
+                "unknown"
+            };
+            (outcome, None)
+        }
+    };
+    line.identity = identity;
+    line.refusal = Some(match line.retry_after {
+        None => ScimError::unauthorized(detail),
+        Some(seconds) => ScimError::too_many_requests(format!(
+            "Too many unknown credentials came from this address; wait {seconds} seconds. A good credential is accepted at once."
+        )),
+    });
+    if let Some(scim_tenant) = &line.scim_tenant {
+        shared.metrics.denied(&scim_tenant.config.name.0, outcome);
+    }
 }
 
 /// Does the work within the bounds on number, time and panics.
@@ -236,18 +275,12 @@ async fn perform(scim_tenant: &ScimTenant, endpoint: &Endpoint, request: Request
     call.perform().await
 }
 
-/// Where a request comes from, and what it looks like from outside.
-struct Source {
-    from: IpAddr,
-    user_agent: Option<String>,
-    method: &'static str,
-}
-
 /// Adds the request to what is known of its client.
 fn record(
     line: &Line,
-    source: &Source,
-    time: jiff::Timestamp,
+    method: &Method,
+    user_agent: Option<&str>,
+    time: Timestamp,
     result: &Result<(Answer, Effect), ScimError>,
 ) {
     let (Some(scim_tenant), Some(identity)) = (&line.scim_tenant, &line.identity) else {
@@ -257,9 +290,9 @@ fn record(
         time,
         client: &identity.client.name,
         credential: &identity.credential,
-        from: source.from,
-        user_agent: source.user_agent.as_deref(),
-        method: source.method,
+        from: line.from,
+        user_agent,
+        method: known_method(method),
         target: line.endpoint.as_ref().map_or("…", Endpoint::target),
         kind: line.endpoint.as_ref().and_then(Endpoint::kind),
         outcome: result.as_ref().map(|(_, effect)| *effect),
@@ -277,6 +310,9 @@ fn refused(line: &Line, error: &ScimError) -> Response<Body> {
         let methods = HeaderValue::from_static(endpoint.methods());
         response.headers_mut().insert(ALLOW, methods);
     }
+    if let Some(seconds) = line.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
     response
 }
 
@@ -292,26 +328,4 @@ fn known_method(method: &Method) -> &'static str {
         Method::OPTIONS => "OPTIONS",
         _ => "OTHER",
     }
-}
-
-/// What a client calls itself: printable, and cut at a length that fits a status.
-fn user_agent(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(USER_AGENT)?;
-    let printable = value
-        .as_bytes()
-        .iter()
-        .filter(|it| **it == b' ' || it.is_ascii_graphic());
-    let text: String = printable
-        .take(MAX_USER_AGENT)
-        .map(|it| char::from(*it))
-        .collect();
-    (!text.trim().is_empty()).then_some(text)
-}
-
-/// Where a request comes from: as the proxy nearest to us saw it, else its connection.
-fn client_address(headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
-    let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
-    forwarded
-        .and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok())
-        .unwrap_or_else(|| peer.ip())
 }

@@ -4,10 +4,11 @@
 
 use reqwest::Method;
 use serde_json::json;
+use usher::clock::ManualClock;
 use usher::config::rights::{Access, Resources};
 use usher::config::{Rights, ScimClientConfig};
 
-use crate::workload_server::{Workload, scim_client};
+use crate::workload_server::{TOKEN, Workload, scim_client};
 
 fn with_rights(name: &str, access: Access, resources: Resources) -> ScimClientConfig {
     ScimClientConfig {
@@ -79,6 +80,58 @@ async fn the_report_has_the_cleaned_user_agent_of_the_last_use() {
     let used = &report["scimTenants"][0]["clients"][0]["credentials"][0];
     let expected = format!("OktaSCIM {}", "x".repeat(119));
     assert_eq!(used["userAgent"], expected);
+    assert_eq!(used["lastUsedFrom"], "127.0.0.1");
+    workload.server.shutdown().await;
+}
+
+fn clock() -> ManualClock {
+    ManualClock::at("2026-02-01T00:00:00Z".parse().unwrap())
+}
+
+/// Requests with a token and an `X-Forwarded-For`: the status, and `Retry-After`.
+async fn attempt(workload: &Workload, token: &str, forwarded: &str) -> (u16, bool) {
+    let request = workload.client.get(format!("{}/Users", workload.base));
+    let request = request
+        .bearer_auth(token)
+        .header("x-forwarded-for", forwarded);
+    let answer = request.send().await.unwrap();
+    let waits = answer.headers().get("retry-after").is_some();
+    (answer.status().as_u16(), waits)
+}
+
+#[tokio::test]
+async fn unknown_credentials_are_limited_by_source_and_a_good_one_still_passes() {
+    let workload = Workload::start_at(clock(), |tenant| {
+        tenant.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+    })
+    .await;
+
+    let mut limited = (0, false);
+    for _ in 0..21 {
+        limited = attempt(&workload, "wrong", "192.0.2.1").await;
+    }
+
+    assert_eq!(limited, (429, true));
+    assert_eq!(attempt(&workload, TOKEN, "192.0.2.1").await, (200, false));
+    assert_eq!(attempt(&workload, "wrong", "192.0.2.2").await, (401, false));
+    let forged = attempt(&workload, "wrong", "203.0.113.7, 192.0.2.1").await;
+    assert_eq!(forged, (429, true));
+    workload.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn nobody_escapes_the_limit_or_is_blamed_by_a_forged_header() {
+    let workload = Workload::start_at(clock(), |_| {}).await;
+
+    let mut last = (0, false);
+    for number in 0..21 {
+        last = attempt(&workload, "wrong", &format!("192.0.2.{number}")).await;
+    }
+
+    assert_eq!(last, (429, true));
+    assert_eq!(attempt(&workload, TOKEN, "192.0.2.1").await, (200, false));
+    let report = workload.report().await;
+    let used = &report["scimTenants"][0]["clients"][0]["credentials"][0];
     assert_eq!(used["lastUsedFrom"], "127.0.0.1");
     workload.server.shutdown().await;
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Once};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use usher::clock::{SystemClock, SystemRandom};
+use usher::clock::{Clock, ManualClock, SystemClock, SystemRandom};
 use usher::config::{
     CredentialConfig, Rights, ScimClientConfig, ScimTenantConfig, ScimTenantName, StoreConfig,
     Token, WorkloadConfig,
@@ -60,6 +60,7 @@ pub(crate) fn scim_tenant(
             path: folder.path().join(format!("{name}.db")),
         },
         schema: serde_json::from_value(rules.clone()).unwrap(),
+        trusted_proxies: Vec::new(),
         clients: vec![scim_client("entra", TOKEN)],
     }
 }
@@ -114,7 +115,7 @@ impl Workload {
     /// Starts, or starts again, on what is in `folder`.
     pub(crate) async fn start_in(folder: TempDir, rules: &Value) -> Self {
         let tenant = scim_tenant("contoso", "http://contoso.example", &folder, rules);
-        Self::serve(folder, tenant).await
+        Self::serve(folder, tenant, Arc::new(SystemClock)).await
     }
 
     /// Starts with a directory that was changed.
@@ -125,13 +126,26 @@ impl Workload {
         let folder = TempDir::new().unwrap();
         let mut tenant = scim_tenant("contoso", "http://contoso.example", &folder, rules);
         change(&mut tenant);
-        Self::serve(folder, tenant).await
+        Self::serve(folder, tenant, Arc::new(SystemClock)).await
     }
 
-    async fn serve(folder: TempDir, tenant: ScimTenantConfig) -> Self {
-        let server = Server::start(settings(None), config(vec![tenant]))
-            .await
-            .unwrap();
+    /// Starts with a directory that was changed, by a clock that stands still.
+    pub(crate) async fn start_at(
+        clock: ManualClock,
+        change: impl FnOnce(&mut ScimTenantConfig),
+    ) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut tenant = scim_tenant("contoso", "http://contoso.example", &folder, &json!({}));
+        change(&mut tenant);
+        Self::serve(folder, tenant, Arc::new(clock)).await
+    }
+
+    async fn serve(folder: TempDir, tenant: ScimTenantConfig, clock: Arc<dyn Clock>) -> Self {
+        let settings = Settings {
+            clock,
+            ..settings(None)
+        };
+        let server = Server::start(settings, config(vec![tenant])).await.unwrap();
         let base = format!("http://{}/scim/v2", server.local_addr());
         Self {
             folder,

@@ -1,4 +1,4 @@
-//! SCIM clients of a `ScimTenant` beside its `AzureConnectors`.
+//! SCIM clients of a `ScimTenant` that are no `AzureConnector`.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::KubeSchema;
