@@ -1,5 +1,7 @@
 //! `WorkloadConfig`: the only thing that crosses from the operator to the workload; `Report` is the only thing that comes back.
 
+mod access_token;
+pub mod oauth;
 pub mod report;
 pub mod rights;
 pub mod secret;
@@ -16,6 +18,8 @@ use url::Url;
 use crate::scim::dialect::Dialect;
 use crate::scim::schema::Rules;
 
+pub use access_token::AccessToken;
+pub use oauth::{OAuthConfig, TrustedIssuer};
 pub use report::Report;
 pub use rights::Rights;
 pub use secret::{CredentialId, Token, TokenDigest};
@@ -67,6 +71,11 @@ pub fn scim_url(public: &Url) -> String {
     format!("{}/scim/v2", public.as_str().trim_end_matches('/'))
 }
 
+/// The token endpoint below the public URL of a `ScimTenant`.
+pub fn token_url(public: &Url) -> String {
+    format!("{}/oauth2/token", public.as_str().trim_end_matches('/'))
+}
+
 /// Namespace and name of a `ScimTenant`, as `namespace/name`.
 #[derive(
     Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -106,6 +115,12 @@ pub struct ScimClientConfig {
     pub rights: Rights,
     /// The credentials that are accepted.
     pub credentials: Vec<CredentialConfig>,
+    /// How it gets access tokens, other than by a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OAuthConfig>,
+    /// Whose tokens it may present as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<TrustedIssuer>,
 }
 
 /// One accepted credential, without its value.
@@ -114,11 +129,32 @@ pub struct ScimClientConfig {
 pub struct CredentialConfig {
     /// Digest of the token.
     pub digest: TokenDigest,
+    /// Where it is accepted.
+    #[serde(default, skip_serializing_if = "AcceptedAt::is_default")]
+    pub accepted_at: AcceptedAt,
     /// When the token was made.
     pub issued_at: Timestamp,
     /// When it stops being accepted; never when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+}
+
+/// Where a credential is accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AcceptedAt {
+    /// At the SCIM endpoint, as Bearer or by Basic.
+    #[default]
+    Scim,
+    /// At the token endpoint, where it gets access tokens.
+    TokenEndpoint,
+    /// Nowhere: the client presents tokens of an issuer.
+    Nowhere,
+}
+
+impl AcceptedAt {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Why a document is not a `WorkloadConfig` that this program can serve.

@@ -8,6 +8,7 @@ pub mod child;
 pub mod claim;
 pub mod credential;
 pub mod mapping;
+mod oauth;
 pub mod objects;
 pub mod observed;
 pub mod scim_client;

@@ -13,7 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use clients::{
-    ClientAccess, ClientDialect, ClientResources, ClientRights, ScimClient, ScimClientStatus,
+    ClientAccess, ClientDialect, ClientOAuth, ClientResources, ClientRights, ScimClient,
+    ScimClientStatus,
 };
 pub use exposure::{Exposure, GatewayExposure, IngressExposure, ParentReference, Tls};
 pub use pods::PodTemplate;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
+use url::Url;
 
 use crate::api::conditions::Reason;
 use crate::api::scim_tenant::{
@@ -16,6 +17,7 @@ use crate::scim::dialect::Dialect;
 
 use super::child::{ChildKey, ChildKind, Owner};
 use super::credential::{self, Finding, Wanted};
+use super::oauth;
 use super::objects::Names;
 use super::scim_tenant::Observed;
 use super::step::Step;
@@ -177,6 +179,7 @@ pub(super) fn entry_before<'b>(
 pub(super) fn entries(
     tenant: &ScimTenant,
     observed: &ClientsObserved,
+    public: &Url,
     before: &Before,
     now: Timestamp,
 ) -> Vec<ScimClientConfig> {
@@ -184,8 +187,9 @@ pub(super) fn entries(
     let declared = tenant.spec.clients.iter().zip(&observed.declared);
     let entry = |(client, found): (&ScimClient, &ClientObserved)| {
         let before = entry_before(&owner, &client.name, before);
+        let method = oauth::of_client(client, public);
         let credentials = match sound(&owner, client, found) {
-            Some(current) => credentials(&current, before, now),
+            Some(current) => credentials(&current, method.accepted_at, before, now),
             // About to be healed.
             None => before?.credentials.clone(),
         };
@@ -198,6 +202,8 @@ pub(super) fn entries(
             },
             rights: rights(&client.rights),
             credentials,
+            oauth: method.oauth,
+            issuer: method.issuer,
         })
     };
     declared.filter_map(entry).collect()

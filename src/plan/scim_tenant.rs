@@ -13,6 +13,7 @@ use crate::config::{Report, ScimClientConfig, Token, digest};
 
 use super::child::{Child, ChildKey, ChildKind, Owner};
 use super::claim;
+use super::oauth;
 use super::objects::secret::{Found, Present};
 use super::objects::{
     self, Names, WorkloadSettings, address, deployment, exposure, network_policy, volume,
@@ -82,6 +83,9 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
     let pods = deployment::deployment(&owner, spec, &observed.settings)?;
     let config = configuration(tenant, &owner, observed)?;
 
+    let mut connectors = observed.connectors.iter();
+    let fetches_keys = connectors.any(|it| oauth::needs_keys(&it.connector));
+
     let mut steps = vec![Step::Apply(Child::ServiceAccount(Box::new(
         objects::service_account(&owner),
     )))];
@@ -90,7 +94,7 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
         Step::Apply(Child::Service(Box::new(address::public(&owner, spec)))),
         Step::Apply(Child::Service(Box::new(address::report(&owner)))),
         Step::Apply(Child::NetworkPolicy(Box::new(
-            network_policy::network_policy(&owner, spec, &observed.settings),
+            network_policy::network_policy(&owner, spec, &observed.settings, fetches_keys),
         ))),
         Step::Apply(Child::Deployment(Box::new(pods))),
         // The pods wait for it; a volume that cannot grow must not hold up what stands above.

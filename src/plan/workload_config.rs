@@ -10,8 +10,8 @@ use k8s_openapi::api::core::v1::Secret;
 use crate::api::scim_tenant::{DirectorySchema, Entitlement, ExtensionAttributeType};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{
-    CredentialConfig, Rights, ScimClientConfig, ScimTenantConfig, ScimTenantName, TokenDigest,
-    VERSION, WorkloadConfig,
+    AcceptedAt, CredentialConfig, Rights, ScimClientConfig, ScimTenantConfig, ScimTenantName,
+    TokenDigest, VERSION, WorkloadConfig,
 };
 use crate::scim::dialect::Dialect;
 use crate::scim::schema::{
@@ -22,6 +22,7 @@ use super::child::Owner;
 use super::claim;
 use super::credential;
 use super::mapping;
+use super::oauth;
 use super::observed::Site;
 use super::scim_client::{self, ClientsObserved};
 use super::verdict::Rejection;
@@ -185,7 +186,13 @@ fn checked_rules(tenant: &ScimTenant, sources: &Sources<'_>) -> Result<Rules, Re
 }
 
 fn clients(tenant: &ScimTenant, sources: &Sources<'_>) -> Vec<ScimClientConfig> {
-    let mut clients = scim_client::entries(tenant, sources.clients, sources.before, sources.now);
+    let mut clients = scim_client::entries(
+        tenant,
+        sources.clients,
+        &sources.site.public_url,
+        sources.before,
+        sources.now,
+    );
     if is_entitled(tenant) {
         let connectors = sources
             .connectors
@@ -221,35 +228,44 @@ fn client(observed: &ConnectorObserved, sources: &Sources<'_>) -> Option<ScimCli
     else {
         return before.cloned();
     };
+    let method = oauth::of_connector(connector);
     Some(ScimClientConfig {
         name: name.clone(),
         user_name: name.clone(),
         dialect: Dialect::Entra,
         rights: Rights::default(),
-        credentials: credentials(&current, before, sources.now),
+        credentials: credentials(&current, method.accepted_at, before, sources.now),
+        oauth: method.oauth,
+        issuer: method.issuer,
     })
 }
 
-/// The present password, and those that it replaced while they are still accepted.
+/// The present password, and what it replaced while that is still accepted: another password, or the same at another endpoint.
 pub(super) fn credentials(
     current: &credential::Credential,
+    accepted_at: AcceptedAt,
     before: Option<&ScimClientConfig>,
     now: Timestamp,
 ) -> Vec<CredentialConfig> {
     let digest = current.token.digest();
     let mut credentials = vec![CredentialConfig {
         digest: digest.clone(),
+        accepted_at,
         issued_at: current.issued_at,
         expires_at: None,
     }];
     let replaced = before.into_iter().flat_map(|it| &it.credentials);
-    credentials.extend(replaced.filter(|it| it.digest != digest).filter_map(|it| {
-        let expires_at = it.expires_at.unwrap_or_else(|| overlap_end(now));
-        (expires_at > now).then(|| CredentialConfig {
-            expires_at: Some(expires_at),
-            ..it.clone()
-        })
-    }));
+    credentials.extend(
+        replaced
+            .filter(|it| it.digest != digest || it.accepted_at != accepted_at)
+            .filter_map(|it| {
+                let expires_at = it.expires_at.unwrap_or_else(|| overlap_end(now));
+                (expires_at > now).then(|| CredentialConfig {
+                    expires_at: Some(expires_at),
+                    ..it.clone()
+                })
+            }),
+    );
     credentials
 }
 

@@ -105,11 +105,6 @@ impl ScimError {
         Self::new(409, Some(ScimType::Uniqueness), detail)
     }
 
-    /// 429: too many requests of a kind; `Retry-After` says when to come again.
-    pub fn too_many_requests(detail: impl Into<String>) -> Self {
-        Self::new(429, None, detail)
-    }
-
     /// 401: no credential, or a wrong one.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
         Self::new(401, None, detail)

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::activity::Activity;
-use super::attempts::Attempts;
 use super::directory::Directory;
 use super::http::Shared;
 use super::routing::{Opened, ScimTenant, Table};
@@ -82,20 +81,12 @@ impl Core {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        let (mut process, mut key) = ([0; 4], [0; 16]);
-        random.fill(&mut process);
-        random.fill(&mut key);
         let empty = Table {
             report_token,
             scim_tenants: Vec::new(),
         };
         Self {
-            shared: Arc::new(Shared::new(
-                empty,
-                clock,
-                u32::from_be_bytes(process),
-                Attempts::new(key),
-            )),
+            shared: Arc::new(Shared::new(empty, clock, Arc::clone(&random))),
             random,
             loaded: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),

@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER};
+use axum::http::request::Parts;
 use axum::http::{Method, Response};
 use futures::FutureExt;
 use jiff::Timestamp;
@@ -21,11 +22,14 @@ use super::attempts::Attempts;
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
 use super::handover::Handover;
+use super::jwt::Untrusted;
+use super::keys::IssuerKeys;
 use super::metrics::Metrics;
+use super::oauth;
 use super::routing::{self, Endpoint, ScimTenant, Table};
 use super::scim::{self, Answer, BodyRefused, Call, error_response};
 use super::source;
-use crate::clock::Clock;
+use crate::clock::{Clock, Random};
 use crate::scim::error::ScimError;
 
 /// Requests in work at once; whoever comes then is asked to come again.
@@ -42,7 +46,9 @@ pub(crate) struct Shared {
     /// Set when the process is about to end: connections are closed after their next answer.
     pub(crate) draining: AtomicBool,
     pub(super) handover: Handover,
-    attempts: Attempts,
+    pub(super) attempts: Attempts,
+    pub(super) issuers: IssuerKeys,
+    pub(super) random: Arc<dyn Random>,
     slots: Semaphore,
     /// Tells the requests of this process from those of others.
     process: u32,
@@ -50,21 +56,21 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(
-        table: Table,
-        clock: Arc<dyn Clock>,
-        process: u32,
-        attempts: Attempts,
-    ) -> Self {
+    pub(crate) fn new(table: Table, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        let (mut process, mut key) = ([0; 4], [0; 16]);
+        random.fill(&mut process);
+        random.fill(&mut key);
         Self {
             table: ArcSwap::from_pointee(table),
             clock,
             metrics: Metrics::new(),
             draining: AtomicBool::new(false),
             handover: Handover::default(),
-            attempts,
+            attempts: Attempts::new(key),
+            issuers: IssuerKeys::default(),
+            random,
             slots: Semaphore::new(IN_WORK),
-            process,
+            process: u32::from_be_bytes(process),
             requests: AtomicU64::new(0),
         }
     }
@@ -87,17 +93,88 @@ struct Line {
     retry_after: Option<u32>,
 }
 
+/// What the log line and the metrics say of a request.
+pub(super) struct Told<'t> {
+    pub(super) began: Timestamp,
+    number: u64,
+    scim_tenant: Option<&'t str>,
+    client: Option<&'t str>,
+}
+
+impl<'t> Told<'t> {
+    pub(super) fn begin(shared: &Shared) -> Self {
+        Self {
+            began: shared.clock.now(),
+            number: shared.requests.fetch_add(1, Ordering::Relaxed),
+            scim_tenant: None,
+            client: None,
+        }
+    }
+
+    /// It is for this directory.
+    pub(super) fn of(self, scim_tenant: &'t str) -> Self {
+        Self {
+            scim_tenant: Some(scim_tenant),
+            ..self
+        }
+    }
+
+    /// It comes from this client.
+    pub(super) fn by(self, client: &'t str) -> Self {
+        Self {
+            client: Some(client),
+            ..self
+        }
+    }
+
+    /// Counts and logs the request, and gives its answer what every answer has.
+    pub(super) fn finish(
+        self,
+        shared: &Shared,
+        method: &Method,
+        route: &'static str,
+        mut response: Response<Body>,
+    ) -> Response<Body> {
+        let status = response.status().as_u16();
+        let seconds = shared.clock.now().duration_since(self.began).as_secs_f64();
+        let method = known_method(method);
+        shared.metrics.request(route, method, status, seconds);
+        let request_id = format!("{:08x}-{:x}", shared.process, self.number);
+        tracing::info!(
+            method,
+            route,
+            scim_tenant = self.scim_tenant,
+            client = self.client,
+            status,
+            ms = seconds * 1000.0,
+            request_id,
+            "{method} {route} {status}",
+        );
+        let headers = response.headers_mut();
+        if let Ok(value) = HeaderValue::from_str(&request_id) {
+            headers.insert("x-request-id", value);
+        }
+        if shared.draining.load(Ordering::Relaxed) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
 async fn serve(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response<Body> {
-    let began = shared.clock.now();
-    let number = shared.requests.fetch_add(1, Ordering::Relaxed);
-    let method = request.method().clone();
-    let user_agent = source::user_agent(request.headers());
+    let (head, body) = request.into_parts();
+    if oauth::is_here(head.uri.path()) {
+        return oauth::serve(&shared, peer, head, body).await;
+    }
+    let told = Told::begin(&shared);
+    let method = head.method.clone();
+    let user_agent = source::user_agent(&head.headers);
     let is_open = shared.handover.is_open().await;
-    let mut line = recognize(&shared, &request, peer, began);
+    let mut line = recognize(&shared, &head, peer, told.began).await;
     if !is_open {
         line.refusal = Some(ScimError::unavailable(
             "The directory is not open yet; try again in a second.",
@@ -106,47 +183,28 @@ async fn serve(
 
     let result = match line.refusal.take() {
         Some(refusal) => Err(refusal),
-        None => bounded(&shared, &line, request).await,
+        None => bounded(&shared, &line, head, body).await,
     };
-    record(&line, &method, user_agent.as_deref(), began, &result);
+    record(&line, &method, user_agent.as_deref(), told.began, &result);
 
-    let mut response = match result {
+    let response = match result {
         Ok((answer, _)) => answer.into_response(),
         Err(error) => refused(&line, &error),
     };
-    let status = response.status().as_u16();
-    let seconds = shared.clock.now().duration_since(began).as_secs_f64();
     let route = line.endpoint.as_ref().map_or("other", Endpoint::route);
-    shared
-        .metrics
-        .request(route, known_method(&method), status, seconds);
-    let request_id = format!("{:08x}-{number:x}", shared.process);
-    tracing::info!(
-        method = known_method(&method),
-        route,
-        scim_tenant = line
+    let told = Told {
+        scim_tenant: line
             .scim_tenant
             .as_ref()
             .map(|it| it.config.name.0.as_str()),
-        client = line.identity.as_ref().map(|it| it.client.name.as_str()),
-        status,
-        ms = seconds * 1000.0,
-        request_id,
-        "{} {route} {status}",
-        known_method(&method),
-    );
-    let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        headers.insert("x-request-id", value);
-    }
-    if shared.draining.load(Ordering::Relaxed) {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
+        client: line.identity.as_ref().map(|it| it.client.name.as_str()),
+        ..told
+    };
+    told.finish(&shared, &method, route, response)
 }
 
 /// Finds directory, endpoint and client, in this order; says nothing about endpoints to strangers.
-fn recognize(shared: &Shared, request: &Request, peer: SocketAddr, now: Timestamp) -> Line {
+async fn recognize(shared: &Shared, head: &Parts, peer: SocketAddr, now: Timestamp) -> Line {
     let mut line = Line {
         scim_tenant: None,
         endpoint: None,
@@ -155,22 +213,32 @@ fn recognize(shared: &Shared, request: &Request, peer: SocketAddr, now: Timestam
         from: peer.ip().to_canonical(),
         retry_after: None,
     };
-    let table = shared.table.load();
-    let host = routing::host(request.uri(), request.headers());
-    let Some((scim_tenant, rest)) = table.find(&host, request.uri().path()) else {
+    let host = routing::host(&head.uri, &head.headers);
+    let found = {
+        let table = shared.table.load();
+        let found = table.find(&host, head.uri.path());
+        found.map(|(scim_tenant, rest)| (Arc::clone(scim_tenant), Endpoint::parse(rest)))
+    };
+    let Some((scim_tenant, endpoint)) = found else {
         line.refusal = Some(ScimError::not_found(
             "There is no SCIM endpoint at this address; compare it with the Tenant URL.",
         ));
         return line;
     };
-    line.scim_tenant = Some(Arc::clone(scim_tenant));
-    line.endpoint = Endpoint::parse(rest);
-    line.from = source::address(
-        request.headers(),
-        peer.ip(),
-        &scim_tenant.config.trusted_proxies,
-    );
-    match scim_tenant.clients.identify(request.headers(), now) {
+    let trusted = &scim_tenant.config.trusted_proxies;
+    line.from = source::address(&head.headers, peer.ip(), trusted);
+    line.endpoint = endpoint;
+    line.scim_tenant = Some(Arc::clone(&scim_tenant));
+    let clients = &scim_tenant.clients;
+    let identified = match clients.identify(&head.headers, now) {
+        Err(Denied::Unknown) => {
+            clients
+                .identify_issued(&head.headers, &shared.issuers, now)
+                .await
+        }
+        known => known,
+    };
+    match identified {
         Ok(identity) => line.identity = Some(identity),
         Err(denied) => {
             deny(shared, &mut line, denied, now);
@@ -179,12 +247,12 @@ fn recognize(shared: &Shared, request: &Request, peer: SocketAddr, now: Timestam
     }
     line.refusal = match &line.endpoint {
         None => Some(ScimError::not_found("There is no such SCIM endpoint.")),
-        Some(endpoint) if !endpoint.allows(request.method()) => Some(
-            ScimError::method_not_allowed(format!("Allowed are {}.", endpoint.methods())),
-        ),
+        Some(endpoint) if !endpoint.allows(&head.method) => Some(ScimError::method_not_allowed(
+            format!("Allowed are {}.", endpoint.methods()),
+        )),
         Some(endpoint) => {
             let rights = line.identity.as_ref().map(|it| &it.client.rights);
-            let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
+            let writes = !matches!(head.method, Method::GET | Method::HEAD);
             rights.and_then(|it| it.check(endpoint.kind(), writes).err())
         }
     };
@@ -194,28 +262,27 @@ fn recognize(shared: &Shared, request: &Request, peer: SocketAddr, now: Timestam
 /// Refuses who was not recognized; whoever presented too many unknown credentials, with the time to wait.
 fn deny(shared: &Shared, line: &mut Line, denied: Denied, now: Timestamp) {
     let detail = denied.detail();
-    let (outcome, identity) = match denied {
+    let (reason, identity) = match denied {
         Denied::Missing(_) => ("missing", None),
-        Denied::Expired(identity) => ("expired", Some(identity)),
-        Denied::Unknown => {
+        Denied::Expired(identity) | Denied::TokenExpired(identity) => ("expired", Some(identity)),
+        Denied::Elsewhere(identity) => ("elsewhere", Some(identity)),
+        Denied::Untrusted(Untrusted::KeysUnavailable) => ("unchecked", None),
+        Denied::Unknown | Denied::Untrusted(_) => {
             line.retry_after = shared.attempts.fail(line.from, now);
-            let outcome = if line.retry_after.is_some() {
-                "limited"
-            } else {
-                "unknown"
-            };
-            (outcome, None)
+            let limited = line.retry_after.is_some();
+            (if limited { "limited" } else { "unknown" }, None)
         }
     };
     line.identity = identity;
     line.refusal = Some(match line.retry_after {
+        None if reason == "unchecked" => ScimError::unavailable(detail),
         None => ScimError::unauthorized(detail),
         Some(seconds) => ScimError::too_many_requests(format!(
             "Too many unknown credentials came from this address; wait {seconds} seconds. A good credential is accepted at once."
         )),
     });
     if let Some(scim_tenant) = &line.scim_tenant {
-        shared.metrics.denied(&scim_tenant.config.name.0, outcome);
+        shared.metrics.denied(&scim_tenant.config.name.0, reason);
     }
 }
 
@@ -223,7 +290,8 @@ fn deny(shared: &Shared, line: &mut Line, denied: Denied, now: Timestamp) {
 async fn bounded(
     shared: &Shared,
     line: &Line,
-    request: Request,
+    head: Parts,
+    body: Body,
 ) -> Result<(Answer, Effect), ScimError> {
     let (Some(scim_tenant), Some(endpoint)) = (&line.scim_tenant, &line.endpoint) else {
         return Err(ScimError::not_found("There is no such SCIM endpoint."));
@@ -233,7 +301,7 @@ async fn bounded(
             "Too many requests at once; try again in a second.",
         ));
     };
-    let work = AssertUnwindSafe(perform(scim_tenant, endpoint, request)).catch_unwind();
+    let work = AssertUnwindSafe(perform(scim_tenant, endpoint, head, body)).catch_unwind();
     match tokio::time::timeout(REQUEST_TIME, work).await {
         Ok(Ok(done)) => done.map_err(scim::refusal),
         Ok(Err(_)) => {
@@ -249,8 +317,12 @@ async fn bounded(
     }
 }
 
-async fn perform(scim_tenant: &ScimTenant, endpoint: &Endpoint, request: Request) -> scim::Done {
-    let (head, body) = request.into_parts();
+async fn perform(
+    scim_tenant: &ScimTenant,
+    endpoint: &Endpoint,
+    head: Parts,
+    body: Body,
+) -> scim::Done {
     let carries = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
     let body = if carries {
         scim::accepts(&head.headers)?;

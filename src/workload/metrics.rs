@@ -79,7 +79,7 @@ impl Metrics {
         );
         registry.register(
             "denied",
-            "Requests of nobody who was recognized, by what was wrong with the credential: missing, unknown, expired; limited after too many unknown ones",
+            "Requests of nobody who was recognized, by what was wrong with the credential: missing, unknown, expired, of another endpoint, unchecked because an issuer cannot be asked; limited after too many unknown ones",
             it.denied.clone(),
         );
         registry.register(

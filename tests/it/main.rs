@@ -32,6 +32,7 @@ mod programs;
 mod request_log;
 mod scim_clients;
 mod scim_http;
+mod scim_oauth;
 mod scim_vocabulary;
 mod serve;
 mod story;

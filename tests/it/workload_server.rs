@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use usher::clock::{Clock, ManualClock, SystemClock, SystemRandom};
 use usher::config::{
-    CredentialConfig, Rights, ScimClientConfig, ScimTenantConfig, ScimTenantName, StoreConfig,
-    Token, WorkloadConfig,
+    AcceptedAt, CredentialConfig, Rights, ScimClientConfig, ScimTenantConfig, ScimTenantName,
+    StoreConfig, Token, WorkloadConfig,
 };
 use usher::scim::dialect::Dialect;
 use usher::workload::{Server, Settings, TlsFiles};
@@ -71,8 +71,11 @@ pub(crate) fn scim_client(name: &str, token: &str) -> ScimClientConfig {
         user_name: name.to_owned(),
         dialect: Dialect::default(),
         rights: Rights::default(),
+        oauth: None,
+        issuer: None,
         credentials: vec![CredentialConfig {
             digest: Token::presented(token).digest(),
+            accepted_at: AcceptedAt::Scim,
             issued_at: "2026-01-01T00:00:00Z".parse().unwrap(),
             expires_at: None,
         }],

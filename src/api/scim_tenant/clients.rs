@@ -29,6 +29,29 @@ pub struct ScimClient {
     /// What it may do.
     #[serde(default)]
     pub rights: ClientRights,
+    /// Lets the client get access tokens for its password, or for what its key signs, at the token endpoint `https://HOST/oauth2/token`. The password itself is then
+    /// accepted there alone, from 24 hours after this was declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<ClientOAuth>,
+}
+
+/// Settings of the token endpoint for one client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientOAuth {
+    /// Minutes for which an access token is accepted, from 1 to 360.
+    #[serde(default = "default_minutes")]
+    #[schemars(range(min = 1, max = 360))]
+    pub access_token_minutes: u16,
+    /// Public keys of the client, as the text of a JWK set, for which it gets access tokens without the password: by `private_key_jwt` with its own name as `iss` and
+    /// `sub`, signed by RS256, PS256 or ES256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16384))]
+    pub jwks: Option<String>,
+}
+
+fn default_minutes() -> u16 {
+    60
 }
 
 /// How the requests of a client are read.
