@@ -13,10 +13,12 @@ mod keys;
 mod listener;
 mod metrics;
 mod oauth;
+mod recorder;
 mod report;
 mod routing;
 mod scim;
 mod source;
+mod told;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

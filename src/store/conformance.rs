@@ -1,6 +1,7 @@
 //! What every store must do; each check runs against each database.
 
 mod members;
+mod records;
 mod search;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::scim::filter::Filter;
 use crate::scim::list::Page;
 use crate::scim::schema::{Rules, Schemas};
 use members::*;
+use records::*;
 use search::*;
 
 /// Runs every check below against the databases there are.
@@ -45,6 +47,7 @@ conformance!(
     a_membership_is_looked_up,
     counts_follow_what_is_written,
     notes_are_kept,
+    the_newest_records_of_each_client_are_kept,
     many_writes_share_a_transaction,
     a_closed_store_says_so,
 );

@@ -2,6 +2,7 @@
 
 mod migrations;
 mod read;
+mod records;
 mod statements;
 mod write;
 mod writer;
@@ -19,8 +20,8 @@ use sqlx::{ConnectOptions, Row};
 use crate::scim::list::Page;
 use crate::scim::schema::ResourceType;
 use crate::store::{
-    Change, Changed, Commits, Counts, Fault, ListQuery, Listed, Note, OpenError, Related,
-    ResourceId, Store, StoreError, Stored, Version, Window, lock,
+    Change, Changed, Commits, Counts, Fault, KeptRecord, ListQuery, Listed, Note, OpenError,
+    Record, Related, ResourceId, Store, StoreError, Stored, Version, Window, lock,
 };
 use write::{Write, Written};
 use writer::Writer;
@@ -182,6 +183,20 @@ impl Store for SqliteStore {
     async fn keep_notes(&self, notes: Vec<Note>) -> Result<(), StoreError> {
         self.writer.write(Write::Notes(notes)).await?;
         Ok(())
+    }
+
+    async fn keep_records(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.writer.write(Write::Records(records)).await?;
+        Ok(())
+    }
+
+    async fn records(
+        &self,
+        client: &str,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<KeptRecord>, StoreError> {
+        records::find(&self.readers, client, before, limit).await
     }
 
     fn commits(&self) -> Commits {

@@ -3,14 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER};
+use axum::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{Method, Response};
 use futures::FutureExt;
@@ -26,9 +26,11 @@ use super::jwt::Untrusted;
 use super::keys::IssuerKeys;
 use super::metrics::Metrics;
 use super::oauth;
+use super::recorder::{Content, Exchange};
 use super::routing::{self, Endpoint, ScimTenant, Table};
 use super::scim::{self, Answer, BodyRefused, Call, error_response};
 use super::source;
+use super::told::{Told, known_method};
 use crate::clock::{Clock, Random};
 use crate::scim::error::ScimError;
 
@@ -51,8 +53,8 @@ pub(crate) struct Shared {
     pub(super) random: Arc<dyn Random>,
     slots: Semaphore,
     /// Tells the requests of this process from those of others.
-    process: u32,
-    requests: AtomicU64,
+    pub(super) process: u32,
+    pub(super) requests: AtomicU64,
 }
 
 impl Shared {
@@ -93,74 +95,6 @@ struct Line {
     retry_after: Option<u32>,
 }
 
-/// What the log line and the metrics say of a request.
-pub(super) struct Told<'t> {
-    pub(super) began: Timestamp,
-    number: u64,
-    scim_tenant: Option<&'t str>,
-    client: Option<&'t str>,
-}
-
-impl<'t> Told<'t> {
-    pub(super) fn begin(shared: &Shared) -> Self {
-        Self {
-            began: shared.clock.now(),
-            number: shared.requests.fetch_add(1, Ordering::Relaxed),
-            scim_tenant: None,
-            client: None,
-        }
-    }
-
-    /// It is for this directory.
-    pub(super) fn of(self, scim_tenant: &'t str) -> Self {
-        Self {
-            scim_tenant: Some(scim_tenant),
-            ..self
-        }
-    }
-
-    /// It comes from this client.
-    pub(super) fn by(self, client: &'t str) -> Self {
-        Self {
-            client: Some(client),
-            ..self
-        }
-    }
-
-    /// Counts and logs the request, and gives its answer what every answer has.
-    pub(super) fn finish(
-        self,
-        shared: &Shared,
-        method: &Method,
-        route: &'static str,
-        mut response: Response<Body>,
-    ) -> Response<Body> {
-        let status = response.status().as_u16();
-        let seconds = shared.clock.now().duration_since(self.began).as_secs_f64();
-        let method = known_method(method);
-        shared.metrics.request(route, method, status, seconds);
-        let request_id = format!("{:08x}-{:x}", shared.process, self.number);
-        tracing::info!(
-            method,
-            route,
-            scim_tenant = self.scim_tenant,
-            client = self.client,
-            status,
-            ms = seconds * 1000.0,
-            request_id,
-            "{method} {route} {status}",
-        );
-        let headers = response.headers_mut();
-        if let Ok(value) = HeaderValue::from_str(&request_id) {
-            headers.insert("x-request-id", value);
-        }
-        if shared.draining.load(Ordering::Relaxed) {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
-    }
-}
-
 async fn serve(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -171,7 +105,7 @@ async fn serve(
         return oauth::serve(&shared, peer, head, body).await;
     }
     let told = Told::begin(&shared);
-    let method = head.method.clone();
+    let (method, uri) = (head.method.clone(), head.uri.clone());
     let user_agent = source::user_agent(&head.headers);
     let is_open = shared.handover.is_open().await;
     let mut line = recognize(&shared, &head, peer, told.began).await;
@@ -181,25 +115,44 @@ async fn serve(
         ));
     }
 
+    let mut content = Content::Absent;
     let result = match line.refusal.take() {
         Some(refusal) => Err(refusal),
-        None => bounded(&shared, &line, head, body).await,
+        None => bounded(&shared, &line, head, body, &mut content).await,
     };
     record(&line, &method, user_agent.as_deref(), told.began, &result);
 
-    let response = match result {
-        Ok((answer, _)) => answer.into_response(),
-        Err(error) => refused(&line, &error),
+    let (response, answer, error) = match result {
+        Ok((answer, _)) => {
+            let (response, answer) = answer.into_response();
+            (response, answer, None)
+        }
+        Err(error) => (refused(&line, &error), Content::Absent, Some(error)),
     };
+    if let (Some(scim_tenant), Some(identity)) = (&line.scim_tenant, &line.identity) {
+        let endpoint = line.endpoint.as_ref();
+        scim_tenant.opened.record(Exchange {
+            at: told.began,
+            client: identity.client.name.clone(),
+            request_id: told.request_id(&shared),
+            method: known_method(&method),
+            target: endpoint.map_or("…", Endpoint::target),
+            id: endpoint.and_then(|it| it.id().map(str::to_owned)),
+            query: uri.query().map(str::to_owned),
+            status: response.status().as_u16(),
+            ms: told.seconds(&shared) * 1000.0,
+            error,
+            body: content,
+            answer,
+        });
+    }
     let route = line.endpoint.as_ref().map_or("other", Endpoint::route);
-    let told = Told {
-        scim_tenant: line
-            .scim_tenant
+    let told = told.about(
+        line.scim_tenant
             .as_ref()
             .map(|it| it.config.name.0.as_str()),
-        client: line.identity.as_ref().map(|it| it.client.name.as_str()),
-        ..told
-    };
+        line.identity.as_ref().map(|it| it.client.name.as_str()),
+    );
     told.finish(&shared, &method, route, response)
 }
 
@@ -292,6 +245,7 @@ async fn bounded(
     line: &Line,
     head: Parts,
     body: Body,
+    content: &mut Content,
 ) -> Result<(Answer, Effect), ScimError> {
     let (Some(scim_tenant), Some(endpoint)) = (&line.scim_tenant, &line.endpoint) else {
         return Err(ScimError::not_found("There is no such SCIM endpoint."));
@@ -301,7 +255,7 @@ async fn bounded(
             "Too many requests at once; try again in a second.",
         ));
     };
-    let work = AssertUnwindSafe(perform(scim_tenant, endpoint, head, body)).catch_unwind();
+    let work = AssertUnwindSafe(perform(scim_tenant, endpoint, head, body, content)).catch_unwind();
     match tokio::time::timeout(REQUEST_TIME, work).await {
         Ok(Ok(done)) => done.map_err(scim::refusal),
         Ok(Err(_)) => {
@@ -322,6 +276,7 @@ async fn perform(
     endpoint: &Endpoint,
     head: Parts,
     body: Body,
+    content: &mut Content,
 ) -> scim::Done {
     let carries = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
     let body = if carries {
@@ -336,6 +291,7 @@ async fn perform(
     } else {
         Vec::new()
     };
+    *content = Content::of(&body);
     let call = Call {
         scim_tenant,
         endpoint,
@@ -386,18 +342,4 @@ fn refused(line: &Line, error: &ScimError) -> Response<Body> {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     response
-}
-
-/// A method as a label: those that nobody knows are one.
-fn known_method(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "OTHER",
-    }
 }

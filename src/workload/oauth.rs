@@ -13,9 +13,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::credentials::Identity;
-use super::http::{Shared, Told};
+use super::http::Shared;
 use super::routing::{self, ScimTenant};
 use super::source;
+use super::told::Told;
 use crate::config::AccessToken;
 use client::Form;
 use refused::Refused;

@@ -33,6 +33,7 @@ mod request_log;
 mod scim_clients;
 mod scim_http;
 mod scim_oauth;
+mod scim_records;
 mod scim_vocabulary;
 mod serve;
 mod story;

@@ -20,11 +20,18 @@ use crate::store::OpenError;
 mod tests;
 
 /// Number, name and text of each, in order; what was released is never edited.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "directory",
-    include_str!("../migrations/sqlite/0001_directory.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "directory",
+        include_str!("../migrations/sqlite/0001_directory.sql"),
+    ),
+    (
+        2,
+        "records",
+        include_str!("../migrations/sqlite/0002_records.sql"),
+    ),
+];
 
 /// Brings the schema of the database at `path` up to date.
 pub(super) async fn run(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {

@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use sqlx::error::ErrorKind;
 use sqlx::{Row, SqliteConnection};
 
-use super::number;
+use super::{number, records};
 use crate::scim::fold_case;
 use crate::scim::patch::MemberChange;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-use crate::store::{Change, Changed, Note, ResourceId, StoreError, Stored, Version};
+use crate::store::{Change, Changed, Note, Record, ResourceId, StoreError, Stored, Version};
 
 /// What can be asked of the writer.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub(super) enum Write {
         at: Timestamp,
     },
     Notes(Vec<Note>),
+    Records(Vec<Record>),
 }
 
 /// What became of it.
@@ -71,7 +72,7 @@ pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write) -> O
     let single = match write {
         Write::Add { added, .. } => added.related.is_empty(),
         Write::Change { change, .. } => change.members.is_empty(),
-        Write::Delete { .. } | Write::Notes(_) => true,
+        Write::Delete { .. } | Write::Notes(_) | Write::Records(_) => true,
     };
     if single {
         return perform(connection, write).await;
@@ -96,6 +97,10 @@ async fn perform(connection: &mut SqliteConnection, write: &Write) -> Outcome {
             at,
         } => delete(connection, *kind, id, *expected, *at).await,
         Write::Notes(notes) => keep(connection, notes).await,
+        Write::Records(records) => {
+            records::keep(connection, records).await?;
+            Ok(Ok(Written::Done))
+        }
     }
 }
 
