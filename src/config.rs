@@ -152,6 +152,10 @@ pub enum AcceptedAt {
 }
 
 impl AcceptedAt {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it with a reference"
+    )]
     fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -1,5 +1,6 @@
 //! What a document says of access tokens, and of issuers whose tokens are believed.
 
+use serde_json::Value;
 use url::Url;
 
 use crate::api::AzureConnector;
@@ -100,6 +101,23 @@ pub(super) fn of_client(client: &ScimClient, public: &Url) -> Method {
         }),
         issuer: None,
     }
+}
+
+/// What is wrong with a JWK set that holds the public keys of a client.
+pub(super) fn problem_of_jwks(text: &str) -> Option<&'static str> {
+    let set: Value = serde_json::from_str(text).unwrap_or_default();
+    let keys = set["keys"].as_array().filter(|it| !it.is_empty());
+    let Some(keys) = keys else {
+        return Some("is no JWK set; write {\"keys\": [...]} with the public keys of the client");
+    };
+    let is_secret = |key: &Value| key.get("d").is_some() || key["kty"] == "oct";
+    if keys.iter().any(is_secret) {
+        return Some(
+            "holds a private key; leave only its public members, and make a new key, for this one has been seen",
+        );
+    }
+    let is_known = |key: &Value| matches!(key["kty"].as_str(), Some("RSA" | "EC"));
+    (!keys.iter().all(is_known)).then_some("has a key that is neither RSA nor EC P-256")
 }
 
 /// Whether the workload has to fetch keys to recognize Entra.

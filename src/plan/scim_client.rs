@@ -124,7 +124,14 @@ fn check(
             });
         }
     }
-    for client in &tenant.spec.clients {
+    for (index, client) in tenant.spec.clients.iter().enumerate() {
+        let jwks = client.oauth.as_ref().and_then(|it| it.jwks.as_deref());
+        if let Some(problem) = jwks.and_then(oauth::problem_of_jwks) {
+            return Err(Rejection::Invalid {
+                field: format!("spec.clients[{index}].oauth.jwks"),
+                problem: problem.to_owned(),
+            });
+        }
         let holder = connectors
             .iter()
             .map(|it| Owner::of(it.connector.as_ref()))

@@ -3,7 +3,7 @@
 mod client;
 mod refused;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
@@ -80,40 +80,47 @@ pub(super) async fn serve(
         };
         return told.finish(shared, &head.method, METADATA, response);
     }
+    let trusted = &scim_tenant.config.trusted_proxies;
+    let from = source::address(&head.headers, peer.ip(), trusted);
     let result = match head.method {
-        Method::POST => grant(shared, scim_tenant, peer, &head, body, told.began).await,
+        Method::POST => match form(&head, body).await {
+            Ok(form) => grant(shared, scim_tenant, form, from, told.began).await,
+            Err(refused) => Err(refused),
+        },
         _ => Err(Refused::Method("POST")),
     };
-    let (told, response) = match result {
-        Ok((identity, granted)) => (told.by(&identity.client.name), answer(&granted)),
+    match result {
+        Ok((identity, granted)) => {
+            let told = told.by(&identity.client.name);
+            told.finish(shared, &head.method, TOKEN, answer(&granted))
+        }
         Err(refused) => {
             if let Some(reason) = refused.reason() {
                 shared.metrics.denied(&scim_tenant.config.name.0, reason);
             }
-            (told, refused.response())
+            told.finish(shared, &head.method, TOKEN, refused.response())
         }
-    };
-    told.finish(shared, &head.method, TOKEN, response)
+    }
+}
+
+async fn form(head: &Parts, body: Body) -> Result<Form, Refused> {
+    let body = axum::body::to_bytes(body, MAX_FORM)
+        .await
+        .map_err(|_| Refused::Request("The form is too large, or ended too early."))?;
+    Form::parse(&head.headers, &body)
 }
 
 /// Recognizes the client and makes its access token.
 async fn grant(
     shared: &Shared,
     scim_tenant: &ScimTenant,
-    peer: SocketAddr,
-    head: &Parts,
-    body: Body,
+    form: Form,
+    from: IpAddr,
     now: Timestamp,
 ) -> Result<(Identity, Value), Refused> {
-    let body = axum::body::to_bytes(body, MAX_FORM)
-        .await
-        .map_err(|_| Refused::Request("The form is too large, or ended too early."))?;
-    let form = Form::parse(&head.headers, &body)?;
     let known = form.identify(scim_tenant, &shared.issuers, now).await;
     let (identity, digest) = match known {
         Err(Refused::Client(why)) => {
-            let trusted = &scim_tenant.config.trusted_proxies;
-            let from = source::address(&head.headers, peer.ip(), trusted);
             return Err(match shared.attempts.fail(from, now) {
                 Some(seconds) => Refused::Limited(seconds),
                 None => Refused::Client(why),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::scim::error::ScimError;
+use crate::scim::error::{ScimError, ScimType};
 use crate::store::{RECORDS_PER_CLIENT, Record};
 
 /// Bytes of a body that is recorded; of a longer one the length is.
@@ -98,7 +98,7 @@ impl Exchange {
             "query": query,
             "body": self.body.masked(),
             "status": self.status,
-            "scimType": self.error.as_ref().and_then(|it| it.scim_type).map(|it| it.as_str()),
+            "scimType": self.error.as_ref().and_then(|it| it.scim_type).map(ScimType::as_str),
             "detail": self.error.as_ref().map(|it| &it.detail),
             "answer": self.answer.masked(),
             "ms": self.ms,

@@ -4,10 +4,15 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::RequestBuilder;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
 use usher::clock::ManualClock;
-use usher::config::{AcceptedAt, OAuthConfig, ScimTenantConfig};
+use usher::config::oauth::Keys;
+use usher::config::{AcceptedAt, OAuthConfig, ScimTenantConfig, TrustedIssuer};
 
 use crate::workload_server::{TOKEN, Workload, answer, config, scim_client, scim_tenant};
 
@@ -133,12 +138,15 @@ async fn an_access_token_ends_with_its_credential_and_outlives_the_process() {
     other.server.shutdown().await;
 }
 
+/// The fields of a form, and the status and error that answer it.
+type Bad<'c> = (&'c [(&'c str, &'c str)], u16, &'c str);
+
 #[tokio::test]
 async fn a_bad_request_for_a_token_is_answered_as_rfc_6749_says() {
     let workload = Workload::start_at(clock(), with_oauth).await;
     let id = ("client_id", "entra");
     let secret = ("client_secret", TOKEN);
-    let cases: [(&[(&str, &str)], u16, &str); 9] = [
+    let cases: [Bad<'_>; 9] = [
         (&[id, secret], 400, "invalid_request"),
         (
             &[("grant_type", "password"), id, secret],
@@ -232,4 +240,135 @@ async fn the_metadata_name_the_token_endpoint_and_nothing_is_there_without_oauth
     let fields = [GRANT, ("client_id", "entra"), ("client_secret", TOKEN)];
     assert_eq!(answer(form(endpoint(&plain), &fields)).await.0, 404);
     plain.server.shutdown().await;
+}
+
+/// A key, and what it signs.
+struct Signer {
+    random: SystemRandom,
+    key: EcdsaKeyPair,
+}
+
+impl Signer {
+    fn new() -> Self {
+        let random = SystemRandom::new();
+        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        let key = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).unwrap();
+        Self { random, key }
+    }
+
+    fn issuer(&self, issuer: &str, audience: &str) -> TrustedIssuer {
+        let point = self.key.public_key().as_ref();
+        let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let key =
+            json!({"kty": "EC", "crv": "P-256", "x": part(&point[1..33]), "y": part(&point[33..])});
+        TrustedIssuer {
+            issuer: issuer.to_owned(),
+            subject: None,
+            audiences: vec![audience.to_owned()],
+            entra_tenant_id: None,
+            keys: Keys::Declared(json!({"keys": [key]}).to_string()),
+        }
+    }
+
+    fn sign(&self, issuer: &str, audience: &str, second: i64) -> String {
+        let part = |it: Value| URL_SAFE_NO_PAD.encode(it.to_string());
+        let claims = json!({"iss": issuer, "sub": issuer, "aud": audience, "exp": second});
+        let message = format!("{}.{}", part(json!({"alg": "ES256"})), part(claims));
+        let code = self.key.sign(&self.random, message.as_bytes()).unwrap();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(code))
+    }
+}
+
+/// Seconds of the clock of these tests, and an hour more.
+const END: i64 = 1_769_904_000 + 3600;
+
+#[tokio::test]
+async fn a_signed_assertion_gets_an_access_token() {
+    let signer = Signer::new();
+    let workload = Workload::start_at(clock(), |tenant| {
+        with_oauth(tenant);
+        let oauth = tenant.clients[0].oauth.as_mut().unwrap();
+        oauth.assertion = Some(signer.issuer("entra", "here"));
+    })
+    .await;
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let check = async |assertion: &str, client: &str, expected: (u16, &str)| {
+        let fields = [
+            GRANT,
+            ("client_assertion_type", kind),
+            ("client_assertion", assertion),
+            ("client_id", client),
+        ];
+        let (status, body) = answer(form(endpoint(&workload), &fields)).await;
+        let error = body["error"].as_str().unwrap_or_default().to_owned();
+        assert_eq!((status, error.as_str()), expected, "{body}");
+        body
+    };
+
+    let granted = check(&signer.sign("entra", "here", END), "entra", (200, "")).await;
+    let token = granted["access_token"].as_str().unwrap();
+    assert_eq!(users(&workload, token).await.0, 200);
+    let refused = (401, "invalid_client");
+    check(&signer.sign("entra", "elsewhere", END), "entra", refused).await;
+    check(&signer.sign("entra", "here", END - 7200), "entra", refused).await;
+    check(&signer.sign("other", "here", END), "entra", refused).await;
+    check(&signer.sign("entra", "here", END), "script", refused).await;
+    check(&Signer::new().sign("entra", "here", END), "entra", refused).await;
+    check("no.jwt.here", "entra", refused).await;
+    workload.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_token_of_a_trusted_issuer_opens_the_directory_of_its_connector() {
+    let signer = Signer::new();
+    let workload = Workload::start_at(clock(), |tenant| {
+        tenant.clients[0].credentials[0].accepted_at = AcceptedAt::Nowhere;
+        tenant.clients[0].issuer = Some(signer.issuer("https://sts.example/", "scim"));
+    })
+    .await;
+
+    let right = signer.sign("https://sts.example/", "scim", END);
+    assert_eq!(users(&workload, &right).await.0, 200);
+    for (token, why) in [
+        (signer.sign("https://other.example/", "scim", END), "issuer"),
+        (
+            signer.sign("https://sts.example/", "graph", END),
+            "audience",
+        ),
+        (
+            signer.sign("https://sts.example/", "scim", END - 7200),
+            "expired",
+        ),
+        (
+            Signer::new().sign("https://sts.example/", "scim", END),
+            "signature",
+        ),
+        (TOKEN.to_owned(), "mode"),
+    ] {
+        let (status, body) = users(&workload, &token).await;
+        assert_eq!(status, 401);
+        assert!(body["detail"].as_str().unwrap().contains(why), "{body}");
+    }
+    workload.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_check_that_cannot_be_made_is_answered_with_503() {
+    let signer = Signer::new();
+    let workload = Workload::start_at(clock(), |tenant| {
+        let issuer = signer.issuer("https://sts.example/", "scim");
+        tenant.clients[0].issuer = Some(TrustedIssuer {
+            keys: Keys::Url("http://127.0.0.1:1/keys".parse().unwrap()),
+            ..issuer
+        });
+    })
+    .await;
+
+    let token = signer.sign("https://sts.example/", "scim", END);
+    let (status, body) = users(&workload, &token).await;
+
+    assert_eq!(status, 503, "{body}");
+    assert_eq!(users(&workload, TOKEN).await.0, 200);
+    workload.server.shutdown().await;
 }

@@ -1,5 +1,10 @@
 //! The verification of signatures by ring, the one provider of cryptography in this program.
 
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the interface of a provider wants references"
+)]
+
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{self, Verifier};

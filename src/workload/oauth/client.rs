@@ -77,7 +77,7 @@ impl Form {
                 match found {
                     Ok(identity) => Ok((identity, secret.digest())),
                     Err(Denied::Elsewhere(_)) => Err(Refused::UnauthorizedClient),
-                    Err(denied) => Err(Refused::Client(denied.detail().to_owned())),
+                    Err(denied) => Err(Refused::Client(denied.detail().into_owned())),
                 }
             }
             Self::Assertion {
@@ -88,11 +88,11 @@ impl Form {
                     .clients
                     .all()
                     .filter(|client| client_id.as_ref().is_none_or(|it| *it == client.user_name));
-                let trusted = candidates.filter_map(|client| {
+                let mut trusted = candidates.filter_map(|client| {
                     let issuer = client.oauth.as_ref()?.assertion.as_ref()?;
                     jwt::claims_issuer(&assertion, issuer).then_some((client, issuer))
                 });
-                let Some((client, issuer)) = trusted.into_iter().next() else {
+                let Some((client, issuer)) = trusted.next() else {
                     return Err(Refused::Client(Untrusted::Issuer.to_string()));
                 };
                 match issuers.verify(&assertion, issuer, now).await {

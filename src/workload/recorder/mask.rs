@@ -60,7 +60,7 @@ fn text(text: &str, name: &str) -> String {
     if (is("id") || is("value")) && is_id(text) || matches!(text, "True" | "False") {
         return clip(text);
     }
-    format!("(text of {})", text.chars().count())
+    length(text)
 }
 
 /// An identifier that this server issues; another one may be anything.
@@ -68,7 +68,7 @@ pub(super) fn id(text: &str) -> String {
     if is_id(text) {
         text.to_owned()
     } else {
-        format!("(text of {})", text.chars().count())
+        length(text)
     }
 }
 
@@ -103,8 +103,7 @@ fn quoted(text: &str) -> String {
         } else if is_plain {
             masked.push_str(part);
         } else {
-            let length = part.chars().count();
-            masked.push_str(&format!("(text of {length})"));
+            masked.push_str(&length(part));
         }
         is_inside = !is_inside;
     }
@@ -123,7 +122,7 @@ fn bare(text: &str) -> String {
         } else if (is_value || word.contains('@'))
             && !matches!(lower.as_str(), "" | "true" | "false")
         {
-            return format!("(text of {})", word.chars().count());
+            return length(word);
         }
         word.to_owned()
     });
@@ -134,6 +133,11 @@ fn bare(text: &str) -> String {
 /// The beginning of what is too long to be a name.
 fn clip(text: &str) -> String {
     text.chars().take(256).collect()
+}
+
+/// What is said of a value.
+fn length(text: &str) -> String {
+    format!("(text of {})", text.chars().count())
 }
 
 /// A body that is not recorded.

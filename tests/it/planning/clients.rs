@@ -19,7 +19,7 @@ const CLIENTS: &str = "
     - {name: script, secretName: for-the-script}";
 
 /// What is observed of a `ScimTenant` whose clients have the given Secrets.
-fn seen_with(tenant: &ScimTenant, secrets: &[Option<Secret>]) -> scim_tenant::Observed {
+pub(super) fn seen_with(tenant: &ScimTenant, secrets: &[Option<Secret>]) -> scim_tenant::Observed {
     let mut observed = seen(tenant);
     let clients = secrets
         .iter()
@@ -36,18 +36,18 @@ fn seen_with(tenant: &ScimTenant, secrets: &[Option<Secret>]) -> scim_tenant::Ob
 /// The Secrets that a plan makes for clients, by their names.
 fn made(steps: &[Step]) -> Vec<Secret> {
     let made = steps.iter().filter_map(|step| match step {
-        Step::Create(secret) => Some(secret.as_ref().clone()),
-        Step::Apply(Child::Secret(secret)) => Some(secret.as_ref().clone()),
+        Step::Create(secret) | Step::Apply(Child::Secret(secret)) => Some(secret.as_ref().clone()),
         Step::Apply(_) | Step::Delete { .. } | Step::Announce(_) => None,
     });
     made.filter(|it| !it.metadata.name.as_ref().unwrap().ends_with("-config"))
         .collect()
 }
 
-fn document(steps: &[Step]) -> WorkloadConfig {
+pub(super) fn document(steps: &[Step]) -> WorkloadConfig {
     let config = steps.iter().find_map(|step| match step {
-        Step::Create(secret) => secret.data.as_ref()?.get("config.json"),
-        Step::Apply(Child::Secret(secret)) => secret.data.as_ref()?.get("config.json"),
+        Step::Create(secret) | Step::Apply(Child::Secret(secret)) => {
+            secret.data.as_ref()?.get("config.json")
+        }
         Step::Apply(_) | Step::Delete { .. } | Step::Announce(_) => None,
     });
     WorkloadConfig::parse(std::str::from_utf8(&config.unwrap().0).unwrap()).unwrap()
