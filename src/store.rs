@@ -1,27 +1,34 @@
 //! Where people and groups are kept: the trait [`Store`], whose contract is its conformance suite, and [`open`].
 
+pub mod audit;
+pub mod brake;
 #[cfg(test)]
 mod conformance;
+mod error;
 mod lock;
 mod query;
 mod sqlite;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::scim::patch::MemberChange;
-use crate::scim::resource::{CorruptResource, Resource};
+use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 
+use audit::{AuditEntry, AuditQuery, Audited};
+use brake::{Brake, Held};
+pub use error::{OpenError, StoreError};
 pub use lock::Claim;
 pub use query::{ListQuery, Listed, Position, SortValue, Window};
 
 /// Identifier of a resource, issued once and never again.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ResourceId(String);
 
 impl ResourceId {
@@ -111,6 +118,55 @@ pub struct Changed {
     pub written: bool,
 }
 
+/// What is to be deleted, with its memberships.
+#[derive(Clone, Debug)]
+pub struct Deletion {
+    /// Which one.
+    pub id: ResourceId,
+    /// The version that it must still have; any when absent.
+    pub expected: Option<Version>,
+    /// The time; groups that lose a member change at it.
+    pub at: Timestamp,
+}
+
+/// What becomes of member ids that nobody has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownMembers {
+    /// They refuse the whole write.
+    #[default]
+    Refuse,
+    /// They are left out.
+    Ignore,
+}
+
+/// What a write is done under; regarded in its transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// What is remembered of it, if it changes something or is held.
+    pub audit: Option<AuditEntry>,
+    /// What holds it when too much would be taken away.
+    pub brake: Option<Brake>,
+    /// What becomes of member ids that nobody has.
+    pub unknown_members: UnknownMembers,
+    /// Whether no other resource of its type may have the `externalId` that is written.
+    pub unique_external_id: bool,
+}
+
+/// What may be forgotten: the oldest first, a bounded number at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forgetting {
+    /// Audit entries that stay at most.
+    pub audit_entries: u64,
+    /// Older audit entries go.
+    pub audit_before: Timestamp,
+    /// Names of people who are gone go from older audit entries.
+    pub names_before: Option<Timestamp>,
+    /// What the brake counted before goes.
+    pub removals_before: Timestamp,
+    /// What the brake held before goes.
+    pub held_before: Timestamp,
+}
+
 /// How many there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -191,23 +247,42 @@ pub trait Store: Send + Sync {
     async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError>;
 
     /// Adds a resource, a group with its `related` as members.
-    async fn add(&self, kind: ResourceType, added: Stored) -> Result<(), StoreError>;
+    async fn add(&self, kind: ResourceType, added: Stored, terms: Terms) -> Result<(), StoreError>;
 
     /// Writes `change`, or nothing of it.
     async fn change(
         &self,
         kind: ResourceType,
         change: Change,
+        terms: Terms,
     ) -> Result<Option<Changed>, StoreError>;
 
-    /// Deletes a resource and its memberships, if it still has the version `expected`; groups that lose a member change at the time `at`.
+    /// Deletes a resource and its memberships, if it still has the expected version.
     async fn delete(
         &self,
         kind: ResourceType,
-        id: &ResourceId,
-        expected: Option<Version>,
-        at: Timestamp,
+        deletion: Deletion,
+        terms: Terms,
     ) -> Result<Option<()>, StoreError>;
+
+    /// Remembers something that is no write of a resource.
+    async fn record(&self, entry: AuditEntry) -> Result<(), StoreError>;
+
+    /// What is remembered of changes, the newest first.
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<Audited>, StoreError>;
+
+    /// What was held since `since`, by a brake.
+    async fn held(&self, since: Timestamp) -> Result<Held, StoreError>;
+
+    /// Some of the people who have been deactivated since before `before`, the longest ones first.
+    async fn deactivated(
+        &self,
+        before: Timestamp,
+        count: usize,
+    ) -> Result<Vec<ResourceId>, StoreError>;
+
+    /// Forgets what may be forgotten; says how much of it, nothing being the end.
+    async fn forget(&self, forgetting: Forgetting) -> Result<u64, StoreError>;
 
     /// How many there are.
     async fn counts(&self) -> Result<Counts, StoreError>;
@@ -237,105 +312,6 @@ pub trait Store: Send + Sync {
 
     /// Finishes what was begun and lets go of the database; later calls fail with [`StoreError::Closed`].
     async fn close(&self);
-}
-
-/// Why a store did not do what it was asked.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum StoreError {
-    /// A value that must be unique is not.
-    #[error("another {what} already has this {attribute}")]
-    Taken {
-        /// `user` or `group`.
-        what: &'static str,
-        /// Name of the attribute.
-        attribute: &'static str,
-    },
-    /// The resource no longer has the expected version.
-    #[error("the resource changed in the meantime")]
-    VersionConflict,
-    /// Members that do not exist; nothing was written.
-    #[error("{count} of the members do not exist")]
-    UnknownMembers {
-        /// How many.
-        count: usize,
-        /// Position of the first one among those of its operation, from 1.
-        first: usize,
-    },
-    /// What was stored cannot be read.
-    #[error("a stored resource cannot be read")]
-    Corrupt(#[source] Arc<CorruptResource>),
-    /// The store was closed.
-    #[error("the store is closed")]
-    Closed,
-    /// The database failed: full disk, lost file and the like.
-    #[error("the database failed")]
-    Database(#[source] Arc<sqlx::Error>),
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(Arc::new(error))
-    }
-}
-
-impl From<CorruptResource> for StoreError {
-    fn from(error: CorruptResource) -> Self {
-        Self::Corrupt(Arc::new(error))
-    }
-}
-
-/// Why a store cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process has it.
-    #[error(
-        "{} is in use by another process; a SQLite store has one owner at a time",
-        path.display()
-    )]
-    InUse {
-        /// The database file.
-        path: PathBuf,
-    },
-    /// The file or its folder is missing or may not be written.
-    #[error("{} cannot be opened", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// No database, or a damaged one.
-    #[error("{} is not a usable database", path.display())]
-    Database {
-        /// The database file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: sqlx::Error,
-    },
-    /// A newer version of this program has changed the schema beyond what this one can work with.
-    #[error(
-        "{} was written by a newer version of Usher: it needs migration {needed}, and this program knows {known}; start the newer version, or restore a backup made by this one",
-        path.display()
-    )]
-    Newer {
-        /// The database file.
-        path: PathBuf,
-        /// The migration that a program must know at least.
-        needed: i64,
-        /// The newest one that this program knows.
-        known: i64,
-    },
-    /// The schema cannot be brought up to date.
-    #[error("{} cannot be migrated", path.display())]
-    Migration {
-        /// The database file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: sqlx::migrate::MigrateError,
-    },
 }
 
 /// Opens the database file at `path`, making it if it does not exist; its folder must.

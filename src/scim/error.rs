@@ -1,5 +1,7 @@
 //! The error of RFC 7644, section 3.12: an HTTP status, a `scimType`, and a sentence for the Entra administrator.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use serde_json::json;
 
@@ -50,6 +52,8 @@ pub struct ScimError {
     pub scim_type: Option<ScimType>,
     /// One sentence that says what was wrong and what is wanted.
     pub detail: String,
+    /// When the same request may succeed, with 429 and 503; soon when absent.
+    pub retry_after: Option<Duration>,
 }
 
 impl ScimError {
@@ -58,6 +62,16 @@ impl ScimError {
             status,
             scim_type,
             detail: detail.into(),
+            retry_after: None,
+        }
+    }
+
+    /// The same error, to be tried again after `wait`.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
         }
     }
 

@@ -113,7 +113,7 @@ pub struct Schema {
 }
 
 /// The two resource types (RFC 7643, section 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum ResourceType {
     User,
     Group,

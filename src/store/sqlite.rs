@@ -1,5 +1,6 @@
 //! The store in one SQLite file: a few readers, and one writer that commits many writes together.
 
+mod audit;
 mod migrations;
 mod read;
 mod records;
@@ -19,9 +20,11 @@ use sqlx::{ConnectOptions, Row};
 
 use crate::scim::list::Page;
 use crate::scim::schema::ResourceType;
+use crate::store::audit::{AuditEntry, AuditQuery, Audited};
+use crate::store::brake::Held;
 use crate::store::{
-    Change, Changed, Commits, Counts, Fault, KeptRecord, ListQuery, Listed, Note, OpenError,
-    Record, Related, ResourceId, Store, StoreError, Stored, Version, Window, lock,
+    Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, KeptRecord, ListQuery, Listed,
+    Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, Window, lock,
 };
 use write::{Write, Written};
 use writer::Writer;
@@ -111,39 +114,69 @@ impl Store for SqliteStore {
         }
     }
 
-    async fn add(&self, kind: ResourceType, added: Stored) -> Result<(), StoreError> {
-        self.writer.write(Write::Add { kind, added }).await?;
-        Ok(())
+    async fn add(&self, kind: ResourceType, added: Stored, terms: Terms) -> Result<(), StoreError> {
+        let write = Write::Add { kind, added, terms };
+        self.writer.write(write).await.map(|_| ())
     }
 
     async fn change(
         &self,
         kind: ResourceType,
         change: Change,
+        terms: Terms,
     ) -> Result<Option<Changed>, StoreError> {
-        match self.writer.write(Write::Change { kind, change }).await? {
+        let write = Write::Change {
+            kind,
+            change,
+            terms,
+        };
+        match self.writer.write(write).await? {
             Written::Changed(changed) => Ok(Some(changed)),
-            Written::Done | Written::NotFound => Ok(None),
+            Written::Done | Written::NotFound | Written::Forgotten(_) => Ok(None),
         }
     }
 
     async fn delete(
         &self,
         kind: ResourceType,
-        id: &ResourceId,
-        expected: Option<Version>,
-        at: Timestamp,
+        deletion: Deletion,
+        terms: Terms,
     ) -> Result<Option<()>, StoreError> {
-        let id = id.clone();
         let write = Write::Delete {
             kind,
-            id,
-            expected,
-            at,
+            deletion,
+            terms,
         };
         match self.writer.write(write).await? {
-            Written::Done | Written::Changed(_) => Ok(Some(())),
             Written::NotFound => Ok(None),
+            Written::Done | Written::Changed(_) | Written::Forgotten(_) => Ok(Some(())),
+        }
+    }
+
+    async fn record(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        self.writer.write(Write::Record(entry)).await.map(|_| ())
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<Audited>, StoreError> {
+        audit::find(&self.readers, query).await
+    }
+
+    async fn held(&self, since: Timestamp) -> Result<Held, StoreError> {
+        audit::held(&self.readers, since).await
+    }
+
+    async fn deactivated(
+        &self,
+        before: Timestamp,
+        count: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        audit::deactivated(&self.readers, before, count).await
+    }
+
+    async fn forget(&self, forgetting: Forgetting) -> Result<u64, StoreError> {
+        match self.writer.write(Write::Forget(forgetting)).await? {
+            Written::Forgotten(rows) => Ok(rows),
+            Written::Done | Written::Changed(_) | Written::NotFound => Ok(0),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::activity::Activity;
-use super::directory::Directory;
+use super::directory::{Directory, Policy};
 use super::http::Shared;
 use super::routing::{Opened, ScimTenant, Table};
 use crate::clock::{Clock, Random};
@@ -168,7 +168,7 @@ impl Core {
             opened
         };
         let directory = Directory::new(
-            schemas,
+            (schemas, Policy::default()),
             Arc::clone(&opened.store),
             Arc::clone(&self.shared.clock),
             Arc::clone(&self.random),

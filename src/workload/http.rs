@@ -33,6 +33,7 @@ use super::source;
 use super::told::{Told, known_method};
 use crate::clock::{Clock, Random};
 use crate::scim::error::ScimError;
+use crate::store::audit::Requester;
 
 /// Requests in work at once; whoever comes then is asked to come again.
 const IN_WORK: usize = 512;
@@ -109,6 +110,7 @@ async fn serve(
     let user_agent = source::user_agent(&head.headers);
     let is_open = shared.handover.is_open().await;
     let mut line = recognize(&shared, &head, peer, told.began).await;
+    let request_id = told.request_id(&shared);
     if !is_open {
         line.refusal = Some(ScimError::unavailable(
             "The directory is not open yet; try again in a second.",
@@ -116,9 +118,11 @@ async fn serve(
     }
 
     let mut content = Content::Absent;
-    let result = match line.refusal.take() {
-        Some(refusal) => Err(refusal),
-        None => bounded(&shared, &line, head, body, &mut content).await,
+    let result = if let Some(refusal) = line.refusal.take() {
+        Err(refusal)
+    } else {
+        let request = Request::from_parts(head, body);
+        bounded(&shared, &line, &request_id, request, &mut content).await
     };
     record(&line, &method, user_agent.as_deref(), told.began, &result);
 
@@ -134,7 +138,7 @@ async fn serve(
         scim_tenant.opened.record(Exchange {
             at: told.began,
             client: identity.client.name.clone(),
-            request_id: told.request_id(&shared),
+            request_id,
             method: known_method(&method),
             target: endpoint.map_or("…", Endpoint::target),
             id: endpoint.and_then(|it| it.id().map(str::to_owned)),
@@ -243,19 +247,21 @@ fn deny(shared: &Shared, line: &mut Line, denied: Denied, now: Timestamp) {
 async fn bounded(
     shared: &Shared,
     line: &Line,
-    head: Parts,
-    body: Body,
+    request_id: &str,
+    request: Request,
     content: &mut Content,
 ) -> Result<(Answer, Effect), ScimError> {
     let (Some(scim_tenant), Some(endpoint)) = (&line.scim_tenant, &line.endpoint) else {
         return Err(ScimError::not_found("There is no such SCIM endpoint."));
     };
+    let requester = requester(line, request_id);
     let Ok(_slot) = shared.slots.try_acquire() else {
         return Err(ScimError::unavailable(
             "Too many requests at once; try again in a second.",
         ));
     };
-    let work = AssertUnwindSafe(perform(scim_tenant, endpoint, head, body, content)).catch_unwind();
+    let work = AssertUnwindSafe(perform(scim_tenant, endpoint, &requester, request, content))
+        .catch_unwind();
     match tokio::time::timeout(REQUEST_TIME, work).await {
         Ok(Ok(done)) => done.map_err(scim::refusal),
         Ok(Err(_)) => {
@@ -267,17 +273,33 @@ async fn bounded(
             status: 408,
             scim_type: None,
             detail: "The request took too long.".to_owned(),
+            retry_after: None,
         }),
+    }
+}
+
+/// Who asks, as the audit has it.
+fn requester(line: &Line, request_id: &str) -> Requester {
+    let identity = line.identity.as_ref();
+    Requester {
+        request_id: request_id.to_owned(),
+        client: identity
+            .map(|it| it.client.name.clone())
+            .unwrap_or_default(),
+        credential: identity
+            .map(|it| it.credential.as_str().to_owned())
+            .unwrap_or_default(),
     }
 }
 
 async fn perform(
     scim_tenant: &ScimTenant,
     endpoint: &Endpoint,
-    head: Parts,
-    body: Body,
+    requester: &Requester,
+    request: Request,
     content: &mut Content,
 ) -> scim::Done {
+    let (head, body) = request.into_parts();
     let carries = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
     let body = if carries {
         scim::accepts(&head.headers)?;
@@ -295,6 +317,7 @@ async fn perform(
     let call = Call {
         scim_tenant,
         endpoint,
+        requester,
         method: &head.method,
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,

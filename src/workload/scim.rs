@@ -6,7 +6,7 @@ mod request;
 use axum::http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
-use super::directory::{DirectoryError, Effect};
+use super::directory::{DirectoryError, Effect, Provisioner};
 use super::routing::{Endpoint, ScimTenant};
 use crate::scim::bounds::MAX_PAGE;
 use crate::scim::error::ScimError;
@@ -15,6 +15,7 @@ use crate::scim::list::{ListResponse, Page};
 use crate::scim::patch::PatchRequest;
 use crate::scim::projection::Projection;
 use crate::scim::schema::{Limits, MEMBERS, ResourceType};
+use crate::store::audit::Requester;
 use crate::store::{ListQuery, Related, ResourceId, Window};
 pub(crate) use answer::{Answer, error_response, refusal};
 use request::Query;
@@ -24,6 +25,7 @@ pub(crate) use request::{BodyRefused, accepts, expected, read_body};
 pub(crate) struct Call<'r> {
     pub(crate) scim_tenant: &'r ScimTenant,
     pub(crate) endpoint: &'r Endpoint,
+    pub(crate) requester: &'r Requester,
     pub(crate) method: &'r Method,
     pub(crate) query: &'r str,
     pub(crate) headers: &'r HeaderMap,
@@ -55,6 +57,10 @@ impl Call<'_> {
             | Endpoint::ResourceType(_)
             | Endpoint::ServiceProviderConfig => self.discover(),
         }
+    }
+
+    fn provisioner(&self) -> Provisioner<'_> {
+        self.scim_tenant.directory.provisioner(self.requester)
     }
 
     fn projection(&self, kind: ResourceType, query: &Query<'_>) -> Projection {
@@ -102,7 +108,7 @@ impl Call<'_> {
     async fn create(&self, kind: ResourceType) -> Done {
         let body = request::json(self.body)?;
         let projection = self.projection(kind, &Query::parse(self.query));
-        let created = self.scim_tenant.directory.create(kind, &body).await?;
+        let created = self.provisioner().create(kind, &body).await?;
         let body = self.scim_tenant.render(kind, &created, &projection);
         Ok((Answer::resource(StatusCode::CREATED, body), Effect::Created))
     }
@@ -111,8 +117,7 @@ impl Call<'_> {
         let body = request::json(self.body)?;
         let projection = self.projection(kind, &Query::parse(self.query));
         let (replaced, effect) = self
-            .scim_tenant
-            .directory
+            .provisioner()
             .replace(kind, id, &expected(self.headers), &body)
             .await?;
         let body = self.scim_tenant.render(kind, &replaced, &projection);
@@ -124,7 +129,8 @@ impl Call<'_> {
         let directory = &self.scim_tenant.directory;
         let body = request::json(self.body)?;
         let patch = PatchRequest::parse(directory.schemas().of(kind), &body)?;
-        let (patched, effect) = directory
+        let (patched, effect) = self
+            .provisioner()
             .patch(kind, id, &expected(self.headers), &patch)
             .await?;
         let answer = match kind {
@@ -140,10 +146,7 @@ impl Call<'_> {
 
     async fn delete(&self, kind: ResourceType, id: &ResourceId) -> Done {
         let expected = expected(self.headers);
-        self.scim_tenant
-            .directory
-            .delete(kind, id, &expected)
-            .await?;
+        self.provisioner().delete(kind, id, &expected).await?;
         Ok((Answer::no_content(None), Effect::Deleted))
     }
 

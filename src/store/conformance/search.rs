@@ -63,7 +63,7 @@ pub(super) async fn filters_find_by_index_and_without(store: Arc<dyn Store>) {
 
 pub(super) async fn a_membership_is_looked_up(store: Arc<dyn Store>) {
     filled(&*store).await;
-    store.add(GROUP, team("u", &["b"])).await.unwrap();
+    store.add(GROUP, team("u", &["b"]), free()).await.unwrap();
     for (filter, expected) in [
         ("id eq \"t\" and members eq \"a\"", "t"),
         ("id eq \"t\" and members eq \"c\"", ""),

@@ -28,8 +28,13 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
     (
         2,
+        "audit",
+        include_str!("../migrations/sqlite/0002_audit.sql"),
+    ),
+    (
+        3,
         "records",
-        include_str!("../migrations/sqlite/0002_records.sql"),
+        include_str!("../migrations/sqlite/0003_records.sql"),
     ),
 ];
 

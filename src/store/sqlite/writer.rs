@@ -238,9 +238,11 @@ async fn all(
     writes: &[&Write],
 ) -> Result<Vec<Result<Written, Refused>>, sqlx::Error> {
     let mut results = Vec::with_capacity(writes.len());
+    let mut audit = Vec::new();
     for write in writes {
-        results.push(write::apply(connection, write).await?);
+        results.push(write::apply(connection, write, &mut audit).await?);
     }
+    write::terms::write_audit(connection, &audit).await?;
     write::execute(connection, "COMMIT").await?;
     Ok(results)
 }

@@ -1,5 +1,7 @@
 //! Responses: resources, lists, nothing, and the one way in which errors are told.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::header::{
     CONTENT_TYPE, ETAG, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -18,6 +20,9 @@ use crate::workload::recorder::Content;
 use crate::workload::routing::ScimTenant;
 
 const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
+
+/// When to try again what the brake holds: Entra's next cycle begins 40 minutes after this one.
+const HELD: Duration = Duration::from_mins(40);
 
 /// A successful answer.
 pub(crate) struct Answer {
@@ -168,6 +173,14 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
                 "{count} of the members are not users of this server, the first is number {first} of its list; nothing was changed."
             ))
         }
+        DirectoryError::Store(StoreError::Held {
+            what,
+            at_most,
+            window,
+        }) => ScimError::too_many_requests(format!(
+            "The brake of this directory holds it: more than {at_most} {what} in {window:#}. Nothing was changed; an administrator of the directory has to open the brake."
+        ))
+        .after(HELD),
         DirectoryError::Store(StoreError::VersionConflict) => {
             ScimError::unavailable("Too many changes of this resource at once; try again.")
         }
@@ -194,7 +207,8 @@ pub(crate) fn error_response(error: &ScimError) -> Response<Body> {
             }
         }
         429 | 503 => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            let seconds = error.retry_after.map_or(1, |it| it.as_secs());
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         _ => {}
     }

@@ -100,6 +100,7 @@ pub(crate) fn accepts(headers: &HeaderMap) -> Result<(), ScimError> {
         status: 415,
         scim_type: None,
         detail: detail.to_owned(),
+        retry_after: None,
     };
     let encoding = headers.get(CONTENT_ENCODING);
     if encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
