@@ -41,7 +41,12 @@ impl Player {
     /// `base_url` is the SCIM base without a slash at its end, `token` the bearer token, `run`
     /// twelve decimal digits that make names of this run unique.
     pub(crate) fn new(base_url: &str, token: &str, run: &str) -> Self {
-        let cases: Vec<Value> = serde_json::from_str(CASES).expect("the cases are a JSON list");
+        Self::playing(CASES, base_url, token, run)
+    }
+
+    /// The same with other cases.
+    pub(crate) fn playing(cases: &str, base_url: &str, token: &str, run: &str) -> Self {
+        let cases: Vec<Value> = serde_json::from_str(cases).expect("the cases are a JSON list");
         let values = [("baseUrl", base_url), ("token", token), ("run", run)];
         let values = values
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
