@@ -196,6 +196,29 @@ pub enum Fault {
     Failed,
 }
 
+/// Records of one client that are kept; the oldest go first.
+pub const RECORDS_PER_CLIENT: i64 = 200;
+
+/// One request of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Name of the client.
+    pub client: String,
+    /// When it came, in whole milliseconds.
+    pub at: Timestamp,
+    /// What is said of it.
+    pub text: String,
+}
+
+/// A record that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRecord {
+    /// Grows from record to record.
+    pub number: i64,
+    /// The record.
+    pub record: Record,
+}
+
 /// A small document that is kept under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
@@ -269,6 +292,17 @@ pub trait Store: Send + Sync {
 
     /// Writes notes over those of the same names.
     async fn keep_notes(&self, notes: Vec<Note>) -> Result<(), StoreError>;
+
+    /// Adds records, in this order; of each client the newest [`RECORDS_PER_CLIENT`] stay.
+    async fn keep_records(&self, records: Vec<Record>) -> Result<(), StoreError>;
+
+    /// The newest records of `client`, at most `limit`, of those with a number below `before`; the newest first.
+    async fn records(
+        &self,
+        client: &str,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<KeptRecord>, StoreError>;
 
     /// What was committed since the store was opened.
     fn commits(&self) -> Commits;

@@ -86,7 +86,7 @@ impl ScimTenantReport {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientReport {
-    /// Name of the connector.
+    /// Name of the client.
     pub name: String,
     /// First time each thing was seen to work.
     pub evidence: Evidence,
@@ -125,6 +125,9 @@ pub struct CredentialUse {
     pub last_used_at: Timestamp,
     /// Address from which it was last presented.
     pub last_used_from: String,
+    /// `User-Agent` with which it was last presented, cut at 128 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
 }
 
 /// Requests of one client with less than five minutes between them.

@@ -3,6 +3,7 @@
 mod audit;
 mod migrations;
 mod read;
+mod records;
 mod statements;
 mod write;
 mod writer;
@@ -22,8 +23,8 @@ use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
 use crate::store::brake::Held;
 use crate::store::{
-    Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, ListQuery, Listed, Note,
-    OpenError, Related, ResourceId, Store, StoreError, Stored, Terms, Window, lock,
+    Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, KeptRecord, ListQuery, Listed,
+    Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, Window, lock,
 };
 use write::{Write, Written};
 use writer::Writer;
@@ -215,6 +216,20 @@ impl Store for SqliteStore {
     async fn keep_notes(&self, notes: Vec<Note>) -> Result<(), StoreError> {
         self.writer.write(Write::Notes(notes)).await?;
         Ok(())
+    }
+
+    async fn keep_records(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.writer.write(Write::Records(records)).await?;
+        Ok(())
+    }
+
+    async fn records(
+        &self,
+        client: &str,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<KeptRecord>, StoreError> {
+        records::find(&self.readers, client, before, limit).await
     }
 
     fn commits(&self) -> Commits {

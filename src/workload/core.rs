@@ -88,14 +88,12 @@ impl Core {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        let mut process = [0; 4];
-        random.fill(&mut process);
         let empty = Table {
             report_token,
             scim_tenants: Vec::new(),
         };
         Self {
-            shared: Arc::new(Shared::new(empty, clock, u32::from_be_bytes(process))),
+            shared: Arc::new(Shared::new(empty, clock, Arc::clone(&random))),
             random,
             loaded: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),

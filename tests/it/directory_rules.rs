@@ -324,7 +324,7 @@ async fn an_account_that_is_there_already_is_refused_or_adopted_as_declared() {
 /// What the report listener says to who has its token.
 async fn ask(workload: &Workload, path: &str) -> (u16, Value) {
     let address = workload.server.report_addr().unwrap();
-    let url = format!("http://{address}/scim-tenants/identity/contoso{path}");
+    let url = format!("http://{address}{path}");
     answer(workload.client.get(url).bearer_auth(REPORT_TOKEN)).await
 }
 
@@ -343,11 +343,15 @@ async fn a_person_is_exported_with_groups_and_audit_and_that_is_remembered() {
     // A second time changes nothing, and leaves no entry.
     assert_eq!(status(&workload, "PATCH", &path, Some(&rename)).await, 200);
 
-    let (status, first) = ask(&workload, "/people/BERG@contoso.example").await;
+    let (status, first) = ask(
+        &workload,
+        "/person?scim_tenant=identity/contoso&person=BERG@contoso.example",
+    )
+    .await;
     assert_eq!(status, 200);
     assert_eq!(first["attributes"]["title"], "Skipper");
     assert_eq!(first["groups"][0]["displayName"], "Night Watch");
-    let (_, again) = ask(&workload, &format!("/people/{id}")).await;
+    let (_, again) = ask(&workload, &format!("/person?person={id}")).await;
     let audit = again["audit"].as_array().unwrap();
     let events: Vec<&Value> = audit.iter().map(|it| &it["events"]).collect();
     assert_eq!(
@@ -371,16 +375,13 @@ async fn a_person_is_exported_with_groups_and_audit_and_that_is_remembered() {
 
     let (_, page) = ask(
         &workload,
-        "/audit?client=entra&from=2026-03-01T00:00:30Z&count=1",
+        "/audit?client=entra&from=2026-03-01T00:00:30Z&limit=1",
     )
     .await;
     assert_eq!(page["entries"].as_array().unwrap().len(), 1);
     assert_eq!(page["entries"][0]["events"], json!(["Renamed"]));
-    assert_eq!(ask(&workload, "/people/nobody").await.0, 404);
-    let stranger = format!(
-        "http://{}/scim-tenants/identity/contoso/audit",
-        workload.server.report_addr().unwrap()
-    );
+    assert_eq!(ask(&workload, "/person?person=nobody").await.0, 404);
+    let stranger = format!("http://{}/audit", workload.server.report_addr().unwrap());
     assert_eq!(
         answer(workload.client.get(stranger).bearer_auth(TOKEN))
             .await

@@ -7,12 +7,14 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
+use super::records;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
 use crate::store::{
-    Change, Changed, Deletion, Forgetting, Note, ResourceId, StoreError, Stored, Terms, Version,
+    Change, Changed, Deletion, Forgetting, Note, Record, ResourceId, StoreError, Stored, Terms,
+    Version,
 };
 use terms::Stopped;
 
@@ -35,6 +37,7 @@ pub(super) enum Write {
         terms: Terms,
     },
     Notes(Vec<Note>),
+    Records(Vec<Record>),
     Record(AuditEntry),
     Forget(Forgetting),
 }
@@ -48,7 +51,7 @@ impl Write {
             Self::Delete {
                 deletion, terms, ..
             } => Some((&deletion.id, deletion.at, terms)),
-            Self::Notes(_) | Self::Record(_) | Self::Forget(_) => None,
+            Self::Notes(_) | Self::Records(_) | Self::Record(_) | Self::Forget(_) => None,
         }
     }
 
@@ -60,7 +63,7 @@ impl Write {
             Self::Delete { kind, terms, .. } => {
                 *kind == ResourceType::User || terms.brake.is_none()
             }
-            Self::Notes(_) | Self::Record(_) | Self::Forget(_) => true,
+            Self::Notes(_) | Self::Records(_) | Self::Record(_) | Self::Forget(_) => true,
         }
     }
 }
@@ -177,6 +180,10 @@ async fn perform(connection: &mut SqliteConnection, write: &Write) -> Outcome<(W
             terms,
         } => delete(connection, *kind, deletion, terms).await,
         Write::Notes(notes) => keep(connection, notes).await.map(|()| alone(Written::Done)),
+        Write::Records(records) => {
+            records::keep(connection, records).await?;
+            Ok(alone(Written::Done))
+        }
         Write::Record(_) => Ok(alone(Written::Done)),
         Write::Forget(forgetting) => {
             let forgotten = terms::forget(connection, forgetting).await?;

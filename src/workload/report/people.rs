@@ -3,45 +3,63 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{is_known, plain};
-use crate::config::ScimTenantName;
+use super::{plain, refused, scim_tenant};
 use crate::store::ResourceId;
 use crate::store::audit::{AuditQuery, Requester};
 use crate::workload::core::Core;
 use crate::workload::credentials;
 use crate::workload::directory::DirectoryError;
-use crate::workload::routing::ScimTenant;
 
 /// Entries of a page, unless fewer are asked for.
 const PAGE: usize = 1000;
 
+/// Which person.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedPerson {
+    /// `namespace/name`; may be left out where there is one directory.
+    scim_tenant: Option<String>,
+    /// Id or user name.
+    person: String,
+}
+
 /// What is asked of the audit; times as in RFC 3339.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct WantedEntries {
+    /// `namespace/name`; may be left out where there is one directory.
+    scim_tenant: Option<String>,
     id: Option<String>,
     client: Option<String>,
     from: Option<jiff::Timestamp>,
     until: Option<jiff::Timestamp>,
+    /// The `position` of the last entry of the page before.
     before: Option<i64>,
-    count: Option<usize>,
+    limit: Option<usize>,
 }
 
-/// `GET /scim-tenants/{namespace}/{name}/people/{person}`: the person by id or user name.
+/// All that is kept of one person, to who has the report token.
 pub(super) async fn person(
     State(core): State<Arc<Core>>,
-    Path((namespace, name, person)): Path<(String, String, String)>,
     headers: HeaderMap,
+    wanted: Result<Query<WantedPerson>, QueryRejection>,
 ) -> Response<Body> {
-    let scim_tenant = match find(&core, &headers, &namespace, &name) {
-        Ok(scim_tenant) => scim_tenant,
-        Err((status, text)) => return plain(status, text),
+    if let Some(refused) = refused(&core, &headers) {
+        return refused;
+    }
+    let Ok(Query(wanted)) = wanted else {
+        let text = "name a person: /person?person=ID or /person?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME\n";
+        return plain(StatusCode::BAD_REQUEST, text);
+    };
+    let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
+        return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
     };
     let credential = credentials::bearer(&headers).map(|token| token.digest().id());
     let requester = Requester {
@@ -49,19 +67,25 @@ pub(super) async fn person(
         credential: credential.map_or_else(String::new, |it| it.to_string()),
         ..Requester::default()
     };
-    answer(scim_tenant.directory.export(&person, &requester).await)
+    let directory = &scim_tenant.directory;
+    answer(directory.export(&wanted.person, &requester).await)
 }
 
-/// `GET /scim-tenants/{namespace}/{name}/audit`: a page of entries; `before` of the next page is the last `position`.
+/// A page of the audit, the newest entry first; to who has the report token.
 pub(super) async fn audit(
     State(core): State<Arc<Core>>,
-    Path((namespace, name)): Path<(String, String)>,
-    Query(wanted): Query<Wanted>,
     headers: HeaderMap,
+    wanted: Result<Query<WantedEntries>, QueryRejection>,
 ) -> Response<Body> {
-    let scim_tenant = match find(&core, &headers, &namespace, &name) {
-        Ok(scim_tenant) => scim_tenant,
-        Err((status, text)) => return plain(status, text),
+    if let Some(refused) = refused(&core, &headers) {
+        return refused;
+    }
+    let Ok(Query(wanted)) = wanted else {
+        let text = "ask for /audit, and if you like scim_tenant=NAMESPACE/NAME, id=ID, client=NAME, from=TIME, until=TIME, limit=N, before=POSITION\n";
+        return plain(StatusCode::BAD_REQUEST, text);
+    };
+    let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
+        return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
     };
     let query = AuditQuery {
         id: wanted.id.map(ResourceId::new),
@@ -69,7 +93,7 @@ pub(super) async fn audit(
         from: wanted.from,
         until: wanted.until,
         before: wanted.before,
-        count: wanted.count.unwrap_or(PAGE).min(PAGE),
+        count: wanted.limit.unwrap_or(PAGE).min(PAGE),
     };
     let found = scim_tenant.directory.audit(&query).await.map(|found| {
         let entries = found.into_iter().map(|it| {
@@ -80,24 +104,6 @@ pub(super) async fn audit(
         json!({"entries": entries.collect::<Vec<_>>()})
     });
     answer(found)
-}
-
-fn find(
-    core: &Core,
-    headers: &HeaderMap,
-    namespace: &str,
-    name: &str,
-) -> Result<Arc<ScimTenant>, (StatusCode, &'static str)> {
-    if !is_known(core, headers) {
-        let text = "the report token is missing or wrong\n";
-        return Err((StatusCode::UNAUTHORIZED, text));
-    }
-    let name = ScimTenantName(format!("{namespace}/{name}"));
-    let table = core.shared.table.load();
-    let found = table.scim_tenants.iter().find(|it| it.config.name == name);
-    found
-        .map(Arc::clone)
-        .ok_or((StatusCode::NOT_FOUND, "there is no such ScimTenant here\n"))
 }
 
 fn answer(result: Result<Value, DirectoryError>) -> Response<Body> {
