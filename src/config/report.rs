@@ -49,6 +49,8 @@ pub struct ScimTenantReport {
 pub enum StoreFault {
     /// The volume has no room left.
     Full,
+    /// A part of it is not what was written.
+    Damaged,
     /// It cannot be written for another reason; the log of the workload has it.
     Failed,
 }

@@ -39,6 +39,7 @@ mod scim_oauth;
 mod scim_records;
 mod scim_vocabulary;
 mod serve;
+mod store_commands;
 mod story;
 mod workload_program;
 mod workload_server;

@@ -184,13 +184,17 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
         DirectoryError::Store(StoreError::VersionConflict) => {
             ScimError::unavailable("Too many changes of this resource at once; try again.")
         }
-        DirectoryError::Store(error @ (StoreError::Database(_) | StoreError::Closed)) => {
+        DirectoryError::Store(
+            error @ (StoreError::Database(_) | StoreError::Closed | StoreError::ReadOnly),
+        ) => {
             tracing::error!(error = chain(&error), "the store failed");
             ScimError::unavailable("The directory cannot be used at the moment; try again later.")
         }
-        DirectoryError::Store(error @ StoreError::Corrupt(_)) => {
+        DirectoryError::Store(error @ (StoreError::Corrupt(_) | StoreError::Damaged(_))) => {
             tracing::error!(error = chain(&error), "the store failed");
-            ScimError::internal("This resource cannot be read.")
+            ScimError::internal(
+                "This resource was damaged on the disk of the server, and comes back with a backup.",
+            )
         }
     }
 }
