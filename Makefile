@@ -47,7 +47,7 @@ fuzz: ## feed each parser with made-up input; SECONDS_EACH=600 for longer
 	@scripts/fuzz.sh $(or $(SECONDS_EACH),60)
 
 soak: setup ## the long runs: 1,000 kills, every crash point
-	USHER_SOAK=1 cargo nextest run --profile soak -E 'test(/kill|crash|soak/)'
+	USHER_SOAK=1 cargo nextest run --profile soak -E 'test(/kill|crash|soak|damage/)'
 
 setup: ## bring what the tests need; does nothing when all is there
 	@scripts/setup.sh packages rust nextest $(if $(filter here,$(PODS)),cluster) $(if $(filter existing,$(USHER_TEST_CLUSTER)),,apiserver) kubectl helm kubeconform glua testers

@@ -6,6 +6,7 @@
 //! [`path`] and [`patch`] are syntax trees resolved against the schema.
 
 pub mod bounds;
+pub mod dialect;
 pub mod error;
 pub mod filter;
 pub mod list;

@@ -1,6 +1,7 @@
 //! Where people and groups are kept: the trait [`Store`], whose contract is its conformance suite, and [`open`].
 
 pub mod audit;
+pub mod backup;
 pub mod brake;
 #[cfg(test)]
 mod conformance;
@@ -192,8 +193,33 @@ pub struct Commits {
 pub enum Fault {
     /// No room is left.
     Full,
+    /// A part is not what was written; only a backup helps.
+    Damaged,
     /// Anything else: a lost disk, a file system that may only be read.
     Failed,
+}
+
+/// Records of one client that are kept; the oldest go first.
+pub const RECORDS_PER_CLIENT: i64 = 200;
+
+/// One request of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Name of the client.
+    pub client: String,
+    /// When it came, in whole milliseconds.
+    pub at: Timestamp,
+    /// What is said of it.
+    pub text: String,
+}
+
+/// A record that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRecord {
+    /// Grows from record to record.
+    pub number: i64,
+    /// The record.
+    pub record: Record,
 }
 
 /// A small document that is kept under a name.
@@ -270,10 +296,21 @@ pub trait Store: Send + Sync {
     /// Writes notes over those of the same names.
     async fn keep_notes(&self, notes: Vec<Note>) -> Result<(), StoreError>;
 
+    /// Adds records, in this order; of each client the newest [`RECORDS_PER_CLIENT`] stay.
+    async fn keep_records(&self, records: Vec<Record>) -> Result<(), StoreError>;
+
+    /// The newest records of `client`, at most `limit`, of those with a number below `before`; the newest first.
+    async fn records(
+        &self,
+        client: &str,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<KeptRecord>, StoreError>;
+
     /// What was committed since the store was opened.
     fn commits(&self) -> Commits;
 
-    /// Why the last write failed; nothing when it did not.
+    /// Why nothing can be written; nothing when it can.
     fn fault(&self) -> Option<Fault>;
 
     /// Finishes what was begun and lets go of the database; later calls fail with [`StoreError::Closed`].
@@ -286,4 +323,9 @@ pub trait Store: Send + Sync {
 /// When the file cannot be used, or another process uses it.
 pub async fn open(path: &Path) -> Result<Arc<dyn Store>, OpenError> {
     Ok(Arc::new(sqlite::SqliteStore::open(path).await?))
+}
+
+/// Whether a restored store waits for its owner to put it in the place of the one at `path`.
+pub fn is_restored(path: &Path) -> bool {
+    sqlite::restore::is_restored(path)
 }

@@ -1,17 +1,24 @@
 //! The workload: serves the directories of one `WorkloadConfig`. Protocol over domain over store; it knows no custom resources.
 
 mod activity;
+mod attempts;
 mod core;
 mod credentials;
 mod directory;
 mod file;
 mod handover;
 mod http;
+mod jwt;
+mod keys;
 mod listener;
 mod metrics;
+mod oauth;
+mod recorder;
 mod report;
 mod routing;
 mod scim;
+mod source;
+mod told;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

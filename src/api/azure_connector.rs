@@ -1,5 +1,7 @@
 //! `AzureConnector`: one Entra tenant connected to one `ScimTenant`; it owns the SCIM credential.
 
+mod credential;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
 use kube::KubeSchema;
@@ -7,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::object::ObjectReference;
+
+pub use credential::{CredentialMode, Federation, OAuthSettings, ScimCredential};
 
 /// What is wished of one connection.
 #[derive(Clone, Debug, PartialEq, Eq, CustomResource, Serialize, Deserialize, KubeSchema)]
@@ -81,19 +85,6 @@ pub struct ScimConnection {
     pub credential: ScimCredential,
 }
 
-/// The credential that Entra presents.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ScimCredential {
-    /// Secret that Usher makes with `url`, `username` and `password`, ready to paste; the connector's name with `-scim` when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 253),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
-    )]
-    pub secret_name: Option<String>,
-}
-
 /// What is known of one connection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -134,6 +125,9 @@ pub struct ScimEndpoint {
     pub user_name: String,
     /// Secret whose `password` is the Secret Token.
     pub secret_name: String,
+    /// Token Endpoint, with `mode: OAuth`: Entra gets access tokens there for `username` and `password`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_url: Option<String>,
 }
 
 /// A step in Entra's portal.
@@ -183,6 +177,9 @@ pub struct CredentialStatus {
     /// Address from which it was last presented.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_from: Option<String>,
+    /// What the client called itself then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
 }
 
 /// Place of a credential in its life.

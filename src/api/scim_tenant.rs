@@ -1,5 +1,6 @@
 //! `ScimTenant`: a directory of people and groups with its SCIM endpoint, and the pods that serve it.
 
+mod clients;
 mod exposure;
 mod pods;
 mod schema;
@@ -11,6 +12,10 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use clients::{
+    ClientAccess, ClientDialect, ClientOAuth, ClientResources, ClientRights, ScimClient,
+    ScimClientStatus,
+};
 pub use exposure::{Exposure, GatewayExposure, IngressExposure, ParentReference, Tls};
 pub use pods::PodTemplate;
 pub use schema::{DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension};
@@ -75,6 +80,21 @@ pub struct ScimTenantSpec {
     #[serde(default)]
     pub schema: DirectorySchema,
 
+    /// SCIM clients that are no AzureConnector, such as Okta or a script; each has a Secret of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    #[x_kube(validation = Rule::new("self.all(one, !has(one.secretName) || self.exists_one(other, has(other.secretName) && other.secretName == one.secretName))")
+        .message("two clients cannot have the same secretName; give each its own, or leave it out"))]
+    pub clients: Vec<ScimClient>,
+
+    /// Addresses of the proxies in front of the pods, such as the pods of an Ingress controller, as networks like `10.42.0.0/16`. Only what these say of where a
+    /// request comes from (`X-Forwarded-For`) is believed; without them a request comes from whoever opened its connection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 49)), extend("x-kubernetes-list-type" = "set"))]
+    #[x_kube(validation = Rule::new("self.all(it, it.matches('^([0-9]{1,3}([.][0-9]{1,3}){3}/[0-9]{1,2}|[0-9a-fA-F:.]+/[0-9]{1,3})$'))")
+        .message("a network of trustedProxies must be an address and a length such as 10.42.0.0/16 or fd00:10::/64"))]
+    pub trusted_proxies: Vec<String>,
+
     /// Settings of the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_template: Option<PodTemplate>,
@@ -127,4 +147,8 @@ pub struct ScimTenantStatus {
     /// Groups in the directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<i64>,
+    /// The SCIM clients that `spec.clients` declares.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub clients: Vec<ScimClientStatus>,
 }

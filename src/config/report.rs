@@ -49,6 +49,8 @@ pub struct ScimTenantReport {
 pub enum StoreFault {
     /// The volume has no room left.
     Full,
+    /// A part of it is not what was written.
+    Damaged,
     /// It cannot be written for another reason; the log of the workload has it.
     Failed,
 }
@@ -64,7 +66,7 @@ impl ScimTenantReport {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientReport {
-    /// Name of the connector.
+    /// Name of the client.
     pub name: String,
     /// First time each thing was seen to work.
     pub evidence: Evidence,
@@ -103,6 +105,9 @@ pub struct CredentialUse {
     pub last_used_at: Timestamp,
     /// Address from which it was last presented.
     pub last_used_from: String,
+    /// `User-Agent` with which it was last presented, cut at 128 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
 }
 
 /// Requests of one client with less than five minutes between them.

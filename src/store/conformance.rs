@@ -3,6 +3,7 @@
 mod audit;
 mod brake;
 mod members;
+mod records;
 mod search;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::scim::schema::{Rules, Schemas};
 use audit::*;
 use brake::*;
 use members::*;
+use records::*;
 use search::*;
 
 /// Runs every check below against the databases there are.
@@ -49,6 +51,7 @@ conformance!(
     a_membership_is_looked_up,
     counts_follow_what_is_written,
     notes_are_kept,
+    the_newest_records_of_each_client_are_kept,
     many_writes_share_a_transaction,
     a_closed_store_says_so,
     a_change_leaves_one_entry_and_what_changes_nothing_none,

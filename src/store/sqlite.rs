@@ -1,13 +1,22 @@
 //! The store in one SQLite file: a few readers, and one writer that commits many writes together.
 
 mod audit;
+pub(super) mod check;
+mod checksum;
+#[cfg(test)]
+mod damage;
+mod health;
 mod migrations;
 mod read;
+mod records;
+pub(super) mod restore;
+pub(super) mod snapshot;
 mod statements;
 mod write;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,15 +25,18 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Row};
+use tokio::sync::oneshot;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::scim::list::Page;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
 use crate::store::brake::Held;
 use crate::store::{
-    Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, ListQuery, Listed, Note,
-    OpenError, Related, ResourceId, Store, StoreError, Stored, Terms, Window, lock,
+    Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, KeptRecord, ListQuery, Listed,
+    Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, Window, lock,
 };
+use health::Health;
 use write::{Write, Written};
 use writer::Writer;
 
@@ -34,16 +46,25 @@ const READERS: u32 = 2;
 /// How long a read waits for a free connection before it fails.
 const READER_WAIT: Duration = Duration::from_secs(5);
 
+/// How long the first look for damage may keep the store from being served: enough for some ten thousand people.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+
 /// The store in one SQLite file.
 pub(super) struct SqliteStore {
     readers: SqlitePool,
     writer: Writer,
+    health: Arc<Health>,
+    watch: AbortOnDropHandle<()>,
 }
 
 impl SqliteStore {
     /// Opens or makes the database at `path`.
     pub(super) async fn open(path: &Path) -> Result<Self, OpenError> {
         let lock = lock::take(path)?;
+        restore::adopt(path).map_err(|source| OpenError::File {
+            path: path.to_owned(),
+            source,
+        })?;
         let failed = |source| OpenError::Database {
             path: path.to_owned(),
             source,
@@ -59,9 +80,18 @@ impl SqliteStore {
             .connect_with(options(path).pragma("query_only", "ON"))
             .await
             .map_err(failed)?;
+        let health = Arc::new(Health::default());
+        let (first, looked) = oneshot::channel();
+        let watch = health::watch(path.to_owned(), Arc::clone(&health), first);
+        let watch = AbortOnDropHandle::new(tokio::spawn(watch));
+        if tokio::time::timeout(FIRST_LOOK, looked).await.is_err() {
+            tracing::info!("the database is looked through while it is served");
+        }
         Ok(Self {
             readers,
-            writer: Writer::start(connection, lock),
+            writer: Writer::start(connection, lock, Arc::clone(&health)),
+            health,
+            watch,
         })
     }
 }
@@ -75,6 +105,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
         .pragma("cache_size", "-2000")
+        .pragma("cell_size_check", "ON")
         .pragma("journal_size_limit", "8388608")
         .disable_statement_logging()
 }
@@ -87,6 +118,13 @@ fn number(kind: ResourceType) -> i64 {
     }
 }
 
+/// The resource type that is stored under `number`.
+fn kind_of(number: i64) -> Option<ResourceType> {
+    [ResourceType::User, ResourceType::Group]
+        .into_iter()
+        .find(|kind| self::number(*kind) == number)
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn find(
@@ -95,7 +133,8 @@ impl Store for SqliteStore {
         id: &ResourceId,
         related: Related,
     ) -> Result<Option<Stored>, StoreError> {
-        read::find(&self.readers, kind, id, related).await
+        self.health
+            .read(read::find(&self.readers, kind, id, related).await)
     }
 
     async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
@@ -107,10 +146,10 @@ impl Store for SqliteStore {
             },
         };
         let related = query.related;
-        match &query.filter {
+        self.health.read(match &query.filter {
             Some(filter) => read::matching(&self.readers, kind, filter, page, related).await,
             None => read::page(&self.readers, kind, page, related).await,
-        }
+        })
     }
 
     async fn add(&self, kind: ResourceType, added: Stored, terms: Terms) -> Result<(), StoreError> {
@@ -187,7 +226,8 @@ impl Store for SqliteStore {
         )
         .fetch_one(&self.readers)
         .await
-        .map_err(read::failed)?;
+        .map_err(read::failed);
+        let row = self.health.read(row)?;
         let users: i64 = row.try_get(0)?;
         let deactivated: i64 = row.try_get(1)?;
         Ok(Counts {
@@ -201,7 +241,8 @@ impl Store for SqliteStore {
         let rows = sqlx::query("SELECT name, text FROM note ORDER BY name")
             .fetch_all(&self.readers)
             .await
-            .map_err(read::failed)?;
+            .map_err(read::failed);
+        let rows = self.health.read(rows)?;
         rows.iter()
             .map(|row| {
                 Ok(Note {
@@ -217,15 +258,30 @@ impl Store for SqliteStore {
         Ok(())
     }
 
+    async fn keep_records(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.writer.write(Write::Records(records)).await?;
+        Ok(())
+    }
+
+    async fn records(
+        &self,
+        client: &str,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<KeptRecord>, StoreError> {
+        records::find(&self.readers, client, before, limit).await
+    }
+
     fn commits(&self) -> Commits {
         self.writer.commits()
     }
 
     fn fault(&self) -> Option<Fault> {
-        self.writer.fault()
+        self.health.fault()
     }
 
     async fn close(&self) {
+        self.watch.abort();
         self.readers.close().await;
         self.writer.close().await;
     }

@@ -24,6 +24,7 @@ pub(crate) struct Event<'e> {
     pub(crate) client: &'e str,
     pub(crate) credential: &'e CredentialId,
     pub(crate) from: IpAddr,
+    pub(crate) user_agent: Option<&'e str>,
     pub(crate) method: &'e str,
     /// Path below the SCIM base without identifiers, such as `Users/…`.
     pub(crate) target: &'e str,
@@ -139,6 +140,7 @@ fn note_use(client: &mut ClientReport, event: &Event<'_>) {
                 id: event.credential.clone(),
                 last_used_at: event.time,
                 last_used_from: event.from.to_string(),
+                user_agent: event.user_agent.map(str::to_owned),
             },
         );
         client.credentials.truncate(CREDENTIALS);
@@ -148,6 +150,9 @@ fn note_use(client: &mut ClientReport, event: &Event<'_>) {
     used.last_used_at = event.time;
     if used.last_used_from.parse() != Ok(event.from) {
         used.last_used_from = event.from.to_string();
+    }
+    if used.user_agent.as_deref() != event.user_agent {
+        used.user_agent = event.user_agent.map(str::to_owned);
     }
 }
 
@@ -239,6 +244,7 @@ mod tests {
             client: "entra",
             credential: &Token::presented("x").digest().id(),
             from: Ipv4Addr::LOCALHOST.into(),
+            user_agent: None,
             method,
             target: "Users/…",
             kind: Some(ResourceType::User),

@@ -14,7 +14,7 @@ use crate::config::{
     Report, ScimTenantConfig, ScimTenantName, StoreConfig, TokenDigest, WorkloadConfig,
 };
 use crate::scim::schema::{RulesError, Schemas};
-use crate::store::{self, Fault, OpenError, StoreError};
+use crate::store::{self, Counts, Fault, OpenError, StoreError};
 
 /// How often the activity of clients is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -81,14 +81,12 @@ impl Core {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        let mut process = [0; 4];
-        random.fill(&mut process);
         let empty = Table {
             report_token,
             scim_tenants: Vec::new(),
         };
         Self {
-            shared: Arc::new(Shared::new(empty, clock, u32::from_be_bytes(process))),
+            shared: Arc::new(Shared::new(empty, clock, Arc::clone(&random))),
             random,
             loaded: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
@@ -150,10 +148,7 @@ impl Core {
         others: &[Arc<ScimTenant>],
     ) -> Result<ScimTenant, ReloadError> {
         let name = config.name.clone();
-        let schemas = Schemas::new(&config.schema).map_err(|source| ReloadError::Schema {
-            name: name.clone(),
-            source,
-        })?;
+        let schemas = schemas(&config)?;
         let StoreConfig::Sqlite { path } = config.store.clone();
         if let Some(other) = others.iter().find(|it| it.opened.path == path) {
             return Err(ReloadError::SharedStore {
@@ -169,13 +164,17 @@ impl Core {
             fresh.push(Arc::clone(&opened));
             opened
         };
+        Ok(self.serve(config, schemas, opened))
+    }
+
+    fn serve(&self, config: ScimTenantConfig, schemas: Schemas, opened: Arc<Opened>) -> ScimTenant {
         let directory = Directory::new(
             (schemas, Policy::default()),
             Arc::clone(&opened.store),
             Arc::clone(&self.shared.clock),
             Arc::clone(&self.random),
         );
-        Ok(ScimTenant::new(config, directory, opened))
+        ScimTenant::new(config, directory, opened)
     }
 
     fn loaded(&self) -> std::sync::MutexGuard<'_, Loaded> {
@@ -188,6 +187,11 @@ impl Core {
             error,
             "the new configuration is not served, the previous one goes on"
         );
+        self.remember(error);
+    }
+
+    /// Reports why the newest configuration is not served.
+    pub(super) fn remember(&self, error: String) {
         self.loaded().error = Some(error);
     }
 
@@ -202,7 +206,12 @@ impl Core {
             }
         };
         for scim_tenant in &self.shared.table.load_full().scim_tenants {
-            let counts = scim_tenant.opened.store.counts().await?;
+            let store = &scim_tenant.opened.store;
+            let counts = match store.counts().await {
+                // Whoever asks has to learn of it.
+                Err(_) if store.fault() == Some(Fault::Damaged) => Counts::default(),
+                counts => counts?,
+            };
             let clients = scim_tenant.opened.with_activity(|activity| {
                 let names = scim_tenant.clients.names();
                 names.map(|name| activity.report(name, now)).collect()
@@ -214,6 +223,7 @@ impl Core {
                 groups: counts.groups,
                 store_fault: scim_tenant.opened.store.fault().map(|it| match it {
                     Fault::Full => StoreFault::Full,
+                    Fault::Damaged => StoreFault::Damaged,
                     Fault::Failed => StoreFault::Failed,
                 }),
                 clients,
@@ -222,15 +232,48 @@ impl Core {
         Ok(report)
     }
 
-    /// Saves the activity of clients again and again.
+    /// Saves the activity of clients again and again, and takes up what was restored.
     pub(super) async fn save(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(SAVE_EVERY);
+        let mut lost: Vec<PathBuf> = Vec::new();
         loop {
             ticks.tick().await;
             for scim_tenant in &self.shared.table.load_full().scim_tenants {
-                scim_tenant.opened.save_activity().await;
+                let opened = &scim_tenant.opened;
+                if !store::is_restored(&opened.path) && !lost.contains(&opened.path) {
+                    opened.save_activity().await;
+                    continue;
+                }
+                lost.retain(|it| *it != opened.path);
+                if let Err(error) = self.open_again(opened).await {
+                    let error = crate::telemetry::chain(&error);
+                    tracing::error!(error, "a restored store cannot be opened");
+                    lost.push(opened.path.clone());
+                }
             }
         }
+    }
+
+    /// Opens a store for which a backup was restored; requests that come in between are asked to come again.
+    async fn open_again(&self, before: &Arc<Opened>) -> Result<(), ReloadError> {
+        let _one_at_a_time = self.reloading.lock().await;
+        before.store.close().await;
+        let table = self.shared.table.load_full();
+        let mut scim_tenants = table.scim_tenants.clone();
+        for scim_tenant in &mut scim_tenants {
+            if Arc::ptr_eq(&scim_tenant.opened, before) {
+                let config = scim_tenant.config.clone();
+                let schemas = schemas(&config)?;
+                let opened = open_store(config.name.clone(), before.path.clone()).await?;
+                *scim_tenant = Arc::new(self.serve(config, schemas, Arc::new(opened)));
+            }
+        }
+        self.shared.table.store(Arc::new(Table {
+            report_token: table.report_token.clone(),
+            scim_tenants,
+        }));
+        tracing::info!(path = %before.path.display(), "a restored store is served");
+        Ok(())
     }
 
     /// Saves and closes all stores.
@@ -241,6 +284,13 @@ impl Core {
             scim_tenant.opened.store.close().await;
         }
     }
+}
+
+fn schemas(config: &ScimTenantConfig) -> Result<Schemas, ReloadError> {
+    Schemas::new(&config.schema).map_err(|source| ReloadError::Schema {
+        name: config.name.clone(),
+        source,
+    })
 }
 
 async fn open_store(name: ScimTenantName, path: PathBuf) -> Result<Opened, ReloadError> {

@@ -27,6 +27,12 @@ struct ScimTenantLabels {
     scim_tenant: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DeniedLabels {
+    scim_tenant: String,
+    reason: &'static str,
+}
+
 /// A number of one directory.
 type PerScimTenant = Family<ScimTenantLabels, Gauge>;
 
@@ -36,6 +42,7 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     seconds: Histogram,
     panics: Counter,
+    denied: Family<DeniedLabels, Counter>,
     users: PerScimTenant,
     active_users: PerScimTenant,
     groups: PerScimTenant,
@@ -50,6 +57,7 @@ impl Metrics {
             requests: Family::default(),
             seconds: Histogram::new(BUCKETS),
             panics: Counter::default(),
+            denied: Family::default(),
             users: Family::default(),
             active_users: Family::default(),
             groups: Family::default(),
@@ -68,6 +76,11 @@ impl Metrics {
             "panics",
             "Requests that ended by a panic",
             it.panics.clone(),
+        );
+        registry.register(
+            "denied",
+            "Requests of nobody who was recognized, by what was wrong with the credential: missing, unknown, expired, of another endpoint, unchecked because an issuer cannot be asked; limited after too many unknown ones",
+            it.denied.clone(),
         );
         registry.register(
             "users",
@@ -113,6 +126,15 @@ impl Metrics {
     /// Counts one panic.
     pub(crate) fn panic(&self) {
         self.panics.inc();
+    }
+
+    /// Counts one request of nobody who was recognized.
+    pub(crate) fn denied(&self, scim_tenant: &str, reason: &'static str) {
+        let labels = DeniedLabels {
+            scim_tenant: scim_tenant.to_owned(),
+            reason,
+        };
+        self.denied.get_or_create(&labels).inc();
     }
 
     /// Takes over what a directory has.

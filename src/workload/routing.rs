@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use super::activity::Activity;
 use super::credentials::Clients;
 use super::directory::Directory;
+use super::recorder::{self, Exchange, Recorder};
 use crate::config::{ScimTenantConfig, TokenDigest};
 use crate::scim::schema::ResourceType;
 use crate::store::{Note, Store};
@@ -37,6 +38,9 @@ pub(crate) struct Opened {
     pub(crate) path: PathBuf,
     pub(crate) store: Arc<dyn Store>,
     activity: Mutex<Activity>,
+    recorder: Mutex<Recorder>,
+    /// One at a time, so that records stay in order.
+    saving: tokio::sync::Mutex<()>,
 }
 
 impl Opened {
@@ -45,6 +49,8 @@ impl Opened {
             path,
             store,
             activity: Mutex::new(activity),
+            recorder: Mutex::default(),
+            saving: tokio::sync::Mutex::default(),
         }
     }
 
@@ -53,8 +59,36 @@ impl Opened {
         look(&mut self.activity.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Remembers an exchange until it is saved.
+    pub(crate) fn record(&self, exchange: Exchange) {
+        let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        recorder.take(exchange);
+    }
+
+    /// Saves the exchanges since the last time; what cannot be saved is tried again the next time.
+    pub(crate) async fn save_records(&self) {
+        let _one_at_a_time = self.saving.lock().await;
+        let waiting = {
+            let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+            recorder.waiting()
+        };
+        if waiting.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.keep_records(recorder::records(&waiting)).await {
+            tracing::debug!(
+                error = crate::telemetry::chain(&error),
+                "the records of requests were not saved"
+            );
+            for exchange in waiting {
+                self.record(exchange);
+            }
+        }
+    }
+
     /// Saves what the clients did since the last time; what cannot be saved is tried again the next time.
     pub(crate) async fn save_activity(&self) {
+        self.save_records().await;
         let notes: Vec<Note> = self.with_activity(Activity::take_unsaved);
         if notes.is_empty() {
             return;
@@ -195,6 +229,14 @@ impl Endpoint {
             | Self::Schemas
             | Self::ResourceTypes
             | Self::ServiceProviderConfig) => other.route().trim_start_matches('/'),
+        }
+    }
+
+    /// The identifier in its path.
+    pub(crate) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Resource(_, id) => Some(id),
+            _ => None,
         }
     }
 

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod clients;
+mod oauth;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,6 +20,7 @@ use usher::config::report::{
 };
 use usher::config::{Report, ScimTenantName, StoreConfig, Token, WorkloadConfig};
 use usher::plan::objects::WorkloadSettings;
+use usher::plan::scim_client::ClientsObserved;
 use usher::plan::status::{ConnectorFacts, TenantFacts};
 use usher::plan::workload_config::ConnectorObserved;
 use usher::plan::{
@@ -103,6 +107,7 @@ pub(crate) fn seen(tenant: &ScimTenant) -> scim_tenant::Observed {
         site: site(),
         scim_tenants: vec![Arc::new(tenant.clone())],
         connectors: Vec::new(),
+        clients: ClientsObserved::default(),
         namespace_connectors: Vec::new(),
         unreadable: Vec::new(),
         mappings: Vec::new(),
@@ -569,6 +574,7 @@ fn a_full_volume_is_told_with_what_to_do_and_the_people_are_kept_in_count() {
     let tenant = tenant("");
     let facts = TenantFacts {
         workload: Some(WorkloadState::Available),
+        accepted: None,
         report: Some(Report {
             config_digest: "new".to_owned(),
             scim_tenants: vec![ScimTenantReport {
@@ -616,6 +622,7 @@ fn a_tenant_that_cannot_be_asked_keeps_its_counts() {
     };
     let facts = TenantFacts {
         workload: Some(WorkloadState::Available),
+        accepted: None,
         report: Some(Report {
             scim_tenants: vec![ScimTenantReport {
                 name: ScimTenantName("identity/contoso".to_owned()),

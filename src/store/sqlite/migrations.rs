@@ -31,6 +31,16 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "audit",
         include_str!("../migrations/sqlite/0002_audit.sql"),
     ),
+    (
+        3,
+        "records",
+        include_str!("../migrations/sqlite/0003_records.sql"),
+    ),
+    (
+        4,
+        "checksum",
+        include_str!("../migrations/sqlite/0004_checksum.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteConnection};
 
-use super::number;
 use super::statements::{self, Access};
+use super::{checksum, number};
 use crate::scim::filter::{Candidate, Equality, Filter, Key};
 use crate::scim::fold_case;
 use crate::scim::list::Page;
@@ -210,13 +210,24 @@ pub(super) async fn matching(
     Ok(listed)
 }
 
-fn stored(row: &SqliteRow) -> Result<Stored, StoreError> {
+/// A row with id, version, times, body, memberships, kind and checksum.
+pub(super) fn stored(row: &SqliteRow) -> Result<Stored, StoreError> {
+    let id: &str = row.try_get(0)?;
+    let (version, created, modified): (i64, i64, i64) =
+        (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
     let body: &str = row.try_get(4)?;
+    if let Some(checksum) = row.try_get::<Option<i64>, _>(7)? {
+        let sum = checksum::of(row.try_get(6)?, id, body);
+        let numbers = version.wrapping_add(created).wrapping_add(modified);
+        if checksum != sum.wrapping_add(numbers) {
+            return Err(StoreError::Damaged(ResourceId::new(id)));
+        }
+    }
     Ok(Stored {
-        id: ResourceId::new(row.try_get::<String, _>(0)?),
-        version: Version(row.try_get(1)?),
-        created: time(row.try_get(2)?),
-        last_modified: time(row.try_get(3)?),
+        id: ResourceId::new(id),
+        version: Version(version),
+        created: time(created),
+        last_modified: time(modified),
         resource: Resource::from_json(body)?,
         related: references(row.try_get(5)?),
     })
@@ -237,7 +248,7 @@ fn references(pairs: Option<&str>) -> Vec<Reference> {
         .collect()
 }
 
-fn time(milliseconds: i64) -> Timestamp {
+pub(super) fn time(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

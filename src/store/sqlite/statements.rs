@@ -53,7 +53,7 @@ macro_rules! select {
         concat!(
             "SELECT r.id, r.version, r.created, r.modified, r.body, ",
             $related,
-            " FROM resource r WHERE r.kind = ?1 AND ",
+            ", r.kind, r.checksum FROM resource r WHERE r.kind = ?1 AND ",
             $condition,
             " AND (?3 IS NULL OR EXISTS (SELECT 1 FROM membership m JOIN resource u ON u.seq = m.member_seq",
             "  WHERE m.group_seq = r.seq AND u.id = ?3)) ORDER BY r.seq"
@@ -80,7 +80,7 @@ macro_rules! page {
         concat!(
             "SELECT r.id, r.version, r.created, r.modified, r.body, ",
             $related,
-            " FROM resource r WHERE r.kind = ?1 ORDER BY r.seq LIMIT ?2 OFFSET ?3"
+            ", r.kind, r.checksum FROM resource r WHERE r.kind = ?1 ORDER BY r.seq LIMIT ?2 OFFSET ?3"
         )
     };
 }

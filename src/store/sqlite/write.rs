@@ -7,13 +7,16 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
+use super::records;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
 use crate::store::{
-    Change, Changed, Deletion, Forgetting, Note, ResourceId, StoreError, Stored, Terms, Version,
+    Change, Changed, Deletion, Forgetting, Note, Record, ResourceId, StoreError, Stored, Terms,
+    UnknownMembers, Version,
 };
+pub(super) use row::Keys;
 use terms::Stopped;
 
 /// What can be asked of the writer.
@@ -35,6 +38,7 @@ pub(super) enum Write {
         terms: Terms,
     },
     Notes(Vec<Note>),
+    Records(Vec<Record>),
     Record(AuditEntry),
     Forget(Forgetting),
 }
@@ -48,7 +52,7 @@ impl Write {
             Self::Delete {
                 deletion, terms, ..
             } => Some((&deletion.id, deletion.at, terms)),
-            Self::Notes(_) | Self::Record(_) | Self::Forget(_) => None,
+            Self::Notes(_) | Self::Records(_) | Self::Record(_) | Self::Forget(_) => None,
         }
     }
 
@@ -60,7 +64,7 @@ impl Write {
             Self::Delete { kind, terms, .. } => {
                 *kind == ResourceType::User || terms.brake.is_none()
             }
-            Self::Notes(_) | Self::Record(_) | Self::Forget(_) => true,
+            Self::Notes(_) | Self::Records(_) | Self::Record(_) | Self::Forget(_) => true,
         }
     }
 }
@@ -177,6 +181,10 @@ async fn perform(connection: &mut SqliteConnection, write: &Write) -> Outcome<(W
             terms,
         } => delete(connection, *kind, deletion, terms).await,
         Write::Notes(notes) => keep(connection, notes).await.map(|()| alone(Written::Done)),
+        Write::Records(records) => {
+            records::keep(connection, records).await?;
+            Ok(alone(Written::Done))
+        }
         Write::Record(_) => Ok(alone(Written::Done)),
         Write::Forget(forgetting) => {
             let forgotten = terms::forget(connection, forgetting).await?;
@@ -250,7 +258,7 @@ async fn change(
     let next = Version(before.version.0 + 1);
     match &change.resource {
         Some(resource) => {
-            let updated = row::replace(connection, kind, (before.seq, next), change.at, resource);
+            let updated = row::replace(connection, kind, (before.seq, next), change, resource);
             if let Err(refused) = updated.await? {
                 return Ok(Err(refused));
             }
@@ -314,6 +322,19 @@ async fn delete(
         terms::forget_names(connection, &deletion.id).await?;
     }
     Ok(Ok((Written::Done, moved)))
+}
+
+/// Makes users members of a group, whose version stays; nothing when there is no such group.
+pub(super) async fn join(
+    connection: &mut SqliteConnection,
+    group: &ResourceId,
+    ids: &[String],
+) -> Outcome<Option<u64>> {
+    let Some(before) = row::locate(connection, ResourceType::Group, group).await? else {
+        return Ok(Ok(None));
+    };
+    let joined = members::join(connection, before.seq, ids, UnknownMembers::Refuse);
+    Ok(joined.await?.map(Some))
 }
 
 async fn keep(connection: &mut SqliteConnection, notes: &[Note]) -> Result<(), sqlx::Error> {

@@ -16,6 +16,7 @@ use crate::scim::schema::{MEMBERS, ResourceType};
 use crate::store::{Reference, StoreError, Stored, Version};
 use crate::telemetry::chain;
 use crate::workload::directory::DirectoryError;
+use crate::workload::recorder::Content;
 use crate::workload::routing::ScimTenant;
 
 const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
@@ -65,8 +66,8 @@ impl Answer {
         }
     }
 
-    /// The response.
-    pub(crate) fn into_response(self) -> Response<Body> {
+    /// The response, and what is recorded of its body.
+    pub(crate) fn into_response(self) -> (Response<Body>, Content) {
         let meta = self.body.as_ref().and_then(|body| body.get("meta"));
         let header = |name: &str| {
             let text = meta.and_then(|meta| meta.get(name)).and_then(Value::as_str);
@@ -74,14 +75,14 @@ impl Answer {
         };
         let (location, version) = (header("location"), header("version"));
         let tag = version.or_else(|| HeaderValue::from_str(self.tag.as_deref()?).ok());
-        let mut response = match &self.body {
+        let (mut response, content) = match &self.body {
             Some(body) => with_body(self.status, body),
-            None => empty(self.status),
+            None => (empty(self.status), Content::Absent),
         };
         let headers = response.headers_mut();
         headers.extend(location.map(|it| (LOCATION, it)));
         headers.extend(tag.map(|it| (ETAG, it)));
-        response
+        (response, content)
     }
 }
 
@@ -91,11 +92,13 @@ fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-fn with_body(status: StatusCode, body: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(body.to_string()));
+fn with_body(status: StatusCode, body: &Value) -> (Response<Body>, Content) {
+    let text = body.to_string();
+    let content = Content::of(text.as_bytes());
+    let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, SCIM_JSON);
-    response
+    (response, content)
 }
 
 /// The entity tag of a version; weak, for an answer may leave attributes out.
@@ -181,13 +184,17 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
         DirectoryError::Store(StoreError::VersionConflict) => {
             ScimError::unavailable("Too many changes of this resource at once; try again.")
         }
-        DirectoryError::Store(error @ (StoreError::Database(_) | StoreError::Closed)) => {
+        DirectoryError::Store(
+            error @ (StoreError::Database(_) | StoreError::Closed | StoreError::ReadOnly),
+        ) => {
             tracing::error!(error = chain(&error), "the store failed");
             ScimError::unavailable("The directory cannot be used at the moment; try again later.")
         }
-        DirectoryError::Store(error @ StoreError::Corrupt(_)) => {
+        DirectoryError::Store(error @ (StoreError::Corrupt(_) | StoreError::Damaged(_))) => {
             tracing::error!(error = chain(&error), "the store failed");
-            ScimError::internal("This resource cannot be read.")
+            ScimError::internal(
+                "This resource was damaged on the disk of the server, and comes back with a backup.",
+            )
         }
     }
 }
@@ -195,7 +202,7 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
 /// The response for an error.
 pub(crate) fn error_response(error: &ScimError) -> Response<Body> {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = with_body(status, &error.to_value());
+    let (mut response, _) = with_body(status, &error.to_value());
     let headers = response.headers_mut();
     match error.status {
         401 => {
