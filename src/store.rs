@@ -3,9 +3,11 @@
 pub mod audit;
 pub mod backup;
 pub mod brake;
+mod candidate;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod filter_sql;
 mod lock;
 mod query;
 mod sqlite;

@@ -41,6 +41,9 @@ pub enum StoreError {
         /// In which time.
         window: SignedDuration,
     },
+    /// Too many searches that look at every resource; others are served.
+    #[error("another search looks at every resource")]
+    Busy,
     /// What was stored cannot be read.
     #[error("a stored resource cannot be read")]
     Corrupt(#[source] Arc<CorruptResource>),

@@ -25,16 +25,16 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Row};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::scim::list::Page;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
 use crate::store::brake::Held;
+use crate::store::filter_sql::{Database, Search, SqlDialect};
 use crate::store::{
     Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, KeptRecord, ListQuery, Listed,
-    Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, Window, lock,
+    Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, lock,
 };
 use health::Health;
 use write::{Write, Written};
@@ -42,6 +42,9 @@ use writer::Writer;
 
 /// Connections that read beside the writer; each is a thread and its cache.
 const READERS: u32 = 2;
+
+/// Searches at once that look at every resource: a reader is left for those who know whom they look for.
+const SCANS: usize = READERS as usize - 1;
 
 /// How long a read waits for a free connection before it fails.
 const READER_WAIT: Duration = Duration::from_secs(5);
@@ -52,6 +55,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// The store in one SQLite file.
 pub(super) struct SqliteStore {
     readers: SqlitePool,
+    scans: Semaphore,
     writer: Writer,
     health: Arc<Health>,
     watch: AbortOnDropHandle<()>,
@@ -89,6 +93,7 @@ impl SqliteStore {
         }
         Ok(Self {
             readers,
+            scans: Semaphore::new(SCANS),
             writer: Writer::start(connection, lock, Arc::clone(&health)),
             health,
             watch,
@@ -138,18 +143,14 @@ impl Store for SqliteStore {
     }
 
     async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
-        let page = match query.window {
-            Window::Index(page) => page,
-            Window::Behind { count, .. } => Page {
-                start_index: 1,
-                count,
-            },
+        let database = Database {
+            dialect: SqlDialect::Sqlite,
+            has_lookup: false,
         };
-        let related = query.related;
-        self.health.read(match &query.filter {
-            Some(filter) => read::matching(&self.readers, kind, filter, page, related).await,
-            None => read::page(&self.readers, kind, page, related).await,
-        })
+        let search = Search::new(database, kind, number(kind), query);
+        let _permit = search.permit(&self.scans).await?;
+        self.health
+            .read(read::list(&self.readers, kind, query, &search).await)
     }
 
     async fn add(&self, kind: ResourceType, added: Stored, terms: Terms) -> Result<(), StoreError> {
