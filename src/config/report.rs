@@ -1,5 +1,7 @@
 //! `Report`: what a workload knows and the operator asks for: counts, Entra's cycles, errors, use of credentials.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -132,6 +134,9 @@ pub struct Cycle {
     pub deleted: i64,
     /// Requests refused.
     pub failed: i64,
+    /// How often requests deviated from the SCIM standard and were understood all the same, by kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub repairs: BTreeMap<String, i64>,
 }
 
 /// A request that was refused.
