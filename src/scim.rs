@@ -6,6 +6,8 @@
 //! [`path`] and [`patch`] are syntax trees resolved against the schema.
 
 pub mod bounds;
+pub mod bulk;
+pub mod deviation;
 pub mod dialect;
 pub mod error;
 pub mod filter;

@@ -1,10 +1,13 @@
 //! Where people and groups are kept: the trait [`Store`], whose contract is its conformance suite, and [`open`].
 
 pub mod audit;
+pub mod backup;
 pub mod brake;
+mod candidate;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod filter_sql;
 mod lock;
 mod query;
 mod sqlite;
@@ -192,6 +195,8 @@ pub struct Commits {
 pub enum Fault {
     /// No room is left.
     Full,
+    /// A part is not what was written; only a backup helps.
+    Damaged,
     /// Anything else: a lost disk, a file system that may only be read.
     Failed,
 }
@@ -307,7 +312,7 @@ pub trait Store: Send + Sync {
     /// What was committed since the store was opened.
     fn commits(&self) -> Commits;
 
-    /// Why the last write failed; nothing when it did not.
+    /// Why nothing can be written; nothing when it can.
     fn fault(&self) -> Option<Fault>;
 
     /// Finishes what was begun and lets go of the database; later calls fail with [`StoreError::Closed`].
@@ -320,4 +325,9 @@ pub trait Store: Send + Sync {
 /// When the file cannot be used, or another process uses it.
 pub async fn open(path: &Path) -> Result<Arc<dyn Store>, OpenError> {
     Ok(Arc::new(sqlite::SqliteStore::open(path).await?))
+}
+
+/// Whether a restored store waits for its owner to put it in the place of the one at `path`.
+pub fn is_restored(path: &Path) -> bool {
+    sqlite::restore::is_restored(path)
 }

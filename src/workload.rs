@@ -19,6 +19,7 @@ mod routing;
 mod scim;
 mod source;
 mod told;
+mod upkeep;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 
 mod credential;
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
 use kube::KubeSchema;
@@ -9,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::object::ObjectReference;
+use super::scim_tenant::ClientDialect;
 
 pub use credential::{CredentialMode, Federation, OAuthSettings, ScimCredential};
 
@@ -77,12 +80,29 @@ pub enum Management {
 }
 
 /// The SCIM side of the connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScimConnection {
     /// The credential that Entra presents.
     #[serde(default)]
     pub credential: ScimCredential,
+    /// How requests are read. `Entra`: what Microsoft Entra ID is known to send beyond the RFCs is understood and counted.
+    /// `Strict`: as the RFCs have them; Entra itself sends more than that.
+    #[serde(default = "entra")]
+    pub dialect: ClientDialect,
+}
+
+fn entra() -> ClientDialect {
+    ClientDialect::Entra
+}
+
+impl Default for ScimConnection {
+    fn default() -> Self {
+        Self {
+            credential: ScimCredential::default(),
+            dialect: entra(),
+        }
+    }
 }
 
 /// What is known of one connection.
@@ -212,6 +232,9 @@ pub struct LastSync {
     pub deleted: i64,
     /// Requests refused.
     pub failed: i64,
+    /// How often requests deviated from the SCIM standard and were understood all the same, by kind, such as `StringBoolean`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub repairs: BTreeMap<String, i64>,
 }
 
 /// A request that was refused.

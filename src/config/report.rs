@@ -1,5 +1,7 @@
 //! `Report`: what a workload knows and the operator asks for: counts, Entra's cycles, errors, use of credentials.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +57,8 @@ pub struct ScimTenantReport {
 pub enum StoreFault {
     /// The volume has no room left.
     Full,
+    /// A part of it is not what was written.
+    Damaged,
     /// It cannot be written for another reason; the log of the workload has it.
     Failed,
 }
@@ -152,6 +156,9 @@ pub struct Cycle {
     pub deleted: i64,
     /// Requests refused.
     pub failed: i64,
+    /// How often requests deviated from the SCIM standard and were understood all the same, by kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub repairs: BTreeMap<String, i64>,
 }
 
 /// A request that was refused.

@@ -203,10 +203,7 @@ pub(super) fn entries(
         Some(ScimClientConfig {
             name: client.name.clone(),
             user_name: client.name.clone(),
-            dialect: match client.dialect {
-                ClientDialect::Strict => Dialect::Strict,
-                ClientDialect::Entra => Dialect::Entra,
-            },
+            dialect: dialect(client.dialect),
             rights: rights(&client.rights),
             credentials,
             oauth: method.oauth,
@@ -227,6 +224,14 @@ fn sound(
         | Finding::Damaged { .. }
         | Finding::Predecessor { .. }
         | Finding::Foreign => None,
+    }
+}
+
+/// The dialect in the words of SCIM.
+pub(super) fn dialect(declared: ClientDialect) -> Dialect {
+    match declared {
+        ClientDialect::Strict => Dialect::Strict,
+        ClientDialect::Entra => Dialect::Entra,
     }
 }
 

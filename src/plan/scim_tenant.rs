@@ -235,6 +235,9 @@ pub fn read_only(tenant: &ScimTenant, fault: StoreFault) -> String {
         StoreFault::Full => format!(
             "the volume of PersistentVolumeClaim {data} is full; enlarge spec.store.sqlite.size or make room on it"
         ),
+        StoreFault::Damaged => format!(
+            "the database on PersistentVolumeClaim {data} is damaged; restore a backup: usher store restore --replace (docs/backup.md)"
+        ),
         StoreFault::Failed => format!(
             "the volume of PersistentVolumeClaim {data} cannot be written; see the log of the pod"
         ),
@@ -280,7 +283,11 @@ pub fn progress(
             Reason::ConfigurationPending,
             report.config_error.as_ref().map_or_else(
                 || "the pods have not loaded the newest configuration yet".to_owned(),
-                |error| format!("the pods refuse the newest configuration and go on with the one before: {error}"),
+                |error| if report.config_digest.is_empty() {
+                    format!("the pods cannot serve: {error}")
+                } else {
+                    format!("the pods refuse the newest configuration and go on with the one before: {error}")
+                },
             ),
         ),
     }

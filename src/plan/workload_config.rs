@@ -13,7 +13,6 @@ use crate::config::{
     AcceptedAt, CredentialConfig, Rights, ScimClientConfig, ScimTenantConfig, ScimTenantName,
     TokenDigest, VERSION, WorkloadConfig,
 };
-use crate::scim::dialect::Dialect;
 use crate::scim::schema::{
     AttributeType, Extension, ExtensionAttribute as RulesAttribute, Rules, Schemas,
 };
@@ -234,7 +233,7 @@ fn client(observed: &ConnectorObserved, sources: &Sources<'_>) -> Option<ScimCli
     Some(ScimClientConfig {
         name: name.clone(),
         user_name: name.clone(),
-        dialect: Dialect::Entra,
+        dialect: scim_client::dialect(connector.spec.scim.dialect),
         rights: Rights::default(),
         credentials: credentials(&current, method.accepted_at, before, sources.now),
         oauth: method.oauth,

@@ -10,9 +10,11 @@ use crate::scim::bounds::MAX_ECHO_CHARS;
 /// The schema URN of an error body.
 pub const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
-/// The detail error keywords of RFC 7644, table 9, as far as they are used here.
+/// The detail error keywords of RFC 7644, table 9, and of RFC 9865, as far as they are used here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScimType {
+    ExpiredCursor,
+    InvalidCursor,
     InvalidFilter,
     InvalidPath,
     InvalidSyntax,
@@ -27,6 +29,8 @@ impl ScimType {
     /// The keyword on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCursor => "invalidCursor",
             Self::InvalidFilter => "invalidFilter",
             Self::InvalidPath => "invalidPath",
             Self::InvalidSyntax => "invalidSyntax",
@@ -84,6 +88,16 @@ impl ScimError {
         Self::bad_request(ScimType::InvalidFilter, detail)
     }
 
+    /// 400: the cursor is too old.
+    pub fn expired_cursor(detail: impl Into<String>) -> Self {
+        Self::bad_request(ScimType::ExpiredCursor, detail)
+    }
+
+    /// 400: the cursor is none that was given for this list.
+    pub fn invalid_cursor(detail: impl Into<String>) -> Self {
+        Self::bad_request(ScimType::InvalidCursor, detail)
+    }
+
     /// 400: a PATCH path cannot be understood.
     pub fn invalid_path(detail: impl Into<String>) -> Self {
         Self::bad_request(ScimType::InvalidPath, detail)
@@ -112,6 +126,11 @@ impl ScimError {
     /// 400: the filter yields more than the server answers.
     pub fn too_many(detail: impl Into<String>) -> Self {
         Self::bad_request(ScimType::TooMany, detail)
+    }
+
+    /// 409: what the request needs is not there.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(409, None, detail)
     }
 
     /// 409: another resource has this value already.

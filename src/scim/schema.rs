@@ -174,6 +174,18 @@ impl Schemas {
             ResourceType::Group => &self.group,
         }
     }
+
+    /// What users and groups may have, as the schema of one resource: for a filter on both.
+    pub fn everything(&self) -> ResourceSchema {
+        let mut both = self.user.clone();
+        for attribute in &self.group.core.attributes {
+            if both.core.attribute(&attribute.name).is_none() {
+                both.core.attributes.push(attribute.clone());
+            }
+        }
+        both.extensions.extend(self.group.extensions.clone());
+        both
+    }
 }
 
 impl Attribute {

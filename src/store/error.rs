@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::ResourceId;
 use super::brake::Removal;
 use crate::scim::resource::CorruptResource;
 
@@ -40,9 +41,18 @@ pub enum StoreError {
         /// In which time.
         window: SignedDuration,
     },
+    /// Too many searches that look at every resource; others are served.
+    #[error("another search looks at every resource")]
+    Busy,
     /// What was stored cannot be read.
     #[error("a stored resource cannot be read")]
     Corrupt(#[source] Arc<CorruptResource>),
+    /// What was stored is not what was written; others can be read.
+    #[error("resource {0} was changed on the disk")]
+    Damaged(ResourceId),
+    /// A part of the store is damaged, and nothing is written until a backup is restored; the rest can be read.
+    #[error("the store is damaged, and takes no changes until a backup is restored")]
+    ReadOnly,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -85,7 +95,10 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// No database, or a damaged one.
-    #[error("{} is not a usable database", path.display())]
+    #[error(
+        "{} is not a usable database; `usher store restore --replace` puts a backup in its place",
+        path.display()
+    )]
     Database {
         /// The database file.
         path: PathBuf,

@@ -1,14 +1,22 @@
 //! The store in one SQLite file: a few readers, and one writer that commits many writes together.
 
 mod audit;
+pub(super) mod check;
+mod checksum;
+#[cfg(test)]
+mod damage;
+mod health;
 mod migrations;
 mod read;
 mod records;
+pub(super) mod restore;
+pub(super) mod snapshot;
 mod statements;
 mod write;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,34 +25,50 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Row};
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::scim::list::Page;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
 use crate::store::brake::Held;
+use crate::store::filter_sql::{Database, Search, SqlDialect};
 use crate::store::{
     Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, KeptRecord, ListQuery, Listed,
-    Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, Window, lock,
+    Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, lock,
 };
+use health::Health;
 use write::{Write, Written};
 use writer::Writer;
 
 /// Connections that read beside the writer; each is a thread and its cache.
 const READERS: u32 = 2;
 
+/// Searches at once that look at every resource: a reader is left for those who know whom they look for.
+const SCANS: usize = READERS as usize - 1;
+
 /// How long a read waits for a free connection before it fails.
 const READER_WAIT: Duration = Duration::from_secs(5);
+
+/// How long the first look for damage may keep the store from being served: enough for some ten thousand people.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// The store in one SQLite file.
 pub(super) struct SqliteStore {
     readers: SqlitePool,
+    scans: Semaphore,
     writer: Writer,
+    health: Arc<Health>,
+    watch: AbortOnDropHandle<()>,
 }
 
 impl SqliteStore {
     /// Opens or makes the database at `path`.
     pub(super) async fn open(path: &Path) -> Result<Self, OpenError> {
         let lock = lock::take(path)?;
+        restore::adopt(path).map_err(|source| OpenError::File {
+            path: path.to_owned(),
+            source,
+        })?;
         let failed = |source| OpenError::Database {
             path: path.to_owned(),
             source,
@@ -60,9 +84,19 @@ impl SqliteStore {
             .connect_with(options(path).pragma("query_only", "ON"))
             .await
             .map_err(failed)?;
+        let health = Arc::new(Health::default());
+        let (first, looked) = oneshot::channel();
+        let watch = health::watch(path.to_owned(), Arc::clone(&health), first);
+        let watch = AbortOnDropHandle::new(tokio::spawn(watch));
+        if tokio::time::timeout(FIRST_LOOK, looked).await.is_err() {
+            tracing::info!("the database is looked through while it is served");
+        }
         Ok(Self {
             readers,
-            writer: Writer::start(connection, lock),
+            scans: Semaphore::new(SCANS),
+            writer: Writer::start(connection, lock, Arc::clone(&health)),
+            health,
+            watch,
         })
     }
 }
@@ -76,6 +110,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
         .pragma("cache_size", "-2000")
+        .pragma("cell_size_check", "ON")
         .pragma("journal_size_limit", "8388608")
         .disable_statement_logging()
 }
@@ -88,6 +123,13 @@ fn number(kind: ResourceType) -> i64 {
     }
 }
 
+/// The resource type that is stored under `number`.
+fn kind_of(number: i64) -> Option<ResourceType> {
+    [ResourceType::User, ResourceType::Group]
+        .into_iter()
+        .find(|kind| self::number(*kind) == number)
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn find(
@@ -96,22 +138,19 @@ impl Store for SqliteStore {
         id: &ResourceId,
         related: Related,
     ) -> Result<Option<Stored>, StoreError> {
-        read::find(&self.readers, kind, id, related).await
+        self.health
+            .read(read::find(&self.readers, kind, id, related).await)
     }
 
     async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
-        let page = match query.window {
-            Window::Index(page) => page,
-            Window::Behind { count, .. } => Page {
-                start_index: 1,
-                count,
-            },
+        let database = Database {
+            dialect: SqlDialect::Sqlite,
+            has_lookup: false,
         };
-        let related = query.related;
-        match &query.filter {
-            Some(filter) => read::matching(&self.readers, kind, filter, page, related).await,
-            None => read::page(&self.readers, kind, page, related).await,
-        }
+        let search = Search::new(database, kind, number(kind), query);
+        let _permit = search.permit(&self.scans).await?;
+        self.health
+            .read(read::list(&self.readers, kind, query, &search).await)
     }
 
     async fn add(&self, kind: ResourceType, added: Stored, terms: Terms) -> Result<(), StoreError> {
@@ -188,7 +227,8 @@ impl Store for SqliteStore {
         )
         .fetch_one(&self.readers)
         .await
-        .map_err(read::failed)?;
+        .map_err(read::failed);
+        let row = self.health.read(row)?;
         let users: i64 = row.try_get(0)?;
         let deactivated: i64 = row.try_get(1)?;
         Ok(Counts {
@@ -202,7 +242,8 @@ impl Store for SqliteStore {
         let rows = sqlx::query("SELECT name, text FROM note ORDER BY name")
             .fetch_all(&self.readers)
             .await
-            .map_err(read::failed)?;
+            .map_err(read::failed);
+        let rows = self.health.read(rows)?;
         rows.iter()
             .map(|row| {
                 Ok(Note {
@@ -237,10 +278,11 @@ impl Store for SqliteStore {
     }
 
     fn fault(&self) -> Option<Fault> {
-        self.writer.fault()
+        self.health.fault()
     }
 
     async fn close(&self) {
+        self.watch.abort();
         self.readers.close().await;
         self.writer.close().await;
     }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::directory::Effect;
 use crate::config::CredentialId;
 use crate::config::report::{ClientReport, CredentialUse, Cycle, RefusedRequest};
+use crate::scim::deviation::Deviation;
 use crate::scim::error::ScimError;
 use crate::scim::schema::ResourceType;
 use crate::store::Note;
@@ -29,6 +30,8 @@ pub(crate) struct Event<'e> {
     /// Path below the SCIM base without identifiers, such as `Users/…`.
     pub(crate) target: &'e str,
     pub(crate) kind: Option<ResourceType>,
+    /// What was repaired in it.
+    pub(crate) repairs: &'e [Deviation],
     pub(crate) outcome: Result<Effect, &'e ScimError>,
 }
 
@@ -169,8 +172,13 @@ fn count(client: &mut ClientReport, event: &Event<'_>) {
             deactivated: 0,
             deleted: 0,
             failed: 0,
+            repairs: BTreeMap::new(),
         }),
     };
+    for repair in event.repairs {
+        let name = repair.name().to_owned();
+        *cycle.repairs.entry(name).or_default() += 1;
+    }
     cycle.last_request_at = cycle.last_request_at.max(event.time);
     cycle.requests += 1;
     let changed = matches!(
@@ -248,6 +256,7 @@ mod tests {
             method,
             target: "Users/…",
             kind: Some(ResourceType::User),
+            repairs: &[Deviation::StringBoolean],
             outcome,
         });
     }
@@ -266,6 +275,7 @@ mod tests {
         let first = report(&mut activity, 599).last_cycle.unwrap();
         assert!(first.ended);
         assert_eq!((first.requests, first.created, first.updated), (2, 1, 1));
+        assert_eq!(first.repairs["StringBoolean"], 2);
 
         feed(&mut activity, 600, "GET", Ok(Effect::Read));
         let second = report(&mut activity, 600).last_cycle.unwrap();

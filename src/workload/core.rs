@@ -10,13 +10,14 @@ use super::activity::Activity;
 use super::directory::{Directory, Policy};
 use super::http::Shared;
 use super::routing::{Opened, ScimTenant, Table};
+use super::upkeep;
 use crate::clock::{Clock, Random};
-use crate::config::report::{HeldRemovals, ScimTenantReport, StoreFault};
+use crate::config::report::{ScimTenantReport, StoreFault};
 use crate::config::{
     Report, ScimTenantConfig, ScimTenantName, StoreConfig, TokenDigest, WorkloadConfig,
 };
 use crate::scim::schema::{RulesError, Schemas};
-use crate::store::{self, Fault, OpenError, StoreError};
+use crate::store::{self, Counts, Fault, OpenError, StoreError};
 
 /// How often the activity of clients is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -157,10 +158,7 @@ impl Core {
         others: &[Arc<ScimTenant>],
     ) -> Result<ScimTenant, ReloadError> {
         let name = config.name.clone();
-        let schemas = Schemas::new(&config.schema).map_err(|source| ReloadError::Schema {
-            name: name.clone(),
-            source,
-        })?;
+        let schemas = schemas(&config)?;
         let StoreConfig::Sqlite { path } = config.store.clone();
         if let Some(other) = others.iter().find(|it| it.opened.path == path) {
             return Err(ReloadError::SharedStore {
@@ -176,6 +174,15 @@ impl Core {
             fresh.push(Arc::clone(&opened));
             opened
         };
+        self.serve(config, schemas, opened).await
+    }
+
+    async fn serve(
+        &self,
+        config: ScimTenantConfig,
+        schemas: Schemas,
+        opened: Arc<Opened>,
+    ) -> Result<ScimTenant, ReloadError> {
         let policy = Policy::read(&config.policy, &schemas, &*opened.store)
             .await
             .map_err(|source| ReloadError::Read {
@@ -201,6 +208,11 @@ impl Core {
             error,
             "the new configuration is not served, the previous one goes on"
         );
+        self.remember(error);
+    }
+
+    /// Reports why the newest configuration is not served.
+    pub(super) fn remember(&self, error: String) {
         self.loaded().error = Some(error);
     }
 
@@ -215,7 +227,12 @@ impl Core {
             }
         };
         for scim_tenant in &self.shared.table.load_full().scim_tenants {
-            let counts = scim_tenant.opened.store.counts().await?;
+            let store = &scim_tenant.opened.store;
+            let counts = match store.counts().await {
+                // Whoever asks has to learn of it.
+                Err(_) if store.fault() == Some(Fault::Damaged) => Counts::default(),
+                counts => counts?,
+            };
             let clients = scim_tenant.opened.with_activity(|activity| {
                 let names = scim_tenant.clients.names();
                 names.map(|name| activity.report(name, now)).collect()
@@ -227,9 +244,10 @@ impl Core {
                 groups: counts.groups,
                 store_fault: scim_tenant.opened.store.fault().map(|it| match it {
                     Fault::Full => StoreFault::Full,
+                    Fault::Damaged => StoreFault::Damaged,
                     Fault::Failed => StoreFault::Failed,
                 }),
-                held: held(scim_tenant).await,
+                held: upkeep::held(scim_tenant).await,
                 missing_break_glass: scim_tenant.directory.missing_break_glass().to_vec(),
                 clients,
             });
@@ -237,13 +255,24 @@ impl Core {
         Ok(report)
     }
 
-    /// Saves the activity of clients again and again.
+    /// Saves the activity of clients again and again, and takes up what was restored.
     pub(super) async fn save(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(SAVE_EVERY);
+        let mut lost: Vec<PathBuf> = Vec::new();
         loop {
             ticks.tick().await;
             for scim_tenant in &self.shared.table.load_full().scim_tenants {
-                scim_tenant.opened.save_activity().await;
+                let opened = &scim_tenant.opened;
+                if !store::is_restored(&opened.path) && !lost.contains(&opened.path) {
+                    opened.save_activity().await;
+                    continue;
+                }
+                lost.retain(|it| *it != opened.path);
+                if let Err(error) = self.open_again(opened).await {
+                    let error = crate::telemetry::chain(&error);
+                    tracing::error!(error, "a restored store cannot be opened");
+                    lost.push(opened.path.clone());
+                }
             }
         }
     }
@@ -252,12 +281,35 @@ impl Core {
     pub(super) async fn tidy(self: Arc<Self>) {
         loop {
             for scim_tenant in &self.shared.table.load_full().scim_tenants {
-                tidy(scim_tenant).await;
+                upkeep::tidy(scim_tenant).await;
             }
             // Either is a reason to look again.
             let changed = self.changed.notified();
             drop(tokio::time::timeout(TIDY_EVERY, changed).await);
         }
+    }
+
+    /// Opens a store for which a backup was restored; requests that come in between are asked to come again.
+    async fn open_again(&self, before: &Arc<Opened>) -> Result<(), ReloadError> {
+        let _one_at_a_time = self.reloading.lock().await;
+        before.store.close().await;
+        let table = self.shared.table.load_full();
+        let mut scim_tenants = table.scim_tenants.clone();
+        for scim_tenant in &mut scim_tenants {
+            if Arc::ptr_eq(&scim_tenant.opened, before) {
+                let config = scim_tenant.config.clone();
+                let schemas = schemas(&config)?;
+                let opened = open_store(config.name.clone(), before.path.clone()).await?;
+                let served = self.serve(config, schemas, Arc::new(opened)).await?;
+                *scim_tenant = Arc::new(served);
+            }
+        }
+        self.shared.table.store(Arc::new(Table {
+            report_token: table.report_token.clone(),
+            scim_tenants,
+        }));
+        tracing::info!(path = %before.path.display(), "a restored store is served");
+        Ok(())
     }
 
     /// Saves and closes all stores.
@@ -270,33 +322,10 @@ impl Core {
     }
 }
 
-/// What cannot be done is tried again the next time.
-async fn tidy(scim_tenant: &ScimTenant) {
-    let directory = &scim_tenant.directory;
-    let name = &scim_tenant.config.name;
-    match directory.erase_due().await {
-        Ok(0) => {}
-        Ok(erased) => tracing::info!(scim_tenant = %name, erased, "people were erased"),
-        Err(error) => {
-            let error = crate::telemetry::chain(&error);
-            tracing::warn!(scim_tenant = %name, error, "people could not be erased");
-        }
-    }
-    if let Err(error) = directory.forget_due().await {
-        let error = crate::telemetry::chain(&error);
-        tracing::debug!(scim_tenant = %name, error, "old entries could not be forgotten");
-    }
-}
-
-/// What the brake holds, if it holds something.
-async fn held(scim_tenant: &ScimTenant) -> Option<HeldRemovals> {
-    let held = scim_tenant.directory.held().await.ok()?;
-    Some(HeldRemovals {
-        since: held.since?,
-        deactivations: held.deactivations,
-        deletions: held.deletions,
-        membership_removals: held.membership_removals,
-        examples: held.examples.iter().map(ToString::to_string).collect(),
+fn schemas(config: &ScimTenantConfig) -> Result<Schemas, ReloadError> {
+    Schemas::new(&config.schema).map_err(|source| ReloadError::Schema {
+        name: config.name.clone(),
+        source,
     })
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Directory {
 pub(crate) struct Expected(pub(crate) Option<Vec<Version>>);
 
 impl Expected {
-    fn allows(&self, version: Version) -> bool {
+    pub(crate) fn allows(&self, version: Version) -> bool {
         self.0.as_ref().is_none_or(|it| it.contains(&version))
     }
 }

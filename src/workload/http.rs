@@ -128,6 +128,7 @@ async fn serve(
 
     let (response, answer, error) = match result {
         Ok((answer, _)) => {
+            shared.metrics.repairs(&answer.repairs);
             let (response, answer) = answer.into_response();
             (response, answer, None)
         }
@@ -209,7 +210,7 @@ async fn recognize(shared: &Shared, head: &Parts, peer: SocketAddr, now: Timesta
         )),
         Some(endpoint) => {
             let rights = line.identity.as_ref().map(|it| &it.client.rights);
-            let writes = !matches!(head.method, Method::GET | Method::HEAD);
+            let writes = endpoint.writes(&head.method);
             rights.and_then(|it| it.check(endpoint.kind(), writes).err())
         }
     };
@@ -251,22 +252,20 @@ async fn bounded(
     request: Request,
     content: &mut Content,
 ) -> Result<(Answer, Effect), ScimError> {
-    let (Some(scim_tenant), Some(endpoint)) = (&line.scim_tenant, &line.endpoint) else {
-        return Err(ScimError::not_found("There is no such SCIM endpoint."));
-    };
     let requester = requester(line, request_id);
     let Ok(_slot) = shared.slots.try_acquire() else {
         return Err(ScimError::unavailable(
             "Too many requests at once; try again in a second.",
         ));
     };
-    let work = AssertUnwindSafe(perform(scim_tenant, endpoint, &requester, request, content))
-        .catch_unwind();
+    let work = perform(shared, line, &requester, request, content);
+    let work = AssertUnwindSafe(work).catch_unwind();
     match tokio::time::timeout(REQUEST_TIME, work).await {
         Ok(Ok(done)) => done.map_err(scim::refusal),
         Ok(Err(_)) => {
             shared.metrics.panic();
-            tracing::error!(route = endpoint.route(), "a request ended by a panic");
+            let route = line.endpoint.as_ref().map(Endpoint::route);
+            tracing::error!(route, "a request ended by a panic");
             Err(ScimError::internal("The server failed."))
         }
         Err(_) => Err(ScimError {
@@ -293,12 +292,17 @@ fn requester(line: &Line, request_id: &str) -> Requester {
 }
 
 async fn perform(
-    scim_tenant: &ScimTenant,
-    endpoint: &Endpoint,
+    shared: &Shared,
+    line: &Line,
     requester: &Requester,
     request: Request,
     content: &mut Content,
 ) -> scim::Done {
+    let (Some(scim_tenant), Some(endpoint), Some(identity)) =
+        (&line.scim_tenant, &line.endpoint, &line.identity)
+    else {
+        return Err(ScimError::not_found("There is no such SCIM endpoint.").into());
+    };
     let (head, body) = request.into_parts();
     let carries = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
     let body = if carries {
@@ -316,6 +320,8 @@ async fn perform(
     *content = Content::of(&body);
     let call = Call {
         scim_tenant,
+        client: &identity.client,
+        now: shared.clock.now(),
         endpoint,
         requester,
         method: &head.method,
@@ -346,6 +352,9 @@ fn record(
         method: known_method(method),
         target: line.endpoint.as_ref().map_or("…", Endpoint::target),
         kind: line.endpoint.as_ref().and_then(Endpoint::kind),
+        repairs: result
+            .as_ref()
+            .map_or(&[][..], |(answer, _)| answer.repairs.as_slice()),
         outcome: result.as_ref().map(|(_, effect)| *effect),
     };
     scim_tenant

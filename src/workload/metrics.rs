@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::scim::deviation::Deviation;
 use crate::store::brake::Held;
 use crate::store::{Commits, Counts};
 
@@ -29,6 +30,11 @@ struct ScimTenantLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RepairLabels {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct DeniedLabels {
     scim_tenant: String,
     reason: &'static str,
@@ -43,6 +49,7 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     seconds: Histogram,
     panics: Counter,
+    repairs: Family<RepairLabels, Counter>,
     denied: Family<DeniedLabels, Counter>,
     users: PerScimTenant,
     active_users: PerScimTenant,
@@ -59,6 +66,7 @@ impl Metrics {
             requests: Family::default(),
             seconds: Histogram::new(BUCKETS),
             panics: Counter::default(),
+            repairs: Family::default(),
             denied: Family::default(),
             users: Family::default(),
             active_users: Family::default(),
@@ -79,6 +87,11 @@ impl Metrics {
             "panics",
             "Requests that ended by a panic",
             it.panics.clone(),
+        );
+        registry.register(
+            "repairs",
+            "Deviations from the SCIM standard that were repaired",
+            it.repairs.clone(),
         );
         registry.register(
             "denied",
@@ -144,6 +157,16 @@ impl Metrics {
     /// Counts one panic.
     pub(crate) fn panic(&self) {
         self.panics.inc();
+    }
+
+    /// Counts what was repaired in one request.
+    pub(crate) fn repairs(&self, repairs: &[Deviation]) {
+        for repair in repairs {
+            let labels = RepairLabels {
+                kind: repair.name(),
+            };
+            self.repairs.get_or_create(&labels).inc();
+        }
     }
 
     /// Counts one request of nobody who was recognized.

@@ -17,7 +17,7 @@ use super::core::Core;
 use super::credentials;
 use super::routing::ScimTenant;
 use crate::config;
-use crate::store::RECORDS_PER_CLIENT;
+use crate::store::{Fault, RECORDS_PER_CLIENT};
 
 /// The service of the report listener.
 pub(super) fn router(core: Arc<Core>) -> Router {
@@ -183,7 +183,9 @@ async fn ready(State(core): State<Arc<Core>>) -> Response<Body> {
         );
     }
     for scim_tenant in &core.shared.table.load_full().scim_tenants {
-        if scim_tenant.opened.store.counts().await.is_err() {
+        let store = &scim_tenant.opened.store;
+        // One that is damaged serves what it can, and its report is read only when it is ready.
+        if store.counts().await.is_err() && store.fault() != Some(Fault::Damaged) {
             return plain(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the store cannot be read\n",

@@ -748,6 +748,7 @@ fn the_status_of_a_connector_holds_values_checklist_and_evidence() {
             deactivated: 1,
             deleted: 0,
             failed: 1,
+            repairs: [("StringBoolean".to_owned(), 2)].into(),
         }),
         last_error: Some(RefusedRequest {
             time: at("2026-01-31T11:00:30Z").unwrap(),

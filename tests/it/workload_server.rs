@@ -19,6 +19,7 @@ use usher::workload::{Server, Settings, TlsFiles};
 use crate::entra_exchanges::{Answer, Request};
 
 pub(crate) const TOKEN: &str = "the-token-of-entra";
+pub(crate) const STRICT_TOKEN: &str = "the-token-of-a-strict-client";
 pub(crate) const REPORT_TOKEN: &str = "the-token-of-the-operator";
 
 /// A client over HTTP; the cryptography that it wants is chosen once.
@@ -80,6 +81,14 @@ pub(crate) fn scim_client(name: &str, token: &str) -> ScimClientConfig {
             issued_at: "2026-01-01T00:00:00Z".parse().unwrap(),
             expires_at: None,
         }],
+    }
+}
+
+/// A client that is read by the RFC alone.
+pub(crate) fn strict_client() -> ScimClientConfig {
+    ScimClientConfig {
+        dialect: Dialect::Strict,
+        ..scim_client("strict", STRICT_TOKEN)
     }
 }
 

@@ -214,6 +214,7 @@ pub(super) fn last_sync(cycle: &Cycle) -> LastSync {
         deactivated: cycle.deactivated,
         deleted: cycle.deleted,
         failed: cycle.failed,
+        repairs: cycle.repairs.clone(),
     }
 }
 

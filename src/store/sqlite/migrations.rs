@@ -36,6 +36,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "records",
         include_str!("../migrations/sqlite/0003_records.sql"),
     ),
+    (
+        4,
+        "checksum",
+        include_str!("../migrations/sqlite/0004_checksum.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.

@@ -14,8 +14,9 @@ use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
 use crate::store::{
     Change, Changed, Deletion, Forgetting, Note, Record, ResourceId, StoreError, Stored, Terms,
-    Version,
+    UnknownMembers, Version,
 };
+pub(super) use row::Keys;
 use terms::Stopped;
 
 /// What can be asked of the writer.
@@ -257,7 +258,7 @@ async fn change(
     let next = Version(before.version.0 + 1);
     match &change.resource {
         Some(resource) => {
-            let updated = row::replace(connection, kind, (before.seq, next), change.at, resource);
+            let updated = row::replace(connection, kind, (before.seq, next), change, resource);
             if let Err(refused) = updated.await? {
                 return Ok(Err(refused));
             }
@@ -321,6 +322,19 @@ async fn delete(
         terms::forget_names(connection, &deletion.id).await?;
     }
     Ok(Ok((Written::Done, moved)))
+}
+
+/// Makes users members of a group, whose version stays; nothing when there is no such group.
+pub(super) async fn join(
+    connection: &mut SqliteConnection,
+    group: &ResourceId,
+    ids: &[String],
+) -> Outcome<Option<u64>> {
+    let Some(before) = row::locate(connection, ResourceType::Group, group).await? else {
+        return Ok(Ok(None));
+    };
+    let joined = members::join(connection, before.seq, ids, UnknownMembers::Refuse);
+    Ok(joined.await?.map(Some))
 }
 
 async fn keep(connection: &mut SqliteConnection, notes: &[Note]) -> Result<(), sqlx::Error> {

@@ -9,6 +9,7 @@ use axum::http::header::{
 use axum::http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
+use crate::scim::deviation::Deviation;
 use crate::scim::error::ScimError;
 use crate::scim::projection::Projection;
 use crate::scim::resource::Meta;
@@ -29,6 +30,16 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     body: Option<Value>,
     tag: Option<String>,
+    /// What was repaired in the request.
+    pub(crate) repairs: Vec<Deviation>,
+}
+
+/// What an answer says of the resource.
+#[derive(Default)]
+pub(super) struct ResourceMeta {
+    pub(super) id: Option<String>,
+    pub(super) location: Option<String>,
+    pub(super) version: Option<String>,
 }
 
 impl Answer {
@@ -38,6 +49,7 @@ impl Answer {
             status: StatusCode::OK,
             body: Some(body),
             tag: None,
+            repairs: Vec::new(),
         }
     }
 
@@ -47,6 +59,7 @@ impl Answer {
             status,
             body: Some(body),
             tag: None,
+            repairs: Vec::new(),
         }
     }
 
@@ -55,6 +68,7 @@ impl Answer {
             status: StatusCode::NO_CONTENT,
             body: None,
             tag: version.map(entity_tag),
+            repairs: Vec::new(),
         }
     }
 
@@ -63,6 +77,24 @@ impl Answer {
             status: StatusCode::NOT_MODIFIED,
             body: None,
             tag: Some(entity_tag(version)),
+            repairs: Vec::new(),
+        }
+    }
+
+    /// The same answer to a request of which something was repaired.
+    pub(super) fn repaired(self, repairs: Vec<Deviation>) -> Self {
+        Self { repairs, ..self }
+    }
+
+    pub(super) fn meta(&self) -> ResourceMeta {
+        let text = |at: &str| {
+            let found = self.body.as_ref().and_then(|body| body.pointer(at));
+            found.and_then(Value::as_str).map(str::to_owned)
+        };
+        ResourceMeta {
+            id: text("/id"),
+            location: text("/meta/location"),
+            version: text("/meta/version").or_else(|| self.tag.clone()),
         }
     }
 
@@ -179,6 +211,10 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
                 "{count} of the members are not users of this server, the first is number {first} of its list; nothing was changed."
             ))
         }
+        DirectoryError::Store(StoreError::Busy) => ScimError::too_many_requests(
+            "Searches that no index helps run one after the other; try again, or filter by eq or sw on userName, externalId \
+             or displayName.",
+        ),
         DirectoryError::Store(StoreError::Held {
             what,
             at_most,
@@ -190,13 +226,17 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
         DirectoryError::Store(StoreError::VersionConflict) => {
             ScimError::unavailable("Too many changes of this resource at once; try again.")
         }
-        DirectoryError::Store(error @ (StoreError::Database(_) | StoreError::Closed)) => {
+        DirectoryError::Store(
+            error @ (StoreError::Database(_) | StoreError::Closed | StoreError::ReadOnly),
+        ) => {
             tracing::error!(error = chain(&error), "the store failed");
             ScimError::unavailable("The directory cannot be used at the moment; try again later.")
         }
-        DirectoryError::Store(error @ StoreError::Corrupt(_)) => {
+        DirectoryError::Store(error @ (StoreError::Corrupt(_) | StoreError::Damaged(_))) => {
             tracing::error!(error = chain(&error), "the store failed");
-            ScimError::internal("This resource cannot be read.")
+            ScimError::internal(
+                "This resource was damaged on the disk of the server, and comes back with a backup.",
+            )
         }
     }
 }

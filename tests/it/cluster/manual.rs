@@ -19,6 +19,7 @@ const STORIES: [&[&str]; 2] = [
         "docs/status.md",
         "docs/kubernetes.md",
         "docs/entra.md",
+        "docs/backup.md",
     ],
     &["docs/install.md"],
 ];

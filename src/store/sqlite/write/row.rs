@@ -8,18 +8,18 @@ use super::{Outcome, Refused};
 use crate::scim::fold_case;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-use crate::store::sqlite::number;
-use crate::store::{ResourceId, Stored, Terms, Version};
+use crate::store::sqlite::{checksum, number};
+use crate::store::{Change, ResourceId, Stored, Terms, Version};
 
 /// The columns by which a resource is found.
-struct Keys<'r> {
-    name: String,
-    display: Option<String>,
-    external_id: Option<&'r str>,
+pub(in crate::store::sqlite) struct Keys<'r> {
+    pub(in crate::store::sqlite) name: String,
+    pub(in crate::store::sqlite) display: Option<String>,
+    pub(in crate::store::sqlite) external_id: Option<&'r str>,
 }
 
 impl<'r> Keys<'r> {
-    fn of(kind: ResourceType, resource: &'r Resource) -> Self {
+    pub(in crate::store::sqlite) fn of(kind: ResourceType, resource: &'r Resource) -> Self {
         let (name, display) = match kind {
             ResourceType::User => (resource.user_name(), resource.display_name()),
             ResourceType::Group => (resource.display_name(), None),
@@ -54,9 +54,10 @@ pub(super) async fn insert(
     terms: &Terms,
 ) -> Outcome<i64> {
     let keys = Keys::of(kind, &added.resource);
+    let body = added.resource.to_json();
     let inserted = sqlx::query(
-        "INSERT INTO resource (kind, id, version, created, modified, name_key, display_key, external_id, active, body, deactivated)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, iif(?9, NULL, ?4)
+        "INSERT INTO resource (kind, id, version, created, modified, name_key, display_key, external_id, active, body, deactivated, checksum)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, iif(?9, NULL, ?4), ?12 + ?3 + ?4 + ?5
          WHERE NOT ?11 OR NOT EXISTS (SELECT 1 FROM resource WHERE kind = ?1 AND external_id = ?8)",
     )
     .bind(number(kind))
@@ -68,8 +69,9 @@ pub(super) async fn insert(
     .bind(keys.display)
     .bind(keys.external_id)
     .bind(added.resource.is_active())
-    .bind(added.resource.to_json())
+    .bind(&body)
     .bind(terms.unique_external_id)
+    .bind(checksum::of(number(kind), added.id.as_str(), &body))
     .execute(&mut *connection)
     .await;
     Ok(match taken(kind, inserted)? {
@@ -130,7 +132,10 @@ pub(super) async fn touch(
     version: Version,
     at: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE resource SET version = ?2, modified = ?3 WHERE seq = ?1")
+    sqlx::query(
+        "UPDATE resource SET version = ?2, modified = ?3, checksum = checksum + (?2 - version) + (?3 - modified)
+         WHERE seq = ?1",
+    )
         .bind(seq)
         .bind(version.0)
         .bind(at.as_millisecond())
@@ -143,23 +148,26 @@ pub(super) async fn replace(
     connection: &mut SqliteConnection,
     kind: ResourceType,
     (seq, version): (i64, Version),
-    at: Timestamp,
+    change: &Change,
     resource: &Resource,
 ) -> Outcome<()> {
     let keys = Keys::of(kind, resource);
+    let body = resource.to_json();
     let updated = sqlx::query(
         "UPDATE resource SET version = ?2, modified = ?3, name_key = ?4, display_key = ?5, external_id = ?6,
          active = ?7, body = ?8,
-         deactivated = iif(?7, NULL, iif(active, ?3, coalesce(deactivated, ?3))) WHERE seq = ?1",
+         deactivated = iif(?7, NULL, iif(active, ?3, coalesce(deactivated, ?3))),
+         checksum = ?9 + ?2 + created + ?3 WHERE seq = ?1",
     )
     .bind(seq)
     .bind(version.0)
-    .bind(at.as_millisecond())
+    .bind(change.at.as_millisecond())
     .bind(keys.name)
     .bind(keys.display)
     .bind(keys.external_id)
     .bind(resource.is_active())
-    .bind(resource.to_json())
+    .bind(&body)
+    .bind(checksum::of(number(kind), change.id.as_str(), &body))
     .execute(connection)
     .await;
     Ok(taken(kind, updated)?.map(|_| ()))
@@ -172,7 +180,7 @@ pub(super) async fn leave_groups(
     at: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE resource SET version = version + 1, modified = ?2
+        "UPDATE resource SET version = version + 1, modified = ?2, checksum = checksum + 1 + (?2 - modified)
          WHERE seq IN (SELECT group_seq FROM membership WHERE member_seq = ?1)",
     )
     .bind(user)
