@@ -75,10 +75,15 @@ const CONFINED: &[(&str, &[&str])] = &[
     // Elsewhere one `use` per item, so that the lines above can see it.
     ("kube::{", &["operator"]),
     ("sqlx::", &["store"]),
-    // Text that is not a literal of this program must not become SQL.
+    // Text that is not a literal of this program must not become SQL; a copy goes by the tables that the database itself names.
     (
         "AssertSqlSafe",
-        &["store/filter_sql", "store/sqlite/migrations/tests"],
+        &[
+            "store/filter_sql",
+            "store/sqlite/snapshot",
+            "store/sqlite/restore",
+            "store/sqlite/migrations/tests",
+        ],
     ),
     ("axum::", &["workload", "operator"]),
     ("axum_server::", &["workload", "operator"]),
