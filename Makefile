@@ -13,7 +13,7 @@ PODS = $(if $(filter existing,$(USHER_TEST_CLUSTER)),$(USHER_TEST_IMAGE),$(shell
 # The modules of tests that are left out: building the image needs root as a cluster of our own does, the others need pods.
 LEFT_OUT = $(if $(filter here,$(PODS)),,image$(if $(PODS),,|cluster|story))
 
-.PHONY: help demo test check bench bench-cluster soak setup image cluster-up cluster-down
+.PHONY: help demo test check bench bench-cluster fuzz soak setup image cluster-up cluster-down
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,18 +36,24 @@ check: ## formatting, lints, documentation, unit tests, licenses
 	cargo nextest run -E '$(UNIT)'
 	cargo deny --log-level warn check bans licenses sources
 
-bench: ## measure: SCIM requests a second and memory, beside the bare limit of the disk
-	@scripts/setup.sh packages rust oha
-	@scripts/bench.sh
+bench: ## measure: each figure of SCIM beside its peers and bare limits; ROWS=sqlite,groups for some of them
+	@scripts/setup.sh packages rust oha python
+	@bench/peers/setup.sh polis scim2-server >/dev/null
+	cargo build --release --quiet --bin usher --example bare
+	@bench/bench.py $(if $(ROWS),--rows $(ROWS))
+
+fuzz: ## feed each parser with made-up input; SECONDS_EACH=600 for longer
+	@scripts/setup.sh packages rust
+	@scripts/fuzz.sh $(or $(SECONDS_EACH),60)
 
 bench-cluster: ## measure: Kubernetes with Usher, each figure beside its goal; half an hour, most of it idle
 	@bench/cluster.sh
 
 soak: setup ## the long runs: 1,000 kills, every crash point
-	USHER_SOAK=1 cargo nextest run --profile soak -E 'test(/kill|crash|soak/)'
+	USHER_SOAK=1 cargo nextest run --profile soak -E 'test(/kill|crash|soak|damage/)'
 
 setup: ## bring what the tests need; does nothing when all is there
-	@scripts/setup.sh packages rust nextest $(if $(filter here,$(PODS)),cluster) $(if $(filter existing,$(USHER_TEST_CLUSTER)),,apiserver) kubectl helm kubeconform glua
+	@scripts/setup.sh packages rust nextest $(if $(filter here,$(PODS)),cluster) $(if $(filter existing,$(USHER_TEST_CLUSTER)),,apiserver) kubectl helm kubeconform glua testers
 
 image: ## build the release image without Docker, within its limits of size; says how to load and push it
 	@scripts/setup.sh packages rust image

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|apiserver|kubectl|helm|kubeconform|glua|image|cluster …
+# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|apiserver|kubectl|helm|kubeconform|glua|python|testers|image|cluster …
 # A step that finds its thing present does nothing; one that has to work says so in a line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
@@ -61,7 +61,8 @@ rust() {
 # A program from crates.io, built for a fast build, not for a fast program.
 crate() { # name, version, features
   local name=$1 version=$2 have; shift 2
-  have=$("$name" "${name#cargo-}" --version 2>/dev/null | sed -n '1s/^[^ ]* \([0-9][^ ]*\).*/\1/p') || true
+  # The program, not the step of the same name.
+  have=$(command "$name" "${name#cargo-}" --version 2>/dev/null | sed -n '1s/^[^ ]* \([0-9][^ ]*\).*/\1/p') || true
   if [ -n "$have" ] && at_least "$have" "$version"; then return; fi
   rust
   say "building $name $version (some minutes, once)"
@@ -116,6 +117,25 @@ kubeconform() { has kubeconform || go_program "$cache/bin/kubeconform" "github.c
 glua() { has glua || go_program "$cache/bin/glua" "github.com/yuin/gopher-lua/cmd/glua@$glua_version"; }
 apiserver() { kubernetes kube-apiserver; }
 kubectl() { has kubectl || { kubernetes kubectl && mkdir -p "$cache/bin" && ln -sf "$kubernetes/kubectl" "$cache/bin/kubectl"; }; }
+python() {
+  need python3:python3
+  python3 -c 'import ensurepip' 2>/dev/null || apt python3-venv
+}
+# SCIM testers of others, in Python; the name carries their versions. `scim-testers` is that Python.
+testers() {
+  local wanted=$root/tests/conformance/requirements.txt venv
+  venv=$cache/testers-$(sha256sum "$wanted" | cut -c1-12)
+  if [ ! -x "$venv/bin/scim-sanity" ]; then
+    python
+    say "installing SCIM testers"
+    rm -rf "$venv"
+    quietly testers python3 -m venv "$venv"
+    quietly testers "$venv/bin/pip" install --disable-pip-version-check --no-deps -r "$wanted"
+  fi
+  mkdir -p "$cache/bin"
+  printf '#!/bin/sh\nexec %s/bin/python "$@"\n' "$venv" >"$cache/bin/scim-testers"
+  chmod +x "$cache/bin/scim-testers"
+}
 image() { need buildah:buildah strip:binutils flock:util-linux; }
 # All that the nodes of a cluster of our own need.
 cluster() {
@@ -130,7 +150,7 @@ cluster() {
 [ $# -gt 0 ] || { sed -n 2,3p "$0"; exit 2; }
 for step in "$@"; do
   case $step in
-    packages | rust | nextest | deny | oha | apiserver | kubectl | helm | kubeconform | glua | image | cluster) "$step";;
+    packages | rust | nextest | deny | oha | apiserver | kubectl | helm | kubeconform | glua | python | testers | image | cluster) "$step";;
     *) fail "no step named $step";;
   esac
 done

@@ -7,6 +7,7 @@ mod lint;
 mod operator;
 mod output;
 mod serve;
+mod store;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,8 @@ enum Command {
     Crds(crds::Args),
     /// Serve the directories of a workload configuration
     Serve(serve::Args),
+    /// Back up, restore or check the store of a directory
+    Store(store::Args),
     /// Check YAML files offline, as the API server and the operator would
     Lint(lint::Args),
     /// Serve a folder of YAML without a cluster
@@ -70,6 +73,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Operator(args) => operator::run(*args).await,
         Command::Crds(args) => crds::run(args).await,
         Command::Serve(args) => serve::run(args).await,
+        Command::Store(args) => store::run(args).await,
         Command::Lint(args) => lint::run(args).await,
         Command::Dev(args) => dev::run(args).await,
         Command::Emulator(args) => emulator::run(args).await,

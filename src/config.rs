@@ -1,19 +1,29 @@
 //! `WorkloadConfig`: the only thing that crosses from the operator to the workload; `Report` is the only thing that comes back.
 
+mod access_token;
+pub mod oauth;
+pub mod policy;
 pub mod report;
+pub mod rights;
 pub mod secret;
 
 use std::fmt;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::scim::dialect::Dialect;
 use crate::scim::schema::Rules;
 
+pub use access_token::AccessToken;
+pub use oauth::{OAuthConfig, TrustedIssuer};
+pub use policy::{Adoption, BrakeConfig, PolicyConfig, UnknownMembers};
 pub use report::Report;
+pub use rights::Rights;
 pub use secret::{CredentialId, Token, TokenDigest};
 
 /// The version that this program writes and reads.
@@ -43,6 +53,13 @@ pub struct ScimTenantConfig {
     pub store: StoreConfig,
     /// What a person may and must have.
     pub schema: Rules,
+    /// What clients may do.
+    #[serde(default)]
+    pub policy: PolicyConfig,
+    /// Whose word is taken for where a request comes from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub trusted_proxies: Vec<IpNet>,
     /// Who may provision.
     pub clients: Vec<ScimClientConfig>,
 }
@@ -57,6 +74,11 @@ impl ScimTenantConfig {
 /// Base URL of SCIM below the public URL of a `ScimTenant`.
 pub fn scim_url(public: &Url) -> String {
     format!("{}/scim/v2", public.as_str().trim_end_matches('/'))
+}
+
+/// The token endpoint below the public URL of a `ScimTenant`.
+pub fn token_url(public: &Url) -> String {
+    format!("{}/oauth2/token", public.as_str().trim_end_matches('/'))
 }
 
 /// Namespace and name of a `ScimTenant`, as `namespace/name`.
@@ -82,16 +104,28 @@ pub enum StoreConfig {
     },
 }
 
-/// Who may provision: for instance one `AzureConnector`.
+/// Who may provision: an `AzureConnector`, or a client in the spec of the `ScimTenant`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScimClientConfig {
-    /// Name of the connector, in the namespace of the `ScimTenant`.
+    /// Name of the connector, or of a client in the spec of the `ScimTenant`.
     pub name: String,
     /// User name for Basic.
     pub user_name: String,
+    /// How its requests are read.
+    #[serde(default)]
+    pub dialect: Dialect,
+    /// What it may do.
+    #[serde(default)]
+    pub rights: Rights,
     /// The credentials that are accepted.
     pub credentials: Vec<CredentialConfig>,
+    /// How it gets access tokens, other than by a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OAuthConfig>,
+    /// Whose tokens it may present as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<TrustedIssuer>,
 }
 
 /// One accepted credential, without its value.
@@ -100,11 +134,36 @@ pub struct ScimClientConfig {
 pub struct CredentialConfig {
     /// Digest of the token.
     pub digest: TokenDigest,
+    /// Where it is accepted.
+    #[serde(default, skip_serializing_if = "AcceptedAt::is_default")]
+    pub accepted_at: AcceptedAt,
     /// When the token was made.
     pub issued_at: Timestamp,
     /// When it stops being accepted; never when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+}
+
+/// Where a credential is accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AcceptedAt {
+    /// At the SCIM endpoint, as Bearer or by Basic.
+    #[default]
+    Scim,
+    /// At the token endpoint, where it gets access tokens.
+    TokenEndpoint,
+    /// Nowhere: the client presents tokens of an issuer.
+    Nowhere,
+}
+
+impl AcceptedAt {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it with a reference"
+    )]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Why a document is not a `WorkloadConfig` that this program can serve.
@@ -162,6 +221,19 @@ mod tests {
             error.to_string(),
             "the workload configuration has version 2, this program serves version 1"
         );
+    }
+
+    #[test]
+    fn a_document_without_a_policy_is_read() {
+        let text = r#"{"name": "identity/contoso", "url": "https://contoso.example", "store": {"sqlite": {"path": "/data/people.db"}},
+            "schema": {}, "clients": []}"#;
+
+        let read: ScimTenantConfig = serde_json::from_str(text).unwrap();
+
+        assert_eq!(read.policy, PolicyConfig::default());
+        let text = r#"{"breakGlass": ["admin"]}"#;
+        let read: PolicyConfig = serde_json::from_str(text).unwrap();
+        assert_eq!((read.brake, read.adoption), (None, Adoption::Never));
     }
 
     #[test]

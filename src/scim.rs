@@ -6,6 +6,9 @@
 //! [`path`] and [`patch`] are syntax trees resolved against the schema.
 
 pub mod bounds;
+pub mod bulk;
+pub mod deviation;
+pub mod dialect;
 pub mod error;
 pub mod filter;
 pub mod list;
@@ -15,6 +18,7 @@ pub mod projection;
 pub mod resource;
 mod scanner;
 pub mod schema;
+pub mod sort;
 mod value;
 
 /// The form in which texts that are not `caseExact` are compared and indexed.

@@ -1,27 +1,37 @@
 //! Where people and groups are kept: the trait [`Store`], whose contract is its conformance suite, and [`open`].
 
+pub mod audit;
+pub mod backup;
+pub mod brake;
+mod candidate;
 #[cfg(test)]
 mod conformance;
+mod error;
+mod filter_sql;
 mod lock;
+mod query;
 mod sqlite;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::scim::filter::Filter;
-use crate::scim::list::Page;
 use crate::scim::patch::MemberChange;
-use crate::scim::resource::{CorruptResource, Resource};
+use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 
+use audit::{AuditEntry, AuditQuery, Audited};
+use brake::{Brake, Held};
+pub use error::{OpenError, StoreError};
 pub use lock::Claim;
+pub use query::{ListQuery, Listed, Position, SortValue, Window};
 
 /// Identifier of a resource, issued once and never again.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ResourceId(String);
 
 impl ResourceId {
@@ -78,21 +88,13 @@ pub struct Reference {
 }
 
 /// Whether groups of a user, or members of a group, are loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Related {
     /// Load them.
     Include,
     /// Leave them; costs nothing however many there are.
+    #[default]
     Skip,
-}
-
-/// One page of a list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Listed {
-    /// How many match, on all pages together.
-    pub total: usize,
-    /// Those of the page, in the order of their creation.
-    pub resources: Vec<Stored>,
 }
 
 /// What is to be written to an existing resource, in one transaction.
@@ -117,6 +119,55 @@ pub struct Changed {
     pub version: Version,
     /// False when members were already as wanted and nothing else was to be written.
     pub written: bool,
+}
+
+/// What is to be deleted, with its memberships.
+#[derive(Clone, Debug)]
+pub struct Deletion {
+    /// Which one.
+    pub id: ResourceId,
+    /// The version that it must still have; any when absent.
+    pub expected: Option<Version>,
+    /// The time; groups that lose a member change at it.
+    pub at: Timestamp,
+}
+
+/// What becomes of member ids that nobody has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownMembers {
+    /// They refuse the whole write.
+    #[default]
+    Refuse,
+    /// They are left out.
+    Ignore,
+}
+
+/// What a write is done under; regarded in its transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// What is remembered of it, if it changes something or is held.
+    pub audit: Option<AuditEntry>,
+    /// What holds it when too much would be taken away.
+    pub brake: Option<Brake>,
+    /// What becomes of member ids that nobody has.
+    pub unknown_members: UnknownMembers,
+    /// Whether no other resource of its type may have the `externalId` that is written.
+    pub unique_external_id: bool,
+}
+
+/// What may be forgotten: the oldest first, a bounded number at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forgetting {
+    /// Audit entries that stay at most.
+    pub audit_entries: u64,
+    /// Older audit entries go.
+    pub audit_before: Timestamp,
+    /// Names of people who are gone go from older audit entries.
+    pub names_before: Option<Timestamp>,
+    /// What the brake counted before goes.
+    pub removals_before: Timestamp,
+    /// What the brake held before goes.
+    pub held_before: Timestamp,
 }
 
 /// How many there are.
@@ -144,8 +195,33 @@ pub struct Commits {
 pub enum Fault {
     /// No room is left.
     Full,
+    /// A part is not what was written; only a backup helps.
+    Damaged,
     /// Anything else: a lost disk, a file system that may only be read.
     Failed,
+}
+
+/// Records of one client that are kept; the oldest go first.
+pub const RECORDS_PER_CLIENT: i64 = 200;
+
+/// One request of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Name of the client.
+    pub client: String,
+    /// When it came, in whole milliseconds.
+    pub at: Timestamp,
+    /// What is said of it.
+    pub text: String,
+}
+
+/// A record that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRecord {
+    /// Grows from record to record.
+    pub number: i64,
+    /// The record.
+    pub record: Record,
 }
 
 /// A small document that is kept under a name.
@@ -172,33 +248,46 @@ pub trait Store: Send + Sync {
         related: Related,
     ) -> Result<Option<Stored>, StoreError>;
 
-    /// Those that fulfil `filter`, all when there is none.
-    async fn list(
-        &self,
-        kind: ResourceType,
-        filter: Option<&Filter>,
-        page: Page,
-        related: Related,
-    ) -> Result<Listed, StoreError>;
+    /// The part of a list that `query` asks for.
+    async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError>;
 
     /// Adds a resource, a group with its `related` as members.
-    async fn add(&self, kind: ResourceType, added: Stored) -> Result<(), StoreError>;
+    async fn add(&self, kind: ResourceType, added: Stored, terms: Terms) -> Result<(), StoreError>;
 
     /// Writes `change`, or nothing of it.
     async fn change(
         &self,
         kind: ResourceType,
         change: Change,
+        terms: Terms,
     ) -> Result<Option<Changed>, StoreError>;
 
-    /// Deletes a resource and its memberships, if it still has the version `expected`; groups that lose a member change at the time `at`.
+    /// Deletes a resource and its memberships, if it still has the expected version.
     async fn delete(
         &self,
         kind: ResourceType,
-        id: &ResourceId,
-        expected: Option<Version>,
-        at: Timestamp,
+        deletion: Deletion,
+        terms: Terms,
     ) -> Result<Option<()>, StoreError>;
+
+    /// Remembers something that is no write of a resource.
+    async fn record(&self, entry: AuditEntry) -> Result<(), StoreError>;
+
+    /// What is remembered of changes, the newest first.
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<Audited>, StoreError>;
+
+    /// What was held since `since`, by a brake.
+    async fn held(&self, since: Timestamp) -> Result<Held, StoreError>;
+
+    /// Some of the people who have been deactivated since before `before`, the longest ones first.
+    async fn deactivated(
+        &self,
+        before: Timestamp,
+        count: usize,
+    ) -> Result<Vec<ResourceId>, StoreError>;
+
+    /// Forgets what may be forgotten; says how much of it, nothing being the end.
+    async fn forget(&self, forgetting: Forgetting) -> Result<u64, StoreError>;
 
     /// How many there are.
     async fn counts(&self) -> Result<Counts, StoreError>;
@@ -209,100 +298,25 @@ pub trait Store: Send + Sync {
     /// Writes notes over those of the same names.
     async fn keep_notes(&self, notes: Vec<Note>) -> Result<(), StoreError>;
 
+    /// Adds records, in this order; of each client the newest [`RECORDS_PER_CLIENT`] stay.
+    async fn keep_records(&self, records: Vec<Record>) -> Result<(), StoreError>;
+
+    /// The newest records of `client`, at most `limit`, of those with a number below `before`; the newest first.
+    async fn records(
+        &self,
+        client: &str,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<KeptRecord>, StoreError>;
+
     /// What was committed since the store was opened.
     fn commits(&self) -> Commits;
 
-    /// Why the last write failed; nothing when it did not.
+    /// Why nothing can be written; nothing when it can.
     fn fault(&self) -> Option<Fault>;
 
     /// Finishes what was begun and lets go of the database; later calls fail with [`StoreError::Closed`].
     async fn close(&self);
-}
-
-/// Why a store did not do what it was asked.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum StoreError {
-    /// A value that must be unique is not.
-    #[error("another {what} already has this {attribute}")]
-    Taken {
-        /// `user` or `group`.
-        what: &'static str,
-        /// Name of the attribute.
-        attribute: &'static str,
-    },
-    /// The resource no longer has the expected version.
-    #[error("the resource changed in the meantime")]
-    VersionConflict,
-    /// Members that do not exist; nothing was written.
-    #[error("{count} of the members do not exist")]
-    UnknownMembers {
-        /// How many.
-        count: usize,
-        /// Position of the first one among those of its operation, from 1.
-        first: usize,
-    },
-    /// What was stored cannot be read.
-    #[error("a stored resource cannot be read")]
-    Corrupt(#[source] Arc<CorruptResource>),
-    /// The store was closed.
-    #[error("the store is closed")]
-    Closed,
-    /// The database failed: full disk, lost file and the like.
-    #[error("the database failed")]
-    Database(#[source] Arc<sqlx::Error>),
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(Arc::new(error))
-    }
-}
-
-impl From<CorruptResource> for StoreError {
-    fn from(error: CorruptResource) -> Self {
-        Self::Corrupt(Arc::new(error))
-    }
-}
-
-/// Why a store cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process has it.
-    #[error(
-        "{} is in use by another process; a SQLite store has one owner at a time",
-        path.display()
-    )]
-    InUse {
-        /// The database file.
-        path: PathBuf,
-    },
-    /// The file or its folder is missing or may not be written.
-    #[error("{} cannot be opened", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// No database, or a damaged one.
-    #[error("{} is not a usable database", path.display())]
-    Database {
-        /// The database file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: sqlx::Error,
-    },
-    /// The schema cannot be brought up to date.
-    #[error("{} cannot be migrated", path.display())]
-    Migration {
-        /// The database file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: sqlx::migrate::MigrateError,
-    },
 }
 
 /// Opens the database file at `path`, making it if it does not exist; its folder must.
@@ -311,4 +325,9 @@ pub enum OpenError {
 /// When the file cannot be used, or another process uses it.
 pub async fn open(path: &Path) -> Result<Arc<dyn Store>, OpenError> {
     Ok(Arc::new(sqlite::SqliteStore::open(path).await?))
+}
+
+/// Whether a restored store waits for its owner to put it in the place of the one at `path`.
+pub fn is_restored(path: &Path) -> bool {
+    sqlite::restore::is_restored(path)
 }

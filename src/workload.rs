@@ -1,17 +1,25 @@
 //! The workload: serves the directories of one `WorkloadConfig`. Protocol over domain over store; it knows no custom resources.
 
 mod activity;
+mod attempts;
 mod core;
 mod credentials;
 mod directory;
 mod file;
 mod handover;
 mod http;
+mod jwt;
+mod keys;
 mod listener;
 mod metrics;
+mod oauth;
+mod recorder;
 mod report;
 mod routing;
 mod scim;
+mod source;
+mod told;
+mod upkeep;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -114,6 +122,10 @@ impl Server {
             .clone()
             .run_until_cancelled_owned(Arc::clone(&core).save());
         tokio::spawn(saving);
+        let tidying = stop
+            .clone()
+            .run_until_cancelled_owned(Arc::clone(&core).tidy());
+        tokio::spawn(tidying);
         Ok(Self {
             core,
             public,

@@ -1,5 +1,9 @@
 //! `AzureConnector`: one Entra tenant connected to one `ScimTenant`; it owns the SCIM credential.
 
+mod credential;
+
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
 use kube::KubeSchema;
@@ -7,6 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::object::ObjectReference;
+use super::scim_tenant::ClientDialect;
+
+pub use credential::{CredentialMode, Federation, OAuthSettings, ScimCredential};
 
 /// What is wished of one connection.
 #[derive(Clone, Debug, PartialEq, Eq, CustomResource, Serialize, Deserialize, KubeSchema)]
@@ -73,25 +80,29 @@ pub enum Management {
 }
 
 /// The SCIM side of the connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScimConnection {
     /// The credential that Entra presents.
     #[serde(default)]
     pub credential: ScimCredential,
+    /// How requests are read. `Entra`: what Microsoft Entra ID is known to send beyond the RFCs is understood and counted.
+    /// `Strict`: as the RFCs have them; Entra itself sends more than that.
+    #[serde(default = "entra")]
+    pub dialect: ClientDialect,
 }
 
-/// The credential that Entra presents.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ScimCredential {
-    /// Secret that Usher makes with `url`, `username` and `password`, ready to paste; the connector's name with `-scim` when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 253),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
-    )]
-    pub secret_name: Option<String>,
+fn entra() -> ClientDialect {
+    ClientDialect::Entra
+}
+
+impl Default for ScimConnection {
+    fn default() -> Self {
+        Self {
+            credential: ScimCredential::default(),
+            dialect: entra(),
+        }
+    }
 }
 
 /// What is known of one connection.
@@ -134,6 +145,9 @@ pub struct ScimEndpoint {
     pub user_name: String,
     /// Secret whose `password` is the Secret Token.
     pub secret_name: String,
+    /// Token Endpoint, with `mode: OAuth`: Entra gets access tokens there for `username` and `password`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_url: Option<String>,
 }
 
 /// A step in Entra's portal.
@@ -183,6 +197,9 @@ pub struct CredentialStatus {
     /// Address from which it was last presented.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_from: Option<String>,
+    /// What the client called itself then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
 }
 
 /// Place of a credential in its life.
@@ -215,6 +232,9 @@ pub struct LastSync {
     pub deleted: i64,
     /// Requests refused.
     pub failed: i64,
+    /// How often requests deviated from the SCIM standard and were understood all the same, by kind, such as `StringBoolean`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub repairs: BTreeMap<String, i64>,
 }
 
 /// A request that was refused.

@@ -11,6 +11,8 @@ pub const RECONCILING: &str = "Reconciling";
 pub const STALLED: &str = "Stalled";
 /// The pods of a `ScimTenant` run and have loaded its present configuration.
 pub const SERVING: &str = "Serving";
+/// People of a `ScimTenant` go as clients ask; the brake holds nothing.
+pub const DEPROVISIONING: &str = "Deprovisioning";
 /// The `ScimTenant` of a connector has the entitlement that connectors need.
 pub const ENTITLED: &str = "Entitled";
 /// The credential in the Secret of a connector is one that the workload accepts.
@@ -35,6 +37,8 @@ pub enum Reason {
     ReportUnavailable,
     /// People and groups can be read and not changed.
     StoreReadOnly,
+    /// The brake holds deactivations, deletions or removals of members.
+    RemovalsHeld,
     /// An object that this one refers to does not exist.
     ReferenceNotFound,
     /// An object that this one refers to is not ready.
@@ -68,6 +72,7 @@ impl Reason {
             Self::ConfigurationPending => "ConfigurationPending",
             Self::ReportUnavailable => "ReportUnavailable",
             Self::StoreReadOnly => "StoreReadOnly",
+            Self::RemovalsHeld => "RemovalsHeld",
             Self::ReferenceNotFound => "ReferenceNotFound",
             Self::ReferenceNotReady => "ReferenceNotReady",
             Self::EntitlementMissing => "EntitlementMissing",

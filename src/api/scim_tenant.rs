@@ -1,13 +1,29 @@
 //! `ScimTenant`: a directory of people and groups with its SCIM endpoint, and the pods that serve it.
 
-use std::collections::BTreeMap;
+mod clients;
+mod deprovisioning;
+mod exposure;
+mod pods;
+mod provisioning;
+mod schema;
+mod store;
 
-use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use clients::{
+    ClientAccess, ClientDialect, ClientOAuth, ClientResources, ClientRights, ScimClient,
+    ScimClientStatus,
+};
+pub use deprovisioning::{Brake, Deprovisioning, HeldRemovals};
+pub use exposure::{Exposure, GatewayExposure, IngressExposure, ParentReference, Tls};
+pub use pods::PodTemplate;
+pub use provisioning::{Adoption, UnknownMembers};
+pub use schema::{DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension};
+pub use store::{SqliteStore, Store};
 
 /// What is wished of one directory.
 #[derive(Clone, Debug, PartialEq, CustomResource, Serialize, Deserialize, KubeSchema)]
@@ -68,6 +84,38 @@ pub struct ScimTenantSpec {
     #[serde(default)]
     pub schema: DirectorySchema,
 
+    /// How people go: how many at once, and when for good.
+    #[serde(default)]
+    pub deprovisioning: Deprovisioning,
+
+    /// What a POST does to an account that is there already.
+    #[serde(default)]
+    pub adoption: Adoption,
+
+    /// User names of break-glass accounts: no client may change, deactivate, delete or regroup them. Let them be provisioned first, then name them here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 256)), extend("x-kubernetes-list-type" = "set"))]
+    pub break_glass: Vec<String>,
+
+    /// What becomes of ids of members of a group that nobody has.
+    #[serde(default)]
+    pub unknown_members: UnknownMembers,
+
+    /// SCIM clients that are no AzureConnector, such as Okta or a script; each has a Secret of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    #[x_kube(validation = Rule::new("self.all(one, !has(one.secretName) || self.exists_one(other, has(other.secretName) && other.secretName == one.secretName))")
+        .message("two clients cannot have the same secretName; give each its own, or leave it out"))]
+    pub clients: Vec<ScimClient>,
+
+    /// Addresses of the proxies in front of the pods, such as the pods of an Ingress controller, as networks like `10.42.0.0/16`. Only what these say of where a
+    /// request comes from (`X-Forwarded-For`) is believed; without them a request comes from whoever opened its connection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 49)), extend("x-kubernetes-list-type" = "set"))]
+    #[x_kube(validation = Rule::new("self.all(it, it.matches('^([0-9]{1,3}([.][0-9]{1,3}){3}/[0-9]{1,2}|[0-9a-fA-F:.]+/[0-9]{1,3})$'))")
+        .message("a network of trustedProxies must be an address and a length such as 10.42.0.0/16 or fd00:10::/64"))]
+    pub trusted_proxies: Vec<String>,
+
     /// Settings of the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_template: Option<PodTemplate>,
@@ -87,276 +135,6 @@ pub enum Entitlement {
     /// Connectors to external directories.
     EnterpriseToolkit,
 }
-
-/// One way in, at most.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.ingress) != has(self.gateway)")
-    .message("exposure needs exactly one of ingress and gateway; leave exposure out for neither"))]
-pub struct Exposure {
-    /// An Ingress for the host.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ingress: Option<IngressExposure>,
-    /// An HTTPRoute for the host.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gateway: Option<GatewayExposure>,
-}
-
-/// Settings of the Ingress.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct IngressExposure {
-    /// `ingressClassName`; the cluster's default class when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub class_name: Option<String>,
-    /// Secret of type `kubernetes.io/tls` with the certificate for the host.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub tls_secret_name: Option<String>,
-    /// Annotations for the Ingress controller.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "maxLength": 4096}))]
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// Settings of the HTTPRoute.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct GatewayExposure {
-    /// Gateways that take the route.
-    #[schemars(length(min = 1, max = 8))]
-    pub parent_refs: Vec<ParentReference>,
-}
-
-/// A Gateway, or one listener of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ParentReference {
-    /// Name of the Gateway.
-    #[schemars(length(min = 1, max = 253))]
-    pub name: String,
-    /// Namespace of the Gateway; that of the ScimTenant when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63))]
-    pub namespace: Option<String>,
-    /// Listener of the Gateway; every fitting one when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub section_name: Option<String>,
-}
-
-/// Certificate for TLS in the pods.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Tls {
-    /// Secret of type `kubernetes.io/tls` (`tls.crt`, `tls.key`); a renewed certificate is taken up without a restart.
-    #[schemars(length(min = 1, max = 253))]
-    pub secret_name: String,
-}
-
-/// Exactly one store; its kind cannot be changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.sqlite)").message("store needs sqlite: {size: 1Gi}"))]
-pub struct Store {
-    /// SQLite on a volume of its own: one pod.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sqlite: Option<SqliteStore>,
-}
-
-/// Settings of the SQLite store.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SqliteStore {
-    /// Size of the volume, such as `1Gi`. It can grow where the storage class allows it and never shrink.
-    #[serde(default = "default_size")]
-    #[schemars(length(min = 1, max = 20))]
-    #[x_kube(
-        validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('1Mi'))")
-            .message("size must be a quantity above 1Mi, such as 1Gi"),
-        validation = Rule::new("!isQuantity(self) || !isQuantity(oldSelf) || quantity(self).compareTo(quantity(oldSelf)) >= 0")
-            .message("size cannot shrink")
-    )]
-    pub size: String,
-    /// Storage class of the volume; the cluster's default when left out. It cannot be changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("storageClassName cannot be changed"))]
-    pub storage_class_name: Option<String>,
-}
-
-fn default_size() -> String {
-    "1Gi".to_owned()
-}
-
-/// What a person may and must have, beyond RFC 7643.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct DirectorySchema {
-    /// Attributes without which a person is refused, as SCIM paths.
-    #[serde(default = "default_required")]
-    #[schemars(length(max = 16), inner(length(min = 1, max = 256)), extend("x-kubernetes-list-type" = "set"))]
-    pub required: Vec<String>,
-    /// The values that `userType` may have, exactly; any value when empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(length(min = 1, max = 64)), extend("x-kubernetes-list-type" = "set"))]
-    pub user_types: Vec<String>,
-    /// The roles that a person may have, exactly; any role when empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(length(min = 1, max = 64)), extend("x-kubernetes-list-type" = "set"))]
-    pub roles: Vec<String>,
-    /// Schema extensions of users.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["urn"]))]
-    pub extensions: Vec<SchemaExtension>,
-}
-
-impl Default for DirectorySchema {
-    fn default() -> Self {
-        Self {
-            required: default_required(),
-            user_types: Vec::new(),
-            roles: Vec::new(),
-            extensions: Vec::new(),
-        }
-    }
-}
-
-fn default_required() -> Vec<String> {
-    ["name.givenName", "name.familyName", "emails"]
-        .map(str::to_owned)
-        .to_vec()
-}
-
-/// A schema extension (RFC 7643, section 3.3).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.open || size(self.attributes) > 0")
-    .message("an extension needs attributes, or open: true to take any key"))]
-pub struct SchemaExtension {
-    /// URN of the schema, such as `urn:ietf:params:scim:schemas:extension:2.0:Metadata`.
-    #[schemars(length(min = 5, max = 256))]
-    #[x_kube(
-        validation = Rule::new("self.matches('^urn:[a-zA-Z0-9][-a-zA-Z0-9]{1,31}:[-a-zA-Z0-9._:]*[a-zA-Z0-9]$')")
-            .message("urn must be a URN such as urn:ietf:params:scim:schemas:extension:2.0:Metadata"),
-        validation = Rule::new("!self.startsWith('urn:ietf:params:scim:schemas:core:') && !self.startsWith('urn:ietf:params:scim:schemas:extension:enterprise:')")
-            .message("the core and enterprise schemas are always there; declare only your own")
-    )]
-    pub urn: String,
-    /// Whether any key is taken; values of keys that are not listed become strings.
-    #[serde(default)]
-    pub open: bool,
-    /// The attributes of the extension.
-    #[serde(default)]
-    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
-    pub attributes: Vec<ExtensionAttribute>,
-}
-
-/// One attribute of a schema extension.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExtensionAttribute {
-    /// Name (RFC 7643, section 2.1).
-    #[schemars(
-        length(min = 1, max = 64),
-        regex(pattern = r"^[A-Za-z][-A-Za-z0-9_]*$")
-    )]
-    pub name: String,
-    /// Data type of the value, or of each value.
-    #[serde(default, rename = "type")]
-    pub type_: ExtensionAttributeType,
-    /// Whether the attribute holds a list.
-    #[serde(default)]
-    pub multi_valued: bool,
-}
-
-/// Data type of an extension attribute (RFC 7643, section 2.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum ExtensionAttributeType {
-    /// Text.
-    #[default]
-    String,
-    /// true or false.
-    Boolean,
-    /// Whole number.
-    Integer,
-    /// Number.
-    Decimal,
-    /// Time as in XML Schema.
-    DateTime,
-    /// URI.
-    Reference,
-}
-
-/// Settings of the pods.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PodTemplate {
-    /// Requests and limits of the container; modest requests when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "resources")]
-    pub resources: Option<ResourceRequirements>,
-    /// Labels that a node must have.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "maxLength": 63}))]
-    pub node_selector: BTreeMap<String, String>,
-    /// Taints that the pods tolerate.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "tolerations")]
-    pub tolerations: Vec<Toleration>,
-    /// Affinity as in a pod (`core/v1` Affinity).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
-    pub affinity: Option<serde_json::Value>,
-}
-
-/// `requests` and `limits` of Kubernetes' type, with bounds; its claims are not for us.
-fn resources(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    let quantities = |description: &str| {
-        serde_json::json!({
-            "description": description,
-            "type": "object",
-            "maxProperties": 16,
-            "additionalProperties": {
-                "type": "string",
-                "maxLength": 20,
-                "pattern": "^[0-9]+([.][0-9]{1,3})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
-            }
-        })
-    };
-    schemars::json_schema!({
-        "type": "object",
-        "properties": {
-            "requests": quantities("What a node must have left, such as `cpu: 100m` and `memory: 64Mi`; numbers in quotes."),
-            "limits": quantities("What the container may use at most, such as `memory: 256Mi`; numbers in quotes.")
-        }
-    })
-}
-
-/// Kubernetes' type, with the bounds that Kubernetes has for taints.
-fn tolerations(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({
-        "type": "array",
-        "maxItems": 32,
-        "items": {
-            "type": "object",
-            "properties": {
-                "key": {"description": "Key of the taint; every taint when left out, with the operator `Exists`.", "type": "string", "maxLength": 317},
-                "operator": {"description": "How the value is compared; `Equal` when left out.", "type": "string", "enum": ["Exists", "Equal"]},
-                "value": {"description": "Value of the taint, with the operator `Equal`.", "type": "string", "maxLength": 63},
-                "effect": {"description": "Effect of the taint; every effect when left out.", "type": "string", "enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"]},
-                "tolerationSeconds": {"description": "How long a taint of the effect `NoExecute` is tolerated; for ever when left out.", "type": "integer", "format": "int64"}
-            }
-        }
-    })
-}
-
-fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
-}
-
 /// What becomes of data when its object is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DeletionPolicy {
@@ -390,4 +168,14 @@ pub struct ScimTenantStatus {
     /// Groups in the directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<i64>,
+    /// What the brake holds; nothing when it holds nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldRemovals>,
+    /// Break-glass accounts that are declared and do not exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_break_glass: Vec<String>,
+    /// The SCIM clients that `spec.clients` declares.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub clients: Vec<ScimClientStatus>,
 }

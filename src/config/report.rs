@@ -1,5 +1,7 @@
 //! `Report`: what a workload knows and the operator asks for: counts, Entra's cycles, errors, use of credentials.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,12 @@ pub struct ScimTenantReport {
     /// Why nothing can be written; nothing when it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_fault: Option<StoreFault>,
+    /// What the brake holds; nothing when it holds nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldRemovals>,
+    /// Break-glass accounts that are declared and do not exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_break_glass: Vec<String>,
     /// Who has provisioned.
     pub clients: Vec<ClientReport>,
 }
@@ -49,8 +57,26 @@ pub struct ScimTenantReport {
 pub enum StoreFault {
     /// The volume has no room left.
     Full,
+    /// A part of it is not what was written.
+    Damaged,
     /// It cannot be written for another reason; the log of the workload has it.
     Failed,
+}
+
+/// What a brake holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldRemovals {
+    /// Since when.
+    pub since: Timestamp,
+    /// People who would have been deactivated.
+    pub deactivations: u64,
+    /// People and groups that would have been deleted.
+    pub deletions: u64,
+    /// Memberships that would have been removed.
+    pub membership_removals: u64,
+    /// Ids of some of the people and groups.
+    pub examples: Vec<String>,
 }
 
 impl ScimTenantReport {
@@ -64,7 +90,7 @@ impl ScimTenantReport {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientReport {
-    /// Name of the connector.
+    /// Name of the client.
     pub name: String,
     /// First time each thing was seen to work.
     pub evidence: Evidence,
@@ -103,6 +129,9 @@ pub struct CredentialUse {
     pub last_used_at: Timestamp,
     /// Address from which it was last presented.
     pub last_used_from: String,
+    /// `User-Agent` with which it was last presented, cut at 128 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
 }
 
 /// Requests of one client with less than five minutes between them.
@@ -127,6 +156,9 @@ pub struct Cycle {
     pub deleted: i64,
     /// Requests refused.
     pub failed: i64,
+    /// How often requests deviated from the SCIM standard and were understood all the same, by kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub repairs: BTreeMap<String, i64>,
 }
 
 /// A request that was refused.

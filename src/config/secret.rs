@@ -51,9 +51,14 @@ impl TokenDigest {
         *self == token.digest()
     }
 
+    /// The whole digest, as the key of codes that only who holds the document can make.
+    pub(super) fn as_key(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     /// The name by which status and reports speak of the credential.
     pub fn id(&self) -> CredentialId {
-        CredentialId(self.0.chars().take(12).collect())
+        CredentialId(self.0.chars().take(CREDENTIAL_ID_LENGTH).collect())
     }
 }
 
@@ -68,6 +73,9 @@ impl fmt::Debug for TokenDigest {
         write!(formatter, "TokenDigest({}…)", self.id())
     }
 }
+
+/// Characters of a [`CredentialId`].
+pub(super) const CREDENTIAL_ID_LENGTH: usize = 12;
 
 /// Beginning of a token's digest: enough to tell credentials apart, nothing to guess from.
 #[derive(

@@ -9,6 +9,7 @@ use super::{Declared, Finding, Object, Severity, words};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{StoreConfig, Token};
 use crate::plan::objects::WorkloadSettings;
+use crate::plan::scim_client::{ClientObserved, ClientsObserved};
 use crate::plan::{self, Rejection, Site};
 
 /// What there is to say about `objects` together; of references to others only when these are all that were given.
@@ -55,7 +56,8 @@ impl World {
         let key = declared.object.key();
         match &declared.object {
             Object::ScimTenant(it) => {
-                let rejection = self.rejection(plan::scim_tenant(it, &self.around_tenant(&key)));
+                let rejection =
+                    self.rejection(plan::scim_tenant(it, &self.around_tenant(&key, it)));
                 rejection
                     .map(|it| said(declared, &it, "/spec/host"))
                     .into_iter()
@@ -67,6 +69,9 @@ impl World {
                 let claim = match &rejection {
                     Some(Rejection::Conflict { claim, .. }) if claim.starts_with("Secret ") => {
                         "/spec/scim/credential/secretName"
+                    }
+                    Some(Rejection::Conflict { kind, .. }) if *kind == "ScimTenant" => {
+                        "/metadata/name"
                     }
                     Some(_) | None => "/spec/entraTenantId",
                 };
@@ -124,12 +129,16 @@ impl World {
         find(&self.tenants, &key.sibling(&connector.spec.scim_tenant_ref))
     }
 
-    fn around_tenant(&self, key: &ObjectKey) -> plan::scim_tenant::Observed {
+    fn around_tenant(&self, key: &ObjectKey, tenant: &ScimTenant) -> plan::scim_tenant::Observed {
         plan::scim_tenant::Observed {
             settings: WorkloadSettings::default(),
             site: nowhere(),
             scim_tenants: self.tenants.clone(),
             connectors: Vec::new(),
+            clients: ClientsObserved {
+                declared: tenant.spec.clients.iter().map(|_| undecided()).collect(),
+                secrets: Vec::new(),
+            },
             namespace_connectors: Vec::new(),
             unreadable: Vec::new(),
             mappings: in_namespace(&self.mappings, &key.namespace),
@@ -154,6 +163,14 @@ impl World {
             fresh_token: Token::presented(""),
             now: Timestamp::UNIX_EPOCH,
         }
+    }
+}
+
+/// A client whose Secret is not there yet.
+fn undecided() -> ClientObserved {
+    ClientObserved {
+        secret: None,
+        fresh_token: Token::presented(""),
     }
 }
 

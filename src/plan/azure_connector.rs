@@ -9,11 +9,12 @@ use crate::api::conditions::Reason;
 use crate::api::{AzureConnector, ScimTenant};
 use crate::config::{CredentialId, ScimClientConfig, Token, scim_url};
 
-use super::child::{Child, ChildKey, ChildKind, Owner};
+use super::child::Owner;
 use super::claim;
-use super::credential::{self, Cause, Credential, Finding};
+use super::credential::{self, Cause, Wanted};
 use super::observed::Site;
-use super::step::{Announcement, AnnouncementType, Step};
+use super::scim_client;
+use super::step::Step;
 use super::verdict::{Rejection, Verdict};
 use super::workload_config::is_entitled;
 
@@ -64,128 +65,30 @@ pub fn azure_connector(connector: &AzureConnector, observed: &Observed) -> Resul
             tenant: connector.spec.scim_tenant_ref.name.clone(),
         });
     }
+    scim_client::check_connector(connector, tenant, observed.client.is_some())?;
     let owner = Owner::of(connector);
     let name = credential::secret_name(connector);
     let url = scim_url(&site.public_url);
-    let desired = |credential: &Credential| credential::secret(&owner, &name, &url, credential);
-    let (mut steps, current) = held(&owner, &name, observed, desired)?;
-    if current.token == observed.fresh_token {
-        steps.push(Step::Announce(announcement(&name, current.cause)));
-    }
-    // The old name goes last: until then the password is in two places rather than in none.
-    steps.extend(observed.renamed.iter().map(|secret| Step::Delete {
-        child: ChildKey::new(
-            ChildKind::Secret,
-            &owner.object.namespace,
-            secret.metadata.name.as_deref().unwrap_or_default(),
-        ),
-        uid: secret.metadata.uid.clone().unwrap_or_default(),
-    }));
-    Ok(Plan {
-        steps,
-        credential: current.token.digest().id(),
-        cause: current.cause,
-    })
-}
-
-/// The steps after which the Secret holds a password that Usher made, and that password.
-fn held(
-    owner: &Owner,
-    name: &str,
-    observed: &Observed,
-    desired: impl Fn(&Credential) -> Secret,
-) -> Result<(Vec<Step>, Credential), Rejection> {
-    let child = ChildKey::new(ChildKind::Secret, &owner.object.namespace, name);
-    Ok(match credential::inspect(owner, observed.secret.as_ref()) {
-        Finding::Foreign => {
-            return Err(Rejection::NameTaken {
-                child,
-                field: "spec.scim.credential.secretName",
-            });
-        }
-        Finding::Sound(current) => {
-            let step = Step::Apply(Child::Secret(Box::new(desired(&current))));
-            (vec![step], current)
-        }
-        Finding::Absent => {
-            let current = moved_or_new(owner, observed);
-            let step = Step::Create(Box::new(desired(&current)));
-            (vec![step], current)
-        }
-        Finding::Predecessor { uid } => {
-            let current = moved_or_new(owner, observed);
-            let create = Step::Create(Box::new(desired(&current)));
-            (vec![Step::Delete { child, uid }, create], current)
-        }
-        Finding::Damaged { resource_version } => {
-            let current = new(observed, Cause::PasswordEdited);
-            let mut secret = desired(&current);
-            // Healed once: should another process have healed it meanwhile, this one looks again.
-            secret.metadata.resource_version = resource_version;
-            (vec![Step::Apply(Child::Secret(Box::new(secret)))], current)
-        }
-    })
-}
-
-/// The password of the Secret under its old name, or a new one.
-fn moved_or_new(owner: &Owner, observed: &Observed) -> Credential {
-    let moved = observed
-        .renamed
-        .iter()
-        .find_map(|it| match credential::inspect(owner, Some(it)) {
-            Finding::Sound(credential) => Some(credential),
-            Finding::Absent
-            | Finding::Damaged { .. }
-            | Finding::Predecessor { .. }
-            | Finding::Foreign => None,
-        });
-    let had_one = observed.client.is_some();
-    moved.unwrap_or_else(|| {
-        let cause = if had_one {
-            Cause::SecretDeleted
-        } else {
-            Cause::First
-        };
-        new(observed, cause)
-    })
-}
-
-fn new(observed: &Observed, cause: Cause) -> Credential {
-    Credential {
-        token: observed.fresh_token.clone(),
-        issued_at: Timestamp::from_second(observed.now.as_second()).unwrap_or(observed.now),
-        cause,
-    }
-}
-
-fn announcement(secret: &str, cause: Cause) -> Announcement {
-    let (type_, reason, note) = match cause {
-        Cause::First => (
-            AnnouncementType::Normal,
-            Reason::CredentialPending,
-            format!("made Secret {secret} with the values to paste into Entra"),
-        ),
-        Cause::SecretDeleted => (
-            AnnouncementType::Warning,
-            Reason::CredentialPending,
-            format!(
-                "Secret {secret} was deleted, so it was made again with a new password; the one before is accepted for 24 hours: paste the new one into Entra"
-            ),
-        ),
-        Cause::PasswordEdited => (
-            AnnouncementType::Warning,
-            Reason::CredentialPending,
-            format!(
-                "the password in Secret {secret} was changed by somebody else, so a new one was made; the one before is accepted for 24 hours: paste the new one into Entra"
-            ),
-        ),
+    let renamed: Vec<&Secret> = observed.renamed.iter().collect();
+    let wanted = Wanted {
+        owner: &owner,
+        client: &owner.object.name,
+        into: "Entra",
+        name: &name,
+        field: "spec.scim.credential.secretName",
+        url: &url,
+        secret: observed.secret.as_ref(),
+        renamed: &renamed,
+        had_one: observed.client.is_some(),
+        fresh_token: &observed.fresh_token,
+        now: observed.now,
     };
-    Announcement {
-        type_,
-        reason,
-        action: "IssueCredential",
-        note,
-    }
+    let issued = wanted.issue()?;
+    Ok(Plan {
+        steps: issued.steps,
+        credential: issued.credential.token.digest().id(),
+        cause: issued.credential.cause,
+    })
 }
 
 /// Whether the workload accepts the password, once everything is written.

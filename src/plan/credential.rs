@@ -2,6 +2,8 @@
 //!
 //! The Secret is the source of truth for the password. Everything else holds its digest.
 
+mod issue;
+
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -11,7 +13,10 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::AzureConnector;
+use crate::api::scim_tenant::ScimClient;
 use crate::config::Token;
+
+pub use issue::{Issued, Wanted};
 
 use super::child::{INSTANCE, MANAGED_BY, MANAGED_BY_USHER, OWNER_UID, Owner, Ownership};
 
@@ -21,6 +26,8 @@ pub const CREDENTIAL_ID: &str = "usher.dev/credential-id";
 pub const ISSUED_AT: &str = "usher.dev/issued-at";
 /// Annotation with the [`Cause`] of the password.
 pub const ISSUED_BECAUSE: &str = "usher.dev/issued-because";
+/// Annotation with the name of the SCIM client whose password it is.
+pub const SCIM_CLIENT: &str = "usher.dev/scim-client";
 
 /// Key of the Tenant URL.
 pub const URL: &str = "url";
@@ -80,7 +87,7 @@ pub enum Finding {
     Absent,
     /// The Secret with the password that Usher wrote; other keys may have been changed.
     Sound(Credential),
-    /// Our Secret, with another password than the one that Usher wrote, or none.
+    /// Our Secret, with another password than the one that Usher wrote for this client, or none.
     Damaged {
         /// The version of the Secret that was looked at.
         resource_version: Option<String>,
@@ -103,8 +110,20 @@ pub fn secret_name(connector: &AzureConnector) -> String {
     })
 }
 
-/// Looks at what is under the name of the Secret of `owner`.
-pub fn inspect(owner: &Owner, secret: Option<&Secret>) -> Finding {
+/// Name of the Secret of `client`, which the `ScimTenant` called `tenant` declares.
+pub fn client_secret_name(tenant: &str, client: &ScimClient) -> String {
+    let chosen = client.secret_name.clone();
+    chosen.unwrap_or_else(|| format!("{tenant}-{}-scim", client.name))
+}
+
+/// The client whose password `secret` holds, if it says so.
+pub fn client_of(secret: &ObjectMeta) -> Option<&str> {
+    let annotations = secret.annotations.as_ref()?;
+    annotations.get(SCIM_CLIENT).map(String::as_str)
+}
+
+/// Looks at what is under the name of the Secret of `client`, which belongs to `owner`.
+pub fn inspect(owner: &Owner, client: &str, secret: Option<&Secret>) -> Finding {
     let Some(secret) = secret else {
         return Finding::Absent;
     };
@@ -113,7 +132,7 @@ pub fn inspect(owner: &Owner, secret: Option<&Secret>) -> Finding {
         Ownership::Predecessor | Ownership::Orphan => Finding::Predecessor {
             uid: secret.metadata.uid.clone().unwrap_or_default(),
         },
-        Ownership::Ours => sound(secret).map_or_else(
+        Ownership::Ours => sound(client, secret).map_or_else(
             || Finding::Damaged {
                 resource_version: secret.metadata.resource_version.clone(),
             },
@@ -123,21 +142,23 @@ pub fn inspect(owner: &Owner, secret: Option<&Secret>) -> Finding {
 }
 
 /// The Secret as it should be.
-pub fn secret(owner: &Owner, name: &str, url: &str, credential: &Credential) -> Secret {
+fn secret(wanted: &Wanted<'_>, credential: &Credential) -> Secret {
+    let owner = wanted.owner;
     let data = [
-        (URL, url),
-        (USERNAME, user_name(owner)),
+        (URL, wanted.url),
+        (USERNAME, wanted.client),
         (PASSWORD, credential.token.reveal()),
     ];
     let annotations = [
         (OWNER_UID, owner.uid.clone()),
+        (SCIM_CLIENT, wanted.client.to_owned()),
         (CREDENTIAL_ID, credential.token.digest().id().to_string()),
         (ISSUED_AT, credential.issued_at.to_string()),
         (ISSUED_BECAUSE, credential.cause.as_str().to_owned()),
     ];
     Secret {
         metadata: ObjectMeta {
-            name: Some(name.to_owned()),
+            name: Some(wanted.name.to_owned()),
             namespace: Some(owner.object.namespace.clone()),
             labels: Some(labels(owner)),
             annotations: Some(
@@ -157,11 +178,6 @@ pub fn secret(owner: &Owner, name: &str, url: &str, credential: &Credential) -> 
     }
 }
 
-/// User name for Basic: the connector's name.
-pub fn user_name(owner: &Owner) -> &str {
-    &owner.object.name
-}
-
 fn labels(owner: &Owner) -> BTreeMap<String, String> {
     [
         (MANAGED_BY, MANAGED_BY_USHER),
@@ -172,7 +188,10 @@ fn labels(owner: &Owner) -> BTreeMap<String, String> {
     .into()
 }
 
-fn sound(secret: &Secret) -> Option<Credential> {
+fn sound(client: &str, secret: &Secret) -> Option<Credential> {
+    if client_of(&secret.metadata).is_some_and(|it| it != client) {
+        return None;
+    }
     let annotation = |name: &str| secret.metadata.annotations.as_ref()?.get(name);
     let password = secret.data.as_ref()?.get(PASSWORD)?;
     let token = Token::presented(std::str::from_utf8(&password.0).ok()?);

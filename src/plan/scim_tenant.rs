@@ -13,11 +13,13 @@ use crate::config::{Report, ScimClientConfig, Token, digest};
 
 use super::child::{Child, ChildKey, ChildKind, Owner};
 use super::claim;
+use super::oauth;
 use super::objects::secret::{Found, Present};
 use super::objects::{
     self, Names, WorkloadSettings, address, deployment, exposure, network_policy, volume,
 };
 use super::observed::{Site, WorkloadState};
+use super::scim_client::{self, ClientsObserved};
 use super::step::Step;
 use super::verdict::{Rejection, Verdict};
 use super::workload_config::{ConnectorObserved, Sources, scim_tenant_name, workload_config};
@@ -34,6 +36,8 @@ pub struct Observed {
     pub scim_tenants: Vec<Arc<ScimTenant>>,
     /// The connectors that refer to this one.
     pub connectors: Vec<ConnectorObserved>,
+    /// What there is of the clients that it declares.
+    pub clients: ClientsObserved,
     /// Every connector in the namespace.
     pub namespace_connectors: Vec<Arc<AzureConnector>>,
     /// Names of connectors in the namespace that cannot be understood.
@@ -59,6 +63,8 @@ pub struct Plan {
     pub config_digest: String,
     /// The credential of the report endpoint.
     pub report_token: Token,
+    /// Names of the declared clients whose present password that document accepts.
+    pub clients: Vec<String>,
 }
 
 /// Decides what to change for `tenant`.
@@ -77,6 +83,9 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
     let pods = deployment::deployment(&owner, spec, &observed.settings)?;
     let config = configuration(tenant, &owner, observed)?;
 
+    let mut connectors = observed.connectors.iter();
+    let fetches_keys = connectors.any(|it| oauth::needs_keys(&it.connector));
+
     let mut steps = vec![Step::Apply(Child::ServiceAccount(Box::new(
         objects::service_account(&owner),
     )))];
@@ -85,7 +94,7 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
         Step::Apply(Child::Service(Box::new(address::public(&owner, spec)))),
         Step::Apply(Child::Service(Box::new(address::report(&owner)))),
         Step::Apply(Child::NetworkPolicy(Box::new(
-            network_policy::network_policy(&owner, spec, &observed.settings),
+            network_policy::network_policy(&owner, spec, &observed.settings, fetches_keys),
         ))),
         Step::Apply(Child::Deployment(Box::new(pods))),
         // The pods wait for it; a volume that cannot grow must not hold up what stands above.
@@ -98,10 +107,11 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
         steps,
         config_digest: config.config_digest,
         report_token: config.report_token,
+        clients: config.clients,
     })
 }
 
-/// The steps for the configuration Secret alone.
+/// The steps for the configuration Secret, and for those of the clients that the document speaks of.
 fn configuration(
     tenant: &ScimTenant,
     owner: &Owner,
@@ -131,6 +141,7 @@ fn configuration(
         &Sources {
             site: &observed.site,
             connectors: &observed.connectors,
+            clients: &observed.clients,
             namespace_connectors: &observed.namespace_connectors,
             unreadable: &observed.unreadable,
             mappings: &observed.mappings,
@@ -140,9 +151,10 @@ fn configuration(
         },
     )?;
     let document = config.to_json();
-    let uids = uids(observed, &present.clients);
+    let uids = uids(owner, tenant, observed, &present.clients);
+    let of_clients = scim_client::steps(tenant, observed, &present.clients)?;
     let mut secret = objects::secret::config(owner, &document, &report_token, &uids);
-    let steps = match found {
+    let mut steps = match found {
         Found::Absent | Found::Foreign => vec![Step::Create(Box::new(secret))],
         Found::Predecessor { uid } => {
             vec![Step::Delete { child, uid }, Step::Create(Box::new(secret))]
@@ -153,15 +165,22 @@ fn configuration(
             vec![Step::Apply(Child::Secret(Box::new(secret)))]
         }
     };
+    steps.extend(of_clients);
     Ok(Plan {
         steps,
         config_digest: digest(&document),
         report_token,
+        clients: scim_client::known(tenant, &observed.clients),
     })
 }
 
-/// The uid of each connector by name; of those that cannot be understood, the one before.
-fn uids(observed: &Observed, before: &[(String, ScimClientConfig)]) -> BTreeMap<String, String> {
+/// The uid of the object behind each client, by its name; of connectors that cannot be understood, the one before.
+fn uids(
+    owner: &Owner,
+    tenant: &ScimTenant,
+    observed: &Observed,
+    before: &[(String, ScimClientConfig)],
+) -> BTreeMap<String, String> {
     let kept = before
         .iter()
         .filter(|(_, client)| observed.unreadable.contains(&client.name))
@@ -170,7 +189,9 @@ fn uids(observed: &Observed, before: &[(String, ScimClientConfig)]) -> BTreeMap<
         .connectors
         .iter()
         .map(|it| Owner::of(it.connector.as_ref()));
+    let own = tenant.spec.clients.iter();
     kept.chain(owners.map(|it| (it.object.name, it.uid)))
+        .chain(own.map(|it| (it.name.clone(), owner.uid.clone())))
         .collect()
 }
 
@@ -213,6 +234,9 @@ pub fn read_only(tenant: &ScimTenant, fault: StoreFault) -> String {
     let problem = match fault {
         StoreFault::Full => format!(
             "the volume of PersistentVolumeClaim {data} is full; enlarge spec.store.sqlite.size or make room on it"
+        ),
+        StoreFault::Damaged => format!(
+            "the database on PersistentVolumeClaim {data} is damaged; restore a backup: usher store restore --replace (docs/backup.md)"
         ),
         StoreFault::Failed => format!(
             "the volume of PersistentVolumeClaim {data} cannot be written; see the log of the pod"
@@ -259,7 +283,11 @@ pub fn progress(
             Reason::ConfigurationPending,
             report.config_error.as_ref().map_or_else(
                 || "the pods have not loaded the newest configuration yet".to_owned(),
-                |error| format!("the pods refuse the newest configuration and go on with the one before: {error}"),
+                |error| if report.config_digest.is_empty() {
+                    format!("the pods cannot serve: {error}")
+                } else {
+                    format!("the pods refuse the newest configuration and go on with the one before: {error}")
+                },
             ),
         ),
     }

@@ -58,6 +58,12 @@ impl StatusOf {
                     users: None,
                     active_users: None,
                     groups: None,
+                    held: None,
+                    clients: status
+                        .clients
+                        .into_iter()
+                        .map(scim_tenant::without_use)
+                        .collect(),
                     ..status
                 },
             ),
@@ -67,6 +73,7 @@ impl StatusOf {
                 for credential in &mut status.credentials {
                     credential.last_used_at = None;
                     credential.last_used_from = None;
+                    credential.user_agent = None;
                 }
                 Self::AzureConnector(owner, status)
             }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
 use crate::api::scim_tenant::{DirectorySchema, Entitlement, ExtensionAttributeType};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{
-    CredentialConfig, ScimClientConfig, ScimTenantConfig, ScimTenantName, TokenDigest, VERSION,
-    WorkloadConfig,
+    AcceptedAt, CredentialConfig, Rights, ScimClientConfig, ScimTenantConfig, ScimTenantName,
+    TokenDigest, VERSION, WorkloadConfig,
 };
 use crate::scim::schema::{
     AttributeType, Extension, ExtensionAttribute as RulesAttribute, Rules, Schemas,
@@ -20,7 +21,10 @@ use super::child::Owner;
 use super::claim;
 use super::credential;
 use super::mapping;
+use super::oauth;
 use super::observed::Site;
+use super::policy::policy;
+use super::scim_client::{self, ClientsObserved};
 use super::verdict::Rejection;
 
 /// How long a replaced password is still accepted, so that Entra goes on until the new one is pasted.
@@ -42,6 +46,8 @@ pub struct Sources<'a> {
     pub site: &'a Site,
     /// Every connector in the namespace that refers to the `ScimTenant`.
     pub connectors: &'a [ConnectorObserved],
+    /// What there is of the clients that the `ScimTenant` declares.
+    pub clients: &'a ClientsObserved,
     /// Every connector in the namespace.
     pub namespace_connectors: &'a [Arc<AzureConnector>],
     /// Names of connectors in the namespace that cannot be understood.
@@ -69,6 +75,8 @@ pub fn workload_config(
             url: sources.site.public_url.clone(),
             store: sources.site.store.clone(),
             schema: checked_rules(tenant, sources)?,
+            policy: policy(&tenant.spec)?,
+            trusted_proxies: trusted_proxies(tenant)?,
             clients: clients(tenant, sources),
         }],
     })
@@ -121,6 +129,20 @@ fn attribute_type(declared: ExtensionAttributeType) -> AttributeType {
     }
 }
 
+fn trusted_proxies(tenant: &ScimTenant) -> Result<Vec<IpNet>, Rejection> {
+    let networks = tenant.spec.trusted_proxies.iter().enumerate();
+    networks
+        .map(|(index, text)| {
+            text.parse().map_err(|_| Rejection::Invalid {
+                field: format!("spec.trustedProxies[{index}]"),
+                problem: format!(
+                    "{text} is no network; write an address and a length such as 10.42.0.0/16"
+                ),
+            })
+        })
+        .collect()
+}
+
 /// The rules of `tenant`, with the keys of open extensions that mappings name.
 fn checked_rules(tenant: &ScimTenant, sources: &Sources<'_>) -> Result<Rules, Rejection> {
     let mut rules = rules(&tenant.spec.schema);
@@ -165,19 +187,25 @@ fn checked_rules(tenant: &ScimTenant, sources: &Sources<'_>) -> Result<Rules, Re
 }
 
 fn clients(tenant: &ScimTenant, sources: &Sources<'_>) -> Vec<ScimClientConfig> {
-    if !is_entitled(tenant) {
-        return Vec::new();
+    let mut clients = scim_client::entries(
+        tenant,
+        sources.clients,
+        &sources.site.public_url,
+        sources.before,
+        sources.now,
+    );
+    if is_entitled(tenant) {
+        let connectors = sources
+            .connectors
+            .iter()
+            .filter(|it| !scim_client::is_displaced(&it.connector, tenant, sources.before));
+        clients.extend(connectors.filter_map(|observed| client(observed, sources)));
+        let unreadable = sources
+            .before
+            .iter()
+            .filter(|(_, it)| sources.unreadable.contains(&it.name));
+        clients.extend(unreadable.map(|(_, it)| it.clone()));
     }
-    let mut clients: Vec<ScimClientConfig> = sources
-        .connectors
-        .iter()
-        .filter_map(|observed| client(observed, sources))
-        .collect();
-    let unreadable = sources
-        .before
-        .iter()
-        .filter(|(_, it)| sources.unreadable.contains(&it.name));
-    clients.extend(unreadable.map(|(_, it)| it.clone()));
     clients.sort_by(|one, other| one.name.cmp(&other.name));
     clients
 }
@@ -189,40 +217,57 @@ fn client(observed: &ConnectorObserved, sources: &Sources<'_>) -> Option<ScimCli
         return None;
     }
     let owner = Owner::of(connector);
-    let before = sources
-        .before
-        .iter()
-        .find(|(uid, it)| *uid == owner.uid && it.name == owner.object.name)
-        .map(|(_, it)| it);
+    let name = &owner.object.name;
+    let before = scim_client::entry_before(&owner, name, sources.before);
     let left_alone = connector.spec.suspend
         || claim::azure_connector(connector, sources.namespace_connectors).is_err();
     if left_alone {
         return before.cloned();
     }
-    let credential::Finding::Sound(current) = credential::inspect(&owner, observed.secret.as_ref())
+    let credential::Finding::Sound(current) =
+        credential::inspect(&owner, name, observed.secret.as_ref())
     else {
         return before.cloned();
     };
+    let method = oauth::of_connector(connector);
+    Some(ScimClientConfig {
+        name: name.clone(),
+        user_name: name.clone(),
+        dialect: scim_client::dialect(connector.spec.scim.dialect),
+        rights: Rights::default(),
+        credentials: credentials(&current, method.accepted_at, before, sources.now),
+        oauth: method.oauth,
+        issuer: method.issuer,
+    })
+}
 
+/// The present password, and what it replaced while that is still accepted: another password, or the same at another endpoint.
+pub(super) fn credentials(
+    current: &credential::Credential,
+    accepted_at: AcceptedAt,
+    before: Option<&ScimClientConfig>,
+    now: Timestamp,
+) -> Vec<CredentialConfig> {
     let digest = current.token.digest();
     let mut credentials = vec![CredentialConfig {
         digest: digest.clone(),
+        accepted_at,
         issued_at: current.issued_at,
         expires_at: None,
     }];
     let replaced = before.into_iter().flat_map(|it| &it.credentials);
-    credentials.extend(replaced.filter(|it| it.digest != digest).filter_map(|it| {
-        let expires_at = it.expires_at.unwrap_or_else(|| overlap_end(sources.now));
-        (expires_at > sources.now).then(|| CredentialConfig {
-            expires_at: Some(expires_at),
-            ..it.clone()
-        })
-    }));
-    Some(ScimClientConfig {
-        name: owner.object.name.clone(),
-        user_name: credential::user_name(&owner).to_owned(),
-        credentials,
-    })
+    credentials.extend(
+        replaced
+            .filter(|it| it.digest != digest || it.accepted_at != accepted_at)
+            .filter_map(|it| {
+                let expires_at = it.expires_at.unwrap_or_else(|| overlap_end(now));
+                (expires_at > now).then(|| CredentialConfig {
+                    expires_at: Some(expires_at),
+                    ..it.clone()
+                })
+            }),
+    );
+    credentials
 }
 
 fn overlap_end(now: Timestamp) -> Timestamp {

@@ -89,7 +89,7 @@ async fn pursue(
 }
 
 fn found_cause(owner: &Owner, observed: &Observed) -> Option<credential::Cause> {
-    match credential::inspect(owner, observed.secret.as_ref()) {
+    match credential::inspect(owner, &owner.object.name, observed.secret.as_ref()) {
         credential::Finding::Sound(found) => Some(found.cause),
         credential::Finding::Absent
         | credential::Finding::Damaged { .. }

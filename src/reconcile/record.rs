@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::api::conditions::{READY, STALLED};
+use crate::api::conditions::{self, DEPROVISIONING, READY, Reason, STALLED};
 use crate::plan::{Announcement, AnnouncementType, Owner, StatusOf, Verdict};
 use crate::platform::PlatformError;
 
@@ -68,7 +68,11 @@ pub(super) async fn record(
     }
     ctx.platform.write_status(status).await?;
     ctx.status_log.note(status.owner(), now);
-    if let Some(announcement) = change_of_state(before, status, verdict) {
+    let changes = [
+        change_of_state(before, status, verdict),
+        change_of_brake(before, status),
+    ];
+    for announcement in changes.into_iter().flatten() {
         ctx.platform.announce(status.owner(), &announcement).await;
     }
     Ok(Recorded::Now)
@@ -103,6 +107,29 @@ fn change_of_state(
         reason: finding.reason,
         action: "Reconcile",
         note: finding.message,
+    })
+}
+
+/// The event when the brake begins to hold, and when it lets go.
+fn change_of_brake(before: Option<&StatusOf>, status: &StatusOf) -> Option<Announcement> {
+    let holds = |it: &Condition| it.status == conditions::Status::False.as_str();
+    let new = condition(status, DEPROVISIONING)?;
+    let held = before
+        .and_then(|it| condition(it, DEPROVISIONING))
+        .is_some_and(holds);
+    if held == holds(new) {
+        return None;
+    }
+    let (type_, reason) = if held {
+        (AnnouncementType::Normal, Reason::Reconciled)
+    } else {
+        (AnnouncementType::Warning, Reason::RemovalsHeld)
+    };
+    Some(Announcement {
+        type_,
+        reason,
+        action: "Deprovision",
+        note: new.message.clone(),
     })
 }
 

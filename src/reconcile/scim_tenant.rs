@@ -4,6 +4,7 @@ use crate::api::{ObjectKey, ScimTenant};
 use crate::config::{Report, Token};
 use crate::plan::objects::Names;
 use crate::plan::objects::secret::{self, Found};
+use crate::plan::scim_client::{self, ClientObserved, ClientsObserved};
 use crate::plan::scim_tenant::{Observed, progress};
 use crate::plan::status::TenantFacts;
 use crate::plan::workload_config::ConnectorObserved;
@@ -61,14 +62,23 @@ async fn pursue(
                 let workload = facts.workload.as_ref().unwrap_or(&WorkloadState::Absent);
                 let verdict =
                     progress(tenant, &plan.config_digest, workload, facts.report.as_ref());
-                if facts
+                let loaded = facts
                     .report
                     .as_ref()
-                    .is_some_and(|it| it.config_digest != plan.config_digest)
-                {
+                    .map(|it| it.config_digest == plan.config_digest);
+                if loaded == Some(false) {
                     let key = ObjectKey::of(tenant);
                     ctx.platform.hasten(&key, &plan.config_digest).await?;
                 }
+                let pending = scim_client::pending(tenant, &plan.clients);
+                let verdict = match (verdict, pending) {
+                    (Verdict::Done { .. }, Some(pending)) => pending,
+                    (verdict, _) => verdict,
+                };
+                let facts = TenantFacts {
+                    accepted: (loaded == Some(true)).then_some(plan.clients),
+                    ..facts
+                };
                 return Ok((verdict, facts));
             }
             Err(rejection) => Verdict::Rejected(rejection),
@@ -106,6 +116,7 @@ async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, Platfor
         site: ctx.platform.site(tenant),
         scim_tenants: ctx.platform.scim_tenants(),
         connectors,
+        clients: clients(ctx, tenant).await?,
         namespace_connectors,
         unreadable: ctx.platform.unreadable_connectors(namespace),
         mappings: ctx.platform.user_mappings(namespace),
@@ -114,6 +125,35 @@ async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, Platfor
         fresh_token: ctx.fresh_token(),
         now: ctx.clock.now(),
     })
+}
+
+/// The Secrets of the clients that are declared, and of those that were.
+async fn clients(ctx: &Context, tenant: &ScimTenant) -> Result<ClientsObserved, PlatformError> {
+    let owner = Owner::of(tenant);
+    let key = |name: &str| ObjectKey::new(&owner.object.namespace, name);
+    let mut found = ClientsObserved::default();
+    for client in &tenant.spec.clients {
+        let name = plan::credential::client_secret_name(&owner.object.name, client);
+        found.declared.push(ClientObserved {
+            secret: ctx.platform.secret(&key(&name)).await?,
+            fresh_token: ctx.fresh_token(),
+        });
+    }
+    for meta in ctx.platform.owned(&owner, ChildKind::Secret).await? {
+        if meta.name.as_deref() == Some(&Names::of(&owner).config) {
+            continue;
+        }
+        let secret = ctx
+            .platform
+            .secret(&key(&meta.name.unwrap_or_default()))
+            .await?;
+        found.secrets.extend(secret.filter(|it| {
+            // The list may be old: only what still carries our reference may be deleted.
+            owner.ownership(&it.metadata) == plan::Ownership::Ours
+                && plan::credential::client_of(&it.metadata).is_some()
+        }));
+    }
+    Ok(found)
 }
 
 async fn ways_in(ctx: &Context, owner: &Owner) -> Result<Vec<(ChildKey, String)>, PlatformError> {
@@ -146,6 +186,7 @@ async fn look(
             | (_, WorkloadState::Absent | WorkloadState::Rolling { serving: false, .. }) => None,
         },
         workload: Some(workload),
+        accepted: None,
     })
 }
 

@@ -59,6 +59,7 @@ pub fn check(value: &Value) -> Result<(), ScimError> {
                 if text.len() > MAX_STRING_BYTES {
                     return Err(exceeded("a text value", MAX_STRING_BYTES, "bytes"));
                 }
+                check_text(text)?;
             }
             Value::Array(elements) => {
                 if elements.len() > MAX_ARRAY_ELEMENTS {
@@ -76,6 +77,16 @@ pub fn check(value: &Value) -> Result<(), ScimError> {
                 open.extend(members.values().map(|member| (member, depth + 1)));
             }
         }
+    }
+    Ok(())
+}
+
+/// Refuses the character U+0000: it is in nobody's name, and PostgreSQL has no place for it.
+fn check_text(text: &str) -> Result<(), ScimError> {
+    if text.contains('\0') {
+        return Err(ScimError::invalid_value(
+            "A text must not have the character U+0000.",
+        ));
     }
     Ok(())
 }
@@ -108,7 +119,8 @@ mod tests {
         }
         let wide = Value::Array(vec![Value::Null; MAX_ARRAY_ELEMENTS + 1]);
         let long = json!({"a": "x".repeat(MAX_STRING_BYTES + 1)});
-        for value in [deep, wide, long] {
+        let nul = json!({"a": "x\0"});
+        for value in [deep, wide, long, nul] {
             assert_eq!(check(&value).unwrap_err().status, 400);
         }
         assert!(check(&json!({"a": [{"b": "c"}]})).is_ok());

@@ -1,5 +1,7 @@
 //! The error of RFC 7644, section 3.12: an HTTP status, a `scimType`, and a sentence for the Entra administrator.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use serde_json::json;
 
@@ -8,9 +10,11 @@ use crate::scim::bounds::MAX_ECHO_CHARS;
 /// The schema URN of an error body.
 pub const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
-/// The detail error keywords of RFC 7644, table 9, as far as they are used here.
+/// The detail error keywords of RFC 7644, table 9, and of RFC 9865, as far as they are used here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScimType {
+    ExpiredCursor,
+    InvalidCursor,
     InvalidFilter,
     InvalidPath,
     InvalidSyntax,
@@ -25,6 +29,8 @@ impl ScimType {
     /// The keyword on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCursor => "invalidCursor",
             Self::InvalidFilter => "invalidFilter",
             Self::InvalidPath => "invalidPath",
             Self::InvalidSyntax => "invalidSyntax",
@@ -50,6 +56,8 @@ pub struct ScimError {
     pub scim_type: Option<ScimType>,
     /// One sentence that says what was wrong and what is wanted.
     pub detail: String,
+    /// When the same request may succeed, with 429 and 503; soon when absent.
+    pub retry_after: Option<Duration>,
 }
 
 impl ScimError {
@@ -58,6 +66,16 @@ impl ScimError {
             status,
             scim_type,
             detail: detail.into(),
+            retry_after: None,
+        }
+    }
+
+    /// The same error, to be tried again after `wait`.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
         }
     }
 
@@ -68,6 +86,16 @@ impl ScimError {
     /// 400: the filter cannot be understood.
     pub fn invalid_filter(detail: impl Into<String>) -> Self {
         Self::bad_request(ScimType::InvalidFilter, detail)
+    }
+
+    /// 400: the cursor is too old.
+    pub fn expired_cursor(detail: impl Into<String>) -> Self {
+        Self::bad_request(ScimType::ExpiredCursor, detail)
+    }
+
+    /// 400: the cursor is none that was given for this list.
+    pub fn invalid_cursor(detail: impl Into<String>) -> Self {
+        Self::bad_request(ScimType::InvalidCursor, detail)
     }
 
     /// 400: a PATCH path cannot be understood.
@@ -98,6 +126,11 @@ impl ScimError {
     /// 400: the filter yields more than the server answers.
     pub fn too_many(detail: impl Into<String>) -> Self {
         Self::bad_request(ScimType::TooMany, detail)
+    }
+
+    /// 409: what the request needs is not there.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(409, None, detail)
     }
 
     /// 409: another resource has this value already.

@@ -14,11 +14,11 @@ use jiff::Timestamp;
 use serde_json::Number;
 use serde_json::Value;
 
+use crate::scim::deviation::Deviation;
 use crate::scim::error::ScimError;
 pub use crate::scim::filter::matching::Candidate;
 pub(crate) use crate::scim::filter::parser::Parser;
 use crate::scim::schema::AttributePath;
-use crate::scim::schema::MEMBERS;
 use crate::scim::schema::ResourceSchema;
 
 /// What resources, or the values of one list, must fulfil.
@@ -120,54 +120,20 @@ impl Literal {
     }
 }
 
-/// A term that a store can look up instead of reading every resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Equality {
-    pub key: Key,
-    pub value: String,
-}
-
-/// What a store has an index on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Key {
-    /// Compared exactly.
-    Id,
-    /// Compared by [`crate::scim::fold_case`].
-    UserName,
-    /// Compared exactly.
-    ExternalId,
-    /// Compared by [`crate::scim::fold_case`].
-    DisplayName,
-    /// The id of a member, compared exactly.
-    Member,
-}
-
 impl Filter {
     /// Reads a filter, already decoded from its URL.
     ///
     /// # Errors
     /// `400 invalidFilter` with the position of the fault.
     pub fn parse(text: &str, schema: &ResourceSchema) -> Result<Self, ScimError> {
-        Parser::filter(text, schema).map_err(crate::scim::scanner::SyntaxError::in_filter)
+        Parser::filter(text, schema)
+            .map(|(filter, _)| filter)
+            .map_err(crate::scim::scanner::SyntaxError::in_filter)
     }
 
-    /// The equalities that every match must fulfil.
-    ///
-    /// A store looks them up and evaluates the whole filter, or the rest by [`Filter::split`].
-    pub fn equalities(&self) -> Vec<Equality> {
-        self.conjuncts().iter().filter_map(Self::equality).collect()
-    }
-
-    /// The equalities, and what must hold beside them; `None` when nothing more.
-    pub fn split(&self) -> (Vec<Equality>, Option<Self>) {
-        let rest: Vec<Self> = self
-            .conjuncts()
-            .iter()
-            .filter(|term| term.equality().is_none())
-            .cloned()
-            .collect();
-        let rest = (!rest.is_empty()).then(|| Self::all(rest));
-        (self.equalities(), rest)
+    /// Where the text of a filter goes beyond RFC 7644; one that cannot be read does nowhere.
+    pub fn deviations(text: &str, schema: &ResourceSchema) -> Vec<Deviation> {
+        Parser::filter(text, schema).map_or_else(|_| Vec::new(), |(_, deviations)| deviations)
     }
 
     /// Whether the filter regards the core attribute of this canonical name, such as `members`.
@@ -184,29 +150,6 @@ impl Filter {
         match self {
             Self::And(terms) => terms,
             one => std::slice::from_ref(one),
-        }
-    }
-
-    fn equality(&self) -> Option<Equality> {
-        let (comparison, key) = match self {
-            Self::Compare(comparison) => (comparison, comparison.attribute.key()?),
-            // `members[value eq "id"]`
-            Self::Element { attribute, filter } if attribute.is_core(MEMBERS) => match &**filter {
-                Self::Compare(comparison) if comparison.attribute.is_core("value") => {
-                    (comparison, Key::Member)
-                }
-                _ => return None,
-            },
-            Self::And(_) | Self::Or(_) | Self::Not(_) | Self::Present(_) | Self::Element { .. } => {
-                return None;
-            }
-        };
-        match (comparison.operator, &comparison.value) {
-            (Operator::Equal, Literal::Text(value)) => Some(Equality {
-                key,
-                value: value.clone(),
-            }),
-            _ => None,
         }
     }
 
@@ -235,23 +178,6 @@ impl Filter {
             flat.remove(0)
         } else {
             Self::Or(flat)
-        }
-    }
-}
-
-impl AttributePath {
-    /// What a store can look up when this attribute is compared.
-    fn key(&self) -> Option<Key> {
-        if self.extension.is_some() {
-            return None;
-        }
-        match (self.attribute.as_str(), self.sub_attribute.as_deref()) {
-            ("id", None) => Some(Key::Id),
-            ("userName", None) => Some(Key::UserName),
-            ("externalId", None) => Some(Key::ExternalId),
-            ("displayName", None) => Some(Key::DisplayName),
-            (MEMBERS, Some("value")) => Some(Key::Member),
-            _ => None,
         }
     }
 }

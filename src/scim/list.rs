@@ -69,21 +69,35 @@ fn whole(name: &str, text: &str) -> Result<usize, ScimError> {
 pub struct ListResponse {
     /// How many resources match, on all pages together.
     pub total_results: usize,
-    /// As asked for, echoed.
-    pub start_index: usize,
+    /// How the client goes on.
+    pub paging: Paging,
     pub resources: Vec<Value>,
+}
+
+/// How a client goes on to the next page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Paging {
+    /// By number: `startIndex` as asked for, echoed.
+    Index(usize),
+    /// RFC 9865: by a cursor, which the last page does not have.
+    Cursor(Option<String>),
 }
 
 impl ListResponse {
     /// The body; `Resources` is an array even when empty, since Entra's Test Connection insists.
     pub fn into_value(self) -> Value {
-        json!({
+        let mut body = json!({
             "schemas": [LIST_URN],
             "totalResults": self.total_results,
-            "startIndex": self.start_index,
             "itemsPerPage": self.resources.len(),
-            "Resources": self.resources,
-        })
+        });
+        match self.paging {
+            Paging::Index(start_index) => body["startIndex"] = json!(start_index),
+            Paging::Cursor(Some(next)) => body["nextCursor"] = json!(next),
+            Paging::Cursor(None) => {}
+        }
+        body["Resources"] = Value::Array(self.resources);
+        body
     }
 }
 

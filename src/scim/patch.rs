@@ -11,6 +11,7 @@ mod parse;
 
 use serde_json::Value;
 
+use crate::scim::error::ScimError;
 use crate::scim::path::Path;
 
 pub use crate::scim::patch::members::MemberChange;
@@ -41,9 +42,36 @@ pub struct Operation {
 pub struct PatchRequest {
     operations: Vec<Operation>,
     members: Vec<MemberChange>,
+    /// Whether a value that a path chooses must exist.
+    strict: bool,
+    /// The number of the first operation that removes `members` and does not say whom.
+    bare_removal: Option<usize>,
 }
 
 impl PatchRequest {
+    /// The same request, by RFC 7644 alone: section 3.5.2.3 answers `noTarget` where Entra wants a value to be made.
+    #[must_use]
+    pub fn strictly(self) -> Self {
+        Self {
+            strict: true,
+            ..self
+        }
+    }
+
+    /// The same request, unless it empties a group by a removal that names nobody: Entra never wants that.
+    ///
+    /// # Errors
+    /// `400 invalidValue` with the number of the operation.
+    pub fn guarded(self) -> Result<Self, ScimError> {
+        match self.bare_removal {
+            None => Ok(self),
+            Some(number) => Err(ScimError::invalid_value(format!(
+                "Operation {number} would remove all members, for it names nobody; nothing was changed. Choose who leaves by \
+                 members[value eq \"id\"] or by a list in value; to empty the group, replace members by an empty list."
+            ))),
+        }
+    }
+
     /// The changes of attributes, in order.
     pub fn operations(&self) -> &[Operation] {
         &self.operations

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::scim::deviation::Deviation;
 use crate::scim::error::ScimError;
 use crate::scim::filter::Filter;
 use crate::scim::filter::Parser;
@@ -38,15 +39,22 @@ impl Path {
         if let Some(Resolved::Extension(extension)) = schema.resolve(text) {
             return Ok(Self::Extension(extension.urn.clone()));
         }
-        Self::read(text, schema).map_err(SyntaxError::in_path)
+        Self::read(text, schema)
+            .map(|(path, _)| path)
+            .map_err(SyntaxError::in_path)
     }
 
-    fn read(text: &str, schema: &ResourceSchema) -> Result<Self, SyntaxError> {
+    /// Where the text of a path goes beyond RFC 7644; one that cannot be read does nowhere.
+    pub fn deviations(text: &str, schema: &ResourceSchema) -> Vec<Deviation> {
+        Self::read(text.trim(), schema).map_or_else(|_| Vec::new(), |(_, deviations)| deviations)
+    }
+
+    fn read(text: &str, schema: &ResourceSchema) -> Result<(Self, Vec<Deviation>), SyntaxError> {
         let mut parser = Parser::new(text, schema)?;
         let (path, definition) = parser.name()?;
         if !parser.scanner.is_at('[') {
             parser.end()?;
-            return Ok(Self::Attribute(path));
+            return Ok((Self::Attribute(path), parser.deviations));
         }
         let filter = parser.brackets(definition)?;
         let sub_attribute = if parser.scanner.take('.') {
@@ -64,11 +72,12 @@ impl Path {
             None
         };
         parser.end()?;
-        Ok(Self::Elements {
+        let elements = Self::Elements {
             list: path,
             filter,
             sub_attribute,
-        })
+        };
+        Ok((elements, parser.deviations))
     }
 
     /// The attribute that the path is about; `None` for a whole extension.

@@ -42,6 +42,9 @@ impl<'t> Scanner<'t> {
         if text.len() > MAX_FILTER_BYTES {
             return Err(scanner.error(format!("more than {MAX_FILTER_BYTES} bytes are not read")));
         }
+        if text.contains('\0') {
+            return Err(scanner.error("the character U+0000 is in no value"));
+        }
         Ok(scanner)
     }
 
@@ -116,7 +119,9 @@ impl<'t> Scanner<'t> {
                 '"' => {
                     let literal = &rest[..=index];
                     let text = serde_json::from_str(literal)
-                        .map_err(|_| self.error("the quoted text has an unknown escape"))?;
+                        .ok()
+                        .filter(|text: &String| !text.contains('\0'))
+                        .ok_or_else(|| self.error("the quoted text has an unknown escape"))?;
                     self.at += literal.len();
                     return Ok(text);
                 }

@@ -113,7 +113,7 @@ pub struct Schema {
 }
 
 /// The two resource types (RFC 7643, section 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum ResourceType {
     User,
     Group,
@@ -173,6 +173,18 @@ impl Schemas {
             ResourceType::User => &self.user,
             ResourceType::Group => &self.group,
         }
+    }
+
+    /// What users and groups may have, as the schema of one resource: for a filter on both.
+    pub fn everything(&self) -> ResourceSchema {
+        let mut both = self.user.clone();
+        for attribute in &self.group.core.attributes {
+            if both.core.attribute(&attribute.name).is_none() {
+                both.core.attributes.push(attribute.clone());
+            }
+        }
+        both.extensions.extend(self.group.extensions.clone());
+        both
     }
 }
 

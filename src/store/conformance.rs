@@ -1,6 +1,9 @@
 //! What every store must do; each check runs against each database.
 
+mod audit;
+mod brake;
 mod members;
+mod records;
 mod search;
 
 use std::sync::Arc;
@@ -10,8 +13,13 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::scim::filter::Filter;
+use crate::scim::list::Page;
 use crate::scim::schema::{Rules, Schemas};
+use audit::*;
+use brake::*;
 use members::*;
+use records::*;
 use search::*;
 
 /// Runs every check below against the databases there are.
@@ -39,12 +47,28 @@ conformance!(
     a_deleted_user_leaves_its_groups,
     a_deleted_group_leaves_its_users,
     a_list_is_in_order_and_in_pages,
+    a_list_is_sorted_and_walked_from_place_to_place,
+    a_walk_by_place_misses_nobody_who_stays,
+    a_store_finds_what_the_filter_finds,
     filters_find_by_index_and_without,
     a_membership_is_looked_up,
     counts_follow_what_is_written,
     notes_are_kept,
+    the_newest_records_of_each_client_are_kept,
     many_writes_share_a_transaction,
     a_closed_store_says_so,
+    a_change_leaves_one_entry_and_what_changes_nothing_none,
+    entries_are_found_by_person_client_and_time,
+    the_audit_is_bounded_by_count_and_age,
+    erasing_a_person_forgets_the_names_and_keeps_that_it_happened,
+    who_has_been_deactivated_for_long_is_found,
+    too_many_deactivations_are_held_until_the_brake_is_opened,
+    the_window_of_the_brake_moves_on,
+    too_many_deletions_are_held,
+    too_many_removals_of_members_are_held_as_a_whole,
+    members_who_are_none_are_not_counted,
+    unknown_members_may_be_left_out,
+    an_external_id_may_be_one_of_a_kind,
 );
 
 async fn sqlite() -> (TempDir, Arc<dyn Store>) {
@@ -104,6 +128,19 @@ fn changed(id: &str, expected: i64, body: Option<&Stored>) -> Change {
     }
 }
 
+fn deletion(id: &str, expected: i64, second: i64) -> Deletion {
+    Deletion {
+        id: ResourceId::new(id),
+        expected: (expected > 0).then_some(Version(expected)),
+        at: at(second),
+    }
+}
+
+/// No terms: nothing is remembered, nothing is held.
+fn free() -> Terms {
+    Terms::default()
+}
+
 fn moved(id: &str, members: Vec<MemberChange>) -> Change {
     Change {
         members,
@@ -117,9 +154,12 @@ fn ids(ids: &[&str]) -> Vec<String> {
 
 async fn filled(store: &dyn Store) {
     for id in ["a", "b", "c", "d"] {
-        store.add(USER, person(id)).await.unwrap();
+        store.add(USER, person(id), free()).await.unwrap();
     }
-    store.add(GROUP, team("t", &["a", "b"])).await.unwrap();
+    store
+        .add(GROUP, team("t", &["a", "b"]), free())
+        .await
+        .unwrap();
 }
 
 async fn find(store: &dyn Store, kind: ResourceType, id: &str) -> Option<Stored> {
@@ -135,17 +175,17 @@ async fn related(store: &dyn Store, kind: ResourceType, id: &str) -> Vec<String>
 }
 
 async fn search(store: &dyn Store, kind: ResourceType, filter: &str) -> Vec<String> {
-    let filter = Filter::parse(filter, schemas().of(kind)).unwrap();
-    let listed = store
-        .list(kind, Some(&filter), Page::default(), Related::Skip)
-        .await
-        .unwrap();
+    let query = ListQuery {
+        filter: Some(Filter::parse(filter, schemas().of(kind)).unwrap()),
+        ..ListQuery::default()
+    };
+    let listed = store.list(kind, &query).await.unwrap();
     assert_eq!(listed.total, listed.resources.len());
     listed.resources.into_iter().map(|it| it.id.0).collect()
 }
 
 async fn what_was_added_is_found(store: Arc<dyn Store>) {
-    store.add(USER, person("a")).await.unwrap();
+    store.add(USER, person("a"), free()).await.unwrap();
 
     assert_eq!(find(&*store, USER, "a").await, Some(person("a")));
     assert_eq!(find(&*store, GROUP, "a").await, None);
@@ -154,43 +194,82 @@ async fn what_was_added_is_found(store: Arc<dyn Store>) {
 
 async fn a_name_is_taken_in_any_casing(store: Arc<dyn Store>) {
     let named = |id, name: &str| stored(USER, id, &json!({"userName": name}));
-    store.add(USER, named("1", "Ünal")).await.unwrap();
-    store.add(GROUP, team("t", &[])).await.unwrap();
+    store.add(USER, named("1", "Ünal"), free()).await.unwrap();
+    store.add(GROUP, team("t", &[]), free()).await.unwrap();
 
-    let user = store.add(USER, named("2", "üNAL")).await.unwrap_err();
+    let user = store
+        .add(USER, named("2", "üNAL"), free())
+        .await
+        .unwrap_err();
     assert_eq!(user.to_string(), "another user already has this userName");
     let group = store
-        .add(GROUP, stored(GROUP, "u", &json!({"displayName": "TEAM T"})))
+        .add(
+            GROUP,
+            stored(GROUP, "u", &json!({"displayName": "TEAM T"})),
+            free(),
+        )
         .await;
     assert_eq!(
         group.unwrap_err().to_string(),
         "another group already has this displayName"
     );
-    store.add(USER, named("3", "Team t")).await.unwrap();
+    store.add(USER, named("3", "Team t"), free()).await.unwrap();
+}
+
+async fn an_external_id_may_be_one_of_a_kind(store: Arc<dyn Store>) {
+    let named =
+        |id: &str, name: &str| stored(USER, id, &json!({"userName": name, "externalId": "x"}));
+    let unique = || Terms {
+        unique_external_id: true,
+        ..Terms::default()
+    };
+    let taken = "another user already has this externalId";
+    store.add(USER, named("1", "a"), unique()).await.unwrap();
+    store
+        .add(
+            GROUP,
+            stored(GROUP, "t", &json!({"displayName": "t", "externalId": "x"})),
+            unique(),
+        )
+        .await
+        .unwrap();
+
+    let second = store.add(USER, named("2", "b"), unique()).await;
+    assert_eq!(second.unwrap_err().to_string(), taken);
+    store.add(USER, person("3"), unique()).await.unwrap();
+    let change = changed("3", 0, Some(&named("3", "c")));
+    let moved = store.change(USER, change.clone(), unique()).await;
+    assert_eq!(moved.unwrap_err().to_string(), taken);
+    let same = changed("1", 0, Some(&named("1", "d")));
+    store.change(USER, same, unique()).await.unwrap();
+
+    store.change(USER, change, free()).await.unwrap();
+    store.add(USER, named("4", "e"), free()).await.unwrap();
 }
 
 async fn a_stale_version_is_refused(store: Arc<dyn Store>) {
-    store.add(USER, person("a")).await.unwrap();
+    store.add(USER, person("a"), free()).await.unwrap();
 
     let stale = store
-        .change(USER, changed("a", 7, Some(&person("b"))))
+        .change(USER, changed("a", 7, Some(&person("b"))), free())
         .await;
 
     assert!(matches!(stale, Err(StoreError::VersionConflict)));
     assert_eq!(find(&*store, USER, "a").await, Some(person("a")));
-    let nobody = store.change(USER, changed("z", 7, None)).await.unwrap();
+    let nobody = store
+        .change(USER, changed("z", 7, None), free())
+        .await
+        .unwrap();
     assert_eq!(nobody, None);
-    let stale = store
-        .delete(USER, &ResourceId::new("a"), Some(Version(7)), at(3))
-        .await;
+    let stale = store.delete(USER, deletion("a", 7, 3), free()).await;
     assert!(matches!(stale, Err(StoreError::VersionConflict)));
 }
 
 async fn a_change_moves_the_keys_with_the_resource(store: Arc<dyn Store>) {
-    store.add(USER, person("a")).await.unwrap();
+    store.add(USER, person("a"), free()).await.unwrap();
 
     let now = store
-        .change(USER, changed("a", 1, Some(&person("b"))))
+        .change(USER, changed("a", 1, Some(&person("b"))), free())
         .await
         .unwrap();
 
@@ -213,15 +292,15 @@ async fn names_can_be_freed_and_taken(store: Arc<dyn Store>) {
     filled(&*store).await;
 
     let taken = store
-        .change(USER, changed("a", 1, Some(&person("b"))))
+        .change(USER, changed("a", 1, Some(&person("b"))), free())
         .await;
     assert!(matches!(taken, Err(StoreError::Taken { .. })));
     store
-        .change(USER, changed("b", 1, Some(&person("z"))))
+        .change(USER, changed("b", 1, Some(&person("z"))), free())
         .await
         .unwrap();
     store
-        .change(USER, changed("a", 1, Some(&person("b"))))
+        .change(USER, changed("a", 1, Some(&person("b"))), free())
         .await
         .unwrap();
 
@@ -235,7 +314,7 @@ async fn equal_adds_at_once_give_one(store: Arc<dyn Store>) {
     let adds = (0..50).map(|number| {
         let store = Arc::clone(&store);
         let added = stored(USER, &number.to_string(), &json!({"userName": "same"}));
-        async move { store.add(USER, added).await }
+        async move { store.add(USER, added, free()).await }
     });
     let results = futures::future::join_all(adds).await;
 
@@ -247,7 +326,7 @@ async fn counts_follow_what_is_written(store: Arc<dyn Store>) {
     filled(&*store).await;
     let gone = stored(USER, "a", &json!({"userName": "a", "active": false}));
     store
-        .change(USER, changed("a", 1, Some(&gone)))
+        .change(USER, changed("a", 1, Some(&gone)), free())
         .await
         .unwrap();
 
@@ -277,7 +356,7 @@ async fn notes_are_kept(store: Arc<dyn Store>) {
 }
 
 async fn many_writes_share_a_transaction(store: Arc<dyn Store>) {
-    let adds = (0..200).map(|number| store.add(USER, person(&number.to_string())));
+    let adds = (0..200).map(|number| store.add(USER, person(&number.to_string()), free()));
 
     let results = futures::future::join_all(adds).await;
 
@@ -288,13 +367,13 @@ async fn many_writes_share_a_transaction(store: Arc<dyn Store>) {
 }
 
 async fn a_closed_store_says_so(store: Arc<dyn Store>) {
-    store.add(USER, person("a")).await.unwrap();
+    store.add(USER, person("a"), free()).await.unwrap();
 
     store.close().await;
     store.close().await;
 
     assert!(matches!(
-        store.add(USER, person("b")).await,
+        store.add(USER, person("b"), free()).await,
         Err(StoreError::Closed)
     ));
     assert!(matches!(store.counts().await, Err(StoreError::Closed)));
@@ -304,7 +383,7 @@ async fn a_closed_store_says_so(store: Arc<dyn Store>) {
 async fn a_second_owner_of_the_file_is_refused_until_the_first_is_gone() {
     let (folder, store) = sqlite().await;
     let path = folder.path().join("people.db");
-    store.add(USER, person("a")).await.unwrap();
+    store.add(USER, person("a"), free()).await.unwrap();
 
     let second = open(&path).await.err().map(|error| error.to_string());
     assert!(

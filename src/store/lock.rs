@@ -33,23 +33,30 @@ impl Claim {
 
 /// Takes the lock that keeps a second process out; the file beside the database holds it as long as it is open.
 pub(super) fn take(path: &Path) -> Result<File, OpenError> {
-    let name = beside(path, "lock");
-    let lock = private_file(&name).map_err(failed(&name))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(OpenError::InUse {
-                path: path.to_owned(),
-            });
-        }
-        Err(TryLockError::Error(source)) => return Err(failed(&name)(source)),
-    }
+    let lock = exclusive(path, "lock")?;
     // SQLite gives its other files the mode of this one.
     private_file(path).map_err(failed(path))?;
     Ok(lock)
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+/// Takes the lock that keeps a second restoration of the same store out.
+pub(super) fn take_for_restore(path: &Path) -> Result<File, OpenError> {
+    exclusive(path, "restore")
+}
+
+fn exclusive(path: &Path, ending: &str) -> Result<File, OpenError> {
+    let name = beside(path, ending);
+    let lock = private_file(&name).map_err(failed(&name))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(failed(&name)(source)),
+    }
+}
+
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(ending);
@@ -62,7 +69,7 @@ fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> OpenError {
 }
 
 /// Opens a file for writing that only its owner may read, without changing its content.
-fn private_file(path: &Path) -> std::io::Result<File> {
+pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

@@ -1,60 +1,80 @@
 //! The store in one SQLite file: a few readers, and one writer that commits many writes together.
 
+mod audit;
+pub(super) mod check;
+mod checksum;
+#[cfg(test)]
+mod damage;
+mod health;
+mod migrations;
 mod read;
+mod records;
+pub(super) mod restore;
+pub(super) mod snapshot;
 mod statements;
 mod write;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Row};
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::scim::filter::Filter;
-use crate::scim::list::Page;
 use crate::scim::schema::ResourceType;
+use crate::store::audit::{AuditEntry, AuditQuery, Audited};
+use crate::store::brake::Held;
+use crate::store::filter_sql::{Database, Search, SqlDialect};
 use crate::store::{
-    Change, Changed, Commits, Counts, Fault, Listed, Note, OpenError, Related, ResourceId, Store,
-    StoreError, Stored, Version, lock,
+    Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, KeptRecord, ListQuery, Listed,
+    Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, lock,
 };
+use health::Health;
 use write::{Write, Written};
 use writer::Writer;
 
 /// Connections that read beside the writer; each is a thread and its cache.
 const READERS: u32 = 2;
 
+/// Searches at once that look at every resource: a reader is left for those who know whom they look for.
+const SCANS: usize = READERS as usize - 1;
+
 /// How long a read waits for a free connection before it fails.
 const READER_WAIT: Duration = Duration::from_secs(5);
+
+/// How long the first look for damage may keep the store from being served: enough for some ten thousand people.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// The store in one SQLite file.
 pub(super) struct SqliteStore {
     readers: SqlitePool,
+    scans: Semaphore,
     writer: Writer,
+    health: Arc<Health>,
+    watch: AbortOnDropHandle<()>,
 }
 
 impl SqliteStore {
     /// Opens or makes the database at `path`.
     pub(super) async fn open(path: &Path) -> Result<Self, OpenError> {
         let lock = lock::take(path)?;
+        restore::adopt(path).map_err(|source| OpenError::File {
+            path: path.to_owned(),
+            source,
+        })?;
         let failed = |source| OpenError::Database {
             path: path.to_owned(),
             source,
         };
         let mut connection = options(path).connect().await.map_err(failed)?;
-        migrate(&mut connection)
-            .await
-            .map_err(|source| OpenError::Migration {
-                path: path.to_owned(),
-                source,
-            })?;
+        migrations::run(&mut connection, path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(READER_WAIT)
@@ -64,9 +84,19 @@ impl SqliteStore {
             .connect_with(options(path).pragma("query_only", "ON"))
             .await
             .map_err(failed)?;
+        let health = Arc::new(Health::default());
+        let (first, looked) = oneshot::channel();
+        let watch = health::watch(path.to_owned(), Arc::clone(&health), first);
+        let watch = AbortOnDropHandle::new(tokio::spawn(watch));
+        if tokio::time::timeout(FIRST_LOOK, looked).await.is_err() {
+            tracing::info!("the database is looked through while it is served");
+        }
         Ok(Self {
             readers,
-            writer: Writer::start(connection, lock),
+            scans: Semaphore::new(SCANS),
+            writer: Writer::start(connection, lock, Arc::clone(&health)),
+            health,
+            watch,
         })
     }
 }
@@ -80,21 +110,9 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
         .pragma("cache_size", "-2000")
+        .pragma("cell_size_check", "ON")
         .pragma("journal_size_limit", "8388608")
         .disable_statement_logging()
-}
-
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::migrate::MigrateError> {
-    let migrations = vec![Migration::new(
-        1,
-        "directory".into(),
-        MigrationType::Simple,
-        include_str!("migrations/0001_directory.sql").into_sql_str(),
-        false,
-    )];
-    Migrator::with_migrations(migrations)
-        .run_direct(None, connection, false)
-        .await
 }
 
 /// The number under which a resource type is stored.
@@ -105,6 +123,13 @@ fn number(kind: ResourceType) -> i64 {
     }
 }
 
+/// The resource type that is stored under `number`.
+fn kind_of(number: i64) -> Option<ResourceType> {
+    [ResourceType::User, ResourceType::Group]
+        .into_iter()
+        .find(|kind| self::number(*kind) == number)
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn find(
@@ -113,55 +138,84 @@ impl Store for SqliteStore {
         id: &ResourceId,
         related: Related,
     ) -> Result<Option<Stored>, StoreError> {
-        read::find(&self.readers, kind, id, related).await
+        self.health
+            .read(read::find(&self.readers, kind, id, related).await)
     }
 
-    async fn list(
-        &self,
-        kind: ResourceType,
-        filter: Option<&Filter>,
-        page: Page,
-        related: Related,
-    ) -> Result<Listed, StoreError> {
-        match filter {
-            Some(filter) => read::matching(&self.readers, kind, filter, page, related).await,
-            None => read::page(&self.readers, kind, page, related).await,
-        }
+    async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
+        let database = Database {
+            dialect: SqlDialect::Sqlite,
+            has_lookup: false,
+        };
+        let search = Search::new(database, kind, number(kind), query);
+        let _permit = search.permit(&self.scans).await?;
+        self.health
+            .read(read::list(&self.readers, kind, query, &search).await)
     }
 
-    async fn add(&self, kind: ResourceType, added: Stored) -> Result<(), StoreError> {
-        self.writer.write(Write::Add { kind, added }).await?;
-        Ok(())
+    async fn add(&self, kind: ResourceType, added: Stored, terms: Terms) -> Result<(), StoreError> {
+        let write = Write::Add { kind, added, terms };
+        self.writer.write(write).await.map(|_| ())
     }
 
     async fn change(
         &self,
         kind: ResourceType,
         change: Change,
+        terms: Terms,
     ) -> Result<Option<Changed>, StoreError> {
-        match self.writer.write(Write::Change { kind, change }).await? {
+        let write = Write::Change {
+            kind,
+            change,
+            terms,
+        };
+        match self.writer.write(write).await? {
             Written::Changed(changed) => Ok(Some(changed)),
-            Written::Done | Written::NotFound => Ok(None),
+            Written::Done | Written::NotFound | Written::Forgotten(_) => Ok(None),
         }
     }
 
     async fn delete(
         &self,
         kind: ResourceType,
-        id: &ResourceId,
-        expected: Option<Version>,
-        at: Timestamp,
+        deletion: Deletion,
+        terms: Terms,
     ) -> Result<Option<()>, StoreError> {
-        let id = id.clone();
         let write = Write::Delete {
             kind,
-            id,
-            expected,
-            at,
+            deletion,
+            terms,
         };
         match self.writer.write(write).await? {
-            Written::Done | Written::Changed(_) => Ok(Some(())),
             Written::NotFound => Ok(None),
+            Written::Done | Written::Changed(_) | Written::Forgotten(_) => Ok(Some(())),
+        }
+    }
+
+    async fn record(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        self.writer.write(Write::Record(entry)).await.map(|_| ())
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<Audited>, StoreError> {
+        audit::find(&self.readers, query).await
+    }
+
+    async fn held(&self, since: Timestamp) -> Result<Held, StoreError> {
+        audit::held(&self.readers, since).await
+    }
+
+    async fn deactivated(
+        &self,
+        before: Timestamp,
+        count: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        audit::deactivated(&self.readers, before, count).await
+    }
+
+    async fn forget(&self, forgetting: Forgetting) -> Result<u64, StoreError> {
+        match self.writer.write(Write::Forget(forgetting)).await? {
+            Written::Forgotten(rows) => Ok(rows),
+            Written::Done | Written::Changed(_) | Written::NotFound => Ok(0),
         }
     }
 
@@ -173,7 +227,8 @@ impl Store for SqliteStore {
         )
         .fetch_one(&self.readers)
         .await
-        .map_err(read::failed)?;
+        .map_err(read::failed);
+        let row = self.health.read(row)?;
         let users: i64 = row.try_get(0)?;
         let deactivated: i64 = row.try_get(1)?;
         Ok(Counts {
@@ -187,7 +242,8 @@ impl Store for SqliteStore {
         let rows = sqlx::query("SELECT name, text FROM note ORDER BY name")
             .fetch_all(&self.readers)
             .await
-            .map_err(read::failed)?;
+            .map_err(read::failed);
+        let rows = self.health.read(rows)?;
         rows.iter()
             .map(|row| {
                 Ok(Note {
@@ -203,15 +259,30 @@ impl Store for SqliteStore {
         Ok(())
     }
 
+    async fn keep_records(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.writer.write(Write::Records(records)).await?;
+        Ok(())
+    }
+
+    async fn records(
+        &self,
+        client: &str,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<KeptRecord>, StoreError> {
+        records::find(&self.readers, client, before, limit).await
+    }
+
     fn commits(&self) -> Commits {
         self.writer.commits()
     }
 
     fn fault(&self) -> Option<Fault> {
-        self.writer.fault()
+        self.health.fault()
     }
 
     async fn close(&self) {
+        self.watch.abort();
         self.readers.close().await;
         self.writer.close().await;
     }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::directory::Effect;
 use crate::config::CredentialId;
 use crate::config::report::{ClientReport, CredentialUse, Cycle, RefusedRequest};
+use crate::scim::deviation::Deviation;
 use crate::scim::error::ScimError;
 use crate::scim::schema::ResourceType;
 use crate::store::Note;
@@ -24,10 +25,13 @@ pub(crate) struct Event<'e> {
     pub(crate) client: &'e str,
     pub(crate) credential: &'e CredentialId,
     pub(crate) from: IpAddr,
+    pub(crate) user_agent: Option<&'e str>,
     pub(crate) method: &'e str,
     /// Path below the SCIM base without identifiers, such as `Users/…`.
     pub(crate) target: &'e str,
     pub(crate) kind: Option<ResourceType>,
+    /// What was repaired in it.
+    pub(crate) repairs: &'e [Deviation],
     pub(crate) outcome: Result<Effect, &'e ScimError>,
 }
 
@@ -139,6 +143,7 @@ fn note_use(client: &mut ClientReport, event: &Event<'_>) {
                 id: event.credential.clone(),
                 last_used_at: event.time,
                 last_used_from: event.from.to_string(),
+                user_agent: event.user_agent.map(str::to_owned),
             },
         );
         client.credentials.truncate(CREDENTIALS);
@@ -148,6 +153,9 @@ fn note_use(client: &mut ClientReport, event: &Event<'_>) {
     used.last_used_at = event.time;
     if used.last_used_from.parse() != Ok(event.from) {
         used.last_used_from = event.from.to_string();
+    }
+    if used.user_agent.as_deref() != event.user_agent {
+        used.user_agent = event.user_agent.map(str::to_owned);
     }
 }
 
@@ -164,8 +172,13 @@ fn count(client: &mut ClientReport, event: &Event<'_>) {
             deactivated: 0,
             deleted: 0,
             failed: 0,
+            repairs: BTreeMap::new(),
         }),
     };
+    for repair in event.repairs {
+        let name = repair.name().to_owned();
+        *cycle.repairs.entry(name).or_default() += 1;
+    }
     cycle.last_request_at = cycle.last_request_at.max(event.time);
     cycle.requests += 1;
     let changed = matches!(
@@ -239,9 +252,11 @@ mod tests {
             client: "entra",
             credential: &Token::presented("x").digest().id(),
             from: Ipv4Addr::LOCALHOST.into(),
+            user_agent: None,
             method,
             target: "Users/…",
             kind: Some(ResourceType::User),
+            repairs: &[Deviation::StringBoolean],
             outcome,
         });
     }
@@ -260,6 +275,7 @@ mod tests {
         let first = report(&mut activity, 599).last_cycle.unwrap();
         assert!(first.ended);
         assert_eq!((first.requests, first.created, first.updated), (2, 1, 1));
+        assert_eq!(first.repairs["StringBoolean"], 2);
 
         feed(&mut activity, 600, "GET", Ok(Effect::Read));
         let second = report(&mut activity, 600).last_cycle.unwrap();

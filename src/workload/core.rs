@@ -4,20 +4,26 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::activity::Activity;
-use super::directory::Directory;
+use super::directory::{Directory, Policy};
 use super::http::Shared;
 use super::routing::{Opened, ScimTenant, Table};
+use super::upkeep;
 use crate::clock::{Clock, Random};
 use crate::config::report::{ScimTenantReport, StoreFault};
 use crate::config::{
     Report, ScimTenantConfig, ScimTenantName, StoreConfig, TokenDigest, WorkloadConfig,
 };
 use crate::scim::schema::{RulesError, Schemas};
-use crate::store::{self, Fault, OpenError, StoreError};
+use crate::store::{self, Counts, Fault, OpenError, StoreError};
 
 /// How often the activity of clients is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// How often is looked for what has been kept long enough.
+const TIDY_EVERY: Duration = Duration::from_mins(1);
 
 /// Why a configuration cannot be served; the previous one goes on.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +78,8 @@ pub(super) struct Core {
     random: Arc<dyn Random>,
     loaded: Mutex<Loaded>,
     reloading: tokio::sync::Mutex<()>,
+    /// Told when something new is served.
+    changed: Notify,
 }
 
 impl Core {
@@ -81,17 +89,16 @@ impl Core {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        let mut process = [0; 4];
-        random.fill(&mut process);
         let empty = Table {
             report_token,
             scim_tenants: Vec::new(),
         };
         Self {
-            shared: Arc::new(Shared::new(empty, clock, u32::from_be_bytes(process))),
+            shared: Arc::new(Shared::new(empty, clock, Arc::clone(&random))),
             random,
             loaded: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
         }
     }
 
@@ -135,6 +142,7 @@ impl Core {
             error: None,
         };
         self.shared.handover.opened();
+        self.changed.notify_one();
         for opened in gone {
             opened.save_activity().await;
             opened.store.close().await;
@@ -150,10 +158,7 @@ impl Core {
         others: &[Arc<ScimTenant>],
     ) -> Result<ScimTenant, ReloadError> {
         let name = config.name.clone();
-        let schemas = Schemas::new(&config.schema).map_err(|source| ReloadError::Schema {
-            name: name.clone(),
-            source,
-        })?;
+        let schemas = schemas(&config)?;
         let StoreConfig::Sqlite { path } = config.store.clone();
         if let Some(other) = others.iter().find(|it| it.opened.path == path) {
             return Err(ReloadError::SharedStore {
@@ -169,8 +174,23 @@ impl Core {
             fresh.push(Arc::clone(&opened));
             opened
         };
+        self.serve(config, schemas, opened).await
+    }
+
+    async fn serve(
+        &self,
+        config: ScimTenantConfig,
+        schemas: Schemas,
+        opened: Arc<Opened>,
+    ) -> Result<ScimTenant, ReloadError> {
+        let policy = Policy::read(&config.policy, &schemas, &*opened.store)
+            .await
+            .map_err(|source| ReloadError::Read {
+                name: config.name.clone(),
+                source,
+            })?;
         let directory = Directory::new(
-            schemas,
+            (schemas, policy),
             Arc::clone(&opened.store),
             Arc::clone(&self.shared.clock),
             Arc::clone(&self.random),
@@ -188,6 +208,11 @@ impl Core {
             error,
             "the new configuration is not served, the previous one goes on"
         );
+        self.remember(error);
+    }
+
+    /// Reports why the newest configuration is not served.
+    pub(super) fn remember(&self, error: String) {
         self.loaded().error = Some(error);
     }
 
@@ -202,7 +227,12 @@ impl Core {
             }
         };
         for scim_tenant in &self.shared.table.load_full().scim_tenants {
-            let counts = scim_tenant.opened.store.counts().await?;
+            let store = &scim_tenant.opened.store;
+            let counts = match store.counts().await {
+                // Whoever asks has to learn of it.
+                Err(_) if store.fault() == Some(Fault::Damaged) => Counts::default(),
+                counts => counts?,
+            };
             let clients = scim_tenant.opened.with_activity(|activity| {
                 let names = scim_tenant.clients.names();
                 names.map(|name| activity.report(name, now)).collect()
@@ -214,23 +244,72 @@ impl Core {
                 groups: counts.groups,
                 store_fault: scim_tenant.opened.store.fault().map(|it| match it {
                     Fault::Full => StoreFault::Full,
+                    Fault::Damaged => StoreFault::Damaged,
                     Fault::Failed => StoreFault::Failed,
                 }),
+                held: upkeep::held(scim_tenant).await,
+                missing_break_glass: scim_tenant.directory.missing_break_glass().to_vec(),
                 clients,
             });
         }
         Ok(report)
     }
 
-    /// Saves the activity of clients again and again.
+    /// Saves the activity of clients again and again, and takes up what was restored.
     pub(super) async fn save(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(SAVE_EVERY);
+        let mut lost: Vec<PathBuf> = Vec::new();
         loop {
             ticks.tick().await;
             for scim_tenant in &self.shared.table.load_full().scim_tenants {
-                scim_tenant.opened.save_activity().await;
+                let opened = &scim_tenant.opened;
+                if !store::is_restored(&opened.path) && !lost.contains(&opened.path) {
+                    opened.save_activity().await;
+                    continue;
+                }
+                lost.retain(|it| *it != opened.path);
+                if let Err(error) = self.open_again(opened).await {
+                    let error = crate::telemetry::chain(&error);
+                    tracing::error!(error, "a restored store cannot be opened");
+                    lost.push(opened.path.clone());
+                }
             }
         }
+    }
+
+    /// Erases people and forgets changes whose time is over, again and again.
+    pub(super) async fn tidy(self: Arc<Self>) {
+        loop {
+            for scim_tenant in &self.shared.table.load_full().scim_tenants {
+                upkeep::tidy(scim_tenant).await;
+            }
+            // Either is a reason to look again.
+            let changed = self.changed.notified();
+            drop(tokio::time::timeout(TIDY_EVERY, changed).await);
+        }
+    }
+
+    /// Opens a store for which a backup was restored; requests that come in between are asked to come again.
+    async fn open_again(&self, before: &Arc<Opened>) -> Result<(), ReloadError> {
+        let _one_at_a_time = self.reloading.lock().await;
+        before.store.close().await;
+        let table = self.shared.table.load_full();
+        let mut scim_tenants = table.scim_tenants.clone();
+        for scim_tenant in &mut scim_tenants {
+            if Arc::ptr_eq(&scim_tenant.opened, before) {
+                let config = scim_tenant.config.clone();
+                let schemas = schemas(&config)?;
+                let opened = open_store(config.name.clone(), before.path.clone()).await?;
+                let served = self.serve(config, schemas, Arc::new(opened)).await?;
+                *scim_tenant = Arc::new(served);
+            }
+        }
+        self.shared.table.store(Arc::new(Table {
+            report_token: table.report_token.clone(),
+            scim_tenants,
+        }));
+        tracing::info!(path = %before.path.display(), "a restored store is served");
+        Ok(())
     }
 
     /// Saves and closes all stores.
@@ -241,6 +320,13 @@ impl Core {
             scim_tenant.opened.store.close().await;
         }
     }
+}
+
+fn schemas(config: &ScimTenantConfig) -> Result<Schemas, ReloadError> {
+    Schemas::new(&config.schema).map_err(|source| ReloadError::Schema {
+        name: config.name.clone(),
+        source,
+    })
 }
 
 async fn open_store(name: ScimTenantName, path: PathBuf) -> Result<Opened, ReloadError> {

@@ -1,5 +1,8 @@
 //! Who asks: the clients of a `ScimTenant` by their tokens, which are known by digest only.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use base64::Engine;
@@ -7,22 +10,26 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
 
-use crate::config::{CredentialId, ScimClientConfig, Token};
+use super::jwt::{self, Untrusted};
+use super::keys::IssuerKeys;
+use crate::config::{
+    AcceptedAt, AccessToken, CredentialConfig, CredentialId, ScimClientConfig, Token,
+};
 
 /// The clients of one `ScimTenant`.
-pub(crate) struct Clients(Vec<ScimClientConfig>);
+pub(crate) struct Clients(Vec<Arc<ScimClientConfig>>);
 
 /// Who asks, and by which credential.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Identity {
-    /// Name of the client.
-    pub(crate) client: String,
+    /// The client.
+    pub(crate) client: Arc<ScimClientConfig>,
     /// The credential that was presented.
     pub(crate) credential: CredentialId,
 }
 
 /// Why nobody was recognized.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Denied {
     /// No `Authorization` header, more than one, or one of another form.
     Missing(&'static str),
@@ -30,12 +37,18 @@ pub(crate) enum Denied {
     Unknown,
     /// The credential of this client, past its time.
     Expired(Identity),
+    /// An access token of this client, past its time.
+    TokenExpired(Identity),
+    /// The credential of this client, which is accepted at another endpoint or at none.
+    Elsewhere(Identity),
+    /// A token of an issuer that is trusted, which is not believed.
+    Untrusted(Untrusted),
 }
 
 impl Denied {
     /// A sentence for the administrator who set up the client.
-    pub(crate) fn detail(&self) -> &'static str {
-        match self {
+    pub(crate) fn detail(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Missing(detail) => detail,
             Self::Unknown => {
                 "The credential is not known here; paste the present one from the connector's Secret."
@@ -43,7 +56,14 @@ impl Denied {
             Self::Expired(_) => {
                 "The credential has expired; paste the present one from the connector's Secret."
             }
-        }
+            Self::TokenExpired(_) => {
+                "The access token has expired; get another one at the token endpoint."
+            }
+            Self::Elsewhere(_) => {
+                "This password is not accepted here by the declared mode; with mode: OAuth present an access token of the token endpoint, with mode: EntraToken leave the Secret Token blank."
+            }
+            Self::Untrusted(why) => return Cow::Owned(why.to_string()),
+        })
     }
 }
 
@@ -56,7 +76,7 @@ struct Presented {
 
 impl Clients {
     pub(crate) fn new(clients: Vec<ScimClientConfig>) -> Self {
-        Self(clients)
+        Self(clients.into_iter().map(Arc::new).collect())
     }
 
     /// Names of all clients.
@@ -64,31 +84,113 @@ impl Clients {
         self.0.iter().map(|client| client.name.as_str())
     }
 
-    /// Recognizes the client that sent `headers`. Every digest is looked at, so that time tells nothing.
+    /// All clients.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<ScimClientConfig>> {
+        self.0.iter()
+    }
+
+    /// Whether any client gets access tokens.
+    pub(crate) fn any_oauth(&self) -> bool {
+        let mut credentials = self.0.iter().flat_map(|it| &it.credentials);
+        credentials.any(|it| it.accepted_at == AcceptedAt::TokenEndpoint)
+    }
+
+    /// Recognizes the client that sent `headers` to the SCIM endpoint.
     pub(crate) fn identify(&self, headers: &HeaderMap, now: Timestamp) -> Result<Identity, Denied> {
         let presented = presented(headers)?;
-        let digest = presented.token.digest();
-        let mut found = None;
+        if presented.user_name.is_none()
+            && let Some(token) = AccessToken::parse(&presented.token)
+        {
+            return self.with_access_token(&token, now);
+        }
+        let user_name = presented.user_name.as_deref();
+        self.with_password(user_name, &presented.token, AcceptedAt::Scim, now)
+    }
+
+    /// Recognizes a client by its password, presented `at` an endpoint. Every digest is looked at, so that time tells nothing.
+    pub(crate) fn with_password(
+        &self,
+        user_name: Option<&str>,
+        password: &Token,
+        at: AcceptedAt,
+        now: Timestamp,
+    ) -> Result<Identity, Denied> {
+        let digest = password.digest();
+        let (mut found, mut elsewhere) = (None, None);
         for client in &self.0 {
-            let named = presented
-                .user_name
-                .as_ref()
+            let named = user_name
                 .is_none_or(|name| name.as_bytes().ct_eq(client.user_name.as_bytes()).into());
             for credential in &client.credentials {
                 if credential.digest == digest && named {
-                    found = Some((client, credential));
+                    let place = if credential.accepted_at == at {
+                        &mut found
+                    } else {
+                        &mut elsewhere
+                    };
+                    *place = Some((client, credential));
                 }
             }
         }
-        let (client, credential) = found.ok_or(Denied::Unknown)?;
-        let identity = Identity {
-            client: client.name.clone(),
-            credential: credential.digest.id(),
-        };
+        let is_here = found.is_some();
+        let (client, credential) = found.or(elsewhere).ok_or(Denied::Unknown)?;
+        let identity = identity(client, credential);
         match credential.expires_at {
             Some(end) if end <= now => Err(Denied::Expired(identity)),
-            Some(_) | None => Ok(identity),
+            Some(_) | None if is_here => Ok(identity),
+            Some(_) | None => Err(Denied::Elsewhere(identity)),
         }
+    }
+
+    fn with_access_token(&self, token: &AccessToken, now: Timestamp) -> Result<Identity, Denied> {
+        let credentials = self
+            .0
+            .iter()
+            .flat_map(|client| client.credentials.iter().map(move |it| (client, it)));
+        let mut good = credentials.filter(|(_, it)| {
+            let lives = it.expires_at.is_none_or(|end| end > now);
+            lives && it.accepted_at == AcceptedAt::TokenEndpoint && token.is_of(&it.digest)
+        });
+        let (client, credential) = good.next().ok_or(Denied::Unknown)?;
+        let identity = identity(client, credential);
+        if token.expires_at() <= now {
+            return Err(Denied::TokenExpired(identity));
+        }
+        Ok(identity)
+    }
+
+    /// Recognizes the client that presents a token of an issuer that it declares; for whoever [`Self::identify`] does not know.
+    pub(crate) async fn identify_issued(
+        &self,
+        headers: &HeaderMap,
+        keys: &IssuerKeys,
+        now: Timestamp,
+    ) -> Result<Identity, Denied> {
+        let any = self.0.iter().any(|it| it.issuer.is_some());
+        let token = if any { bearer(headers) } else { None };
+        let Some(token) = token.filter(|it| jwt::looks_like_one(it.reveal())) else {
+            return Err(Denied::Unknown);
+        };
+        let declared = self
+            .0
+            .iter()
+            .filter_map(|it| Some((it, it.issuer.as_ref()?)));
+        let mut claimed = declared.filter(|(_, issuer)| jwt::claims_issuer(token.reveal(), issuer));
+        let (client, issuer) = claimed.next().ok_or(Denied::Untrusted(Untrusted::Issuer))?;
+        match keys.verify(token.reveal(), issuer, now).await {
+            Ok(()) => Ok(Identity {
+                client: Arc::clone(client),
+                // The token changes every hour, its issuer does not.
+                credential: Token::presented(&issuer.issuer).digest().id(),
+            }),
+            Err(why) => Err(Denied::Untrusted(why)),
+        }
+    }
+}
+
+fn identity(client: &Arc<ScimClientConfig>, credential: &CredentialConfig) -> Identity {
+    Identity {
+        client: Arc::clone(client),
+        credential: credential.digest.id(),
     }
 }
 
@@ -138,7 +240,13 @@ fn presented(headers: &HeaderMap) -> Result<Presented, Denied> {
     }
 }
 
-/// Recognizes the operator at the report endpoint.
+/// User name and password of Basic.
+pub(crate) fn basic(headers: &HeaderMap) -> Option<(String, Token)> {
+    let presented = presented(headers).ok()?;
+    Some((presented.user_name?, presented.token))
+}
+
+/// The token of Bearer.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<Token> {
     presented(headers)
         .ok()
@@ -151,11 +259,13 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
-    use crate::config::CredentialConfig;
+    use crate::config::Rights;
+    use crate::scim::dialect::Dialect;
 
     fn clients() -> Clients {
         let credential = |token: &str, expires_at| CredentialConfig {
             digest: Token::presented(token).digest(),
+            accepted_at: AcceptedAt::Scim,
             issued_at: Timestamp::UNIX_EPOCH,
             expires_at,
         };
@@ -163,6 +273,10 @@ mod tests {
         Clients::new(vec![ScimClientConfig {
             name: "entra".to_owned(),
             user_name: "contoso".to_owned(),
+            dialect: Dialect::default(),
+            rights: Rights::default(),
+            oauth: None,
+            issuer: None,
             credentials: vec![credential("new", None), credential("old", Some(soon))],
         }])
     }
@@ -175,7 +289,7 @@ mod tests {
         let now = Timestamp::from_second(second).unwrap();
         let found = clients().identify(&map, now);
         match expected {
-            Ok(client) => assert_eq!(found.unwrap().client, client, "{headers:?}"),
+            Ok(client) => assert_eq!(found.unwrap().client.name, client, "{headers:?}"),
             Err(denied) => assert_eq!(
                 std::mem::discriminant(&found.unwrap_err()),
                 std::mem::discriminant(denied),
@@ -213,6 +327,8 @@ mod tests {
 
         let denied = clients().identify(&headers, Timestamp::from_second(1000).unwrap());
 
-        assert!(matches!(denied, Err(Denied::Expired(identity)) if identity.client == "entra"));
+        assert!(
+            matches!(denied, Err(Denied::Expired(identity)) if identity.client.name == "entra")
+        );
     }
 }

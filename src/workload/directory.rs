@@ -1,25 +1,28 @@
 //! The domain: people and groups of one `ScimTenant` and the rules between them, the same for every protocol.
 
+mod adoption;
+mod audit;
+mod break_glass;
+mod erasure;
+mod export;
+mod policy;
+mod provisioner;
+mod sign_in_name;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::sync::Mutex;
 use uuid::Builder;
 
 use crate::clock::{Clock, Random};
 use crate::scim::error::ScimError;
-use crate::scim::filter::Filter;
-use crate::scim::list::Page;
-use crate::scim::patch::{MemberChange, PatchRequest, member_ids};
-use crate::scim::resource::Resource;
 use crate::scim::schema::{ResourceSchema, ResourceType, Schemas};
-use crate::store::{
-    Change, Listed, Reference, Related, ResourceId, Store, StoreError, Stored, Version,
-};
-
-/// How often a change is computed anew when somebody else was faster.
-const ATTEMPTS: usize = 16;
+use crate::store::audit::Requester;
+use crate::store::brake::Held;
+use crate::store::{ListQuery, Listed, Related, ResourceId, Store, StoreError, Stored, Version};
+pub(crate) use policy::Policy;
+pub(crate) use provisioner::Provisioner;
 
 /// People and groups of one `ScimTenant`.
 pub(crate) struct Directory {
@@ -27,6 +30,7 @@ pub(crate) struct Directory {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    policy: Policy,
     /// Taken by changes that somebody else was faster than, so that they come one after the other.
     contended: Mutex<()>,
 }
@@ -36,16 +40,9 @@ pub(crate) struct Directory {
 pub(crate) struct Expected(pub(crate) Option<Vec<Version>>);
 
 impl Expected {
-    fn allows(&self, version: Version) -> bool {
+    pub(crate) fn allows(&self, version: Version) -> bool {
         self.0.as_ref().is_none_or(|it| it.contains(&version))
     }
-}
-
-/// The resource that is to be changed.
-struct Target<'t> {
-    kind: ResourceType,
-    id: &'t ResourceId,
-    expected: &'t Expected,
 }
 
 /// What a request did.
@@ -68,6 +65,9 @@ pub(crate) enum DirectoryError {
     NotFound(ResourceType),
     #[error("the resource has another version")]
     Precondition,
+    /// A person who is out of reach, or a group that would win or lose one.
+    #[error("a break-glass account is out of reach")]
+    BreakGlass(ResourceType),
     #[error("the request is refused")]
     Refused(#[from] ScimError),
     #[error("the store failed")]
@@ -76,7 +76,7 @@ pub(crate) enum DirectoryError {
 
 impl Directory {
     pub(crate) fn new(
-        schemas: Schemas,
+        (schemas, policy): (Schemas, Policy),
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
@@ -86,6 +86,7 @@ impl Directory {
             store,
             clock,
             random,
+            policy,
             contended: Mutex::default(),
         }
     }
@@ -125,188 +126,32 @@ impl Directory {
         found.ok_or(DirectoryError::NotFound(kind))
     }
 
-    /// One page of those that fulfil `filter`.
+    /// The part of a list that `query` asks for.
     pub(crate) async fn list(
         &self,
         kind: ResourceType,
-        filter: Option<&Filter>,
-        page: Page,
-        related: Related,
+        query: &ListQuery,
     ) -> Result<Listed, DirectoryError> {
-        Ok(self.store.list(kind, filter, page, related).await?)
+        Ok(self.store.list(kind, query).await?)
     }
 
-    /// Creates a resource from the body of a POST.
-    pub(crate) async fn create(
-        &self,
-        kind: ResourceType,
-        body: &Value,
-    ) -> Result<Stored, DirectoryError> {
-        let resource = Resource::parse(self.schema(kind), body)?;
-        let related = members(kind, body)?.unwrap_or_default();
-        let now = self.now();
-        let created = Stored {
-            id: self.new_id(now),
-            version: Version::FIRST,
-            created: now,
-            last_modified: now,
-            resource,
-            related: related.into_iter().map(member).collect(),
-        };
-        self.store.add(kind, created.clone()).await?;
-        Ok(created)
-    }
-
-    /// Replaces the client's part of a resource by the body of a PUT.
-    pub(crate) async fn replace(
-        &self,
-        kind: ResourceType,
-        id: &ResourceId,
-        expected: &Expected,
-        body: &Value,
-    ) -> Result<(Stored, Effect), DirectoryError> {
-        let resource = Resource::parse(self.schema(kind), body)?;
-        let members = match (kind, members(kind, body)?) {
-            (ResourceType::User, _) => Vec::new(),
-            (ResourceType::Group, Some(ids)) if !ids.is_empty() => vec![MemberChange::Replace(ids)],
-            (ResourceType::Group, _) => vec![MemberChange::Clear],
-        };
-        let target = Target { kind, id, expected };
-        let (changed, effect) = self
-            .change(&target, &members, |_| Ok(resource.clone()))
-            .await?;
-        match kind {
-            ResourceType::User => Ok((changed, effect)),
-            ResourceType::Group => Ok((self.find(kind, id, Related::Include).await?, effect)),
-        }
-    }
-
-    /// Applies a PATCH; members of a group are not part of the answer.
-    pub(crate) async fn patch(
-        &self,
-        kind: ResourceType,
-        id: &ResourceId,
-        expected: &Expected,
-        request: &PatchRequest,
-    ) -> Result<(Stored, Effect), DirectoryError> {
-        let schema = self.schema(kind);
-        let target = Target { kind, id, expected };
-        self.change(&target, request.member_changes(), |current| {
-            request.apply(schema, current)
-        })
-        .await
-    }
-
-    /// Reads, computes and writes, again if somebody else was faster; what changes nothing is not written.
-    async fn change(
-        &self,
-        target: &Target<'_>,
-        members: &[MemberChange],
-        compute: impl Fn(&Resource) -> Result<Resource, ScimError>,
-    ) -> Result<(Stored, Effect), DirectoryError> {
-        let related = match target.kind {
-            ResourceType::User => Related::Include,
-            ResourceType::Group => Related::Skip,
-        };
-        let mut attempts = ATTEMPTS;
-        let mut turn = None;
-        loop {
-            let current = self.find(target.kind, target.id, related).await?;
-            if !target.expected.allows(current.version) {
-                return Err(DirectoryError::Precondition);
+    /// What the brake holds at present.
+    pub(crate) async fn held(&self) -> Result<Held, DirectoryError> {
+        match self.policy.brake {
+            Some(brake) if !brake.is_open(self.now()) => {
+                Ok(self.store.held(brake.holds_since()).await?)
             }
-            let computed = compute(&current.resource)?;
-            let written = self.write(target, &current, computed, members).await;
-            attempts -= 1;
-            match written {
-                Err(DirectoryError::Store(StoreError::VersionConflict)) if attempts > 0 => {
-                    if turn.is_none() {
-                        turn = Some(self.contended.lock().await);
-                    }
-                }
-                other => return other,
-            }
+            Some(_) | None => Ok(Held::default()),
         }
     }
 
-    async fn write(
-        &self,
-        target: &Target<'_>,
-        current: &Stored,
-        computed: Resource,
-        members: &[MemberChange],
-    ) -> Result<(Stored, Effect), DirectoryError> {
-        let resource = (computed != current.resource).then(|| computed.clone());
-        if resource.is_none() && members.is_empty() {
-            return Ok((current.clone(), Effect::Unchanged));
-        }
-        // Changes of members alone do not depend on what the attributes are.
-        let kind = target.kind;
-        let depends = resource.is_some() || target.expected.0.is_some();
-        let now = self.now();
-        let change = Change {
-            id: current.id.clone(),
-            expected: depends.then_some(current.version),
-            resource,
-            members: members.to_vec(),
-            at: now,
-        };
-        let changed = self.store.change(kind, change).await?;
-        let changed = changed.ok_or(DirectoryError::NotFound(kind))?;
-        let leaves = current.resource.is_active() && !computed.is_active();
-        let effect = match (changed.written, kind) {
-            (false, _) => Effect::Unchanged,
-            (true, ResourceType::User) if leaves => Effect::Deactivated,
-            (true, ResourceType::User | ResourceType::Group) => Effect::Updated,
-        };
-        let stored = Stored {
-            version: changed.version,
-            last_modified: if changed.written {
-                now
-            } else {
-                current.last_modified
-            },
-            resource: computed,
-            ..current.clone()
-        };
-        Ok((stored, effect))
+    /// Break-glass accounts that are declared and not there.
+    pub(crate) fn missing_break_glass(&self) -> &[String] {
+        self.policy.break_glass.missing()
     }
 
-    /// Deletes a resource; a deleted user leaves all groups.
-    pub(crate) async fn delete(
-        &self,
-        kind: ResourceType,
-        id: &ResourceId,
-        expected: &Expected,
-    ) -> Result<(), DirectoryError> {
-        let mut version = None;
-        if expected.0.is_some() {
-            let current = self.find(kind, id, Related::Skip).await?;
-            if !expected.allows(current.version) {
-                return Err(DirectoryError::Precondition);
-            }
-            version = Some(current.version);
-        }
-        match self.store.delete(kind, id, version, self.now()).await {
-            Ok(Some(())) => Ok(()),
-            Ok(None) => Err(DirectoryError::NotFound(kind)),
-            Err(StoreError::VersionConflict) => Err(DirectoryError::Precondition),
-            Err(other) => Err(other.into()),
-        }
-    }
-}
-
-/// The members in a body; users have none.
-fn members(kind: ResourceType, body: &Value) -> Result<Option<Vec<String>>, ScimError> {
-    match kind {
-        ResourceType::User => Ok(None),
-        ResourceType::Group => member_ids(body),
-    }
-}
-
-fn member(id: String) -> Reference {
-    Reference {
-        id: ResourceId::new(id),
-        display: None,
+    /// The directory as `requester` may change it.
+    pub(crate) fn provisioner<'d>(&'d self, requester: &'d Requester) -> Provisioner<'d> {
+        Provisioner::new(self, requester)
     }
 }

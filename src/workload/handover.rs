@@ -17,6 +17,9 @@ use crate::telemetry::chain;
 /// How often each looks for the other.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How often a damaged store is tried again.
+const DAMAGED: Duration = Duration::from_secs(1);
+
 /// How long requests still come to the one before after the one after is known to be ready.
 const SETTLE: Duration = Duration::from_secs(2);
 
@@ -32,26 +35,32 @@ pub(super) struct Handover {
     open: SetOnce<()>,
     waiting: AtomicBool,
     told_ready: AtomicBool,
+    unusable: AtomicBool,
 }
 
 impl Handover {
     /// The stores are open.
     pub(super) fn opened(&self) {
         self.waiting.store(false, Ordering::Relaxed);
+        self.unusable.store(false, Ordering::Relaxed);
         // That of the first time stays.
         self.open.set(()).unwrap_or_default();
     }
 
     /// Waits for the stores, within limits; whether they are open.
     pub(super) async fn is_open(&self) -> bool {
+        if self.unusable.load(Ordering::Relaxed) {
+            return self.open.initialized();
+        }
         self.open.initialized() || tokio::time::timeout(KEPT, self.open.wait()).await.is_ok()
     }
 
-    /// Whether requests should be sent here: to one that has the stores, or is next to have them. Whoever asks will send them.
+    /// Whether requests should be sent here: to one that has the stores, or is next to have them. Whoever asks will send them. One
+    /// whose store is damaged is as good as any other, and its report, which says so, is read only when it is ready.
     pub(super) fn takes_requests(&self) -> bool {
         let is_next = self.waiting.load(Ordering::Relaxed);
         self.told_ready.fetch_or(is_next, Ordering::Relaxed);
-        is_next || self.open.initialized()
+        is_next || self.open.initialized() || self.unusable.load(Ordering::Relaxed)
     }
 }
 
@@ -74,6 +83,15 @@ impl Server {
                     source: OpenError::InUse { path },
                     ..
                 }) => path,
+                Err(
+                    error @ ReloadError::Open {
+                        source: OpenError::Database { .. } | OpenError::Migration { .. },
+                        ..
+                    },
+                ) => {
+                    self.wait_for_a_restore(&error).await;
+                    continue;
+                }
                 outcome => return outcome,
             };
             let since = since.get_or_insert_with(|| {
@@ -88,6 +106,22 @@ impl Server {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// A damaged store can be restored from within the pod, so this process stays, and says what is wrong.
+    async fn wait_for_a_restore(&self, error: &ReloadError) {
+        let error = chain(error);
+        if !self
+            .core
+            .shared
+            .handover
+            .unusable
+            .swap(true, Ordering::Relaxed)
+        {
+            tracing::error!(error, "waiting for a backup to be restored");
+        }
+        self.core.remember(error);
+        tokio::time::sleep(DAMAGED).await;
     }
 
     /// Serves on until another process has waited for the stores long enough to get the requests, or none came within `limit`.

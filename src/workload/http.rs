@@ -3,27 +3,37 @@
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{ALLOW, CONNECTION, HeaderValue};
-use axum::http::{HeaderMap, Method, Response};
+use axum::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::http::{Method, Response};
 use futures::FutureExt;
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::activity::Event;
+use super::attempts::Attempts;
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
 use super::handover::Handover;
+use super::jwt::Untrusted;
+use super::keys::IssuerKeys;
 use super::metrics::Metrics;
+use super::oauth;
+use super::recorder::{Content, Exchange};
 use super::routing::{self, Endpoint, ScimTenant, Table};
 use super::scim::{self, Answer, BodyRefused, Call, error_response};
-use crate::clock::Clock;
+use super::source;
+use super::told::{Told, known_method};
+use crate::clock::{Clock, Random};
 use crate::scim::error::ScimError;
+use crate::store::audit::Requester;
 
 /// Requests in work at once; whoever comes then is asked to come again.
 const IN_WORK: usize = 512;
@@ -39,22 +49,31 @@ pub(crate) struct Shared {
     /// Set when the process is about to end: connections are closed after their next answer.
     pub(crate) draining: AtomicBool,
     pub(super) handover: Handover,
+    pub(super) attempts: Attempts,
+    pub(super) issuers: IssuerKeys,
+    pub(super) random: Arc<dyn Random>,
     slots: Semaphore,
     /// Tells the requests of this process from those of others.
-    process: u32,
-    requests: AtomicU64,
+    pub(super) process: u32,
+    pub(super) requests: AtomicU64,
 }
 
 impl Shared {
-    pub(crate) fn new(table: Table, clock: Arc<dyn Clock>, process: u32) -> Self {
+    pub(crate) fn new(table: Table, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        let (mut process, mut key) = ([0; 4], [0; 16]);
+        random.fill(&mut process);
+        random.fill(&mut key);
         Self {
             table: ArcSwap::from_pointee(table),
             clock,
             metrics: Metrics::new(),
             draining: AtomicBool::new(false),
             handover: Handover::default(),
+            attempts: Attempts::new(key),
+            issuers: IssuerKeys::default(),
+            random,
             slots: Semaphore::new(IN_WORK),
-            process,
+            process: u32::from_be_bytes(process),
             requests: AtomicU64::new(0),
         }
     }
@@ -71,6 +90,10 @@ struct Line {
     endpoint: Option<Endpoint>,
     identity: Option<Identity>,
     refusal: Option<ScimError>,
+    /// Where it comes from.
+    from: IpAddr,
+    /// Seconds after which it may be tried again.
+    retry_after: Option<u32>,
 }
 
 async fn serve(
@@ -78,128 +101,208 @@ async fn serve(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response<Body> {
-    let began = shared.clock.now();
-    let number = shared.requests.fetch_add(1, Ordering::Relaxed);
-    let from = client_address(request.headers(), peer);
-    let method = request.method().clone();
+    let (head, body) = request.into_parts();
+    if oauth::is_here(head.uri.path()) {
+        return oauth::serve(&shared, peer, head, body).await;
+    }
+    let told = Told::begin(&shared);
+    let (method, uri) = (head.method.clone(), head.uri.clone());
+    let user_agent = source::user_agent(&head.headers);
     let is_open = shared.handover.is_open().await;
-    let mut line = recognize(&shared, &request, began);
+    let mut line = recognize(&shared, &head, peer, told.began).await;
+    let request_id = told.request_id(&shared);
     if !is_open {
         line.refusal = Some(ScimError::unavailable(
             "The directory is not open yet; try again in a second.",
         ));
     }
 
-    let result = match line.refusal.take() {
-        Some(refusal) => Err(refusal),
-        None => bounded(&shared, &line, request).await,
+    let mut content = Content::Absent;
+    let result = if let Some(refusal) = line.refusal.take() {
+        Err(refusal)
+    } else {
+        let request = Request::from_parts(head, body);
+        bounded(&shared, &line, &request_id, request, &mut content).await
     };
-    record(&line, &method, from, began, &result);
+    record(&line, &method, user_agent.as_deref(), told.began, &result);
 
-    let mut response = match result {
-        Ok((answer, _)) => answer.into_response(),
-        Err(error) => refused(&line, &error),
+    let (response, answer, error) = match result {
+        Ok((answer, _)) => {
+            shared.metrics.repairs(&answer.repairs);
+            let (response, answer) = answer.into_response();
+            (response, answer, None)
+        }
+        Err(error) => (refused(&line, &error), Content::Absent, Some(error)),
     };
-    let status = response.status().as_u16();
-    let seconds = shared.clock.now().duration_since(began).as_secs_f64();
+    if let (Some(scim_tenant), Some(identity)) = (&line.scim_tenant, &line.identity) {
+        let endpoint = line.endpoint.as_ref();
+        scim_tenant.opened.record(Exchange {
+            at: told.began,
+            client: identity.client.name.clone(),
+            request_id,
+            method: known_method(&method),
+            target: endpoint.map_or("…", Endpoint::target),
+            id: endpoint.and_then(|it| it.id().map(str::to_owned)),
+            query: uri.query().map(str::to_owned),
+            status: response.status().as_u16(),
+            ms: told.seconds(&shared) * 1000.0,
+            error,
+            body: content,
+            answer,
+        });
+    }
     let route = line.endpoint.as_ref().map_or("other", Endpoint::route);
-    shared
-        .metrics
-        .request(route, known_method(&method), status, seconds);
-    let request_id = format!("{:08x}-{number:x}", shared.process);
-    tracing::info!(
-        method = known_method(&method),
-        route,
-        scim_tenant = line
-            .scim_tenant
+    let told = told.about(
+        line.scim_tenant
             .as_ref()
             .map(|it| it.config.name.0.as_str()),
-        client = line.identity.as_ref().map(|it| it.client.as_str()),
-        status,
-        ms = seconds * 1000.0,
-        request_id,
-        "{} {route} {status}",
-        known_method(&method),
+        line.identity.as_ref().map(|it| it.client.name.as_str()),
     );
-    let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        headers.insert("x-request-id", value);
-    }
-    if shared.draining.load(Ordering::Relaxed) {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
+    told.finish(&shared, &method, route, response)
 }
 
 /// Finds directory, endpoint and client, in this order; says nothing about endpoints to strangers.
-fn recognize(shared: &Shared, request: &Request, now: jiff::Timestamp) -> Line {
+async fn recognize(shared: &Shared, head: &Parts, peer: SocketAddr, now: Timestamp) -> Line {
     let mut line = Line {
         scim_tenant: None,
         endpoint: None,
         identity: None,
         refusal: None,
+        from: peer.ip().to_canonical(),
+        retry_after: None,
     };
-    let table = shared.table.load();
-    let host = routing::host(request.uri(), request.headers());
-    let Some((scim_tenant, rest)) = table.find(&host, request.uri().path()) else {
+    let host = routing::host(&head.uri, &head.headers);
+    let found = {
+        let table = shared.table.load();
+        let found = table.find(&host, head.uri.path());
+        found.map(|(scim_tenant, rest)| (Arc::clone(scim_tenant), Endpoint::parse(rest)))
+    };
+    let Some((scim_tenant, endpoint)) = found else {
         line.refusal = Some(ScimError::not_found(
             "There is no SCIM endpoint at this address; compare it with the Tenant URL.",
         ));
         return line;
     };
-    line.scim_tenant = Some(Arc::clone(scim_tenant));
-    line.endpoint = Endpoint::parse(rest);
-    match scim_tenant.clients.identify(request.headers(), now) {
+    let trusted = &scim_tenant.config.trusted_proxies;
+    line.from = source::address(&head.headers, peer.ip(), trusted);
+    line.endpoint = endpoint;
+    line.scim_tenant = Some(Arc::clone(&scim_tenant));
+    let clients = &scim_tenant.clients;
+    let identified = match clients.identify(&head.headers, now) {
+        Err(Denied::Unknown) => {
+            clients
+                .identify_issued(&head.headers, &shared.issuers, now)
+                .await
+        }
+        known => known,
+    };
+    match identified {
         Ok(identity) => line.identity = Some(identity),
         Err(denied) => {
-            line.refusal = Some(ScimError::unauthorized(denied.detail()));
-            if let Denied::Expired(identity) = denied {
-                line.identity = Some(identity);
-            }
+            deny(shared, &mut line, denied, now);
             return line;
         }
     }
     line.refusal = match &line.endpoint {
         None => Some(ScimError::not_found("There is no such SCIM endpoint.")),
-        Some(endpoint) if !endpoint.allows(request.method()) => Some(
-            ScimError::method_not_allowed(format!("Allowed are {}.", endpoint.methods())),
-        ),
-        Some(_) => None,
+        Some(endpoint) if !endpoint.allows(&head.method) => Some(ScimError::method_not_allowed(
+            format!("Allowed are {}.", endpoint.methods()),
+        )),
+        Some(endpoint) => {
+            let rights = line.identity.as_ref().map(|it| &it.client.rights);
+            let writes = endpoint.writes(&head.method);
+            rights.and_then(|it| it.check(endpoint.kind(), writes).err())
+        }
     };
     line
+}
+
+/// Refuses who was not recognized; whoever presented too many unknown credentials, with the time to wait.
+fn deny(shared: &Shared, line: &mut Line, denied: Denied, now: Timestamp) {
+    let detail = denied.detail();
+    let (reason, identity) = match denied {
+        Denied::Missing(_) => ("missing", None),
+        Denied::Expired(identity) | Denied::TokenExpired(identity) => ("expired", Some(identity)),
+        Denied::Elsewhere(identity) => ("elsewhere", Some(identity)),
+        Denied::Untrusted(Untrusted::KeysUnavailable) => ("unchecked", None),
+        Denied::Unknown | Denied::Untrusted(_) => {
+            line.retry_after = shared.attempts.fail(line.from, now);
+            let limited = line.retry_after.is_some();
+            (if limited { "limited" } else { "unknown" }, None)
+        }
+    };
+    line.identity = identity;
+    line.refusal = Some(match line.retry_after {
+        None if reason == "unchecked" => ScimError::unavailable(detail),
+        None => ScimError::unauthorized(detail),
+        Some(seconds) => ScimError::too_many_requests(format!(
+            "Too many unknown credentials came from this address; wait {seconds} seconds. A good credential is accepted at once."
+        )),
+    });
+    if let Some(scim_tenant) = &line.scim_tenant {
+        shared.metrics.denied(&scim_tenant.config.name.0, reason);
+    }
 }
 
 /// Does the work within the bounds on number, time and panics.
 async fn bounded(
     shared: &Shared,
     line: &Line,
+    request_id: &str,
     request: Request,
+    content: &mut Content,
 ) -> Result<(Answer, Effect), ScimError> {
-    let (Some(scim_tenant), Some(endpoint)) = (&line.scim_tenant, &line.endpoint) else {
-        return Err(ScimError::not_found("There is no such SCIM endpoint."));
-    };
+    let requester = requester(line, request_id);
     let Ok(_slot) = shared.slots.try_acquire() else {
         return Err(ScimError::unavailable(
             "Too many requests at once; try again in a second.",
         ));
     };
-    let work = AssertUnwindSafe(perform(scim_tenant, endpoint, request)).catch_unwind();
+    let work = perform(shared, line, &requester, request, content);
+    let work = AssertUnwindSafe(work).catch_unwind();
     match tokio::time::timeout(REQUEST_TIME, work).await {
         Ok(Ok(done)) => done.map_err(scim::refusal),
         Ok(Err(_)) => {
             shared.metrics.panic();
-            tracing::error!(route = endpoint.route(), "a request ended by a panic");
+            let route = line.endpoint.as_ref().map(Endpoint::route);
+            tracing::error!(route, "a request ended by a panic");
             Err(ScimError::internal("The server failed."))
         }
         Err(_) => Err(ScimError {
             status: 408,
             scim_type: None,
             detail: "The request took too long.".to_owned(),
+            retry_after: None,
         }),
     }
 }
 
-async fn perform(scim_tenant: &ScimTenant, endpoint: &Endpoint, request: Request) -> scim::Done {
+/// Who asks, as the audit has it.
+fn requester(line: &Line, request_id: &str) -> Requester {
+    let identity = line.identity.as_ref();
+    Requester {
+        request_id: request_id.to_owned(),
+        client: identity
+            .map(|it| it.client.name.clone())
+            .unwrap_or_default(),
+        credential: identity
+            .map(|it| it.credential.as_str().to_owned())
+            .unwrap_or_default(),
+    }
+}
+
+async fn perform(
+    shared: &Shared,
+    line: &Line,
+    requester: &Requester,
+    request: Request,
+    content: &mut Content,
+) -> scim::Done {
+    let (Some(scim_tenant), Some(endpoint), Some(identity)) =
+        (&line.scim_tenant, &line.endpoint, &line.identity)
+    else {
+        return Err(ScimError::not_found("There is no such SCIM endpoint.").into());
+    };
     let (head, body) = request.into_parts();
     let carries = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
     let body = if carries {
@@ -214,9 +317,13 @@ async fn perform(scim_tenant: &ScimTenant, endpoint: &Endpoint, request: Request
     } else {
         Vec::new()
     };
+    *content = Content::of(&body);
     let call = Call {
         scim_tenant,
+        client: &identity.client,
+        now: shared.clock.now(),
         endpoint,
+        requester,
         method: &head.method,
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
@@ -229,8 +336,8 @@ async fn perform(scim_tenant: &ScimTenant, endpoint: &Endpoint, request: Request
 fn record(
     line: &Line,
     method: &Method,
-    from: IpAddr,
-    time: jiff::Timestamp,
+    user_agent: Option<&str>,
+    time: Timestamp,
     result: &Result<(Answer, Effect), ScimError>,
 ) {
     let (Some(scim_tenant), Some(identity)) = (&line.scim_tenant, &line.identity) else {
@@ -238,12 +345,16 @@ fn record(
     };
     let event = Event {
         time,
-        client: &identity.client,
+        client: &identity.client.name,
         credential: &identity.credential,
-        from,
+        from: line.from,
+        user_agent,
         method: known_method(method),
         target: line.endpoint.as_ref().map_or("…", Endpoint::target),
         kind: line.endpoint.as_ref().and_then(Endpoint::kind),
+        repairs: result
+            .as_ref()
+            .map_or(&[][..], |(answer, _)| answer.repairs.as_slice()),
         outcome: result.as_ref().map(|(_, effect)| *effect),
     };
     scim_tenant
@@ -259,27 +370,8 @@ fn refused(line: &Line, error: &ScimError) -> Response<Body> {
         let methods = HeaderValue::from_static(endpoint.methods());
         response.headers_mut().insert(ALLOW, methods);
     }
-    response
-}
-
-/// A method as a label: those that nobody knows are one.
-fn known_method(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "OTHER",
+    if let Some(seconds) = line.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
-}
-
-/// Where a request comes from: as the proxy nearest to us saw it, else its connection.
-fn client_address(headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
-    let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
-    forwarded
-        .and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok())
-        .unwrap_or_else(|| peer.ip())
+    response
 }

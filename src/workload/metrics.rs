@@ -10,6 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::scim::deviation::Deviation;
+use crate::store::brake::Held;
 use crate::store::{Commits, Counts};
 
 /// Upper bounds of the buckets in seconds: Entra gives up after some, 200 ms is felt.
@@ -27,6 +29,17 @@ struct ScimTenantLabels {
     scim_tenant: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RepairLabels {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DeniedLabels {
+    scim_tenant: String,
+    reason: &'static str,
+}
+
 /// A number of one directory.
 type PerScimTenant = Family<ScimTenantLabels, Gauge>;
 
@@ -36,11 +49,14 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     seconds: Histogram,
     panics: Counter,
+    repairs: Family<RepairLabels, Counter>,
+    denied: Family<DeniedLabels, Counter>,
     users: PerScimTenant,
     active_users: PerScimTenant,
     groups: PerScimTenant,
     transactions: Family<ScimTenantLabels, Counter>,
     writes: Family<ScimTenantLabels, Counter>,
+    held: PerScimTenant,
 }
 
 impl Metrics {
@@ -50,11 +66,14 @@ impl Metrics {
             requests: Family::default(),
             seconds: Histogram::new(BUCKETS),
             panics: Counter::default(),
+            repairs: Family::default(),
+            denied: Family::default(),
             users: Family::default(),
             active_users: Family::default(),
             groups: Family::default(),
             transactions: Family::default(),
             writes: Family::default(),
+            held: Family::default(),
         };
         let registry = &mut it.registry;
         registry.register("requests", "Requests", it.requests.clone());
@@ -68,6 +87,16 @@ impl Metrics {
             "panics",
             "Requests that ended by a panic",
             it.panics.clone(),
+        );
+        registry.register(
+            "repairs",
+            "Deviations from the SCIM standard that were repaired",
+            it.repairs.clone(),
+        );
+        registry.register(
+            "denied",
+            "Requests of nobody who was recognized, by what was wrong with the credential: missing, unknown, expired, of another endpoint, unchecked because an issuer cannot be asked; limited after too many unknown ones",
+            it.denied.clone(),
         );
         registry.register(
             "users",
@@ -90,7 +119,22 @@ impl Metrics {
             "Writes committed, many in one transaction",
             it.writes.clone(),
         );
+        registry.register(
+            "held_removals",
+            "Deactivations, deletions and removals of members that the brake holds",
+            it.held.clone(),
+        );
         it
+    }
+
+    /// Takes over what the brake of a directory holds.
+    pub(crate) fn held(&self, name: &str, held: &Held) {
+        let labels = ScimTenantLabels {
+            scim_tenant: name.to_owned(),
+        };
+        let all = held.deactivations + held.deletions + held.membership_removals;
+        let all = i64::try_from(all).unwrap_or(i64::MAX);
+        self.held.get_or_create(&labels).set(all);
     }
 
     /// Counts one request.
@@ -113,6 +157,25 @@ impl Metrics {
     /// Counts one panic.
     pub(crate) fn panic(&self) {
         self.panics.inc();
+    }
+
+    /// Counts what was repaired in one request.
+    pub(crate) fn repairs(&self, repairs: &[Deviation]) {
+        for repair in repairs {
+            let labels = RepairLabels {
+                kind: repair.name(),
+            };
+            self.repairs.get_or_create(&labels).inc();
+        }
+    }
+
+    /// Counts one request of nobody who was recognized.
+    pub(crate) fn denied(&self, scim_tenant: &str, reason: &'static str) {
+        let labels = DeniedLabels {
+            scim_tenant: scim_tenant.to_owned(),
+            reason,
+        };
+        self.denied.get_or_create(&labels).inc();
     }
 
     /// Takes over what a directory has.

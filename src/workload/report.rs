@@ -1,22 +1,31 @@
 //! The listener for the operator and the kubelet, on a port of its own: report, health, readiness, metrics.
 
+mod people;
+
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::routing::get;
+use serde::Deserialize;
 
 use super::core::Core;
 use super::credentials;
+use super::routing::ScimTenant;
 use crate::config;
+use crate::store::{Fault, RECORDS_PER_CLIENT};
 
 /// The service of the report listener.
 pub(super) fn router(core: Arc<Core>) -> Router {
     Router::new()
         .route("/report", get(report))
+        .route("/requests", get(requests))
+        .route("/audit", get(people::audit))
+        .route("/person", get(people::person))
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
@@ -25,13 +34,8 @@ pub(super) fn router(core: Arc<Core>) -> Router {
 
 /// The report, to who has its token; unchanged ones are not sent again.
 async fn report(State(core): State<Arc<Core>>, headers: HeaderMap) -> Response<Body> {
-    let wanted = core.shared.table.load().report_token.clone();
-    let known = credentials::bearer(&headers).is_some_and(|token| wanted.matches(&token));
-    if !known {
-        return plain(
-            StatusCode::UNAUTHORIZED,
-            "the report token is missing or wrong\n",
-        );
+    if let Some(refused) = refused(&core, &headers) {
+        return refused;
     }
     let report = match core.report().await {
         Ok(report) => report,
@@ -72,6 +76,83 @@ async fn report(State(core): State<Arc<Core>>, headers: HeaderMap) -> Response<B
     response
 }
 
+/// What is asked of the records.
+#[derive(Deserialize)]
+struct Wanted {
+    /// `namespace/name`; may be left out where there is one directory.
+    scim_tenant: Option<String>,
+    client: String,
+    /// Only those with a smaller number: the last one of the page before.
+    before: Option<i64>,
+    /// How many at most.
+    limit: Option<i64>,
+}
+
+/// The last requests of one client, the newest first, as lines of JSON; to who has the report token.
+async fn requests(
+    State(core): State<Arc<Core>>,
+    headers: HeaderMap,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Response<Body> {
+    if let Some(refused) = refused(&core, &headers) {
+        return refused;
+    }
+    let Ok(Query(wanted)) = wanted else {
+        return plain(
+            StatusCode::BAD_REQUEST,
+            "name a client: /requests?client=NAME, and if you like scim_tenant=NAMESPACE/NAME, limit=N, before=NUMBER\n",
+        );
+    };
+    let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
+        return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
+    };
+    scim_tenant.opened.save_records().await;
+    let limit = wanted
+        .limit
+        .unwrap_or(RECORDS_PER_CLIENT)
+        .clamp(1, RECORDS_PER_CLIENT);
+    let records = scim_tenant
+        .opened
+        .store
+        .records(&wanted.client, wanted.before, limit);
+    match records.await {
+        Ok(records) => {
+            let lines = records.iter().map(|it| {
+                let text = it.record.text.strip_prefix('{').unwrap_or("}");
+                format!("{{\"number\":{},{text}\n", it.number)
+            });
+            Response::new(Body::from(lines.collect::<String>()))
+        }
+        Err(_) => plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store cannot be read\n",
+        ),
+    }
+}
+
+/// The directory called `name`, which may be left out where there is one.
+fn scim_tenant(core: &Core, name: Option<&str>) -> Option<Arc<ScimTenant>> {
+    let table = core.shared.table.load();
+    let mut all = table.scim_tenants.iter();
+    let found = match name {
+        Some(name) => all.find(|it| it.config.name.0 == name),
+        None => all.next().filter(|_| table.scim_tenants.len() == 1),
+    };
+    found.map(Arc::clone)
+}
+
+/// Refuses who has not the report token.
+fn refused(core: &Core, headers: &HeaderMap) -> Option<Response<Body>> {
+    let wanted = core.shared.table.load().report_token.clone();
+    let known = credentials::bearer(headers).is_some_and(|token| wanted.matches(&token));
+    (!known).then(|| {
+        plain(
+            StatusCode::UNAUTHORIZED,
+            "the report token is missing or wrong\n",
+        )
+    })
+}
+
 async fn metrics(State(core): State<Arc<Core>>) -> Response<Body> {
     for scim_tenant in &core.shared.table.load_full().scim_tenants {
         let store = &scim_tenant.opened.store;
@@ -80,6 +161,10 @@ async fn metrics(State(core): State<Arc<Core>>) -> Response<Body> {
             core.shared
                 .metrics
                 .scim_tenant(name, counts, store.commits());
+        }
+        if let Ok(held) = scim_tenant.directory.held().await {
+            let name = &scim_tenant.config.name.0;
+            core.shared.metrics.held(name, &held);
         }
     }
     let mut response = Response::new(Body::from(core.shared.metrics.text()));
@@ -98,7 +183,9 @@ async fn ready(State(core): State<Arc<Core>>) -> Response<Body> {
         );
     }
     for scim_tenant in &core.shared.table.load_full().scim_tenants {
-        if scim_tenant.opened.store.counts().await.is_err() {
+        let store = &scim_tenant.opened.store;
+        // One that is damaged serves what it can, and its report is read only when it is ready.
+        if store.counts().await.is_err() && store.fault() != Some(Fault::Damaged) {
             return plain(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the store cannot be read\n",

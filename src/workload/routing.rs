@@ -8,6 +8,8 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use super::activity::Activity;
 use super::credentials::Clients;
 use super::directory::Directory;
+use super::recorder::{self, Exchange, Recorder};
+use super::scim::Walks;
 use crate::config::{ScimTenantConfig, TokenDigest};
 use crate::scim::schema::ResourceType;
 use crate::store::{Note, Store};
@@ -30,6 +32,7 @@ pub(crate) struct ScimTenant {
     pub(crate) directory: Directory,
     pub(crate) clients: Clients,
     pub(crate) opened: Arc<Opened>,
+    pub(crate) walks: Walks,
 }
 
 /// What outlives a change of the configuration: the open store and what the clients did.
@@ -37,6 +40,9 @@ pub(crate) struct Opened {
     pub(crate) path: PathBuf,
     pub(crate) store: Arc<dyn Store>,
     activity: Mutex<Activity>,
+    recorder: Mutex<Recorder>,
+    /// One at a time, so that records stay in order.
+    saving: tokio::sync::Mutex<()>,
 }
 
 impl Opened {
@@ -45,6 +51,8 @@ impl Opened {
             path,
             store,
             activity: Mutex::new(activity),
+            recorder: Mutex::default(),
+            saving: tokio::sync::Mutex::default(),
         }
     }
 
@@ -53,8 +61,36 @@ impl Opened {
         look(&mut self.activity.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Remembers an exchange until it is saved.
+    pub(crate) fn record(&self, exchange: Exchange) {
+        let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        recorder.take(exchange);
+    }
+
+    /// Saves the exchanges since the last time; what cannot be saved is tried again the next time.
+    pub(crate) async fn save_records(&self) {
+        let _one_at_a_time = self.saving.lock().await;
+        let waiting = {
+            let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+            recorder.waiting()
+        };
+        if waiting.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.keep_records(recorder::records(&waiting)).await {
+            tracing::debug!(
+                error = crate::telemetry::chain(&error),
+                "the records of requests were not saved"
+            );
+            for exchange in waiting {
+                self.record(exchange);
+            }
+        }
+    }
+
     /// Saves what the clients did since the last time; what cannot be saved is tried again the next time.
     pub(crate) async fn save_activity(&self) {
+        self.save_records().await;
         let notes: Vec<Note> = self.with_activity(Activity::take_unsaved);
         if notes.is_empty() {
             return;
@@ -78,6 +114,7 @@ impl ScimTenant {
             clients: Clients::new(config.clients.clone()),
             directory,
             opened,
+            walks: Walks::default(),
             config,
         }
     }
@@ -128,11 +165,18 @@ fn host_key(authority: &str) -> String {
     }
 }
 
+/// The name of the endpoint that takes a query in its body (RFC 7644, section 3.4.3).
+const SEARCH: &str = ".search";
+
 /// An endpoint of SCIM (RFC 7644, section 3.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Resources(ResourceType),
     Resource(ResourceType, String),
+    /// `/.search`: of one type, or of all.
+    Search(Option<ResourceType>),
+    Bulk,
+    Me,
     Schemas,
     Schema(String),
     ResourceTypes,
@@ -158,12 +202,18 @@ impl Endpoint {
         let kind = match name {
             "Users" => ResourceType::User,
             "Groups" => ResourceType::Group,
+            SEARCH => return id.is_none().then_some(Self::Search(None)),
+            "Bulk" => return id.is_none().then_some(Self::Bulk),
+            "Me" => return id.is_none().then_some(Self::Me),
             "Schemas" => return Some(id.map_or(Self::Schemas, Self::Schema)),
             "ResourceTypes" => return Some(id.map_or(Self::ResourceTypes, Self::ResourceType)),
             "ServiceProviderConfig" => return id.is_none().then_some(Self::ServiceProviderConfig),
             _ => return None,
         };
         Some(match id {
+            Some(id) if id == SEARCH => Self::Search(Some(kind)),
+            // No resource has such an identifier, and not every database can ask for it.
+            Some(id) if id.contains('\0') => return None,
             Some(id) => Self::Resource(kind, id),
             None => Self::Resources(kind),
         })
@@ -176,6 +226,11 @@ impl Endpoint {
             Self::Resources(ResourceType::Group) => "/Groups",
             Self::Resource(ResourceType::User, _) => "/Users/{id}",
             Self::Resource(ResourceType::Group, _) => "/Groups/{id}",
+            Self::Search(None) => "/.search",
+            Self::Search(Some(ResourceType::User)) => "/Users/.search",
+            Self::Search(Some(ResourceType::Group)) => "/Groups/.search",
+            Self::Bulk => "/Bulk",
+            Self::Me => "/Me",
             Self::Schemas => "/Schemas",
             Self::Schema(_) => "/Schemas/{urn}",
             Self::ResourceTypes => "/ResourceTypes",
@@ -192,9 +247,20 @@ impl Endpoint {
             Self::Schema(_) => "Schemas/…",
             Self::ResourceType(_) => "ResourceTypes/…",
             other @ (Self::Resources(_)
+            | Self::Search(_)
+            | Self::Bulk
+            | Self::Me
             | Self::Schemas
             | Self::ResourceTypes
             | Self::ServiceProviderConfig) => other.route().trim_start_matches('/'),
+        }
+    }
+
+    /// The identifier in its path.
+    pub(crate) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Resource(_, id) => Some(id),
+            _ => None,
         }
     }
 
@@ -202,7 +268,10 @@ impl Endpoint {
     pub(crate) fn kind(&self) -> Option<ResourceType> {
         match self {
             Self::Resources(kind) | Self::Resource(kind, _) => Some(*kind),
-            Self::Schemas
+            Self::Search(kind) => *kind,
+            Self::Bulk
+            | Self::Me
+            | Self::Schemas
             | Self::Schema(_)
             | Self::ResourceTypes
             | Self::ResourceType(_)
@@ -215,12 +284,19 @@ impl Endpoint {
         match self {
             Self::Resources(_) => "GET, HEAD, POST",
             Self::Resource(..) => "GET, HEAD, PUT, PATCH, DELETE",
+            Self::Search(_) | Self::Bulk => "POST",
+            Self::Me => "GET, HEAD, POST, PUT, PATCH, DELETE",
             Self::Schemas
             | Self::Schema(_)
             | Self::ResourceTypes
             | Self::ResourceType(_)
             | Self::ServiceProviderConfig => "GET, HEAD",
         }
+    }
+
+    /// Whether a request with `method` changes something.
+    pub(crate) fn writes(&self, method: &Method) -> bool {
+        !matches!(self, Self::Search(_)) && !matches!(*method, Method::GET | Method::HEAD)
     }
 
     /// Whether it understands `method`.
@@ -278,6 +354,11 @@ mod tests {
             Some("/ServiceProviderConfig"),
         );
         check("/scim/v2/ServiceProviderConfig/1", None);
+        check("/scim/v2/Groups/.search", Some("/Groups/.search"));
+        check("/scim/v2/.search", Some("/.search"));
+        check("/scim/v2/.search/1", None);
+        check("/scim/v2/Me", Some("/Me"));
+        check("/scim/v2/Users/a%00b", None);
         check("/scim/v2/Users/1/2", None);
         check("/scim/v2", None);
         check("/", None);

@@ -1,29 +1,44 @@
 //! The SCIM protocol: from a request to the domain, and from its answer to a response.
 
 mod answer;
+mod bulk;
+mod cursor;
+mod dialect;
+mod list;
 mod request;
+mod walks;
 
+use axum::http::header::IF_NONE_MATCH;
 use axum::http::{HeaderMap, Method, StatusCode};
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::directory::{DirectoryError, Effect};
+use super::directory::{DirectoryError, Effect, Provisioner};
 use super::routing::{Endpoint, ScimTenant};
-use crate::scim::bounds::MAX_PAGE;
+use crate::config::ScimClientConfig;
+use crate::scim::bounds::{DEFAULT_PAGE, MAX_PAGE};
+use crate::scim::bulk::MAX_BULK_OPERATIONS;
+use crate::scim::deviation::of_resource;
 use crate::scim::error::ScimError;
-use crate::scim::filter::Filter;
-use crate::scim::list::{ListResponse, Page};
-use crate::scim::patch::PatchRequest;
+use crate::scim::list::{ListResponse, Paging};
 use crate::scim::projection::Projection;
-use crate::scim::schema::{Limits, MEMBERS, ResourceType};
+use crate::scim::schema::{Limits, MEMBERS, ResourceSchema, ResourceType};
+use crate::store::audit::Requester;
 use crate::store::{Related, ResourceId};
 pub(crate) use answer::{Answer, error_response, refusal};
+use cursor::CURSOR_SECONDS;
 use request::Query;
 pub(crate) use request::{BodyRefused, accepts, expected, read_body};
+pub(crate) use walks::Walks;
 
 /// One request to an endpoint, its body read.
 pub(crate) struct Call<'r> {
     pub(crate) scim_tenant: &'r ScimTenant,
+    /// Who asks.
+    pub(crate) client: &'r ScimClientConfig,
+    pub(crate) now: Timestamp,
     pub(crate) endpoint: &'r Endpoint,
+    pub(crate) requester: &'r Requester,
     pub(crate) method: &'r Method,
     pub(crate) query: &'r str,
     pub(crate) headers: &'r HeaderMap,
@@ -36,9 +51,14 @@ pub(crate) type Done = Result<(Answer, Effect), DirectoryError>;
 impl Call<'_> {
     /// Does what the request asks for; `method` is one that the endpoint allows.
     pub(crate) async fn perform(&self) -> Done {
-        let reads = matches!(*self.method, Method::GET | Method::HEAD);
         match self.endpoint {
-            Endpoint::Resources(kind) if reads => self.list(*kind).await,
+            Endpoint::Resources(kind) if self.reads() => self.list(Some(*kind)).await,
+            Endpoint::Search(kind) => self.list(*kind).await,
+            Endpoint::Bulk => self.bulk().await,
+            Endpoint::Me => Err(ScimError::not_implemented(
+                "This client is a program and no person, so it has no /Me; ask for /Users/{id}.",
+            )
+            .into()),
             Endpoint::Resources(kind) => self.create(*kind).await,
             Endpoint::Resource(kind, id) => {
                 let id = ResourceId::new(id.as_str());
@@ -57,39 +77,50 @@ impl Call<'_> {
         }
     }
 
+    fn schema(&self, kind: ResourceType) -> &ResourceSchema {
+        self.scim_tenant.directory.schemas().of(kind)
+    }
+
+    /// RFC 9110, section 13.1.2: a change is refused if the resource has a version of `If-None-Match`.
+    async fn check_unknown(
+        &self,
+        kind: ResourceType,
+        id: &ResourceId,
+    ) -> Result<(), DirectoryError> {
+        if !self.headers.contains_key(IF_NONE_MATCH) {
+            return Ok(());
+        }
+        let directory = &self.scim_tenant.directory;
+        let current = directory.find(kind, id, Related::Skip).await?;
+        if request::is_known(self.headers, current.version) {
+            return Err(DirectoryError::Precondition);
+        }
+        Ok(())
+    }
+
+    fn reads(&self) -> bool {
+        matches!(*self.method, Method::GET | Method::HEAD)
+    }
+
+    fn provisioner(&self) -> Provisioner<'_> {
+        self.scim_tenant.directory.provisioner(self.requester)
+    }
+
     fn projection(&self, kind: ResourceType, query: &Query<'_>) -> Projection {
         Projection::parse(
             query.attributes.as_deref(),
             query.excluded_attributes.as_deref(),
-            self.scim_tenant.directory.schemas().of(kind),
+            self.schema(kind),
         )
-    }
-
-    async fn list(&self, kind: ResourceType) -> Done {
-        let query = Query::parse(self.query);
-        let page = Page::parse(query.start_index.as_deref(), query.count.as_deref())?;
-        let schema = self.scim_tenant.directory.schemas().of(kind);
-        let filter = query.filter.as_deref().filter(|it| !it.trim().is_empty());
-        let filter = filter.map(|it| Filter::parse(it, schema)).transpose()?;
-        let projection = self.projection(kind, &query);
-        let listed = self
-            .scim_tenant
-            .directory
-            .list(kind, filter.as_ref(), page, related(kind, &projection))
-            .await?;
-        let render = |it| self.scim_tenant.render(kind, it, &projection);
-        let response = ListResponse {
-            total_results: listed.total,
-            start_index: page.start_index,
-            resources: listed.resources.iter().map(render).collect(),
-        };
-        Ok((Answer::ok(response.into_value()), Effect::Read))
     }
 
     async fn find(&self, kind: ResourceType, id: &ResourceId) -> Done {
         let projection = self.projection(kind, &Query::parse(self.query));
         let related = related(kind, &projection);
         let found = self.scim_tenant.directory.find(kind, id, related).await?;
+        if !expected(self.headers).allows(found.version) {
+            return Err(DirectoryError::Precondition);
+        }
         if request::is_known(self.headers, found.version) {
             return Ok((Answer::not_modified(found.version), Effect::Read));
         }
@@ -99,30 +130,36 @@ impl Call<'_> {
 
     async fn create(&self, kind: ResourceType) -> Done {
         let body = request::json(self.body)?;
+        let repaired = self.admit(&of_resource(self.schema(kind), &body))?;
         let projection = self.projection(kind, &Query::parse(self.query));
-        let created = self.scim_tenant.directory.create(kind, &body).await?;
+        let (created, effect) = self.provisioner().create(kind, &body).await?;
         let body = self.scim_tenant.render(kind, &created, &projection);
-        Ok((Answer::resource(StatusCode::CREATED, body), Effect::Created))
+        // 201 for an account that was taken over as well: Entra links what it posted to the id in the answer.
+        let answer = Answer::resource(StatusCode::CREATED, body);
+        Ok((answer.repaired(repaired), effect))
     }
 
     async fn replace(&self, kind: ResourceType, id: &ResourceId) -> Done {
         let body = request::json(self.body)?;
+        let repaired = self.admit(&of_resource(self.schema(kind), &body))?;
+        self.check_unknown(kind, id).await?;
         let projection = self.projection(kind, &Query::parse(self.query));
         let (replaced, effect) = self
-            .scim_tenant
-            .directory
+            .provisioner()
             .replace(kind, id, &expected(self.headers), &body)
             .await?;
         let body = self.scim_tenant.render(kind, &replaced, &projection);
-        Ok((Answer::resource(StatusCode::OK, body), effect))
+        let answer = Answer::resource(StatusCode::OK, body);
+        Ok((answer.repaired(repaired), effect))
     }
 
     /// A user is answered, as Microsoft's validator wants it; a group is not, for it may hold many members.
     async fn patch(&self, kind: ResourceType, id: &ResourceId) -> Done {
-        let directory = &self.scim_tenant.directory;
         let body = request::json(self.body)?;
-        let patch = PatchRequest::parse(directory.schemas().of(kind), &body)?;
-        let (patched, effect) = directory
+        let (patch, repaired) = self.patch_request(self.schema(kind), &body)?;
+        self.check_unknown(kind, id).await?;
+        let (patched, effect) = self
+            .provisioner()
             .patch(kind, id, &expected(self.headers), &patch)
             .await?;
         let answer = match kind {
@@ -133,15 +170,13 @@ impl Call<'_> {
             }
             ResourceType::Group => Answer::no_content(Some(patched.version)),
         };
-        Ok((answer, effect))
+        Ok((answer.repaired(repaired), effect))
     }
 
     async fn delete(&self, kind: ResourceType, id: &ResourceId) -> Done {
         let expected = expected(self.headers);
-        self.scim_tenant
-            .directory
-            .delete(kind, id, &expected)
-            .await?;
+        self.check_unknown(kind, id).await?;
+        self.provisioner().delete(kind, id, &expected).await?;
         Ok((Answer::no_content(None), Effect::Deleted))
     }
 
@@ -149,8 +184,11 @@ impl Call<'_> {
         let schemas = self.scim_tenant.directory.schemas();
         let base = &self.scim_tenant.scim_url;
         let limits = Limits {
+            page: DEFAULT_PAGE,
             max_results: MAX_PAGE,
-            etag: true,
+            cursor_seconds: CURSOR_SECONDS,
+            bulk_operations: MAX_BULK_OPERATIONS,
+            bulk_bytes: request::MAX_BODY,
         };
         let found = match self.endpoint {
             Endpoint::Schemas => Some(everything(schemas.schemas())),
@@ -158,7 +196,11 @@ impl Call<'_> {
             Endpoint::ResourceTypes => Some(everything(schemas.resource_types(base))),
             Endpoint::ResourceType(name) => schemas.resource_type(base, name),
             Endpoint::ServiceProviderConfig => Some(schemas.service_provider_config(base, &limits)),
-            Endpoint::Resources(_) | Endpoint::Resource(..) => None,
+            Endpoint::Resources(_)
+            | Endpoint::Resource(..)
+            | Endpoint::Search(_)
+            | Endpoint::Bulk
+            | Endpoint::Me => None,
         };
         let body = found.ok_or_else(|| ScimError::not_found("There is nothing of this name."))?;
         Ok((Answer::ok(body), Effect::Read))
@@ -168,7 +210,7 @@ impl Call<'_> {
 fn everything(resources: Vec<Value>) -> Value {
     let response = ListResponse {
         total_results: resources.len(),
-        start_index: 1,
+        paging: Paging::Index(1),
         resources,
     };
     response.into_value()

@@ -151,7 +151,7 @@ const VIOLATIONS: &[(&str, &str, &str)] = &[
         "fn a(s: axum::http::StatusCode) {}",
         "axum:: belongs in",
     ),
-    ("workload", "use reqwest::Client;", "reqwest:: belongs in"),
+    ("store", "use reqwest::Client;", "reqwest:: belongs in"),
     ("operator", "use clap::Parser;", "clap:: belongs in"),
     (
         "workload",

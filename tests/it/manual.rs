@@ -5,6 +5,7 @@ use std::path::Path;
 
 use usher::api;
 use usher::scim::bounds;
+use usher::scim::bulk::MAX_BULK_OPERATIONS;
 
 fn document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -91,6 +92,7 @@ fn every_limit_of_scim_has_its_line() {
         ("members of one object", bounds::MAX_OBJECT_MEMBERS),
         ("values of one attribute", bounds::MAX_ATTRIBUTE_VALUES),
         ("operations of one PATCH", bounds::MAX_OPERATIONS),
+        ("operations of one bulk request", MAX_BULK_OPERATIONS),
         ("a filter, a path or a name", bounds::MAX_FILTER_BYTES),
         ("levels of a filter", bounds::MAX_FILTER_DEPTH),
         ("comparisons of one filter", bounds::MAX_FILTER_TERMS),

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod clients;
+mod oauth;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,12 +14,14 @@ use k8s_openapi::api::core::v1::Secret;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use usher::api::conditions::Reason;
+use usher::api::scim_tenant::ScimTenantStatus;
 use usher::api::{AzureConnector, ScimTenant, UserMapping};
 use usher::config::report::{
-    ClientReport, Cycle, Evidence, RefusedRequest, ScimTenantReport, StoreFault,
+    ClientReport, Cycle, Evidence, HeldRemovals, RefusedRequest, ScimTenantReport, StoreFault,
 };
 use usher::config::{Report, ScimTenantName, StoreConfig, Token, WorkloadConfig};
 use usher::plan::objects::WorkloadSettings;
+use usher::plan::scim_client::ClientsObserved;
 use usher::plan::status::{ConnectorFacts, TenantFacts};
 use usher::plan::workload_config::ConnectorObserved;
 use usher::plan::{
@@ -103,6 +108,7 @@ pub(crate) fn seen(tenant: &ScimTenant) -> scim_tenant::Observed {
         site: site(),
         scim_tenants: vec![Arc::new(tenant.clone())],
         connectors: Vec::new(),
+        clients: ClientsObserved::default(),
         namespace_connectors: Vec::new(),
         unreadable: Vec::new(),
         mappings: Vec::new(),
@@ -569,6 +575,7 @@ fn a_full_volume_is_told_with_what_to_do_and_the_people_are_kept_in_count() {
     let tenant = tenant("");
     let facts = TenantFacts {
         workload: Some(WorkloadState::Available),
+        accepted: None,
         report: Some(Report {
             config_digest: "new".to_owned(),
             scim_tenants: vec![ScimTenantReport {
@@ -577,6 +584,8 @@ fn a_full_volume_is_told_with_what_to_do_and_the_people_are_kept_in_count() {
                 active_users: 49,
                 groups: 6,
                 store_fault: Some(StoreFault::Full),
+                held: None,
+                missing_break_glass: Vec::new(),
                 clients: Vec::new(),
             }],
             ..Report::default()
@@ -609,12 +618,13 @@ fn a_full_volume_is_told_with_what_to_do_and_the_people_are_kept_in_count() {
 }
 
 #[test]
-fn a_tenant_that_cannot_be_asked_keeps_its_counts() {
-    let mut tenant = tenant("");
+fn what_the_brake_holds_is_told_with_the_edit_that_lets_it_go() {
+    let tenant = tenant("");
     let done = Verdict::Done {
         message: "serves".to_owned(),
     };
-    let facts = TenantFacts {
+    let facts = |held| TenantFacts {
+        accepted: None,
         workload: Some(WorkloadState::Available),
         report: Some(Report {
             scim_tenants: vec![ScimTenantReport {
@@ -623,6 +633,69 @@ fn a_tenant_that_cannot_be_asked_keeps_its_counts() {
                 active_users: 49,
                 groups: 6,
                 store_fault: None,
+                held,
+                missing_break_glass: vec!["admin@contoso.example".to_owned()],
+                clients: Vec::new(),
+            }],
+            ..Report::default()
+        }),
+    };
+    let held = HeldRemovals {
+        since: "2026-01-31T10:00:00Z".parse().unwrap(),
+        deactivations: 700,
+        deletions: 0,
+        membership_removals: 9000,
+        examples: vec!["a".to_owned()],
+    };
+
+    let status =
+        |held| plan::scim_tenant_status(&tenant, &site(), &done, Some(&facts(held)), now());
+
+    let told = |status: &ScimTenantStatus| {
+        let found = status
+            .conditions
+            .iter()
+            .find(|it| it.type_ == "Deprovisioning");
+        let found = found.expect("the condition");
+        (
+            found.status.clone(),
+            found.reason.clone(),
+            found.message.clone(),
+        )
+    };
+    let (status, reason, message) = {
+        let status = status(Some(held));
+        assert_eq!(status.held.as_ref().map(|it| it.deactivations), Some(700));
+        assert_eq!(status.missing_break_glass, ["admin@contoso.example"]);
+        told(&status)
+    };
+    assert_eq!((&*status, &*reason), ("False", "RemovalsHeld"));
+    assert_eq!(
+        message,
+        "the brake holds deactivations (more than 500 in 1h), removals of members (more than 5000 in 1h); see status.held. If they are meant, set spec.deprovisioning.brake.openUntil to a time behind Entra's next cycle, such as an hour from now; if not, correct the scope or the group in Entra, then set openUntil to the present"
+    );
+    let free = plan::scim_tenant_status(&tenant, &site(), &done, Some(&facts(None)), now());
+    assert_eq!((free.held.is_none(), &*told(&free).0), (true, "True"));
+}
+
+#[test]
+fn a_tenant_that_cannot_be_asked_keeps_its_counts() {
+    let mut tenant = tenant("");
+    let done = Verdict::Done {
+        message: "serves".to_owned(),
+    };
+    let facts = TenantFacts {
+        workload: Some(WorkloadState::Available),
+        accepted: None,
+        report: Some(Report {
+            scim_tenants: vec![ScimTenantReport {
+                name: ScimTenantName("identity/contoso".to_owned()),
+                users: 50,
+                active_users: 49,
+                groups: 6,
+                store_fault: None,
+                held: None,
+                missing_break_glass: Vec::new(),
                 clients: Vec::new(),
             }],
             ..Report::default()
@@ -675,6 +748,7 @@ fn the_status_of_a_connector_holds_values_checklist_and_evidence() {
             deactivated: 1,
             deleted: 0,
             failed: 1,
+            repairs: [("StringBoolean".to_owned(), 2)].into(),
         }),
         last_error: Some(RefusedRequest {
             time: at("2026-01-31T11:00:30Z").unwrap(),

@@ -8,7 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::entra_exchanges::Player;
-use crate::workload_server::{TOKEN, Workload, answer, exchange, recorded_rules};
+use crate::workload_server::{
+    STRICT_TOKEN, TOKEN, Workload, answer, exchange, recorded_rules, strict_client,
+};
 
 fn rules() -> Value {
     json!({"userTypes": ["Premium", "Standard"], "required": ["name.givenName"]})
@@ -30,8 +32,12 @@ async fn create(workload: &Workload, path: &str, body: &Value) -> String {
 
 #[tokio::test]
 async fn every_recorded_exchange_passes_in_order() {
-    let workload = Workload::start(&recorded_rules()).await;
-    let mut player = Player::new(&workload.base, TOKEN, "202611240001");
+    let workload = Workload::start_with(&recorded_rules(), |tenant| {
+        tenant.clients.push(strict_client());
+    })
+    .await;
+    let player = Player::new(&workload.base, TOKEN, "202611240001");
+    let mut player = player.with_strict_client(STRICT_TOKEN);
 
     while let Some(request) = player.next_request() {
         let answer = exchange(&workload.client, &workload.base, request).await;

@@ -43,7 +43,7 @@ async fn people_arrive_and_stay_whatever_happens() {
     let mut secrets = vec![CANARY.to_owned(), site.secret(SECRET, "password").await];
 
     if site.is_ours() {
-        kills::workload_killed_under_writes(&site, &scim).await;
+        kills::workload_killed_in_mid_cycle(&site, &scim).await;
         kills::operator_killed_ten_times(&site).await;
         outages::kubelet_restarted(&site, &scim).await;
         outages::api_server_stopped(&site, &scim).await;

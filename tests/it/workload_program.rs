@@ -65,3 +65,11 @@ impl Program {
         self.child.wait().expect("it ends")
     }
 }
+
+/// A test that fails leaves no program behind.
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

@@ -8,16 +8,18 @@ use std::sync::{Arc, Once};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use usher::clock::{SystemClock, SystemRandom};
+use usher::clock::{Clock, ManualClock, SystemClock, SystemRandom};
 use usher::config::{
-    CredentialConfig, ScimClientConfig, ScimTenantConfig, ScimTenantName, StoreConfig, Token,
-    WorkloadConfig,
+    AcceptedAt, CredentialConfig, PolicyConfig, Rights, ScimClientConfig, ScimTenantConfig,
+    ScimTenantName, StoreConfig, Token, WorkloadConfig,
 };
+use usher::scim::dialect::Dialect;
 use usher::workload::{Server, Settings, TlsFiles};
 
 use crate::entra_exchanges::{Answer, Request};
 
 pub(crate) const TOKEN: &str = "the-token-of-entra";
+pub(crate) const STRICT_TOKEN: &str = "the-token-of-a-strict-client";
 pub(crate) const REPORT_TOKEN: &str = "the-token-of-the-operator";
 
 /// A client over HTTP; the cryptography that it wants is chosen once.
@@ -59,6 +61,8 @@ pub(crate) fn scim_tenant(
             path: folder.path().join(format!("{name}.db")),
         },
         schema: serde_json::from_value(rules.clone()).unwrap(),
+        policy: PolicyConfig::default(),
+        trusted_proxies: Vec::new(),
         clients: vec![scim_client("entra", TOKEN)],
     }
 }
@@ -67,11 +71,24 @@ pub(crate) fn scim_client(name: &str, token: &str) -> ScimClientConfig {
     ScimClientConfig {
         name: name.to_owned(),
         user_name: name.to_owned(),
+        dialect: Dialect::default(),
+        rights: Rights::default(),
+        oauth: None,
+        issuer: None,
         credentials: vec![CredentialConfig {
             digest: Token::presented(token).digest(),
+            accepted_at: AcceptedAt::Scim,
             issued_at: "2026-01-01T00:00:00Z".parse().unwrap(),
             expires_at: None,
         }],
+    }
+}
+
+/// A client that is read by the RFC alone.
+pub(crate) fn strict_client() -> ScimClientConfig {
+    ScimClientConfig {
+        dialect: Dialect::Strict,
+        ..scim_client("strict", STRICT_TOKEN)
     }
 }
 
@@ -111,9 +128,37 @@ impl Workload {
     /// Starts, or starts again, on what is in `folder`.
     pub(crate) async fn start_in(folder: TempDir, rules: &Value) -> Self {
         let tenant = scim_tenant("contoso", "http://contoso.example", &folder, rules);
-        let server = Server::start(settings(None), config(vec![tenant]))
-            .await
-            .unwrap();
+        Self::serve(folder, tenant, Arc::new(SystemClock)).await
+    }
+
+    /// Starts with a directory that was changed.
+    pub(crate) async fn start_with(
+        rules: &Value,
+        change: impl FnOnce(&mut ScimTenantConfig),
+    ) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut tenant = scim_tenant("contoso", "http://contoso.example", &folder, rules);
+        change(&mut tenant);
+        Self::serve(folder, tenant, Arc::new(SystemClock)).await
+    }
+
+    /// Starts with a directory that was changed, by a clock that stands still.
+    pub(crate) async fn start_at(
+        clock: ManualClock,
+        change: impl FnOnce(&mut ScimTenantConfig),
+    ) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut tenant = scim_tenant("contoso", "http://contoso.example", &folder, &json!({}));
+        change(&mut tenant);
+        Self::serve(folder, tenant, Arc::new(clock)).await
+    }
+
+    async fn serve(folder: TempDir, tenant: ScimTenantConfig, clock: Arc<dyn Clock>) -> Self {
+        let settings = Settings {
+            clock,
+            ..settings(None)
+        };
+        let server = Server::start(settings, config(vec![tenant])).await.unwrap();
         let base = format!("http://{}/scim/v2", server.local_addr());
         Self {
             folder,

@@ -1,8 +1,8 @@
-//! Who may talk to the pods, and that they talk to nobody.
+//! Who may talk to the pods, and to whom they talk.
 
 use k8s_openapi::api::networking::v1::{
-    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
-    NetworkPolicySpec,
+    NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer,
+    NetworkPolicyPort, NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -12,11 +12,12 @@ use crate::api::scim_tenant::ScimTenantSpec;
 use super::super::child::Owner;
 use super::{Names, WorkloadSettings, address, owned, selector};
 
-/// Anybody reaches the public port, some namespaces reach the report and the metrics. A SQLite workload calls nobody.
+/// Anybody reaches the public port, some namespaces reach the report and the metrics. A SQLite workload calls nobody, unless it `fetches_keys`.
 pub fn network_policy(
     owner: &Owner,
     spec: &ScimTenantSpec,
     settings: &WorkloadSettings,
+    fetches_keys: bool,
 ) -> NetworkPolicy {
     NetworkPolicy {
         metadata: owned(owner, &Names::of(owner).workload),
@@ -30,9 +31,22 @@ pub fn network_policy(
                 rule(address::port_name(spec), None),
                 rule("report", Some(readers(settings))),
             ]),
-            egress: None,
+            egress: fetches_keys.then(to_issuers),
         }),
     }
+}
+
+/// Names and HTTPS. The addresses of an issuer change, so they are not named.
+fn to_issuers() -> Vec<NetworkPolicyEgressRule> {
+    let port = |protocol: &str, number| NetworkPolicyPort {
+        port: Some(IntOrString::Int(number)),
+        protocol: Some(protocol.to_owned()),
+        end_port: None,
+    };
+    vec![NetworkPolicyEgressRule {
+        ports: Some(vec![port("UDP", 53), port("TCP", 53), port("TCP", 443)]),
+        to: None,
+    }]
 }
 
 /// The operator, and who collects metrics.

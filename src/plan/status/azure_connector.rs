@@ -4,12 +4,12 @@ use jiff::Timestamp;
 
 use crate::api::AzureConnector;
 use crate::api::azure_connector::{
-    AzureConnectorStatus, CredentialState, CredentialStatus, LastError, LastSync, Management,
-    ScimEndpoint,
+    AzureConnectorStatus, CredentialMode, CredentialState, CredentialStatus, LastError, LastSync,
+    Management, ScimEndpoint,
 };
 use crate::api::conditions::{CREDENTIALS_CURRENT, ENTITLED, Finding, Reason, Status, record};
 use crate::config::report::{ClientReport, Cycle, RefusedRequest};
-use crate::config::{ScimClientConfig, scim_url};
+use crate::config::{CredentialConfig, ScimClientConfig, scim_url, token_url};
 
 use super::super::child::Owner;
 use super::super::credential::{self, Cause};
@@ -56,8 +56,10 @@ pub fn azure_connector_status(
     let owner = Owner::of(connector);
     let endpoint = facts.site.as_ref().map(|site| ScimEndpoint {
         url: scim_url(&site.public_url),
-        user_name: credential::user_name(&owner).to_owned(),
+        user_name: owner.object.name.clone(),
         secret_name: credential::secret_name(connector),
+        token_url: (connector.spec.scim.credential.mode == CredentialMode::OAuth)
+            .then(|| token_url(&site.public_url)),
     });
     let mut findings = verdict.findings();
     findings.extend(entitled(connector, facts));
@@ -67,6 +69,7 @@ pub fn azure_connector_status(
         (Management::Manual, Some(endpoint)) => checklist(
             endpoint,
             &owner.object.namespace,
+            connector.spec.scim.credential.mode,
             report.map(|it| &it.evidence),
             &before.checklist,
         ),
@@ -160,8 +163,15 @@ fn credentials_current(
 }
 
 fn credentials(facts: &ConnectorFacts, before: &[CredentialStatus]) -> Vec<CredentialStatus> {
-    let entries = facts.client.iter().flat_map(|it| &it.credentials);
-    entries
+    let all = facts.client.as_ref().map_or(&[][..], |it| &it.credentials);
+    // A password whose place changes is there twice for a day; the present place comes first.
+    let is_first = |(index, it): &(usize, &CredentialConfig)| {
+        all.iter().position(|other| other.digest == it.digest) == Some(*index)
+    };
+    all.iter()
+        .enumerate()
+        .filter(is_first)
+        .map(|(_, entry)| entry)
         .map(|entry| {
             let id = entry.digest.id();
             let used = facts
@@ -185,12 +195,16 @@ fn credentials(facts: &ConnectorFacts, before: &[CredentialStatus]) -> Vec<Crede
                 last_used_from: used
                     .map(|it| it.last_used_from.clone())
                     .or_else(|| earlier.and_then(|it| it.last_used_from.clone())),
+                user_agent: match used {
+                    Some(used) => used.user_agent.clone(),
+                    None => earlier.and_then(|it| it.user_agent.clone()),
+                },
             }
         })
         .collect()
 }
 
-fn last_sync(cycle: &Cycle) -> LastSync {
+pub(super) fn last_sync(cycle: &Cycle) -> LastSync {
     LastSync {
         started_at: time(cycle.started_at),
         ended_at: cycle.ended.then(|| time(cycle.last_request_at)),
@@ -200,10 +214,11 @@ fn last_sync(cycle: &Cycle) -> LastSync {
         deactivated: cycle.deactivated,
         deleted: cycle.deleted,
         failed: cycle.failed,
+        repairs: cycle.repairs.clone(),
     }
 }
 
-fn last_error(refused: &RefusedRequest) -> LastError {
+pub(super) fn last_error(refused: &RefusedRequest) -> LastError {
     LastError {
         time: time(refused.time),
         summary: refused.summary.clone(),

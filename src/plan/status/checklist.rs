@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::azure_connector::{ChecklistItem, ChecklistStep, ScimEndpoint};
+use crate::api::azure_connector::{ChecklistItem, ChecklistStep, CredentialMode, ScimEndpoint};
 use crate::config::report::Evidence;
 
 use super::time;
@@ -12,6 +12,7 @@ use super::time;
 pub(super) fn checklist(
     endpoint: &ScimEndpoint,
     namespace: &str,
+    mode: CredentialMode,
     evidence: Option<&Evidence>,
     before: &[ChecklistItem],
 ) -> Vec<ChecklistItem> {
@@ -34,7 +35,7 @@ pub(super) fn checklist(
         item(
             ChecklistStep::TestConnection,
             evidence.and_then(|it| it.first_request),
-            test_connection(endpoint, namespace),
+            test_connection(endpoint, namespace, mode),
         ),
         item(
             ChecklistStep::StartProvisioning,
@@ -49,14 +50,28 @@ pub(super) fn checklist(
     ]
 }
 
-fn test_connection(endpoint: &ScimEndpoint, namespace: &str) -> String {
+fn test_connection(endpoint: &ScimEndpoint, namespace: &str, mode: CredentialMode) -> String {
+    let read = |key: &str| {
+        let secret = &endpoint.secret_name;
+        format!(
+            "`kubectl get secret {secret} -n {namespace} -o jsonpath='{{.data.{key}}}' | base64 -d`"
+        )
+    };
+    let credential = match mode {
+        CredentialMode::Token => format!("Secret Token, the output of {}", read("password")),
+        CredentialMode::OAuth => format!(
+            "as authentication method OAuth2 client credentials grant, with Token Endpoint {}, Client Identifier {}, and Client Secret, the output of {}",
+            endpoint.token_url.as_deref().unwrap_or_default(),
+            endpoint.user_name,
+            read("password")
+        ),
+        CredentialMode::EntraToken => "nothing as Secret Token".to_owned(),
+    };
     format!(
         "In the Azure portal open Entra ID > Enterprise applications > New application > Create your own application, name it, and choose \
          \"Integrate any other application you don't find in the gallery (Non-gallery)\". In the application open Provisioning > Get started, set \
-         Provisioning Mode to Automatic, and paste under Admin Credentials: Tenant URL {url} and Secret Token, the output of \
-         `kubectl get secret {secret} -n {namespace} -o jsonpath='{{.data.password}}' | base64 -d`. Click Test Connection, then Save.",
+         Provisioning Mode to Automatic, and paste under Admin Credentials: Tenant URL {url} and {credential}. Click Test Connection, then Save.",
         url = endpoint.url,
-        secret = endpoint.secret_name,
     )
 }
 

@@ -2,15 +2,18 @@
 
 use jiff::Timestamp;
 
-use crate::api::conditions::{Finding, Reason, SERVING, Status, record};
-use crate::api::scim_tenant::ScimTenantStatus;
+use crate::api::conditions::{DEPROVISIONING, Finding, Reason, SERVING, Status, record};
+use crate::api::scim_tenant::{HeldRemovals, ScimClient, ScimClientStatus, ScimTenantStatus};
 use crate::api::{ObjectKey, ScimTenant};
+use crate::config::report::{self, ScimTenantReport};
 use crate::config::{Report, scim_url};
 
+use super::super::credential::client_secret_name;
 use super::super::observed::{Site, WorkloadState};
 use super::super::scim_tenant::{read_only, store_fault};
 use super::super::verdict::Verdict;
 use super::super::workload_config::scim_tenant_name;
+use super::azure_connector::{last_error, last_sync};
 use super::time;
 
 /// What is known of the workload.
@@ -20,6 +23,8 @@ pub struct TenantFacts {
     pub workload: Option<WorkloadState>,
     /// What they report; nothing when they could not be asked.
     pub report: Option<Report>,
+    /// Names of the declared clients whose present password they accept; nothing when that is not known.
+    pub accepted: Option<Vec<String>>,
 }
 
 /// The status of `tenant`. Without facts, because nobody could look, what was known before stays.
@@ -37,6 +42,14 @@ pub fn scim_tenant_status(
     let report = facts
         .and_then(|it| it.report.as_ref())
         .and_then(|it| it.scim_tenant(&name));
+    findings.extend(report.map(|report| deprovisioning(tenant, report)));
+    let accepted = facts.and_then(|it| it.accepted.as_deref());
+    let clients = tenant
+        .spec
+        .clients
+        .iter()
+        .map(|it| client(tenant, it, accepted, report))
+        .collect();
     ScimTenantStatus {
         observed_generation: tenant.metadata.generation,
         conditions: record(
@@ -50,7 +63,113 @@ pub fn scim_tenant_status(
         users: report.map(|it| it.users).or(before.users),
         active_users: report.map(|it| it.active_users).or(before.active_users),
         groups: report.map(|it| it.groups).or(before.groups),
+        held: match report {
+            Some(report) => report.held.as_ref().map(held),
+            None => before.held,
+        },
+        missing_break_glass: match report {
+            Some(report) => report.missing_break_glass.clone(),
+            None => before.missing_break_glass,
+        },
+        clients,
     }
+}
+
+/// What is known of one declared client; without a report, what was known before.
+fn client(
+    tenant: &ScimTenant,
+    client: &ScimClient,
+    accepted: Option<&[String]>,
+    report: Option<&ScimTenantReport>,
+) -> ScimClientStatus {
+    let key = ObjectKey::of(tenant);
+    let mut before = tenant.status.iter().flat_map(|it| &it.clients);
+    let before = before.find(|it| it.name == client.name);
+    let secret_name = client_secret_name(&key.name, client);
+    let accepted = accepted.map_or_else(
+        || before.is_some_and(|it| it.accepted && it.secret_name == secret_name),
+        |names| names.contains(&client.name),
+    );
+    let status = ScimClientStatus {
+        name: client.name.clone(),
+        secret_name,
+        accepted,
+        last_used_at: None,
+        last_used_from: None,
+        user_agent: None,
+        last_sync: None,
+        last_error: None,
+    };
+    let Some(report) = report.and_then(|it| it.client(&client.name)) else {
+        return match before {
+            Some(before) => ScimClientStatus {
+                name: status.name,
+                secret_name: status.secret_name,
+                accepted,
+                ..before.clone()
+            },
+            None => status,
+        };
+    };
+    let used = report.credentials.iter().max_by_key(|it| it.last_used_at);
+    ScimClientStatus {
+        last_used_at: used.map(|it| time(it.last_used_at)),
+        last_used_from: used.map(|it| it.last_used_from.clone()),
+        user_agent: used.and_then(|it| it.user_agent.clone()),
+        last_sync: report.last_cycle.as_ref().map(last_sync),
+        last_error: report.last_error.as_ref().map(last_error),
+        ..status
+    }
+}
+
+/// The same without what moves with every request.
+pub(super) fn without_use(status: ScimClientStatus) -> ScimClientStatus {
+    ScimClientStatus {
+        last_used_at: None,
+        last_used_from: None,
+        user_agent: None,
+        last_sync: None,
+        last_error: None,
+        ..status
+    }
+}
+
+fn held(held: &report::HeldRemovals) -> HeldRemovals {
+    let number = |it: u64| i64::try_from(it).unwrap_or(i64::MAX);
+    HeldRemovals {
+        since: Some(time(held.since)),
+        deactivations: number(held.deactivations),
+        deletions: number(held.deletions),
+        membership_removals: number(held.membership_removals),
+        examples: held.examples.clone(),
+    }
+}
+
+/// Whether people go as clients ask, and what to edit when they do not.
+fn deprovisioning(tenant: &ScimTenant, report: &ScimTenantReport) -> Finding {
+    let Some(held) = &report.held else {
+        let message = "deactivations, deletions and removals of members pass";
+        return Finding::new(DEPROVISIONING, Status::True, Reason::Reconciled, message);
+    };
+    let brake = &tenant.spec.deprovisioning.brake;
+    let held: Vec<String> = [
+        (held.deactivations, brake.deactivations, "deactivations"),
+        (held.deletions, brake.deletions, "deletions"),
+        (
+            held.membership_removals,
+            brake.membership_removals,
+            "removals of members",
+        ),
+    ]
+    .into_iter()
+    .filter(|it| it.0 > 0)
+    .map(|(_, most, what)| format!("{what} (more than {most} in {})", brake.per))
+    .collect();
+    let message = format!(
+        "the brake holds {}; see status.held. If they are meant, set spec.deprovisioning.brake.openUntil to a time behind Entra's next cycle, such as an hour from now; if not, correct the scope or the group in Entra, then set openUntil to the present",
+        held.join(", ")
+    );
+    Finding::new(DEPROVISIONING, Status::False, Reason::RemovalsHeld, message)
 }
 
 fn serving(tenant: &ScimTenant, facts: &TenantFacts) -> Option<Finding> {

@@ -52,6 +52,7 @@ impl<'r> Candidate<'r> {
         self
     }
 
+    /// A person of whom nobody said otherwise is active.
     fn attribute(&self, path: &AttributePath) -> Option<&Value> {
         if path.is_core("id") {
             return Some(&self.id);
@@ -61,6 +62,10 @@ impl<'r> Candidate<'r> {
         }
         value::attribute(self.attributes, path)
             .or_else(|| self.extra.and_then(|extra| value::attribute(extra, path)))
+            .or_else(|| {
+                let is_person = self.attributes.contains_key("userName");
+                (is_person && path.is_core("active")).then_some(&Value::Bool(true))
+            })
     }
 }
 
@@ -122,6 +127,11 @@ impl Filter {
 }
 
 impl Comparison {
+    /// Whether an attribute with this one value fulfils the comparison.
+    pub(crate) fn holds_for(&self, value: &Value) -> bool {
+        self.holds(&[value])
+    }
+
     /// Whether one of the values compares as wanted; `ne` holds when none is equal.
     fn holds(&self, values: &[&Value]) -> bool {
         if self.value == Literal::Null {

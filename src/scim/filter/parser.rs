@@ -5,6 +5,7 @@ use serde_json::Number;
 
 use crate::scim::bounds::MAX_FILTER_DEPTH;
 use crate::scim::bounds::MAX_FILTER_TERMS;
+use crate::scim::deviation::Deviation;
 use crate::scim::filter::Comparison;
 use crate::scim::filter::Filter;
 use crate::scim::filter::Literal;
@@ -33,6 +34,8 @@ pub(crate) struct Parser<'t, 's> {
     scope: Scope<'s>,
     depth: usize,
     terms: usize,
+    /// Where it had to be generous.
+    pub(crate) deviations: Vec<Deviation>,
 }
 
 /// A name with its definition.
@@ -40,11 +43,14 @@ type Named<'s> = (AttributePath, &'s Attribute);
 
 impl<'t, 's> Parser<'t, 's> {
     /// Reads a whole text as a filter.
-    pub(crate) fn filter(text: &'t str, schema: &'s ResourceSchema) -> Result<Filter, SyntaxError> {
+    pub(crate) fn filter(
+        text: &'t str,
+        schema: &'s ResourceSchema,
+    ) -> Result<(Filter, Vec<Deviation>), SyntaxError> {
         let mut parser = Self::new(text, schema)?;
         let filter = parser.or()?;
         parser.end()?;
-        Ok(filter)
+        Ok((filter, parser.deviations))
     }
 
     pub(crate) fn new(text: &'t str, schema: &'s ResourceSchema) -> Result<Self, SyntaxError> {
@@ -54,6 +60,7 @@ impl<'t, 's> Parser<'t, 's> {
             scope: Scope::Resource(schema),
             depth: 0,
             terms: 0,
+            deviations: Vec::new(),
         })
     }
 
@@ -127,6 +134,7 @@ impl<'t, 's> Parser<'t, 's> {
         let inner = self.brackets(definition)?;
         let filter = if self.scanner.take('.') {
             // Entra: `emails[type eq "work"].value eq "x"` is one more condition on the element.
+            self.deviations.push(Deviation::ValuePathFilter);
             let before = self.scanner.clone();
             let outer = std::mem::replace(&mut self.scope, Scope::Element(definition));
             let (sub, definition) = self.name()?;
@@ -216,7 +224,17 @@ impl<'t, 's> Parser<'t, 's> {
         operator: Operator,
         before: &Scanner<'t>,
     ) -> Result<Literal, SyntaxError> {
+        let is_text = !matches!(
+            type_,
+            AttributeType::Boolean | AttributeType::Integer | AttributeType::Decimal
+        );
         let text = if self.scanner.is_at('"') {
+            if !is_text {
+                self.deviations.push(match type_ {
+                    AttributeType::Boolean => Deviation::StringBoolean,
+                    _ => Deviation::StringNumber,
+                });
+            }
             self.scanner.quoted()?
         } else {
             let word = self.scanner.word();
@@ -229,14 +247,16 @@ impl<'t, 's> Parser<'t, 's> {
                     _ => Err(before.error("null can only be compared by eq and ne")),
                 };
             }
+            if is_text {
+                self.deviations.push(Deviation::UnquotedValue);
+            }
             word.to_owned()
         };
         if operator.is_textual() {
-            return match type_ {
-                AttributeType::Boolean | AttributeType::Integer | AttributeType::Decimal => {
-                    Err(before.error("co, sw and ew apply to texts only"))
-                }
-                _ => Ok(Literal::Text(text)),
+            return if is_text {
+                Ok(Literal::Text(text))
+            } else {
+                Err(before.error("co, sw and ew apply to texts only"))
             };
         }
         match type_ {

@@ -215,32 +215,6 @@ fn filters_match_by_type_and_casing_of_the_schema() {
     }
 }
 
-#[test]
-fn conjunctive_equalities_are_offered_to_the_store() {
-    let split = |text: &str| {
-        let (equalities, rest) = Filter::parse(text, &sample::schemas().group)
-            .unwrap()
-            .split();
-        let terms: Vec<String> = equalities
-            .iter()
-            .map(|term| format!("{:?}={}", term.key, term.value))
-            .collect();
-        format!(
-            "{} | {}",
-            terms.join(" "),
-            rest.map(|rest| rest.to_string()).unwrap_or_default()
-        )
-    };
-    assert_eq!(split("id eq 1 and members eq 2"), "Id=1 Member=2 | ");
-    assert_eq!(split("members[value eq \"2\"]"), "Member=2 | ");
-    assert_eq!(
-        split("displayName eq A and externalId sw b"),
-        r#"DisplayName=A | externalId sw "b""#
-    );
-    assert_eq!(split("id eq 1 or id eq 2"), r#" | id eq "1" or id eq "2""#);
-    assert_eq!(split("not (id eq 1)"), r#" | not (id eq "1")"#);
-}
-
 fn comparison(attribute: AttributePath) -> impl Strategy<Value = Filter> {
     let operators = prop::sample::select(Operator::ALL.map(|(operator, _)| operator).to_vec());
     (operators, any::<String>()).prop_map(move |(operator, text)| {

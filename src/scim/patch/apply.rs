@@ -38,7 +38,7 @@ impl PatchRequest {
     ) -> Result<Resource, ScimError> {
         let mut attributes = resource.attributes().clone();
         for operation in &self.operations {
-            operation.apply(schema, &mut attributes)?;
+            operation.apply(schema, &mut attributes, self.strict)?;
         }
         prune(schema, &mut attributes);
         Resource::checked(schema, Some(resource), attributes)
@@ -46,7 +46,12 @@ impl PatchRequest {
 }
 
 impl Operation {
-    fn apply(&self, schema: &ResourceSchema, attributes: &mut Attributes) -> Result<(), ScimError> {
+    fn apply(
+        &self,
+        schema: &ResourceSchema,
+        attributes: &mut Attributes,
+        strict: bool,
+    ) -> Result<(), ScimError> {
         let (path, choice) = match &self.path {
             Path::Extension(urn) => {
                 // With an object as its value it was taken apart; what is left means "unset".
@@ -80,6 +85,14 @@ impl Operation {
             key,
         };
         match (choice, &path.sub_attribute) {
+            (Some((filter, _)), _)
+                if strict && self.action != Action::Remove && !place.has(filter) =>
+            {
+                Err(ScimError::no_target(format!(
+                    "No value of {} fulfils the filter of the path.",
+                    attribute.name
+                )))
+            }
             (Some((filter, sub)), _) => place.elements(self, filter, sub.as_deref()),
             (None, Some(sub)) => place.sub_attribute(self, sub),
             (None, None) => place.whole(self),
@@ -113,6 +126,13 @@ struct Place<'a, 's> {
 }
 
 impl<'a> Place<'a, '_> {
+    /// Whether one of the values fulfils `filter`.
+    fn has(&self, filter: &Filter) -> bool {
+        let elements = self.holder.get(&self.key).and_then(Value::as_array);
+        let mut elements = elements.into_iter().flatten();
+        elements.any(|element| filter.matches_element(element))
+    }
+
     /// An operation on the whole attribute.
     fn whole(self, operation: &Operation) -> Result<(), ScimError> {
         if operation.action == Action::Remove {

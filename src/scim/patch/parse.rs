@@ -8,6 +8,7 @@ use crate::scim::bounds::MAX_OPERATIONS;
 use crate::scim::error::ScimError;
 use crate::scim::error::quoted;
 use crate::scim::patch::Action;
+use crate::scim::patch::MemberChange;
 use crate::scim::patch::Operation;
 use crate::scim::patch::PatchRequest;
 use crate::scim::patch::members;
@@ -42,6 +43,7 @@ impl PatchRequest {
         }
         let mut reader = Reader {
             schema,
+            number: 0,
             request: Self::default(),
         };
         for (index, operation) in operations.iter().enumerate() {
@@ -54,6 +56,8 @@ impl PatchRequest {
 /// Collects the operations of one request.
 struct Reader<'s> {
     schema: &'s ResourceSchema,
+    /// Of the operation that is being read, from 1.
+    number: usize,
     request: PatchRequest,
 }
 
@@ -78,6 +82,7 @@ impl Reader<'_> {
             return Err(fault("needs a value"));
         }
         let written = written.unwrap_or(&Value::Null);
+        self.number = number;
         match value::find(members, "path") {
             None | Some(Value::Null) => self.read_pathless(number, action, written),
             Some(Value::String(path)) if path.trim().is_empty() => {
@@ -147,9 +152,11 @@ impl Reader<'_> {
         if self.schema.resource_type == ResourceType::Group
             && path.attribute().is_some_and(|path| path.is_core(MEMBERS))
         {
-            self.request
-                .members
-                .extend(members::change(action, &path, written)?);
+            let change = members::change(action, &path, written)?;
+            if action == Action::Remove && change == Some(MemberChange::Clear) {
+                self.request.bare_removal.get_or_insert(self.number);
+            }
+            self.request.members.extend(change);
             return Ok(());
         }
         self.request.operations.push(Operation {

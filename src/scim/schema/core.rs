@@ -50,6 +50,11 @@ impl Attribute {
         self
     }
 
+    fn immutable(mut self) -> Self {
+        self.mutability = Mutability::Immutable;
+        self
+    }
+
     fn returned(mut self, returned: Returned) -> Self {
         self.returned = returned;
         self
@@ -290,10 +295,10 @@ pub(crate) fn group() -> Schema {
             complex(MEMBERS, "The members of the group.")
                 .multi_valued()
                 .with(vec![
-                    text("value", "The id of the member.").exact(),
-                    reference("$ref", &["User"], "Where the member is.").read_only(),
+                    text("value", "The id of the member.").exact().immutable(),
+                    reference("$ref", &["User"], "Where the member is.").immutable(),
                     text("display", "The name of the member.").read_only(),
-                    kind(&["User"]).read_only(),
+                    kind(&["User"]).immutable(),
                 ]),
         ],
     }

@@ -15,10 +15,16 @@ const CONFIG_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderC
 /// What the server offers beyond the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Resources of one page, unless asked for more or less.
+    pub page: usize,
     /// Resources of one page at most.
     pub max_results: usize,
-    /// Whether `ETag` and `If-Match` are understood.
-    pub etag: bool,
+    /// Seconds for which a cursor may be used.
+    pub cursor_seconds: i64,
+    /// Operations of one bulk request at most.
+    pub bulk_operations: usize,
+    /// Bytes of one bulk request at most.
+    pub bulk_bytes: usize,
 }
 
 impl Schemas {
@@ -60,11 +66,23 @@ impl Schemas {
         json!({
             "schemas": [CONFIG_URN],
             "patch": {"supported": true},
-            "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+            "bulk": {
+                "supported": true,
+                "maxOperations": limits.bulk_operations,
+                "maxPayloadSize": limits.bulk_bytes,
+            },
             "filter": {"supported": true, "maxResults": limits.max_results},
             "changePassword": {"supported": false},
-            "sort": {"supported": false},
-            "etag": {"supported": limits.etag},
+            "sort": {"supported": true},
+            "etag": {"supported": true},
+            "pagination": {
+                "cursor": true,
+                "index": true,
+                "defaultPaginationMethod": "index",
+                "defaultPageSize": limits.page,
+                "maxPageSize": limits.max_results,
+                "cursorTimeout": limits.cursor_seconds,
+            },
             "authenticationSchemes": [
                 {
                     "type": "oauthbearertoken",

@@ -13,16 +13,20 @@ pub(super) async fn members_are_changed_by_reference(store: Arc<dyn Store>) {
         MemberChange::Add(ids(&["c", "a"])),
         MemberChange::Remove(ids(&["b", "nobody"])),
     ];
-    let now = store.change(GROUP, change(mixed)).await.unwrap().unwrap();
+    let now = store
+        .change(GROUP, change(mixed), free())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((now.version, now.written), (Version(2), true));
     assert_eq!(related(&*store, GROUP, "t").await, ["a", "c"]);
     let replace = vec![MemberChange::Replace(ids(&["d", "c"]))];
-    store.change(GROUP, change(replace)).await.unwrap();
+    store.change(GROUP, change(replace), free()).await.unwrap();
     assert_eq!(related(&*store, GROUP, "t").await, ["c", "d"]);
     let groups = find(&*store, USER, "d").await.unwrap().related;
     assert_eq!(groups[0].display.as_deref(), Some("Team t"));
     store
-        .change(GROUP, change(vec![MemberChange::Clear]))
+        .change(GROUP, change(vec![MemberChange::Clear]), free())
         .await
         .unwrap();
     assert!(related(&*store, GROUP, "t").await.is_empty());
@@ -36,14 +40,14 @@ pub(super) async fn unknown_members_refuse_the_whole_change(store: Arc<dyn Store
         MemberChange::Add(ids(&["c", "nobody", "t"])),
     ];
 
-    let refused = store.change(GROUP, moved("t", members)).await;
+    let refused = store.change(GROUP, moved("t", members), free()).await;
 
     assert!(matches!(
         refused,
         Err(StoreError::UnknownMembers { count: 2, first: 2 })
     ));
     assert_eq!(find(&*store, GROUP, "t").await, before);
-    let added = store.add(GROUP, team("u", &["a", "nobody"])).await;
+    let added = store.add(GROUP, team("u", &["a", "nobody"]), free()).await;
     assert!(matches!(
         added,
         Err(StoreError::UnknownMembers { count: 1, first: 2 })
@@ -60,7 +64,7 @@ pub(super) async fn members_that_are_as_wanted_write_nothing(store: Arc<dyn Stor
     ];
 
     let now = store
-        .change(GROUP, moved("t", members))
+        .change(GROUP, moved("t", members), free())
         .await
         .unwrap()
         .unwrap();
@@ -74,18 +78,25 @@ pub(super) async fn members_that_are_as_wanted_write_nothing(store: Arc<dyn Stor
 
 pub(super) async fn a_deleted_user_leaves_its_groups(store: Arc<dyn Store>) {
     filled(&*store).await;
-    let id = ResourceId::new("a");
-
     assert_eq!(
-        store.delete(USER, &id, None, at(9)).await.unwrap(),
+        store
+            .delete(USER, deletion("a", 0, 9), free())
+            .await
+            .unwrap(),
         Some(())
     );
 
     assert_eq!(related(&*store, GROUP, "t").await, ["b"]);
     let group = find(&*store, GROUP, "t").await.unwrap();
     assert_eq!((group.version, group.last_modified), (Version(2), at(9)));
-    assert_eq!(store.delete(USER, &id, None, at(9)).await.unwrap(), None);
-    store.add(USER, person("a")).await.unwrap();
+    assert_eq!(
+        store
+            .delete(USER, deletion("a", 0, 9), free())
+            .await
+            .unwrap(),
+        None
+    );
+    store.add(USER, person("a"), free()).await.unwrap();
     assert!(related(&*store, USER, "a").await.is_empty());
 }
 
@@ -93,7 +104,7 @@ pub(super) async fn a_deleted_group_leaves_its_users(store: Arc<dyn Store>) {
     filled(&*store).await;
 
     store
-        .delete(GROUP, &ResourceId::new("t"), None, at(9))
+        .delete(GROUP, deletion("t", 0, 9), free())
         .await
         .unwrap();
 

@@ -2,16 +2,23 @@
 
 use std::sync::Arc;
 
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
 use super::*;
+use crate::scim::sort::{Sort, SortKey};
+use crate::store::candidate::holds;
 
 pub(super) async fn a_list_is_in_order_and_in_pages(store: Arc<dyn Store>) {
     filled(&*store).await;
     let page = async |start_index, count| {
-        let page = Page { start_index, count };
-        let listed = store
-            .list(USER, None, page, Related::Include)
-            .await
-            .unwrap();
+        let query = ListQuery {
+            window: Window::Index(Page { start_index, count }),
+            related: Related::Include,
+            ..ListQuery::default()
+        };
+        let listed = store.list(USER, &query).await.unwrap();
         let ids: String = listed.resources.iter().map(|it| it.id.as_str()).collect();
         (listed.total, ids)
     };
@@ -20,15 +27,15 @@ pub(super) async fn a_list_is_in_order_and_in_pages(store: Arc<dyn Store>) {
     assert_eq!(page(2, 2).await, (4, "bc".to_owned()));
     assert_eq!(page(9, 2).await, (4, String::new()));
     assert_eq!(page(1, 0).await, (4, String::new()));
-    let filter = Filter::parse("userName co \"contoso\"", &schemas().user).unwrap();
-    let page = Page {
-        start_index: 3,
-        count: 1,
+    let query = ListQuery {
+        filter: Some(Filter::parse("userName co \"contoso\"", &schemas().user).unwrap()),
+        window: Window::Index(Page {
+            start_index: 3,
+            count: 1,
+        }),
+        ..ListQuery::default()
     };
-    let listed = store
-        .list(USER, Some(&filter), page, Related::Skip)
-        .await
-        .unwrap();
+    let listed = store.list(USER, &query).await.unwrap();
     assert_eq!((listed.total, listed.resources[0].id.as_str()), (4, "c"));
 }
 
@@ -62,7 +69,7 @@ pub(super) async fn filters_find_by_index_and_without(store: Arc<dyn Store>) {
 
 pub(super) async fn a_membership_is_looked_up(store: Arc<dyn Store>) {
     filled(&*store).await;
-    store.add(GROUP, team("u", &["b"])).await.unwrap();
+    store.add(GROUP, team("u", &["b"]), free()).await.unwrap();
     for (filter, expected) in [
         ("id eq \"t\" and members eq \"a\"", "t"),
         ("id eq \"t\" and members eq \"c\"", ""),
@@ -77,5 +84,249 @@ pub(super) async fn a_membership_is_looked_up(store: Arc<dyn Store>) {
             expected,
             "{filter}"
         );
+    }
+}
+
+/// The ids of a whole list, walked in parts of `count`.
+async fn walk(
+    store: &dyn Store,
+    kind: ResourceType,
+    sort: Option<Sort>,
+    filter: Option<&str>,
+    count: usize,
+) -> String {
+    let mut query = ListQuery {
+        filter: filter.map(|it| Filter::parse(it, schemas().of(kind)).unwrap()),
+        sort,
+        window: Window::Index(Page {
+            start_index: 1,
+            count,
+        }),
+        ..ListQuery::default()
+    };
+    let mut ids = String::new();
+    loop {
+        let listed = store.list(kind, &query).await.unwrap();
+        ids.extend(listed.resources.iter().map(|it| it.id.as_str()));
+        if listed.resources.len() == listed.total {
+            return ids;
+        }
+        query.window = Window::Behind {
+            position: listed.end.unwrap(),
+            count,
+        };
+    }
+}
+
+pub(super) async fn a_list_is_sorted_and_walked_from_place_to_place(store: Arc<dyn Store>) {
+    for (id, name, shown) in [
+        ("a", "delta", Some("Éva")),
+        ("b", "Alpha", None),
+        ("c", "charlie", Some("adam")),
+        ("d", "bravo", None),
+        ("e", "Echo", Some("ADAM")),
+    ] {
+        let body = json!({"userName": name, "displayName": shown});
+        store
+            .add(USER, stored(USER, id, &body), free())
+            .await
+            .unwrap();
+    }
+    let later = Change {
+        at: at(9),
+        ..changed("b", 1, Some(&person("b")))
+    };
+    store.change(USER, later, free()).await.unwrap();
+
+    // Equal ones are in the order of creation, those without a value come last.
+    for (by, expected) in [
+        (SortKey::Id, "abcde"),
+        (SortKey::Created, "abcde"),
+        (SortKey::UserName, "bdcae"),
+        (SortKey::DisplayName, "cebad"),
+        (SortKey::ExternalId, "bacde"),
+        (SortKey::LastModified, "acdeb"),
+    ] {
+        for descending in [false, true] {
+            let mut expected = expected.to_owned();
+            if descending {
+                expected = expected.chars().rev().collect();
+            }
+            let sort = Some(Sort { by, descending });
+            for count in [1, 2, 5] {
+                let found = walk(&*store, USER, sort, None, count).await;
+                assert_eq!(found, expected, "{by:?} {descending} {count}");
+                let found = walk(&*store, USER, sort, Some("title pr or active pr"), count).await;
+                assert_eq!(found, expected, "{by:?} {descending} {count} filtered");
+            }
+        }
+    }
+    assert_eq!(walk(&*store, USER, None, None, 2).await, "abcde");
+}
+
+pub(super) async fn a_walk_by_place_misses_nobody_who_stays(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    let mut query = ListQuery {
+        window: Window::Index(Page {
+            start_index: 1,
+            count: 2,
+        }),
+        ..ListQuery::default()
+    };
+    let first = store.list(USER, &query).await.unwrap();
+    for id in ["a", "b"] {
+        let gone = store.delete(USER, deletion(id, 0, 2), free()).await;
+        gone.unwrap().unwrap();
+    }
+    store.add(USER, person("e"), free()).await.unwrap();
+
+    query.window = Window::Behind {
+        position: first.end.unwrap(),
+        count: 9,
+    };
+    let rest = store.list(USER, &query).await.unwrap();
+
+    let ids: String = rest.resources.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!((rest.total, ids), (3, "cde".to_owned()));
+    assert_eq!(rest.end.unwrap().key, SortValue::Absent);
+}
+
+/// Texts that are alike but for what folding, prefixes, quoting and patterns make of them.
+const WORDS: [&str; 16] = [
+    "",
+    "a",
+    "A",
+    "ab",
+    "Ab",
+    "abc",
+    "b",
+    "ä",
+    "Ä",
+    "ss",
+    "ß",
+    "İ",
+    "%",
+    "_",
+    "a'b",
+    "\u{10ffff}",
+];
+
+fn word() -> impl Strategy<Value = String> {
+    prop::sample::select(WORDS.to_vec()).prop_map(str::to_owned)
+}
+
+/// A comparison of one of the attributes, most of which have a column.
+fn term() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec![
+        "id",
+        "userName",
+        "displayName",
+        "externalId",
+        "title",
+        "emails",
+        "emails.type",
+        "emails[type eq \"work\"].value",
+        "employeeNumber",
+        "groups",
+        "groups.display",
+        "meta.resourceType",
+    ]);
+    let operator = prop::sample::select(vec!["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]);
+    let text = (name.clone(), operator, word()).prop_map(|(name, operator, word)| {
+        format!(
+            "{name} {operator} {}",
+            serde_json::to_string(&word).unwrap()
+        )
+    });
+    let present = name
+        .prop_filter("a value path is compared", |name| !name.contains('['))
+        .prop_map(|name| format!("{name} pr"));
+    let other = prop::sample::select(vec![
+        "active eq true",
+        "active ne true",
+        "active pr",
+        "userName eq null",
+        "externalId eq null",
+        "emails ne null",
+        "meta.created ge \"1970-01-01T00:00:01.0005Z\"",
+        "meta.lastModified le \"1970-01-01T00:00:01Z\"",
+        "emails[not (value eq \"a\") and primary eq true]",
+        "emails[value sw \"a\" or type eq \"home\"]",
+        "groups[value eq \"g\"]",
+    ])
+    .prop_map(str::to_owned);
+    prop_oneof![4 => text, 1 => present, 2 => other]
+}
+
+fn filter() -> impl Strategy<Value = String> {
+    term().prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) and ({b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) or ({b})")),
+            inner.prop_map(|it| format!("not ({it})")),
+        ]
+    })
+}
+
+/// A person of a few words, each of whom may be absent.
+fn body(number: usize) -> impl Strategy<Value = serde_json::Value> {
+    let optional = || prop::option::of(word());
+    let texts = (word(), optional(), optional(), optional(), optional());
+    let email = (
+        optional(),
+        prop::sample::select(vec!["work", "Work", "home"]),
+        any::<bool>(),
+    );
+    let emails = prop::collection::vec(email, 0..3);
+    let active = prop::option::of(any::<bool>());
+    (texts, emails, active).prop_map(move |(texts, emails, active)| {
+        let (name, shown, external, title, employee) = texts;
+        let emails: Vec<_> = emails
+            .into_iter()
+            .map(|(value, kind, primary)| json!({"value": value, "type": kind, "primary": primary, "display": "x"}))
+            .collect();
+        json!({
+            "userName": format!("{name}{number}"), "displayName": shown, "externalId": external, "title": title,
+            "emails": emails, "active": active,
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"employeeNumber": employee},
+        })
+    })
+}
+
+/// Random filters on random people: the store finds what the filter holds for, and no more.
+pub(super) async fn a_store_finds_what_the_filter_finds(store: Arc<dyn Store>) {
+    let mut runner = TestRunner::deterministic();
+    let mut members = Vec::new();
+    for number in 0..24 {
+        let body = body(number).new_tree(&mut runner).unwrap().current();
+        let id = format!("{}{number}", WORDS[number % WORDS.len()]);
+        store
+            .add(USER, stored(USER, &id, &body), free())
+            .await
+            .unwrap();
+        if number % 3 == 0 {
+            members.push(id);
+        }
+    }
+    let members: Vec<&str> = members.iter().map(String::as_str).collect();
+    for (group, name) in [("g", "Ab"), ("A", "ß")] {
+        let group = stored(GROUP, group, &json!({"displayName": name}));
+        let related = team("t", &members).related;
+        let group = Stored { related, ..group };
+        store.add(GROUP, group, free()).await.unwrap();
+    }
+    let query = ListQuery {
+        related: Related::Include,
+        ..ListQuery::default()
+    };
+    let everybody = store.list(USER, &query).await.unwrap().resources;
+
+    for _ in 0..400 {
+        let text = filter().new_tree(&mut runner).unwrap().current();
+        let filter = Filter::parse(&text, &schemas().user).unwrap();
+        let matching = everybody.iter().filter(|it| holds(USER, &filter, it));
+        let expected: Vec<&str> = matching.map(|it| it.id.as_str()).collect();
+
+        assert_eq!(search(&*store, USER, &text).await, expected, "{text}");
     }
 }

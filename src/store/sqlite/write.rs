@@ -1,15 +1,23 @@
 //! Each write as statements inside the writer's transaction: all of it or nothing.
 
-use jiff::Timestamp;
-use sqlx::error::ErrorKind;
-use sqlx::{Row, SqliteConnection};
+mod members;
+mod row;
+pub(super) mod terms;
 
-use super::number;
-use crate::scim::fold_case;
-use crate::scim::patch::MemberChange;
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::records;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-use crate::store::{Change, Changed, Note, ResourceId, StoreError, Stored, Version};
+use crate::store::audit::{AuditEntry, Moved};
+use crate::store::brake::{Brake, Removal};
+use crate::store::{
+    Change, Changed, Deletion, Forgetting, Note, Record, ResourceId, StoreError, Stored, Terms,
+    UnknownMembers, Version,
+};
+pub(super) use row::Keys;
+use terms::Stopped;
 
 /// What can be asked of the writer.
 #[derive(Debug)]
@@ -17,18 +25,48 @@ pub(super) enum Write {
     Add {
         kind: ResourceType,
         added: Stored,
+        terms: Terms,
     },
     Change {
         kind: ResourceType,
         change: Change,
+        terms: Terms,
     },
     Delete {
         kind: ResourceType,
-        id: ResourceId,
-        expected: Option<Version>,
-        at: Timestamp,
+        deletion: Deletion,
+        terms: Terms,
     },
     Notes(Vec<Note>),
+    Records(Vec<Record>),
+    Record(AuditEntry),
+    Forget(Forgetting),
+}
+
+impl Write {
+    /// What it is about, when, and under which terms; nothing when it is no write of a resource.
+    fn subject(&self) -> Option<(&ResourceId, Timestamp, &Terms)> {
+        match self {
+            Self::Add { added, terms, .. } => Some((&added.id, added.created, terms)),
+            Self::Change { change, terms, .. } => Some((&change.id, change.at, terms)),
+            Self::Delete {
+                deletion, terms, ..
+            } => Some((&deletion.id, deletion.at, terms)),
+            Self::Notes(_) | Self::Records(_) | Self::Record(_) | Self::Forget(_) => None,
+        }
+    }
+
+    /// Whether what was done before it is refused undoes itself: a single statement, or counts of the brake, which may be too high.
+    fn is_single(&self) -> bool {
+        match self {
+            Self::Add { added, .. } => added.related.is_empty(),
+            Self::Change { change, .. } => change.members.is_empty(),
+            Self::Delete { kind, terms, .. } => {
+                *kind == ResourceType::User || terms.brake.is_none()
+            }
+            Self::Notes(_) | Self::Records(_) | Self::Record(_) | Self::Forget(_) => true,
+        }
+    }
 }
 
 /// What became of it.
@@ -37,14 +75,27 @@ pub(super) enum Written {
     Done,
     Changed(Changed),
     NotFound,
+    Forgotten(u64),
+}
+
+impl Written {
+    fn is_change(self) -> bool {
+        match self {
+            Self::Done => true,
+            Self::Changed(changed) => changed.written,
+            Self::NotFound | Self::Forgotten(_) => false,
+        }
+    }
 }
 
 /// Why it was not done, although the database works.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Refused {
     Taken(ResourceType),
+    ExternalIdTaken(ResourceType),
     VersionConflict,
     UnknownMembers { count: usize, first: usize },
+    Held(Stopped),
 }
 
 impl From<Refused> for StoreError {
@@ -58,22 +109,52 @@ impl From<Refused> for StoreError {
                 what: "group",
                 attribute: "displayName",
             },
+            Refused::ExternalIdTaken(kind) => Self::Taken {
+                what: match kind {
+                    ResourceType::User => "user",
+                    ResourceType::Group => "group",
+                },
+                attribute: "externalId",
+            },
             Refused::VersionConflict => Self::VersionConflict,
             Refused::UnknownMembers { count, first } => Self::UnknownMembers { count, first },
+            Refused::Held(stopped) => stopped.into(),
         }
     }
 }
 
-type Outcome = Result<Result<Written, Refused>, sqlx::Error>;
+type Outcome<T> = Result<Result<T, Refused>, sqlx::Error>;
 
-/// Does one write. A single statement undoes itself when it fails; more of them stand in a savepoint.
-pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write) -> Outcome {
-    let single = match write {
-        Write::Add { added, .. } => added.related.is_empty(),
-        Write::Change { change, .. } => change.members.is_empty(),
-        Write::Delete { .. } | Write::Notes(_) => true,
+/// Does one write, and adds to `audit` what is to be remembered of it.
+pub(super) async fn apply(
+    connection: &mut SqliteConnection,
+    write: &Write,
+    audit: &mut Vec<AuditEntry>,
+) -> Outcome<Written> {
+    let outcome = whole(connection, write).await?;
+    if let Write::Record(entry) = write {
+        audit.push(entry.clone());
+    }
+    let Some((id, at, terms)) = write.subject() else {
+        return Ok(outcome.map(|(written, _)| written));
     };
-    if single {
+    match (&outcome, &terms.audit) {
+        (Ok((written, moved)), Some(entry)) if written.is_change() => {
+            audit.push(entry.with_members(*moved));
+        }
+        (Err(Refused::Held(stopped)), entry) => {
+            let news = terms::hold(connection, stopped, id, at).await?;
+            let entry = entry.as_ref().filter(|_| news);
+            audit.extend(entry.map(|it| it.held(stopped.removed_members())));
+        }
+        (Ok(_) | Err(_), _) => {}
+    }
+    Ok(outcome.map(|(written, _)| written))
+}
+
+/// All of a write or nothing: a savepoint stands around more than one statement.
+async fn whole(connection: &mut SqliteConnection, write: &Write) -> Outcome<(Written, Moved)> {
+    if write.is_single() {
         return perform(connection, write).await;
     }
     execute(connection, "SAVEPOINT one").await?;
@@ -85,17 +166,30 @@ pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write) -> O
     Ok(outcome)
 }
 
-async fn perform(connection: &mut SqliteConnection, write: &Write) -> Outcome {
+async fn perform(connection: &mut SqliteConnection, write: &Write) -> Outcome<(Written, Moved)> {
+    let alone = |written| Ok((written, Moved::default()));
     match write {
-        Write::Add { kind, added } => add(connection, *kind, added).await,
-        Write::Change { kind, change } => self::change(connection, *kind, change).await,
+        Write::Add { kind, added, terms } => add(connection, *kind, added, terms).await,
+        Write::Change {
+            kind,
+            change,
+            terms,
+        } => self::change(connection, *kind, change, terms).await,
         Write::Delete {
             kind,
-            id,
-            expected,
-            at,
-        } => delete(connection, *kind, id, *expected, *at).await,
-        Write::Notes(notes) => keep(connection, notes).await,
+            deletion,
+            terms,
+        } => delete(connection, *kind, deletion, terms).await,
+        Write::Notes(notes) => keep(connection, notes).await.map(|()| alone(Written::Done)),
+        Write::Records(records) => {
+            records::keep(connection, records).await?;
+            Ok(alone(Written::Done))
+        }
+        Write::Record(_) => Ok(alone(Written::Done)),
+        Write::Forget(forgetting) => {
+            let forgotten = terms::forget(connection, forgetting).await?;
+            Ok(alone(Written::Forgotten(forgotten)))
+        }
     }
 }
 
@@ -106,274 +200,144 @@ pub(super) async fn execute(
     sqlx::query(text).execute(connection).await.map(|_| ())
 }
 
-/// The columns by which a resource is found.
-struct Keys<'r> {
-    name: String,
-    display: Option<String>,
-    external_id: Option<&'r str>,
-}
-
-impl<'r> Keys<'r> {
-    fn of(kind: ResourceType, resource: &'r Resource) -> Self {
-        let (name, display) = match kind {
-            ResourceType::User => (resource.user_name(), resource.display_name()),
-            ResourceType::Group => (resource.display_name(), None),
-        };
-        Self {
-            name: fold_case(name.unwrap_or_default()),
-            display: display.map(fold_case),
-            external_id: resource.external_id(),
-        }
-    }
-}
-
-/// The one place that knows that the only unique constraint a client can meet is that of the name.
-fn taken<T>(
+async fn add(
+    connection: &mut SqliteConnection,
     kind: ResourceType,
-    result: Result<T, sqlx::Error>,
-) -> Result<Result<T, Refused>, sqlx::Error> {
-    match result {
-        Ok(done) => Ok(Ok(done)),
-        Err(sqlx::Error::Database(error))
-            if error.kind() == ErrorKind::UniqueViolation
-                && error.message().contains("resource.name_key") =>
-        {
-            Ok(Err(Refused::Taken(kind)))
-        }
-        Err(other) => Err(other),
-    }
-}
-
-async fn add(connection: &mut SqliteConnection, kind: ResourceType, added: &Stored) -> Outcome {
-    let keys = Keys::of(kind, &added.resource);
-    let inserted = sqlx::query(
-        "INSERT INTO resource (kind, id, version, created, modified, name_key, display_key, external_id, active, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    )
-    .bind(number(kind))
-    .bind(added.id.as_str())
-    .bind(added.version.0)
-    .bind(added.created.as_millisecond())
-    .bind(added.last_modified.as_millisecond())
-    .bind(keys.name)
-    .bind(keys.display)
-    .bind(keys.external_id)
-    .bind(added.resource.is_active())
-    .bind(added.resource.to_json())
-    .execute(&mut *connection)
-    .await;
-    let seq = match taken(kind, inserted)? {
-        Ok(inserted) => inserted.last_insert_rowid(),
+    added: &Stored,
+    terms: &Terms,
+) -> Outcome<(Written, Moved)> {
+    let seq = match row::insert(connection, kind, added, terms).await? {
+        Ok(seq) => seq,
         Err(refused) => return Ok(Err(refused)),
     };
-    if added.related.is_empty() {
-        return Ok(Ok(Written::Done));
-    }
-    let ids: Vec<&str> = added.related.iter().map(|it| it.id.as_str()).collect();
-    let joined = join(connection, seq, &as_json(&ids)).await?;
-    Ok(joined.map(|_| Written::Done))
-}
-
-fn as_json<T: AsRef<str>>(ids: &[T]) -> String {
-    let ids = ids.iter().map(|id| id.as_ref().into()).collect();
-    serde_json::Value::Array(ids).to_string()
-}
-
-/// Makes the users whose ids are in the JSON list members; says how many were not yet.
-async fn join(
-    connection: &mut SqliteConnection,
-    group: i64,
-    ids: &str,
-) -> Result<Result<u64, Refused>, sqlx::Error> {
-    let unknown = sqlx::query(
-        "SELECT count(*), min(j.key) FROM json_each(?1) j
-         LEFT JOIN resource u ON u.id = j.value AND u.kind = 0 WHERE u.seq IS NULL",
-    )
-    .bind(ids)
-    .fetch_one(&mut *connection)
-    .await?;
-    let count: i64 = unknown.try_get(0)?;
-    if count > 0 {
-        let first: i64 = unknown.try_get(1)?;
-        let number = |it: i64| usize::try_from(it).unwrap_or_default();
-        return Ok(Err(Refused::UnknownMembers {
-            count: number(count),
-            first: number(first) + 1,
-        }));
-    }
-    let joined = sqlx::query(
-        "INSERT OR IGNORE INTO membership (group_seq, member_seq)
-         SELECT ?1, u.seq FROM json_each(?2) j JOIN resource u ON u.id = j.value",
-    )
-    .bind(group)
-    .bind(ids)
-    .execute(connection)
-    .await?;
-    Ok(Ok(joined.rows_affected()))
-}
-
-/// Applies one change of members; says how many memberships came or went.
-async fn change_members(
-    connection: &mut SqliteConnection,
-    group: i64,
-    change: &MemberChange,
-) -> Result<Result<u64, Refused>, sqlx::Error> {
-    match change {
-        MemberChange::Add(ids) => join(connection, group, &as_json(ids)).await,
-        MemberChange::Remove(ids) => {
-            let left = sqlx::query(
-                "DELETE FROM membership WHERE group_seq = ?1 AND member_seq IN
-                 (SELECT u.seq FROM json_each(?2) j JOIN resource u ON u.id = j.value)",
-            )
-            .bind(group)
-            .bind(as_json(ids))
-            .execute(connection)
-            .await?;
-            Ok(Ok(left.rows_affected()))
-        }
-        MemberChange::Replace(ids) => {
-            let ids = as_json(ids);
-            let left = sqlx::query(
-                "DELETE FROM membership WHERE group_seq = ?1 AND member_seq NOT IN
-                 (SELECT u.seq FROM json_each(?2) j JOIN resource u ON u.id = j.value)",
-            )
-            .bind(group)
-            .bind(&ids)
-            .execute(&mut *connection)
-            .await?;
-            let joined = join(connection, group, &ids).await?;
-            Ok(joined.map(|joined| joined + left.rows_affected()))
-        }
-        MemberChange::Clear => {
-            let left = sqlx::query("DELETE FROM membership WHERE group_seq = ?1")
-                .bind(group)
-                .execute(connection)
-                .await?;
-            Ok(Ok(left.rows_affected()))
+    let mut moved = Moved::default();
+    if !added.related.is_empty() {
+        let ids: Vec<&str> = added.related.iter().map(|it| it.id.as_str()).collect();
+        match members::join(connection, seq, &ids, terms.unknown_members).await? {
+            Ok(joined) => moved.added = joined,
+            Err(refused) => return Ok(Err(refused)),
         }
     }
+    Ok(Ok((Written::Done, moved)))
 }
 
-/// Where a resource is and which version it has.
-async fn locate(
+async fn change(
     connection: &mut SqliteConnection,
     kind: ResourceType,
-    id: &ResourceId,
-) -> Result<Option<(i64, Version)>, sqlx::Error> {
-    let row = sqlx::query("SELECT seq, version FROM resource WHERE kind = ?1 AND id = ?2")
-        .bind(number(kind))
-        .bind(id.as_str())
-        .fetch_optional(connection)
-        .await?;
-    row.map(|row| Ok((row.try_get(0)?, Version(row.try_get(1)?))))
-        .transpose()
-}
-
-async fn change(connection: &mut SqliteConnection, kind: ResourceType, change: &Change) -> Outcome {
-    let Some((seq, version)) = locate(connection, kind, &change.id).await? else {
-        return Ok(Ok(Written::NotFound));
+    change: &Change,
+    terms: &Terms,
+) -> Outcome<(Written, Moved)> {
+    let Some(before) = row::locate(connection, kind, &change.id).await? else {
+        return Ok(Ok((Written::NotFound, Moved::default())));
     };
-    if change.expected.is_some_and(|expected| expected != version) {
+    if change.expected.is_some_and(|it| it != before.version) {
         return Ok(Err(Refused::VersionConflict));
     }
-    let mut moved = 0;
-    for members in &change.members {
-        match change_members(connection, seq, members).await? {
+    let mut moved = Moved::default();
+    for change in &change.members {
+        match members::change(connection, before.seq, change, terms.unknown_members).await? {
             Ok(some) => moved += some,
             Err(refused) => return Ok(Err(refused)),
         }
     }
-    let next = Version(version.0 + 1);
+    let leaves = |it: &Resource| kind == ResourceType::User && before.active && !it.is_active();
+    let deactivated = change.resource.as_ref().is_some_and(leaves);
+    let removals = [
+        (Removal::Deactivation, u64::from(deactivated)),
+        (Removal::Membership, moved.removed),
+    ];
+    if let Err(refused) = pass(connection, terms.brake.as_ref(), &removals, change.at).await? {
+        return Ok(Err(refused));
+    }
+    if let Some(resource) = &change.resource
+        && terms.unique_external_id
+        && row::is_external_id_taken(connection, kind, before.seq, resource).await?
+    {
+        return Ok(Err(Refused::ExternalIdTaken(kind)));
+    }
+    let next = Version(before.version.0 + 1);
     match &change.resource {
         Some(resource) => {
-            let updated = replace(connection, kind, (seq, next), change.at, resource).await;
-            if let Err(refused) = taken(kind, updated)? {
+            let updated = row::replace(connection, kind, (before.seq, next), change, resource);
+            if let Err(refused) = updated.await? {
                 return Ok(Err(refused));
             }
         }
-        None if moved == 0 => {
-            return Ok(Ok(Written::Changed(Changed {
-                version,
+        None if moved.is_empty() => {
+            let unchanged = Changed {
+                version: before.version,
                 written: false,
-            })));
+            };
+            return Ok(Ok((Written::Changed(unchanged), moved)));
         }
-        None => touch(connection, seq, next, change.at).await?,
+        None => row::touch(connection, before.seq, next, change.at).await?,
     }
-    Ok(Ok(Written::Changed(Changed {
+    let changed = Changed {
         version: next,
         written: true,
-    })))
+    };
+    Ok(Ok((Written::Changed(changed), moved)))
 }
 
-async fn touch(
+/// Counts removals of several kinds, unless one would be too many.
+async fn pass(
     connection: &mut SqliteConnection,
-    seq: i64,
-    version: Version,
+    brake: Option<&Brake>,
+    removals: &[(Removal, u64)],
     at: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE resource SET version = ?2, modified = ?3 WHERE seq = ?1")
-        .bind(seq)
-        .bind(version.0)
-        .bind(at.as_millisecond())
-        .execute(connection)
-        .await
-        .map(|_| ())
-}
-
-async fn replace(
-    connection: &mut SqliteConnection,
-    kind: ResourceType,
-    (seq, version): (i64, Version),
-    at: Timestamp,
-    resource: &Resource,
-) -> Result<(), sqlx::Error> {
-    let keys = Keys::of(kind, resource);
-    sqlx::query(
-        "UPDATE resource SET version = ?2, modified = ?3, name_key = ?4, display_key = ?5, external_id = ?6,
-         active = ?7, body = ?8 WHERE seq = ?1",
-    )
-    .bind(seq)
-    .bind(version.0)
-    .bind(at.as_millisecond())
-    .bind(keys.name)
-    .bind(keys.display)
-    .bind(keys.external_id)
-    .bind(resource.is_active())
-    .bind(resource.to_json())
-    .execute(connection)
-    .await
-    .map(|_| ())
+) -> Outcome<()> {
+    for removal in removals {
+        if let Err(refused) = terms::pass(connection, brake, *removal, at).await? {
+            return Ok(Err(refused));
+        }
+    }
+    Ok(Ok(()))
 }
 
 async fn delete(
     connection: &mut SqliteConnection,
     kind: ResourceType,
-    id: &ResourceId,
-    expected: Option<Version>,
-    at: Timestamp,
-) -> Outcome {
-    let Some((seq, version)) = locate(connection, kind, id).await? else {
-        return Ok(Ok(Written::NotFound));
+    deletion: &Deletion,
+    terms: &Terms,
+) -> Outcome<(Written, Moved)> {
+    let Some(before) = row::locate(connection, kind, &deletion.id).await? else {
+        return Ok(Ok((Written::NotFound, Moved::default())));
     };
-    if expected.is_some_and(|expected| expected != version) {
+    if deletion.expected.is_some_and(|it| it != before.version) {
         return Ok(Err(Refused::VersionConflict));
     }
-    sqlx::query(
-        "UPDATE resource SET version = version + 1, modified = ?2
-         WHERE seq IN (SELECT group_seq FROM membership WHERE member_seq = ?1)",
-    )
-    .bind(seq)
-    .bind(at.as_millisecond())
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query("DELETE FROM resource WHERE seq = ?1")
-        .bind(seq)
-        .execute(connection)
-        .await?;
-    Ok(Ok(Written::Done))
+    let mut moved = Moved::default();
+    if kind == ResourceType::Group {
+        moved.removed = members::count(connection, before.seq).await?;
+    }
+    let removals = [(Removal::Deletion, 1), (Removal::Membership, moved.removed)];
+    if let Err(refused) = pass(connection, terms.brake.as_ref(), &removals, deletion.at).await? {
+        return Ok(Err(refused));
+    }
+    if kind == ResourceType::User {
+        row::leave_groups(connection, before.seq, deletion.at).await?;
+    }
+    row::remove(connection, before.seq).await?;
+    if terms.audit.as_ref().is_some_and(AuditEntry::erases) {
+        terms::forget_names(connection, &deletion.id).await?;
+    }
+    Ok(Ok((Written::Done, moved)))
 }
 
-async fn keep(connection: &mut SqliteConnection, notes: &[Note]) -> Outcome {
+/// Makes users members of a group, whose version stays; nothing when there is no such group.
+pub(super) async fn join(
+    connection: &mut SqliteConnection,
+    group: &ResourceId,
+    ids: &[String],
+) -> Outcome<Option<u64>> {
+    let Some(before) = row::locate(connection, ResourceType::Group, group).await? else {
+        return Ok(Ok(None));
+    };
+    let joined = members::join(connection, before.seq, ids, UnknownMembers::Refuse);
+    Ok(joined.await?.map(Some))
+}
+
+async fn keep(connection: &mut SqliteConnection, notes: &[Note]) -> Result<(), sqlx::Error> {
     for note in notes {
         sqlx::query(
             "INSERT INTO note (name, text) VALUES (?1, ?2)
@@ -384,5 +348,5 @@ async fn keep(connection: &mut SqliteConnection, notes: &[Note]) -> Outcome {
         .execute(&mut *connection)
         .await?;
     }
-    Ok(Ok(Written::Done))
+    Ok(())
 }

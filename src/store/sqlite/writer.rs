@@ -3,12 +3,15 @@
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::checksum;
+use super::health::Health;
 use super::write::{self, Refused, Write, Written};
 use crate::store::{Commits, Fault, StoreError};
 
@@ -17,6 +20,9 @@ const QUEUE: usize = 1024;
 
 /// Writes of one transaction at most.
 const BATCH: usize = 256;
+
+/// How often a database that failed is tried again when nobody writes.
+const PROBE_EVERY: Duration = Duration::from_secs(2);
 
 type Answer = Result<Written, StoreError>;
 
@@ -33,43 +39,22 @@ pub(super) struct Writer {
     committed: Arc<Committed>,
 }
 
-/// What SQLite calls it when a disk has no room left.
-const SQLITE_FULL: &str = "13";
-
 #[derive(Default)]
 struct Committed {
     transactions: AtomicU64,
     writes: AtomicU64,
-    fault: Mutex<Option<Fault>>,
-}
-
-impl Committed {
-    fn note(&self, fault: Option<Fault>) {
-        let before = std::mem::replace(
-            &mut *self.fault.lock().unwrap_or_else(PoisonError::into_inner),
-            fault,
-        );
-        match (before, fault) {
-            (None, Some(fault)) => tracing::error!(?fault, "nothing can be written any more"),
-            (Some(_), None) => tracing::info!("the store can be written again"),
-            (None, None) | (Some(_), Some(_)) => {}
-        }
-    }
-}
-
-fn fault_of(error: &sqlx::Error) -> Fault {
-    match error {
-        sqlx::Error::Database(error) if error.code().as_deref() == Some(SQLITE_FULL) => Fault::Full,
-        _ => Fault::Failed,
-    }
+    health: Arc<Health>,
 }
 
 impl Writer {
     /// Starts to write on `connection`; `lock` is held until the writer has ended.
-    pub(super) fn start(connection: SqliteConnection, lock: File) -> Self {
+    pub(super) fn start(connection: SqliteConnection, lock: File, health: Arc<Health>) -> Self {
         let (queue, queued) = mpsc::channel(QUEUE);
         let closing = CancellationToken::new();
-        let committed = Arc::new(Committed::default());
+        let committed = Arc::new(Committed {
+            health,
+            ..Committed::default()
+        });
         let task = tokio::spawn(run(
             connection,
             queued,
@@ -87,6 +72,9 @@ impl Writer {
 
     /// Writes, and returns when it is on the disk.
     pub(super) async fn write(&self, write: Write) -> Answer {
+        if self.committed.health.is_damaged() {
+            return Err(StoreError::ReadOnly);
+        }
         let (answer, answered) = oneshot::channel();
         self.queue
             .send(Queued { write, answer })
@@ -100,14 +88,6 @@ impl Writer {
             transactions: self.committed.transactions.load(Ordering::Relaxed),
             writes: self.committed.writes.load(Ordering::Relaxed),
         }
-    }
-
-    pub(super) fn fault(&self) -> Option<Fault> {
-        *self
-            .committed
-            .fault
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes what is queued and ends.
@@ -140,13 +120,23 @@ async fn run(
     lock: File,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut unfilled = true;
     loop {
+        let fault = committed.health.fault();
         let received = tokio::select! {
             biased;
             received = queued.recv_many(&mut batch, BATCH) => received,
             () = closing.cancelled(), if !queued.is_closed() => {
                 // What is queued already is still received.
                 queued.close();
+                continue;
+            }
+            () = tokio::time::sleep(PROBE_EVERY), if matches!(fault, Some(Fault::Full | Fault::Failed)) => {
+                committed.health.wrote(&probe(&mut connection).await);
+                continue;
+            }
+            () = tokio::task::yield_now(), if unfilled && fault.is_none() => {
+                unfilled = fill(&mut connection).await;
                 continue;
             }
         };
@@ -162,6 +152,27 @@ async fn run(
         );
     }
     drop(lock);
+}
+
+/// A write that changes nothing, to see whether one can be done again before somebody needs it: the mark of the file.
+async fn probe(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    write::execute(connection, "PRAGMA application_id = 1433626738").await
+}
+
+/// Gives checksums to some rows of the version before; whether there may be more.
+async fn fill(connection: &mut SqliteConnection) -> bool {
+    match checksum::fill(connection).await {
+        Ok(more) => more,
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "old rows stay without a checksum until the next start"
+            );
+            // It may have ended by itself.
+            drop(write::execute(connection, "ROLLBACK").await);
+            false
+        }
+    }
 }
 
 /// Commits a batch and answers; when that fails, each write is tried by itself, so that one cannot harm the others.
@@ -206,7 +217,7 @@ async fn commit(
     committed: &Committed,
 ) -> Result<Vec<Result<Written, Refused>>, Arc<sqlx::Error>> {
     let outcome = transact(connection, writes).await;
-    committed.note(outcome.as_ref().err().map(fault_of));
+    committed.health.wrote(&outcome);
     let results = outcome.map_err(Arc::new)?;
     let count = u64::try_from(writes.len()).unwrap_or(u64::MAX);
     committed.transactions.fetch_add(1, Ordering::Relaxed);
@@ -238,9 +249,11 @@ async fn all(
     writes: &[&Write],
 ) -> Result<Vec<Result<Written, Refused>>, sqlx::Error> {
     let mut results = Vec::with_capacity(writes.len());
+    let mut audit = Vec::new();
     for write in writes {
-        results.push(write::apply(connection, write).await?);
+        results.push(write::apply(connection, write, &mut audit).await?);
     }
+    write::terms::write_audit(connection, &audit).await?;
     write::execute(connection, "COMMIT").await?;
     Ok(results)
 }
@@ -249,7 +262,7 @@ async fn all(
 mod tests {
     use sqlx::ConnectOptions;
 
-    use super::super::{lock, migrate, options};
+    use super::super::{lock, migrations, options};
     use super::*;
     use crate::store::Note;
 
@@ -265,21 +278,29 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("people.db");
         let mut connection = options(&path).connect().await.unwrap();
-        migrate(&mut connection).await.unwrap();
-        sqlx::query("PRAGMA max_page_count = 30")
+        migrations::run(&mut connection, &path).await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 60")
             .execute(&mut connection)
             .await
             .unwrap();
-        let writer = Writer::start(connection, lock::take(&path).unwrap());
+        let health = Arc::new(Health::default());
+        let writer = Writer::start(connection, lock::take(&path).unwrap(), Arc::clone(&health));
         writer.write(note("fits")).await.unwrap();
-        assert_eq!(writer.fault(), None);
+        assert_eq!(health.fault(), None);
 
         let refused = writer.write(note(&"x".repeat(1 << 20))).await;
 
         assert!(matches!(refused, Err(StoreError::Database(_))));
-        assert_eq!(writer.fault(), Some(Fault::Full));
+        assert_eq!(health.fault(), Some(Fault::Full));
         writer.write(note("fits again")).await.unwrap();
-        assert_eq!(writer.fault(), None);
+        assert_eq!(health.fault(), None);
+
+        writer.write(note(&"x".repeat(1 << 20))).await.unwrap_err();
+        assert_eq!(health.fault(), Some(Fault::Full));
+        while health.fault().is_some() {
+            // Nobody writes.
+            tokio::task::yield_now().await;
+        }
         writer.close().await;
     }
 }

@@ -1,5 +1,7 @@
 //! Responses: resources, lists, nothing, and the one way in which errors are told.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::header::{
     CONTENT_TYPE, ETAG, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -7,6 +9,7 @@ use axum::http::header::{
 use axum::http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
+use crate::scim::deviation::Deviation;
 use crate::scim::error::ScimError;
 use crate::scim::projection::Projection;
 use crate::scim::resource::Meta;
@@ -14,15 +17,29 @@ use crate::scim::schema::{MEMBERS, ResourceType};
 use crate::store::{Reference, StoreError, Stored, Version};
 use crate::telemetry::chain;
 use crate::workload::directory::DirectoryError;
+use crate::workload::recorder::Content;
 use crate::workload::routing::ScimTenant;
 
 const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
+
+/// When to try again what the brake holds: Entra's next cycle begins 40 minutes after this one.
+const HELD: Duration = Duration::from_mins(40);
 
 /// A successful answer.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     body: Option<Value>,
     tag: Option<String>,
+    /// What was repaired in the request.
+    pub(crate) repairs: Vec<Deviation>,
+}
+
+/// What an answer says of the resource.
+#[derive(Default)]
+pub(super) struct ResourceMeta {
+    pub(super) id: Option<String>,
+    pub(super) location: Option<String>,
+    pub(super) version: Option<String>,
 }
 
 impl Answer {
@@ -32,6 +49,7 @@ impl Answer {
             status: StatusCode::OK,
             body: Some(body),
             tag: None,
+            repairs: Vec::new(),
         }
     }
 
@@ -41,6 +59,7 @@ impl Answer {
             status,
             body: Some(body),
             tag: None,
+            repairs: Vec::new(),
         }
     }
 
@@ -49,6 +68,7 @@ impl Answer {
             status: StatusCode::NO_CONTENT,
             body: None,
             tag: version.map(entity_tag),
+            repairs: Vec::new(),
         }
     }
 
@@ -57,11 +77,29 @@ impl Answer {
             status: StatusCode::NOT_MODIFIED,
             body: None,
             tag: Some(entity_tag(version)),
+            repairs: Vec::new(),
         }
     }
 
-    /// The response.
-    pub(crate) fn into_response(self) -> Response<Body> {
+    /// The same answer to a request of which something was repaired.
+    pub(super) fn repaired(self, repairs: Vec<Deviation>) -> Self {
+        Self { repairs, ..self }
+    }
+
+    pub(super) fn meta(&self) -> ResourceMeta {
+        let text = |at: &str| {
+            let found = self.body.as_ref().and_then(|body| body.pointer(at));
+            found.and_then(Value::as_str).map(str::to_owned)
+        };
+        ResourceMeta {
+            id: text("/id"),
+            location: text("/meta/location"),
+            version: text("/meta/version").or_else(|| self.tag.clone()),
+        }
+    }
+
+    /// The response, and what is recorded of its body.
+    pub(crate) fn into_response(self) -> (Response<Body>, Content) {
         let meta = self.body.as_ref().and_then(|body| body.get("meta"));
         let header = |name: &str| {
             let text = meta.and_then(|meta| meta.get(name)).and_then(Value::as_str);
@@ -69,14 +107,14 @@ impl Answer {
         };
         let (location, version) = (header("location"), header("version"));
         let tag = version.or_else(|| HeaderValue::from_str(self.tag.as_deref()?).ok());
-        let mut response = match &self.body {
+        let (mut response, content) = match &self.body {
             Some(body) => with_body(self.status, body),
-            None => empty(self.status),
+            None => (empty(self.status), Content::Absent),
         };
         let headers = response.headers_mut();
         headers.extend(location.map(|it| (LOCATION, it)));
         headers.extend(tag.map(|it| (ETAG, it)));
-        response
+        (response, content)
     }
 }
 
@@ -86,11 +124,13 @@ fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-fn with_body(status: StatusCode, body: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(body.to_string()));
+fn with_body(status: StatusCode, body: &Value) -> (Response<Body>, Content) {
+    let text = body.to_string();
+    let content = Content::of(text.as_bytes());
+    let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, SCIM_JSON);
-    response
+    (response, content)
 }
 
 /// The entity tag of a version; weak, for an answer may leave attributes out.
@@ -157,6 +197,12 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
         DirectoryError::Precondition => {
             ScimError::precondition_failed("The resource has another version; read it again.")
         }
+        DirectoryError::BreakGlass(ResourceType::User) => ScimError::forbidden(
+            "This is a break-glass account, which SCIM may not change; take it out of the scope of provisioning.",
+        ),
+        DirectoryError::BreakGlass(ResourceType::Group) => ScimError::forbidden(
+            "A break-glass account would become or cease to be a member, which SCIM may not do; take it out of the scope of provisioning.",
+        ),
         DirectoryError::Store(StoreError::Taken { what, attribute }) => {
             ScimError::uniqueness(format!("Another {what} already has this {attribute}."))
         }
@@ -165,16 +211,32 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
                 "{count} of the members are not users of this server, the first is number {first} of its list; nothing was changed."
             ))
         }
+        DirectoryError::Store(StoreError::Busy) => ScimError::too_many_requests(
+            "Searches that no index helps run one after the other; try again, or filter by eq or sw on userName, externalId \
+             or displayName.",
+        ),
+        DirectoryError::Store(StoreError::Held {
+            what,
+            at_most,
+            window,
+        }) => ScimError::too_many_requests(format!(
+            "The brake of this directory holds it: more than {at_most} {what} in {window:#}. Nothing was changed; an administrator of the directory has to open the brake."
+        ))
+        .after(HELD),
         DirectoryError::Store(StoreError::VersionConflict) => {
             ScimError::unavailable("Too many changes of this resource at once; try again.")
         }
-        DirectoryError::Store(error @ (StoreError::Database(_) | StoreError::Closed)) => {
+        DirectoryError::Store(
+            error @ (StoreError::Database(_) | StoreError::Closed | StoreError::ReadOnly),
+        ) => {
             tracing::error!(error = chain(&error), "the store failed");
             ScimError::unavailable("The directory cannot be used at the moment; try again later.")
         }
-        DirectoryError::Store(error @ StoreError::Corrupt(_)) => {
+        DirectoryError::Store(error @ (StoreError::Corrupt(_) | StoreError::Damaged(_))) => {
             tracing::error!(error = chain(&error), "the store failed");
-            ScimError::internal("This resource cannot be read.")
+            ScimError::internal(
+                "This resource was damaged on the disk of the server, and comes back with a backup.",
+            )
         }
     }
 }
@@ -182,7 +244,7 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
 /// The response for an error.
 pub(crate) fn error_response(error: &ScimError) -> Response<Body> {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = with_body(status, &error.to_value());
+    let (mut response, _) = with_body(status, &error.to_value());
     let headers = response.headers_mut();
     match error.status {
         401 => {
@@ -191,7 +253,8 @@ pub(crate) fn error_response(error: &ScimError) -> Response<Body> {
             }
         }
         429 | 503 => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            let seconds = error.retry_after.map_or(1, |it| it.as_secs());
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         _ => {}
     }

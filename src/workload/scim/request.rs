@@ -10,6 +10,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::answer::entity_tag;
+use crate::scim::bounds;
 use crate::scim::error::ScimError;
 use crate::store::Version;
 use crate::workload::directory::Expected;
@@ -21,8 +22,11 @@ pub(crate) const MAX_BODY: usize = 1024 * 1024;
 #[derive(Default)]
 pub(super) struct Query<'q> {
     pub(super) filter: Option<Cow<'q, str>>,
+    pub(super) sort_by: Option<Cow<'q, str>>,
+    pub(super) sort_order: Option<Cow<'q, str>>,
     pub(super) start_index: Option<Cow<'q, str>>,
     pub(super) count: Option<Cow<'q, str>>,
+    pub(super) cursor: Option<Cow<'q, str>>,
     pub(super) attributes: Option<Cow<'q, str>>,
     pub(super) excluded_attributes: Option<Cow<'q, str>>,
 }
@@ -32,17 +36,46 @@ impl<'q> Query<'q> {
     pub(super) fn parse(query: &'q str) -> Self {
         let mut read = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let place = match name.to_ascii_lowercase().as_str() {
-                "filter" => &mut read.filter,
-                "startindex" => &mut read.start_index,
-                "count" => &mut read.count,
-                "attributes" => &mut read.attributes,
-                "excludedattributes" => &mut read.excluded_attributes,
-                _ => continue,
-            };
-            *place = Some(value);
+            read.set(&name, value);
         }
         read
+    }
+
+    /// Reads a `SearchRequest` (RFC 7644, section 3.4.3), which has the same parameters.
+    pub(super) fn from_body(body: &Value) -> Result<Self, ScimError> {
+        bounds::check(body)?;
+        let members = body
+            .as_object()
+            .ok_or_else(|| ScimError::invalid_syntax("A search must be a JSON object."))?;
+        let mut read = Self::default();
+        for (name, value) in members {
+            let text = match value {
+                Value::Null | Value::Object(_) => continue,
+                Value::String(text) => text.clone(),
+                Value::Array(names) => {
+                    let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+                    names.join(",")
+                }
+                Value::Number(_) | Value::Bool(_) => value.to_string(),
+            };
+            read.set(name, Cow::Owned(text));
+        }
+        Ok(read)
+    }
+
+    fn set(&mut self, name: &str, value: Cow<'q, str>) {
+        let place = match name.to_ascii_lowercase().as_str() {
+            "filter" => &mut self.filter,
+            "sortby" => &mut self.sort_by,
+            "sortorder" => &mut self.sort_order,
+            "startindex" => &mut self.start_index,
+            "count" => &mut self.count,
+            "cursor" => &mut self.cursor,
+            "attributes" => &mut self.attributes,
+            "excludedattributes" => &mut self.excluded_attributes,
+            _ => return,
+        };
+        *place = Some(value);
     }
 }
 
@@ -100,6 +133,7 @@ pub(crate) fn accepts(headers: &HeaderMap) -> Result<(), ScimError> {
         status: 415,
         scim_type: None,
         detail: detail.to_owned(),
+        retry_after: None,
     };
     let encoding = headers.get(CONTENT_ENCODING);
     if encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {

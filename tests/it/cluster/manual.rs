@@ -19,17 +19,19 @@ const STORIES: [&[&str]; 2] = [
         "docs/status.md",
         "docs/kubernetes.md",
         "docs/entra.md",
+        "docs/backup.md",
     ],
     &["docs/install.md"],
 ];
 
 /// Commands that want what no cluster of tests has, by a part of each. The chart's tests render those of Helm.
-const LEFT_OUT: [(&str, &str); 7] = [
+const LEFT_OUT: [(&str, &str); 8] = [
     ("secret generic registry", "a registry"),
     ("workloadImagePullSecrets", "a registry"),
     ("image.digest", "an image of that digest"),
     ("rbac.ownerReferences", "OpenShift"),
     ("proxy.httpsProxy", "a proxy"),
+    ("port-forward", "somebody who ends it"),
     ("serviceMonitor.enabled", "the Prometheus operator"),
     (
         "storedVersions\": [\"v1\"]",

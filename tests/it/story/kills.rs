@@ -7,7 +7,10 @@ use super::{SOON, WORKLOAD, all_ready};
 use crate::cluster::Site;
 use crate::cluster::process::Part;
 
-pub(super) async fn workload_killed_under_writes(site: &Site, scim: &Scim<'_>) {
+/// So many that the first kill comes in the middle of their cycle.
+const PEOPLE: usize = 1000;
+
+pub(super) async fn workload_killed_in_mid_cycle(site: &Site, scim: &Scim<'_>) {
     let kills = async {
         for (kill, pause) in (1..).zip([700, 1900]) {
             tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -21,18 +24,24 @@ pub(super) async fn workload_killed_under_writes(site: &Site, scim: &Scim<'_>) {
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     };
-    let writes = scim.create_while("killed", kills).await;
+    let (writes, (ended_well, printed)) = tokio::join!(
+        scim.create_while("killed", kills),
+        scim.provision(PEOPLE, 20)
+    );
+    assert!(!ended_well, "no kill came in mid-cycle: {printed}");
     assert!(
         !writes.refused().is_empty(),
         "no kill came while writes were under way"
     );
     scim.all_there(&writes).await;
-    let (well, printed) = scim.provision(200, 20).await;
+    let (well, printed) = scim.provision(PEOPLE, 20).await;
     assert!(well, "the cycle does not resume: {printed}");
+    assert!(scim.count("Users").await >= PEOPLE as u64);
     all_ready(site).await;
     site.tell(&format!(
-        "2 kills of the workload: {} people acknowledged, all there",
-        writes.acknowledged().len()
+        "2 kills of the workload: {} people acknowledged, all there; the cycle resumed: {}",
+        writes.acknowledged().len(),
+        printed.replace('\n', " | ")
     ));
 }
 

@@ -16,17 +16,29 @@ pub(super) struct Scim<'a> {
     secret: &'static str,
 }
 
-/// What became of people that were to be created: status and `userName` of each.
-pub(super) struct Writes(Vec<(u16, String)>);
+/// What became of people that were to be created, a line for each: status, `userName`, how it went.
+pub(super) struct Writes(Vec<String>);
 
 impl Writes {
     pub(super) fn acknowledged(&self) -> Vec<&str> {
-        let created = self.0.iter().filter(|(status, _)| *status == 201);
-        created.map(|(_, name)| name.as_str()).collect()
+        let created = self.0.iter().filter_map(|line| line.strip_prefix("201 "));
+        created.filter_map(|line| line.split(' ').next()).collect()
     }
 
-    pub(super) fn refused(&self) -> Vec<&(u16, String)> {
-        self.0.iter().filter(|(status, _)| *status != 201).collect()
+    pub(super) fn refused(&self) -> Vec<&String> {
+        self.0
+            .iter()
+            .filter(|line| !line.starts_with("201 "))
+            .collect()
+    }
+}
+
+/// A file that appears when this is dropped, so that a client stops as well when a check fails.
+struct WrittenAtTheEnd(PathBuf);
+
+impl Drop for WrittenAtTheEnd {
+    fn drop(&mut self) {
+        fs::write(&self.0, "").ok();
     }
 }
 
@@ -98,16 +110,11 @@ impl<'a> Scim<'a> {
         let (base, token, stop_file) = (self.base().await, self.token_file(), text(stop.clone()));
         let command = [PEOPLE, "create", &base, &token, prefix, &stop_file];
         let (output, ()) = tokio::join!(self.site.inside(&command), async {
+            let _end = WrittenAtTheEnd(stop);
             meanwhile.await;
-            fs::write(&stop, "").expect("written");
         });
         let printed = String::from_utf8(output.stdout).expect("UTF-8");
-        let lines = printed.lines().filter_map(|line| line.split_once(' '));
-        Writes(
-            lines
-                .map(|(status, name)| (status.parse().unwrap_or(0), name.to_owned()))
-                .collect(),
-        )
+        Writes(printed.lines().map(str::to_owned).collect())
     }
 
     /// Each person that was acknowledged is there once.

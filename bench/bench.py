@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Each figure beside its peer or bare limit, measured in the same run: bench.py [--rows NAME,…] [--seconds N]
+
+Rows: sqlite, postgres, groups, cycle, million, hostile. Server and load generator share the machine.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import pathlib
+import random
+import resource
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.parse
+
+import load
+import servers
+
+CONNECTIONS = (8, 64)
+MILLION = 1_000_000
+
+
+class Table:
+    """Prints each row as soon as it is known."""
+
+    FORM = "{:<52} {:>12} {:>22} {:>7} {:>9}  {}"
+
+    def __init__(self):
+        self.missed = 0
+        print(self.FORM.format("WORK", "MEASURED", "PEER OR LIMIT", "RATIO", "GOAL", "MET"))
+
+    def beside(self, work, measured, other, limit, goal, unit="/s"):
+        """`measured` is to be at least `goal` times `limit`, the figure of `other`."""
+        ratio = measured / limit
+        self.row(work, f"{measured:,.0f}{unit}", f"{other} {limit:,.0f}{unit}", f"{ratio:.2f}", f"≥ {goal:g}", ratio >= goal)
+
+    def within(self, work, measured, most, unit):
+        self.row(work, f"{measured:,.1f} {unit}", "", "", f"≤ {most:g}", measured <= most)
+
+    def row(self, work, measured, limit, ratio, goal, met):
+        self.missed += not met
+        print(self.FORM.format(work, measured, limit, ratio, goal, "yes" if met else "NO"), flush=True)
+
+
+def percentile(times, share):
+    return sorted(times)[int(len(times) * share)]
+
+
+@contextlib.contextmanager
+def folder():
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=servers.BUILT.parent) as path:
+        yield pathlib.Path(path)
+
+
+def million():
+    """A store of a million people, kept for the next run of the same program."""
+    path = servers.CACHE / "bench" / f"million-{int((servers.BUILT / 'usher').stat().st_mtime)}"
+    if not (path / "done").exists():
+        subprocess.run(["rm", "-rf", path.parent], check=True)
+        path.mkdir(parents=True)
+        with servers.usher(path) as server:
+            load.seed(server, 1)
+        servers.multiply(path / "usher.db", MILLION)
+        (path / "done").touch()
+    return path
+
+
+def answer_of(server):
+    """The bytes with which a search for one person is answered."""
+    url = urllib.parse.urlsplit(load.name_filter(server.base, 0))
+    connection = http.client.HTTPConnection(url.netloc)
+    connection.request("GET", f"{url.path}?{url.query}", headers={"Authorization": f"Bearer {server.token}"})
+    return connection.getresponse().read()
+
+
+def figures(server, at, people, posts, patches, seconds):
+    """Of one server at both numbers of connections: get, post, patch."""
+    ids = load.seed(server, people)
+    measured, half = {}, people // 2
+    for place, connections in enumerate(CONNECTIONS):
+        measured["get", connections] = load.get(server, at, connections, people, seconds)
+        own = ids[place * half : (place + 1) * half]
+        measured["patch", connections] = load.patch(server, at, connections, own, patches)
+        measured["post", connections] = load.post(server, at, connections, posts, f"load{connections}")
+    return measured
+
+
+def sqlite(table, seconds):
+    with folder() as at:
+        with servers.usher(at) as server:
+            usher = figures(server, at, 10_000, 20_000, 2_000, seconds)
+            answer = answer_of(server)
+        with servers.polis(at) as server:
+            polis = figures(server, at, 10_000, 10_000, 2_000, seconds)
+        bare = {}
+        with servers.bare(at, answer) as server:
+            for connections in CONNECTIONS:
+                bare["get", connections] = load.get(server, at, connections, 10_000, seconds)
+                bare["post", connections] = load.post(server, at, connections, 20_000, f"load{connections}")
+        with servers.scim2_server(at) as server:
+            python = figures(server, at, 400, 200, 100, seconds)
+    at = million()
+    with servers.usher(at) as server:
+        for connections in CONNECTIONS:
+            usher["get of a million", connections] = load.get(server, at, connections, MILLION, seconds)
+    for connections in CONNECTIONS:
+        key = ("get", connections)
+        work = f"GET userName eq, 10,000 people, {connections} connections"
+        table.beside(work, usher[key], "Polis (mem)", polis[key], 5)
+        table.beside(work, usher[key], "bare axum", bare[key], 0.6)
+        table.beside(work, usher[key], "scim2-server", python[key], 5)
+        large = usher["get of a million", connections]
+        work = f"GET userName eq, 1,000,000 people, {connections} connections"
+        table.beside(work, large, "Polis (mem)", polis[key], 5)
+        table.beside(work, large, "bare axum", bare[key], 0.6)
+        table.beside(work, large, "10,000 people", usher[key], 0.8)
+    for connections, goal in zip(CONNECTIONS, (2, 3)):
+        key = ("post", connections)
+        work = f"POST user, synced, {connections} connections"
+        table.beside(work, usher[key], "Polis (mem)", polis[key], goal)
+        table.beside(work, usher[key], "bare insert", bare[key], 0.6)
+        key = ("patch", connections)
+        table.beside(f"PATCH active=false, {connections} connections", usher[key], "Polis (mem)", polis[key], goal)
+
+
+def postgres(table, seconds):
+    with folder() as at, servers.postgres(at) as url:
+        with servers.usher_on_postgres(at, url) as server:
+            usher = figures(server, at, 4_000, 5_000, 600, seconds)
+        with servers.polis(at, url) as server:
+            polis = figures(server, at, 1_000, 500, 150, seconds)
+    for connections in CONNECTIONS:
+        for name in ("get", "post", "patch"):
+            key = (name, connections)
+            table.beside(f"{name.upper()} on PostgreSQL, {connections} connections", usher[key], "Polis (Postgres)", polis[key], 8)
+
+
+def groups(table, _seconds):
+    at = million()
+    with servers.usher(at) as server:
+        members = [f"{number:08x}-0000-7000-8000-{number:012x}" for number in range(1, 100_001)]
+        p99 = {}
+        for size in (10, 1_000, 50_000, 100_000):
+            body = {"displayName": f"group of {size} at {time.time()}"}
+            path = "/Groups/" + server.ask("POST", "/Groups", body)[1]["id"]
+
+            def change(op, ids):
+                operation = {"op": op, "path": "members", "value": [{"value": it} for it in ids]}
+                begun = time.perf_counter()
+                status, answer = server.ask("PATCH", path, {"Operations": [operation]})
+                if status != 204:
+                    raise SystemExit(f"{op} of {len(ids)} members: {status} {answer}")
+                return time.perf_counter() - begun
+
+            for first in range(0, size, 5_000):
+                change("Add", members[first : min(first + 5_000, size)])
+            outside = f"{900_000:08x}-0000-7000-8000-{900_000:012x}"
+            both = [(change("Add", [outside]), change("Remove", [outside])) for _ in range(300)]
+            p99[size] = [percentile(times, 0.99) * 1000 for times in zip(*both)]
+            for name, measured in zip(("add", "remove"), p99[size]):
+                table.within(f"group of {size:,}: {name} one, p99", measured, 50, "ms")
+            server.ask("DELETE", path)
+        for place, name in enumerate(("add", "remove")):
+            ratio = p99[100_000][place] / p99[10][place]
+            table.row(f"{name} one, 100,000 members beside 10", f"{p99[100_000][place]:.1f} ms", f"{p99[10][place]:.1f} ms", f"{ratio:.2f}", "≤ 2", ratio <= 2)
+
+
+def cycle(table, _seconds):
+    people, teams = 100_000, 2_000
+    with folder() as at, servers.usher(at) as server:
+        (at / "token").write_text(server.token)
+        command = [servers.BUILT / "usher", "emulator", "provision", "--scim-url", server.base, "--token-file", at / "token"]
+        said = subprocess.run([*command, "--people", str(people), "--groups", str(teams)], capture_output=True, text=True, check=True).stdout
+        numbers = said.splitlines()[1].split()
+        requests, milliseconds = int(numbers[1]), int(numbers[-2])
+        table.beside(f"initial cycle, {people:,} people, {teams:,} groups", requests / milliseconds * 1000, "Entra", 25, 40)
+        table.within("memory of the server after it, at most", server.memory(peak=True), 128, "MiB")
+
+
+def of_a_million(table, seconds):
+    at = million()
+    with servers.usher(at) as server:
+        table.within("1,000,000 people: start until ready", server.seconds_to_start, 5, "s")
+        for connections in CONNECTIONS:
+            load.get(server, at, connections, MILLION, seconds)
+        table.within("1,000,000 people: memory after searches", server.memory(peak=True), 256, "MiB")
+    import sqlite3
+
+    with sqlite3.connect(at / "usher.db") as connection:
+        text = connection.execute("SELECT sum(length(CAST(body AS BLOB))) FROM resource").fetchone()[0]
+    connection.close()
+    size = sum(it.stat().st_size for it in at.glob("usher.db*"))
+    table.within("1,000,000 people: on disk beyond their own text", (size - text) / MILLION, 2048, "B a person")
+
+
+def hostile(table, _seconds):
+    with folder() as at, servers.usher(at) as server:
+        address = urllib.parse.urlsplit(server.base)
+        deep = urllib.parse.quote("not (" * 10_000 + "title pr" + ")" * 10_000, safe="")
+        connection = http.client.HTTPConnection(address.netloc, timeout=60)
+        connection.request("GET", f"{address.path}/Users?filter={deep}", headers={"Authorization": f"Bearer {server.token}"})
+        status = connection.getresponse().status
+        table.row("filter of depth 10,000", f"status {status}", "", "", "refused", 400 <= status < 500)
+        status = upload(server, address)
+        table.row("body of 100 MB", f"status {status}", "", "", "413", status == 413)
+        idle, halved = crowd(server, address)
+        table.row("10,000 open connections: another request", f"status {idle}", "", "", "served", idle == 200)
+        table.row("10,000 half requests of a client: another one", f"status {halved}", "", "", "answered", halved in (200, 503))
+        table.within("memory of the server after these, at most", server.memory(peak=True), 256, "MiB")
+
+
+def upload(server, address):
+    with socket.create_connection((address.hostname, address.port)) as stream:
+        head = f"POST {address.path}/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        stream.sendall(head.encode())
+        chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                stream.sendall(chunk)
+            stream.sendall(b"0\r\n\r\n")
+        with contextlib.suppress(OSError):
+            return int(stream.recv(64).split()[1])
+    return 0
+
+
+def crowd(server, address):
+    """How a request is answered while 10,000 connections are open, and while each of them has sent half a request."""
+    head = f"POST {address.path}/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\nContent-Length: 90\r\n\r\n{{"
+    with contextlib.ExitStack() as opened:
+        peer = (address.hostname, address.port)
+        streams = [opened.enter_context(socket.create_connection(peer, timeout=60)) for _ in range(10_000)]
+        idle, _ = server.ask("GET", "/Users?count=0")
+        for stream in streams:
+            stream.sendall(head.encode())
+        halved, _ = server.ask("GET", "/Users?count=0")
+        return idle, halved
+
+
+ROWS = {"sqlite": sqlite, "postgres": postgres, "groups": groups, "cycle": cycle, "million": of_a_million, "hostile": hostile}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", default=",".join(ROWS))
+    parser.add_argument("--seconds", type=int, default=5, help="of each search")
+    arguments = parser.parse_args()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    table = Table()
+    for name in arguments.rows.split(","):
+        ROWS[name](table, arguments.seconds)
+    print(f"{table.missed} goals missed" if table.missed else "all goals met")
+
+
+if __name__ == "__main__":
+    main()

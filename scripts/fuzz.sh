@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Feeds each parser with what libFuzzer makes up: fuzz.sh [SECONDS [TARGET …]], of tests/fuzz/fuzz_targets; all for 60 s each.
+#
+# What was found interesting stays in tests/fuzz/corpus, what failed in tests/fuzz/artifacts.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
+seconds=${1:-60}
+shift || true
+cd "$root/tests/fuzz"
+targets=("$@")
+[ $# -gt 0 ] || targets=($(basename -s .rs fuzz_targets/*.rs))
+
+# The instrumentation that libFuzzer is guided by, which needs no nightly compiler.
+coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters"
+coverage+=" -Cllvm-args=-sanitizer-coverage-pc-table -Cdebug-assertions -Coverflow-checks --cfg fuzzing"
+host=$(rustc -vV | sed -n 's/^host: //p')
+# With a target of its own the flags are not for build scripts.
+RUSTFLAGS=$coverage CARGO_TARGET_DIR=$PWD/target cargo build --release --quiet --target "$host"
+
+for target in "${targets[@]}"; do
+  mkdir -p "corpus/$target" artifacts
+  echo "fuzz: $target for $seconds s"
+  "target/$host/release/$target" -max_total_time="$seconds" -max_len=4096 -timeout=5 -rss_limit_mb=1024 \
+    -print_final_stats=1 -artifact_prefix=artifacts/ "corpus/$target" 2>&1 |
+    grep -E '^(stat::number_of_executed_units|stat::average_exec|#[0-9]+.DONE|SUMMARY)|ERROR|panicked' || true
+  [ "${PIPESTATUS[0]}" = 0 ] || { echo "fuzz: $target failed; the input is in tests/fuzz/artifacts" >&2; exit 1; }
+done

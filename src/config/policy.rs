@@ -1,0 +1,61 @@
+//! What a directory lets its clients do to its people.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a directory lets its clients do to its people; the default lets them do everything that SCIM knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PolicyConfig {
+    /// How much may be taken away in a while; anything when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brake: Option<BrakeConfig>,
+    /// Seconds after which a deactivated person is erased; never when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erase_after_seconds: Option<u32>,
+    /// What a POST does to an account that is there already.
+    pub adoption: Adoption,
+    /// User names of the people whom no client may change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub break_glass: Vec<String>,
+    /// What becomes of member ids that nobody has.
+    pub unknown_members: UnknownMembers,
+}
+
+/// How much may be taken away in a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BrakeConfig {
+    /// People who may be deactivated in the window.
+    pub deactivations: u32,
+    /// People and groups that may be deleted in the window.
+    pub deletions: u32,
+    /// Memberships that may be removed in the window.
+    pub membership_removals: u32,
+    /// The window, in minutes.
+    pub per_minutes: u32,
+    /// What happened before is neither counted nor held; while it is in the future, nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_until: Option<Timestamp>,
+}
+
+/// What a POST does to an account that is there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Adoption {
+    /// It is refused with 409.
+    #[default]
+    Never,
+    /// It becomes an update of the one account with the same `externalId`.
+    ByExternalId,
+}
+
+/// What becomes of member ids that nobody has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum UnknownMembers {
+    /// They refuse the whole request.
+    #[default]
+    Refuse,
+    /// They are left out.
+    Ignore,
+}

@@ -1,0 +1,139 @@
+//! What a document says of access tokens, and of issuers whose tokens are believed.
+
+use serde_json::Value;
+use url::Url;
+
+use crate::api::AzureConnector;
+use crate::api::azure_connector::CredentialMode;
+use crate::api::scim_tenant::ScimClient;
+use crate::config::oauth::{Keys, OAuthConfig, TrustedIssuer};
+use crate::config::{AcceptedAt, token_url};
+
+/// `aud` of the tokens that Entra issues for provisioning to any application of its own (`mode: EntraToken`).
+const PROVISIONING_AUDIENCE: &str = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621";
+
+/// Where Entra's keys are.
+const SIGN_IN: &str = "https://login.microsoftonline.com";
+
+/// How one client shows who it is.
+#[derive(Clone, Debug)]
+pub(super) struct Method {
+    /// Where its password is accepted.
+    pub(super) accepted_at: AcceptedAt,
+    /// How it gets access tokens.
+    pub(super) oauth: Option<OAuthConfig>,
+    /// Whose tokens it may present as they are.
+    pub(super) issuer: Option<TrustedIssuer>,
+}
+
+/// How Entra shows who it is to `connector`.
+pub(super) fn of_connector(connector: &AzureConnector) -> Method {
+    let credential = &connector.spec.scim.credential;
+    match credential.mode {
+        CredentialMode::Token => Method {
+            accepted_at: AcceptedAt::Scim,
+            oauth: None,
+            issuer: None,
+        },
+        CredentialMode::OAuth => {
+            let settings = credential.oauth.as_ref();
+            let federation = settings.and_then(|it| it.federation.as_ref());
+            let tenant = connector.spec.entra_tenant_id.to_ascii_lowercase();
+            Method {
+                accepted_at: AcceptedAt::TokenEndpoint,
+                oauth: Some(OAuthConfig {
+                    access_token_seconds: seconds(settings.map(|it| it.access_token_minutes)),
+                    assertion: federation.and_then(|it| {
+                        Some(TrustedIssuer {
+                            issuer: format!("{SIGN_IN}/{tenant}/v2.0"),
+                            subject: Some(it.service_principal_id.to_ascii_lowercase()),
+                            audiences: vec![it.audience.clone()],
+                            entra_tenant_id: None,
+                            keys: keys(&format!("{SIGN_IN}/{tenant}/discovery/v2.0/keys"))?,
+                        })
+                    }),
+                }),
+                issuer: None,
+            }
+        }
+        CredentialMode::EntraToken => Method {
+            accepted_at: AcceptedAt::Nowhere,
+            oauth: None,
+            issuer: entra_issued(&connector.spec.entra_tenant_id.to_ascii_lowercase()),
+        },
+    }
+}
+
+fn entra_issued(tenant: &str) -> Option<TrustedIssuer> {
+    Some(TrustedIssuer {
+        issuer: format!("https://sts.windows.net/{tenant}/"),
+        subject: None,
+        audiences: vec![PROVISIONING_AUDIENCE.to_owned()],
+        entra_tenant_id: Some(tenant.to_owned()),
+        keys: keys(&format!("{SIGN_IN}/{tenant}/discovery/keys"))?,
+    })
+}
+
+/// How a client that a `ScimTenant` at `public` declares shows who it is.
+pub(super) fn of_client(client: &ScimClient, public: &Url) -> Method {
+    let Some(settings) = &client.oauth else {
+        return Method {
+            accepted_at: AcceptedAt::Scim,
+            oauth: None,
+            issuer: None,
+        };
+    };
+    let issuer = |jwks: &String| TrustedIssuer {
+        issuer: client.name.clone(),
+        subject: Some(client.name.clone()),
+        audiences: vec![
+            token_url(public),
+            public.as_str().trim_end_matches('/').to_owned(),
+        ],
+        entra_tenant_id: None,
+        keys: Keys::Declared(jwks.clone()),
+    };
+    Method {
+        accepted_at: AcceptedAt::TokenEndpoint,
+        oauth: Some(OAuthConfig {
+            access_token_seconds: seconds(Some(settings.access_token_minutes)),
+            assertion: settings.jwks.as_ref().map(issuer),
+        }),
+        issuer: None,
+    }
+}
+
+/// What is wrong with a JWK set that holds the public keys of a client.
+pub(super) fn problem_of_jwks(text: &str) -> Option<&'static str> {
+    let set: Value = serde_json::from_str(text).unwrap_or_default();
+    let keys = set["keys"].as_array().filter(|it| !it.is_empty());
+    let Some(keys) = keys else {
+        return Some("is no JWK set; write {\"keys\": [...]} with the public keys of the client");
+    };
+    let is_secret = |key: &Value| key.get("d").is_some() || key["kty"] == "oct";
+    if keys.iter().any(is_secret) {
+        return Some(
+            "holds a private key; leave only its public members, and make a new key, for this one has been seen",
+        );
+    }
+    let is_known = |key: &Value| matches!(key["kty"].as_str(), Some("RSA" | "EC"));
+    (!keys.iter().all(is_known)).then_some("has a key that is neither RSA nor EC P-256")
+}
+
+/// Whether the workload has to fetch keys to recognize Entra.
+pub(super) fn needs_keys(connector: &AzureConnector) -> bool {
+    let method = of_connector(connector);
+    let assertion = method.oauth.and_then(|it| it.assertion);
+    [assertion, method.issuer]
+        .into_iter()
+        .flatten()
+        .any(|it| matches!(it.keys, Keys::Url(_)))
+}
+
+fn seconds(minutes: Option<u16>) -> u32 {
+    u32::from(minutes.unwrap_or(60)) * 60
+}
+
+fn keys(url: &str) -> Option<Keys> {
+    Url::parse(url).ok().map(Keys::Url)
+}

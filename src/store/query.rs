@@ -1,0 +1,70 @@
+//! What is asked of a list, and what is answered: filter, order, and the part that is wanted.
+
+use super::{Related, Stored};
+use crate::scim::filter::Filter;
+use crate::scim::list::Page;
+use crate::scim::sort::Sort;
+
+/// What is asked of a list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListQuery {
+    /// What each must fulfil; everything when absent.
+    pub filter: Option<Filter>,
+    /// The order; that of creation when absent, which also decides among equals.
+    pub sort: Option<Sort>,
+    /// The part that is wanted.
+    pub window: Window,
+    /// Whether memberships are loaded.
+    pub related: Related,
+}
+
+/// The part of a list that is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Window {
+    /// By number, counted from the beginning of the list.
+    Index(Page),
+    /// At most `count` of those behind a place, wherever others come or go.
+    Behind {
+        /// The place, from [`Listed::end`] of the same query.
+        position: Position,
+        /// At most so many.
+        count: usize,
+    },
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self::Index(Page::default())
+    }
+}
+
+/// A place in a list: directly behind one resource, which need not exist any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// What that resource is sorted by.
+    pub key: SortValue,
+    /// Its number in the order of creation.
+    pub sequence: i64,
+}
+
+/// The value of a [`crate::scim::sort::SortKey`] in the form in which a store orders it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SortValue {
+    /// The resource has none, or the list is in the order of creation.
+    Absent,
+    /// A text, folded if it is compared so.
+    Text(String),
+    /// Milliseconds since 1970.
+    Time(i64),
+}
+
+/// The part of a list that was asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listed {
+    /// How many match: on all pages together, or behind the position.
+    pub total: usize,
+    /// Those of the page, in order.
+    pub resources: Vec<Stored>,
+    /// The place behind the last of them; nothing when there is none.
+    pub end: Option<Position>,
+}

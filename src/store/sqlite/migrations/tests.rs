@@ -1,0 +1,164 @@
+//! The schema after each migration, and after one that was killed; the minor version before beside the newest.
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use tempfile::TempDir;
+
+use super::super::{SqliteStore, options};
+use super::*;
+use crate::scim::schema::ResourceType;
+use crate::store::{Related, ResourceId, Store};
+
+/// What the minor version before says to a database: the newest migration that it knows, and its statements.
+const BEFORE: (i64, &str) = (1, include_str!("tests/before.sql"));
+
+fn newest() -> i64 {
+    MIGRATIONS.last().unwrap().0
+}
+
+/// The statements of a script, without comments; a trigger ends with a line of its own.
+fn statements(script: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut one = String::new();
+    for line in script
+        .lines()
+        .map(|line| line.split("--").next().unwrap().trim_end())
+    {
+        one.push_str(line);
+        one.push('\n');
+        if line.ends_with(';') && (line == "END;" || !one.contains("\nBEGIN\n")) {
+            all.push(std::mem::take(&mut one).trim().to_owned());
+        }
+    }
+    assert_eq!(one.trim(), "", "a script ends with a statement");
+    all
+}
+
+async fn at_level(path: &Path, level: i64) -> SqliteConnection {
+    let mut connection = options(path).connect().await.unwrap();
+    migrator(level)
+        .run_direct(None, &mut connection, false)
+        .await
+        .unwrap();
+    connection
+}
+
+async fn schema(connection: &mut SqliteConnection) -> Vec<(String, Option<String>)> {
+    sqlx::query_as("SELECT name, sql FROM sqlite_schema ORDER BY name")
+        .fetch_all(connection)
+        .await
+        .unwrap()
+}
+
+async fn execute(connection: &mut SqliteConnection, statement: &str) {
+    sqlx::query(AssertSqlSafe(statement.to_owned()))
+        .execute(connection)
+        .await
+        .unwrap_or_else(|error| panic!("{statement}: {error}"));
+}
+
+#[test]
+fn numbers_follow_each_other_and_a_migration_only_adds() {
+    for (position, (number, name, script)) in MIGRATIONS.iter().enumerate() {
+        assert_eq!(usize::try_from(*number).unwrap(), position + 1, "{name}");
+        for statement in statements(script) {
+            let may = [
+                "CREATE TABLE ",
+                "CREATE INDEX ",
+                "CREATE UNIQUE INDEX ",
+                "CREATE TRIGGER ",
+                "PRAGMA user_version = ",
+            ];
+            let adds = may.iter().any(|it| statement.starts_with(it))
+                || (statement.starts_with("ALTER TABLE ")
+                    && statement.contains(" ADD COLUMN ")
+                    && (statement.contains(" DEFAULT ") || !statement.contains(" NOT NULL")));
+            assert!(adds, "migration {number} does more than add: {statement}");
+        }
+    }
+}
+
+/// A kill leaves the files as they are, with a transaction that nobody ends.
+#[tokio::test]
+async fn a_migration_that_was_killed_at_any_statement_is_done_at_the_next_start() {
+    let folder = TempDir::new().unwrap();
+    let mut expected = at_level(&folder.path().join("expected.db"), newest()).await;
+    let expected = schema(&mut expected).await;
+    for (number, name, script) in MIGRATIONS {
+        let script = statements(script);
+        for killed_at in 0..=script.len() {
+            let path = folder.path().join(format!("{number}-{killed_at}.db"));
+            let mut killed = at_level(&path, number - 1).await;
+            execute(&mut killed, "PRAGMA cache_spill = 1").await;
+            execute(&mut killed, "BEGIN").await;
+            for statement in &script[..killed_at] {
+                execute(&mut killed, statement).await;
+            }
+            let image = folder.path().join(format!("{number}-{killed_at}-image.db"));
+            for ending in ["", "-wal"] {
+                let name = |it: &Path| format!("{}{ending}", it.display());
+                std::fs::copy(name(&path), name(&image)).unwrap();
+            }
+
+            let mut resumed = options(&image).connect().await.unwrap();
+            run(&mut resumed, &image).await.unwrap();
+
+            assert_eq!(
+                schema(&mut resumed).await,
+                expected,
+                "{name} at {killed_at}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_minor_version_before_works_on_the_newest_schema() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("people.db");
+    at_level(&path, newest()).await.close().await.unwrap();
+
+    let mut before = at_level(&path, BEFORE.0).await;
+    for statement in statements(BEFORE.1) {
+        execute(&mut before, &statement).await;
+    }
+    before.close().await.unwrap();
+
+    let store = SqliteStore::open(&path).await.unwrap();
+    let find = |kind, id| {
+        let (id, store) = (ResourceId::new(id), &store);
+        async move { store.find(kind, &id, Related::Include).await.unwrap() }
+    };
+    let person = find(ResourceType::User, "u1").await.unwrap();
+    assert_eq!(person.resource.user_name(), Some("anna@contoso.example"));
+    assert_eq!(person.related[0].display.as_deref(), Some("Team"));
+    let team = find(ResourceType::Group, "g1").await.unwrap();
+    assert_eq!(team.version.0, 2);
+    assert_eq!(find(ResourceType::User, "u2").await, None);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_database_that_needs_a_newer_program_is_refused_and_stays_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("people.db");
+    let mut connection = at_level(&path, newest()).await;
+    execute(&mut connection, "PRAGMA user_version = 99").await;
+    connection.close().await.unwrap();
+
+    let refused = SqliteStore::open(&path).await.err().unwrap().to_string();
+
+    let known = newest();
+    assert_eq!(
+        refused,
+        format!(
+            "{} was written by a newer version of Usher: it needs migration 99, and this program knows {known}; start the newer version, or restore a backup made by this one",
+            path.display()
+        )
+    );
+    let mut connection = options(&path).connect().await.unwrap();
+    let kept = sqlx::query("PRAGMA user_version")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(kept.get::<i64, _>(0), 99);
+}

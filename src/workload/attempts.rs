@@ -1,0 +1,121 @@
+//! Failed attempts to present a credential, limited for each source. Who presents a good one is never kept out.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+/// Unknown credentials that a source may present in one window.
+const ATTEMPTS: u32 = 20;
+
+/// Seconds of a window.
+const WINDOW: i64 = 60;
+
+/// Counters; a power of two. Sources that fall on the same one are limited together, which costs them a 401 that becomes a 429 and nothing else.
+const COUNTERS: usize = 4096;
+
+/// Counts unknown credentials by source, in as much memory however many sources there are: nothing has to be forgotten under a flood.
+pub(crate) struct Attempts {
+    /// Random, so that nobody can choose an address that shares a counter.
+    key: [u8; 16],
+    /// Number of the window in the upper half, attempts in the lower.
+    counters: Vec<AtomicU64>,
+}
+
+impl Attempts {
+    pub(crate) fn new(key: [u8; 16]) -> Self {
+        Self {
+            key,
+            counters: (0..COUNTERS).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    /// Counts an unknown credential from `source`; when there were too many, the seconds after which the next one is looked at.
+    pub(crate) fn fail(&self, source: IpAddr, now: Timestamp) -> Option<u32> {
+        let second = now.as_second();
+        let window = u64::from(u32::try_from(second.div_euclid(WINDOW)).unwrap_or_default());
+        let counted = |before: u64| {
+            let attempts = if before >> 32 == window {
+                (before & u64::from(u32::MAX)).saturating_add(1)
+            } else {
+                1
+            };
+            (window << 32) | attempts.min(u64::from(u32::MAX))
+        };
+        let before =
+            self.counter(source)
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| Some(counted(it)));
+        let (Ok(before) | Err(before)) = before;
+        let attempts = counted(before) & u64::from(u32::MAX);
+        let rest = u32::try_from(WINDOW - second.rem_euclid(WINDOW)).unwrap_or(1);
+        (attempts > u64::from(ATTEMPTS)).then_some(rest)
+    }
+
+    fn counter(&self, source: IpAddr) -> &AtomicU64 {
+        let mut hash = Sha256::new_with_prefix(self.key);
+        match source.to_canonical() {
+            IpAddr::V4(it) => hash.update(it.octets()),
+            // Whoever has one address of a network has all 2^64 of it.
+            IpAddr::V6(it) => hash.update(&it.octets()[..8]),
+        }
+        let hash = hash.finalize();
+        let index = usize::from(u16::from_be_bytes([hash[0], hash[1]])) % COUNTERS;
+        &self.counters[index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// How many of 30 attempts from `sources`, in turn, were limited.
+    fn limited(attempts: &Attempts, sources: &[&str], second: i64) -> usize {
+        let source = |index: usize| sources[index % sources.len()].parse().unwrap();
+        (0..30)
+            .filter(|index| attempts.fail(source(*index), at(second)).is_some())
+            .count()
+    }
+
+    #[test]
+    fn a_source_has_twenty_attempts_a_minute() {
+        let attempts = Attempts::new([1; 16]);
+
+        assert_eq!(limited(&attempts, &["192.0.2.1"], 30), 10);
+        assert_eq!(limited(&attempts, &["192.0.2.2"], 30), 10);
+        assert_eq!(limited(&attempts, &["192.0.2.1"], 59), 30);
+        assert_eq!(limited(&attempts, &["192.0.2.1"], 60), 10);
+        assert_eq!(
+            attempts.fail("192.0.2.1".parse().unwrap(), at(61)),
+            Some(59)
+        );
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_source_and_so_are_both_forms_of_ipv4() {
+        let attempts = Attempts::new([1; 16]);
+
+        let one = ["2001:db8:1:2::1", "2001:db8:1:2:ffff::2"];
+        assert_eq!(limited(&attempts, &one, 0), 10);
+        assert_eq!(limited(&attempts, &["2001:db8:1:3::1"], 0), 10);
+        assert_eq!(
+            limited(&attempts, &["192.0.2.1", "::ffff:192.0.2.1"], 0),
+            10
+        );
+    }
+
+    #[test]
+    fn a_flood_of_sources_takes_no_memory() {
+        let attempts = Attempts::new([1; 16]);
+
+        for number in 0..100_000_u32 {
+            attempts.fail(IpAddr::V4(number.into()), at(0));
+        }
+
+        assert_eq!(attempts.counters.len(), COUNTERS);
+    }
+}

@@ -1,0 +1,82 @@
+//! All that is kept of one person, for the person to have; and what is remembered of changes, for who looks after the directory.
+
+use serde_json::{Value, json};
+
+use super::audit::Entry;
+use super::sign_in_name::sign_in_name;
+use super::{Directory, DirectoryError};
+use crate::scim::filter::Filter;
+use crate::scim::schema::ResourceType;
+use crate::store::audit::{AuditQuery, Audited, Requester};
+use crate::store::{ListQuery, Related, ResourceId, Stored};
+
+/// Entries that are read at a time.
+const PAGE: usize = 1000;
+
+impl Directory {
+    /// What is remembered of changes, the newest first.
+    pub(crate) async fn audit(&self, query: &AuditQuery) -> Result<Vec<Audited>, DirectoryError> {
+        Ok(self.store.audit(query).await?)
+    }
+
+    /// Attributes, groups and audit of the person with this id or user name. That it was handed out is remembered.
+    pub(crate) async fn export(
+        &self,
+        person: &str,
+        requester: &Requester,
+    ) -> Result<Value, DirectoryError> {
+        let found = self.person(person).await?;
+        let kind = ResourceType::User;
+        let entry = Entry::new(requester, kind, &found.id, self.now()).export();
+        self.store.record(entry).await?;
+        let groups = found
+            .related
+            .iter()
+            .map(|group| json!({"id": group.id.as_str(), "displayName": group.display}));
+        let user_name = found.resource.user_name().unwrap_or_default();
+        Ok(json!({
+            "id": found.id.as_str(),
+            "created": found.created.to_string(),
+            "lastModified": found.last_modified.to_string(),
+            "signInName": sign_in_name(user_name, found.resource.external_id()),
+            "attributes": found.resource.attributes(),
+            "groups": groups.collect::<Vec<_>>(),
+            "audit": self.history(&found.id).await?,
+        }))
+    }
+
+    async fn person(&self, person: &str) -> Result<Stored, DirectoryError> {
+        let kind = ResourceType::User;
+        let id = ResourceId::new(person);
+        if let Some(found) = self.store.find(kind, &id, Related::Include).await? {
+            return Ok(found);
+        }
+        let text = format!("userName eq {}", Value::from(person));
+        let query = ListQuery {
+            filter: Some(Filter::parse(&text, self.schema(kind))?),
+            related: Related::Include,
+            ..ListQuery::default()
+        };
+        let mut found = self.store.list(kind, &query).await?.resources;
+        found.pop().ok_or(DirectoryError::NotFound(kind))
+    }
+
+    /// All entries of one person, the newest first.
+    async fn history(&self, id: &ResourceId) -> Result<Vec<Value>, DirectoryError> {
+        let mut query = AuditQuery {
+            id: Some(id.clone()),
+            count: PAGE,
+            ..AuditQuery::default()
+        };
+        let mut all = Vec::new();
+        loop {
+            let page = self.store.audit(&query).await?;
+            query.before = page.last().map(|it| it.position);
+            let is_last = page.len() < PAGE;
+            all.extend(page.into_iter().map(|it| json!(it.entry)));
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What a `ScimTenant` declares about changes of its people.
+
+use jiff::SignedDuration;
+
+use super::adoption::Adoption;
+use super::break_glass::BreakGlass;
+use crate::config::{self, BrakeConfig, PolicyConfig};
+use crate::scim::schema::ResourceType;
+use crate::scim::schema::Schemas;
+use crate::store::brake::Brake;
+use crate::store::{Store, StoreError, UnknownMembers};
+
+/// What a `ScimTenant` declares about changes of its people.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Policy {
+    /// How much may be taken away in a while; anything when absent.
+    pub(super) brake: Option<Brake>,
+    /// How long a deactivated person is kept; for ever when absent.
+    pub(super) erase_after: Option<SignedDuration>,
+    /// What a POST does to an account that is there already.
+    pub(super) adoption: Adoption,
+    /// Accounts out of reach.
+    pub(super) break_glass: BreakGlass,
+    /// What becomes of member ids that nobody has.
+    pub(super) unknown_members: UnknownMembers,
+}
+
+impl Policy {
+    /// What `config` says, with the accounts that it names looked up in `store`.
+    pub(crate) async fn read(
+        config: &PolicyConfig,
+        schemas: &Schemas,
+        store: &dyn Store,
+    ) -> Result<Self, StoreError> {
+        let people = schemas.of(ResourceType::User);
+        Ok(Self {
+            brake: config.brake.as_ref().map(brake),
+            erase_after: config
+                .erase_after_seconds
+                .map(|it| SignedDuration::from_secs(it.into())),
+            adoption: match config.adoption {
+                config::Adoption::Never => Adoption::Never,
+                config::Adoption::ByExternalId => Adoption::ByExternalId,
+            },
+            break_glass: BreakGlass::find(&config.break_glass, people, store).await?,
+            unknown_members: match config.unknown_members {
+                config::UnknownMembers::Refuse => UnknownMembers::Refuse,
+                config::UnknownMembers::Ignore => UnknownMembers::Ignore,
+            },
+        })
+    }
+}
+
+fn brake(config: &BrakeConfig) -> Brake {
+    Brake {
+        deactivations: config.deactivations,
+        deletions: config.deletions,
+        membership_removals: config.membership_removals,
+        window: SignedDuration::from_mins(config.per_minutes.into()),
+        open_until: config.open_until,
+    }
+}

@@ -1,0 +1,290 @@
+//! Changes, each in the name of who asked for it: created, replaced, patched, deleted.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::audit::Entry;
+use super::sign_in_name::object_id;
+use super::{Directory, DirectoryError, Effect, Expected};
+use crate::scim::error::ScimError;
+use crate::scim::patch::{MemberChange, PatchRequest, member_ids};
+use crate::scim::resource::Resource;
+use crate::scim::schema::ResourceType;
+use crate::store::audit::{AuditEntry, Requester};
+use crate::store::{
+    Change, Deletion, Reference, Related, ResourceId, StoreError, Stored, Terms, Version,
+};
+
+/// How often a change is computed anew when somebody else was faster.
+const ATTEMPTS: usize = 16;
+
+/// A directory as one client changes it by one request.
+pub(crate) struct Provisioner<'d> {
+    pub(super) directory: &'d Directory,
+    requester: &'d Requester,
+}
+
+/// The resource that is to be changed.
+pub(super) struct Target<'t> {
+    pub(super) kind: ResourceType,
+    pub(super) id: &'t ResourceId,
+    pub(super) expected: &'t Expected,
+    /// Whether the change takes over an account that is there already.
+    pub(super) adopts: bool,
+}
+
+impl<'d> Provisioner<'d> {
+    pub(super) fn new(directory: &'d Directory, requester: &'d Requester) -> Self {
+        Self {
+            directory,
+            requester,
+        }
+    }
+
+    fn entry(&self, kind: ResourceType, id: &ResourceId, now: Timestamp) -> Entry {
+        Entry::new(self.requester, kind, id, now)
+    }
+
+    /// `resource` is what is about to be written.
+    fn terms(&self, entry: AuditEntry, resource: Option<&Resource>) -> Terms {
+        let policy = &self.directory.policy;
+        let external_id = resource.and_then(Resource::external_id);
+        Terms {
+            audit: Some(entry),
+            brake: policy.brake,
+            unknown_members: policy.unknown_members,
+            unique_external_id: external_id.and_then(object_id).is_some(),
+        }
+    }
+
+    /// Creates a resource from the body of a POST, or takes over the one that is there already, where that is declared.
+    pub(crate) async fn create(
+        &self,
+        kind: ResourceType,
+        body: &Value,
+    ) -> Result<(Stored, Effect), DirectoryError> {
+        let resource = Resource::parse(self.directory.schema(kind), body)?;
+        let related = members(kind, body)?.unwrap_or_default();
+        let now = self.directory.now();
+        let id = self.directory.new_id(now);
+        let break_glass = &self.directory.policy.break_glass;
+        break_glass.guard(kind, &id, Some(&resource))?;
+        break_glass.guard_first(&related)?;
+        if let Some(adopted) = self.adopt(kind, &resource).await? {
+            return Ok(adopted);
+        }
+        let created = Stored {
+            id,
+            version: Version::FIRST,
+            created: now,
+            last_modified: now,
+            resource,
+            related: related.into_iter().map(member).collect(),
+        };
+        let entry = self
+            .entry(kind, &created.id, now)
+            .creation(&created.resource);
+        let terms = self.terms(entry, Some(&created.resource));
+        let added = self.directory.store.add(kind, created.clone(), terms);
+        added.await?;
+        Ok((created, Effect::Created))
+    }
+
+    /// Replaces the client's part of a resource by the body of a PUT.
+    pub(crate) async fn replace(
+        &self,
+        kind: ResourceType,
+        id: &ResourceId,
+        expected: &Expected,
+        body: &Value,
+    ) -> Result<(Stored, Effect), DirectoryError> {
+        let resource = Resource::parse(self.directory.schema(kind), body)?;
+        let members = match (kind, members(kind, body)?) {
+            (ResourceType::User, _) => Vec::new(),
+            (ResourceType::Group, Some(ids)) if !ids.is_empty() => vec![MemberChange::Replace(ids)],
+            (ResourceType::Group, _) => vec![MemberChange::Clear],
+        };
+        let target = Target {
+            kind,
+            id,
+            expected,
+            adopts: false,
+        };
+        let (changed, effect) = self
+            .change(&target, &members, |_| Ok(resource.clone()))
+            .await?;
+        match kind {
+            ResourceType::User => Ok((changed, effect)),
+            ResourceType::Group => Ok((
+                self.directory.find(kind, id, Related::Include).await?,
+                effect,
+            )),
+        }
+    }
+
+    /// Applies a PATCH; members of a group are not part of the answer.
+    pub(crate) async fn patch(
+        &self,
+        kind: ResourceType,
+        id: &ResourceId,
+        expected: &Expected,
+        request: &PatchRequest,
+    ) -> Result<(Stored, Effect), DirectoryError> {
+        let schema = self.directory.schema(kind);
+        let target = Target {
+            kind,
+            id,
+            expected,
+            adopts: false,
+        };
+        self.change(&target, request.member_changes(), |current| {
+            request.apply(schema, current)
+        })
+        .await
+    }
+
+    /// Reads, computes and writes, again if somebody else was faster; what changes nothing is not written.
+    pub(super) async fn change(
+        &self,
+        target: &Target<'_>,
+        members: &[MemberChange],
+        compute: impl Fn(&Resource) -> Result<Resource, ScimError>,
+    ) -> Result<(Stored, Effect), DirectoryError> {
+        let related = match target.kind {
+            ResourceType::User => Related::Include,
+            ResourceType::Group => Related::Skip,
+        };
+        let mut attempts = ATTEMPTS;
+        let mut turn = None;
+        loop {
+            let current = self.directory.find(target.kind, target.id, related).await?;
+            if !target.expected.allows(current.version) {
+                return Err(DirectoryError::Precondition);
+            }
+            let computed = compute(&current.resource)?;
+            self.guard(target, &computed, members).await?;
+            let written = self.write(target, &current, computed, members).await;
+            attempts -= 1;
+            match written {
+                Err(DirectoryError::Store(StoreError::VersionConflict)) if attempts > 0 => {
+                    if turn.is_none() {
+                        turn = Some(self.directory.contended.lock().await);
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Refuses what is out of reach.
+    async fn guard(
+        &self,
+        target: &Target<'_>,
+        wanted: &Resource,
+        members: &[MemberChange],
+    ) -> Result<(), DirectoryError> {
+        let break_glass = &self.directory.policy.break_glass;
+        break_glass.guard(target.kind, target.id, Some(wanted))?;
+        let store = &*self.directory.store;
+        break_glass.guard_members(store, target.id, members).await
+    }
+
+    async fn write(
+        &self,
+        target: &Target<'_>,
+        current: &Stored,
+        computed: Resource,
+        members: &[MemberChange],
+    ) -> Result<(Stored, Effect), DirectoryError> {
+        let resource = (computed != current.resource).then(|| computed.clone());
+        if resource.is_none() && members.is_empty() {
+            return Ok((current.clone(), Effect::Unchanged));
+        }
+        // Changes of members alone do not depend on what the attributes are.
+        let kind = target.kind;
+        let depends = resource.is_some() || target.expected.0.is_some();
+        let now = self.directory.now();
+        let change = Change {
+            id: current.id.clone(),
+            expected: depends.then_some(current.version),
+            resource,
+            members: members.to_vec(),
+            at: now,
+        };
+        let entry = self.entry(kind, &current.id, now);
+        let entry = entry.change(&current.resource, &computed, target.adopts);
+        let terms = self.terms(entry, change.resource.as_ref());
+        let changed = self.directory.store.change(kind, change, terms).await?;
+        let changed = changed.ok_or(DirectoryError::NotFound(kind))?;
+        let leaves = current.resource.is_active() && !computed.is_active();
+        let effect = match (changed.written, kind) {
+            (false, _) => Effect::Unchanged,
+            (true, ResourceType::User) if leaves => Effect::Deactivated,
+            (true, ResourceType::User | ResourceType::Group) => Effect::Updated,
+        };
+        let stored = Stored {
+            version: changed.version,
+            last_modified: if changed.written {
+                now
+            } else {
+                current.last_modified
+            },
+            resource: computed,
+            ..current.clone()
+        };
+        Ok((stored, effect))
+    }
+
+    /// Deletes a resource; a deleted user leaves all groups.
+    pub(crate) async fn delete(
+        &self,
+        kind: ResourceType,
+        id: &ResourceId,
+        expected: &Expected,
+    ) -> Result<(), DirectoryError> {
+        let mut version = None;
+        if expected.0.is_some() {
+            let current = self.directory.find(kind, id, Related::Skip).await?;
+            if !expected.allows(current.version) {
+                return Err(DirectoryError::Precondition);
+            }
+            version = Some(current.version);
+        }
+        let now = self.directory.now();
+        let break_glass = &self.directory.policy.break_glass;
+        break_glass.guard(kind, id, None)?;
+        if kind == ResourceType::Group {
+            let store = &*self.directory.store;
+            break_glass
+                .guard_members(store, id, &[MemberChange::Clear])
+                .await?;
+        }
+        let terms = self.terms(self.entry(kind, id, now).deletion(), None);
+        let deletion = Deletion {
+            id: id.clone(),
+            expected: version,
+            at: now,
+        };
+        match self.directory.store.delete(kind, deletion, terms).await {
+            Ok(Some(())) => Ok(()),
+            Ok(None) => Err(DirectoryError::NotFound(kind)),
+            Err(StoreError::VersionConflict) => Err(DirectoryError::Precondition),
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+/// The members in a body; users have none.
+fn members(kind: ResourceType, body: &Value) -> Result<Option<Vec<String>>, ScimError> {
+    match kind {
+        ResourceType::User => Ok(None),
+        ResourceType::Group => member_ids(body),
+    }
+}
+
+fn member(id: String) -> Reference {
+    Reference {
+        id: ResourceId::new(id),
+        display: None,
+    }
+}

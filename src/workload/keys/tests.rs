@@ -1,0 +1,114 @@
+//! Keys that are fetched, kept, and missing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// A server of keys that counts how often it was asked.
+struct KeyServer {
+    url: Url,
+    asked: Arc<AtomicUsize>,
+}
+
+impl KeyServer {
+    async fn start(status: StatusCode, body: String) -> Self {
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&asked);
+        let answer = move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            let location = [("location", "/keys")];
+            std::future::ready((status, location, body.clone()))
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/keys", listener.local_addr().unwrap());
+        let router = Router::new().route("/keys", get(answer));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self {
+            url: url.parse().unwrap(),
+            asked,
+        }
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+const NO_KEYS: &str = r#"{"keys": []}"#;
+
+/// A token of a key that no server has: its parts are JSON, its signature is not looked at.
+const TOKEN: &str = "eyJhbGciOiJFUzI1NiIsImtpZCI6Im9uZSJ9.eyJpc3MiOiJhIn0.AAAA";
+
+fn issuer(url: &Url) -> TrustedIssuer {
+    TrustedIssuer {
+        issuer: "a".to_owned(),
+        subject: None,
+        audiences: Vec::new(),
+        entra_tenant_id: None,
+        keys: Keys::Url(url.clone()),
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+#[tokio::test]
+async fn an_unknown_key_id_costs_one_fetch_a_minute() {
+    let server = KeyServer::start(StatusCode::OK, NO_KEYS.to_owned()).await;
+    let keys = IssuerKeys::default();
+
+    for (second, asked) in [(0, 1), (1, 1), (59, 1), (60, 2), (61, 2), (3599, 3)] {
+        let found = keys.verify(TOKEN, &issuer(&server.url), at(second)).await;
+        assert_eq!(found, Err(Untrusted::UnknownKey));
+        assert_eq!(server.asked(), asked, "{second}");
+    }
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_fetched_are_an_answer_no() {
+    let cases = [
+        (StatusCode::INTERNAL_SERVER_ERROR, NO_KEYS.to_owned()),
+        (StatusCode::FOUND, NO_KEYS.to_owned()),
+        (StatusCode::OK, "<html>".to_owned()),
+        (
+            StatusCode::OK,
+            format!("{{\"keys\": [], \"more\": \"{}\"}}", "x".repeat(MAX_BYTES)),
+        ),
+    ];
+    for (status, body) in cases {
+        let server = KeyServer::start(status, body).await;
+        let keys = IssuerKeys::default();
+
+        let found = keys.verify(TOKEN, &issuer(&server.url), at(0)).await;
+
+        assert_eq!(found, Err(Untrusted::KeysUnavailable), "{status}");
+        assert_eq!(server.asked(), 1, "{status}");
+    }
+    let nobody = "http://127.0.0.1:1/keys".parse().unwrap();
+    let found = IssuerKeys::default()
+        .verify(TOKEN, &issuer(&nobody), at(0))
+        .await;
+    assert_eq!(found, Err(Untrusted::KeysUnavailable));
+}
+
+#[tokio::test]
+async fn keys_are_fetched_over_https_except_from_this_machine() {
+    let url = "http://issuer.example/keys".parse().unwrap();
+
+    let found = IssuerKeys::default()
+        .verify(TOKEN, &issuer(&url), at(0))
+        .await;
+
+    assert_eq!(found, Err(Untrusted::KeysUnavailable));
+    assert!(matches!(fetch(&url).await, Err(FetchError::Plain)));
+}

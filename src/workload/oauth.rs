@@ -1,0 +1,168 @@
+//! The token endpoint (RFC 6749, section 4.4) and its metadata (RFC 8414).
+
+mod client;
+mod refused;
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
+use axum::http::request::Parts;
+use axum::http::{Method, Response, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::credentials::Identity;
+use super::http::Shared;
+use super::routing::{self, ScimTenant};
+use super::source;
+use super::told::Told;
+use crate::config::AccessToken;
+use client::Form;
+use refused::Refused;
+
+/// Path of the token endpoint below the URL of a directory.
+const TOKEN: &str = "/oauth2/token";
+
+/// RFC 8414, section 3.1: the path of an issuer follows what is well known.
+const METADATA: &str = "/.well-known/oauth-authorization-server";
+
+/// Seconds of an access token whose client has just lost its declaration and may go on for a day.
+const ACCESS_TOKEN_SECONDS: u32 = 3600;
+
+/// Bytes of a form at most; an assertion fits.
+const MAX_FORM: usize = 32 * 1024;
+
+/// Whether the path is one of this file's endpoints.
+pub(super) fn is_here(path: &str) -> bool {
+    path.ends_with(TOKEN) || path.starts_with(METADATA)
+}
+
+/// Answers a request to one of this file's endpoints.
+pub(super) async fn serve(
+    shared: &Shared,
+    peer: SocketAddr,
+    head: Parts,
+    body: Body,
+) -> Response<Body> {
+    let told = Told::begin(shared);
+    if !shared.handover.is_open().await {
+        return told.finish(
+            shared,
+            &head.method,
+            "/oauth2",
+            Refused::Unavailable.response(),
+        );
+    }
+    let is_metadata = head.uri.path().starts_with(METADATA);
+    let path = match head.uri.path().strip_prefix(METADATA) {
+        Some(prefix) => format!("{prefix}/"),
+        None => head.uri.path().to_owned(),
+    };
+    let table = shared.table.load_full();
+    let host = routing::host(&head.uri, &head.headers);
+    let found = table.find(&host, &path).filter(|(scim_tenant, rest)| {
+        scim_tenant.clients.any_oauth() && (is_metadata || *rest == TOKEN)
+    });
+    let Some((scim_tenant, _)) = found else {
+        return told.finish(
+            shared,
+            &head.method,
+            "/oauth2",
+            Refused::NotFound.response(),
+        );
+    };
+    let told = told.of(&scim_tenant.config.name.0);
+    if is_metadata {
+        let response = match head.method {
+            Method::GET | Method::HEAD => answer(&metadata(scim_tenant)),
+            _ => Refused::Method("GET, HEAD").response(),
+        };
+        return told.finish(shared, &head.method, METADATA, response);
+    }
+    let trusted = &scim_tenant.config.trusted_proxies;
+    let from = source::address(&head.headers, peer.ip(), trusted);
+    let result = match head.method {
+        Method::POST => match form(&head, body).await {
+            Ok(form) => grant(shared, scim_tenant, form, from, told.began).await,
+            Err(refused) => Err(refused),
+        },
+        _ => Err(Refused::Method("POST")),
+    };
+    match result {
+        Ok((identity, granted)) => {
+            let told = told.by(&identity.client.name);
+            told.finish(shared, &head.method, TOKEN, answer(&granted))
+        }
+        Err(refused) => {
+            if let Some(reason) = refused.reason() {
+                shared.metrics.denied(&scim_tenant.config.name.0, reason);
+            }
+            told.finish(shared, &head.method, TOKEN, refused.response())
+        }
+    }
+}
+
+async fn form(head: &Parts, body: Body) -> Result<Form, Refused> {
+    let body = axum::body::to_bytes(body, MAX_FORM)
+        .await
+        .map_err(|_| Refused::Request("The form is too large, or ended too early."))?;
+    Form::parse(&head.headers, &body)
+}
+
+/// Recognizes the client and makes its access token.
+async fn grant(
+    shared: &Shared,
+    scim_tenant: &ScimTenant,
+    form: Form,
+    from: IpAddr,
+    now: Timestamp,
+) -> Result<(Identity, Value), Refused> {
+    let known = form.identify(scim_tenant, &shared.issuers, now).await;
+    let (identity, digest) = match known {
+        Err(Refused::Client(why)) => {
+            return Err(match shared.attempts.fail(from, now) {
+                Some(seconds) => Refused::Limited(seconds),
+                None => Refused::Client(why),
+            });
+        }
+        known => known?,
+    };
+    let oauth = identity.client.oauth.as_ref();
+    let seconds = oauth.map_or(ACCESS_TOKEN_SECONDS, |it| it.access_token_seconds);
+    let end = now
+        .checked_add(SignedDuration::from_secs(seconds.into()))
+        .unwrap_or(now);
+    let mut nonce = [0; 8];
+    shared.random.fill(&mut nonce);
+    let token = AccessToken::issue(&digest, end, nonce);
+    let granted = json!({
+        "access_token": token.reveal(),
+        "token_type": "Bearer",
+        "expires_in": seconds,
+    });
+    Ok((identity, granted))
+}
+
+fn metadata(scim_tenant: &ScimTenant) -> Value {
+    let base = scim_tenant.config.url.as_str().trim_end_matches('/');
+    json!({
+        "issuer": base,
+        "token_endpoint": format!("{base}{TOKEN}"),
+        "grant_types_supported": ["client_credentials"],
+        "response_types_supported": [],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256"],
+    })
+}
+
+/// RFC 6749, section 5.1: what holds a token is not kept by anybody on the way.
+fn answer(body: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = StatusCode::OK;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}

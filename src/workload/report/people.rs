@@ -1,0 +1,129 @@
+//! Of one person everything, and of changes what is remembered: for who holds the report token.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::{HeaderMap, Response, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{plain, refused, scim_tenant};
+use crate::store::ResourceId;
+use crate::store::audit::{AuditQuery, Requester};
+use crate::workload::core::Core;
+use crate::workload::credentials;
+use crate::workload::directory::DirectoryError;
+
+/// Entries of a page, unless fewer are asked for.
+const PAGE: usize = 1000;
+
+/// Which person.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedPerson {
+    /// `namespace/name`; may be left out where there is one directory.
+    scim_tenant: Option<String>,
+    /// Id or user name.
+    person: String,
+}
+
+/// What is asked of the audit; times as in RFC 3339.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedEntries {
+    /// `namespace/name`; may be left out where there is one directory.
+    scim_tenant: Option<String>,
+    id: Option<String>,
+    client: Option<String>,
+    from: Option<jiff::Timestamp>,
+    until: Option<jiff::Timestamp>,
+    /// The `position` of the last entry of the page before.
+    before: Option<i64>,
+    limit: Option<usize>,
+}
+
+/// All that is kept of one person, to who has the report token.
+pub(super) async fn person(
+    State(core): State<Arc<Core>>,
+    headers: HeaderMap,
+    wanted: Result<Query<WantedPerson>, QueryRejection>,
+) -> Response<Body> {
+    if let Some(refused) = refused(&core, &headers) {
+        return refused;
+    }
+    let Ok(Query(wanted)) = wanted else {
+        let text = "name a person: /person?person=ID or /person?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME\n";
+        return plain(StatusCode::BAD_REQUEST, text);
+    };
+    let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
+        return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
+    };
+    let credential = credentials::bearer(&headers).map(|token| token.digest().id());
+    let requester = Requester {
+        client: "report".to_owned(),
+        credential: credential.map_or_else(String::new, |it| it.to_string()),
+        ..Requester::default()
+    };
+    let directory = &scim_tenant.directory;
+    answer(directory.export(&wanted.person, &requester).await)
+}
+
+/// A page of the audit, the newest entry first; to who has the report token.
+pub(super) async fn audit(
+    State(core): State<Arc<Core>>,
+    headers: HeaderMap,
+    wanted: Result<Query<WantedEntries>, QueryRejection>,
+) -> Response<Body> {
+    if let Some(refused) = refused(&core, &headers) {
+        return refused;
+    }
+    let Ok(Query(wanted)) = wanted else {
+        let text = "ask for /audit, and if you like scim_tenant=NAMESPACE/NAME, id=ID, client=NAME, from=TIME, until=TIME, limit=N, before=POSITION\n";
+        return plain(StatusCode::BAD_REQUEST, text);
+    };
+    let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
+        return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
+    };
+    let query = AuditQuery {
+        id: wanted.id.map(ResourceId::new),
+        client: wanted.client,
+        from: wanted.from,
+        until: wanted.until,
+        before: wanted.before,
+        count: wanted.limit.unwrap_or(PAGE).min(PAGE),
+    };
+    let found = scim_tenant.directory.audit(&query).await.map(|found| {
+        let entries = found.into_iter().map(|it| {
+            let mut entry = json!(it.entry);
+            entry["position"] = json!(it.position);
+            entry
+        });
+        json!({"entries": entries.collect::<Vec<_>>()})
+    });
+    answer(found)
+}
+
+fn answer(result: Result<Value, DirectoryError>) -> Response<Body> {
+    match result {
+        Ok(value) => {
+            let mut response = Response::new(Body::from(format!("{value:#}\n")));
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(CONTENT_TYPE, json);
+            response
+        }
+        Err(DirectoryError::NotFound(_) | DirectoryError::Refused(_)) => {
+            plain(StatusCode::NOT_FOUND, "there is no such person here\n")
+        }
+        Err(error) => {
+            let error = crate::telemetry::chain(&error);
+            tracing::warn!(error, "the store cannot be read");
+            plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the store cannot be read\n",
+            )
+        }
+    }
+}
