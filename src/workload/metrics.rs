@@ -98,33 +98,38 @@ impl Metrics {
             "Requests of nobody who was recognized, by what was wrong with the credential: missing, unknown, expired, of another endpoint, unchecked because an issuer cannot be asked; limited after too many unknown ones",
             it.denied.clone(),
         );
+        it.register_directories();
+        it
+    }
+
+    fn register_directories(&mut self) {
+        let registry = &mut self.registry;
         registry.register(
             "users",
             "People, deactivated ones included",
-            it.users.clone(),
+            self.users.clone(),
         );
         registry.register(
             "active_users",
             "People who are not deactivated",
-            it.active_users.clone(),
+            self.active_users.clone(),
         );
-        registry.register("groups", "Groups", it.groups.clone());
+        registry.register("groups", "Groups", self.groups.clone());
         registry.register(
             "store_transactions",
             "Transactions committed; each takes one sync of the disk",
-            it.transactions.clone(),
+            self.transactions.clone(),
         );
         registry.register(
             "store_writes",
             "Writes committed, many in one transaction",
-            it.writes.clone(),
+            self.writes.clone(),
         );
         registry.register(
             "held_removals",
             "Deactivations, deletions and removals of members that the brake holds",
-            it.held.clone(),
+            self.held.clone(),
         );
-        it
     }
 
     /// Takes over what the brake of a directory holds.

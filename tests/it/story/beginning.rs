@@ -53,6 +53,8 @@ async fn told(site: &Site, [requests, created, updated, failed]: [u64; 4], error
     let expected = json!({
         "requests": requests, "created": created, "updated": updated,
         "deactivated": 0, "deleted": 0, "failed": failed,
+        // Each PATCH says `Replace` or `Add`, and all but one of the people have a manager, who comes as a bare id.
+        "repairs": {"CapitalizedOp": 233, "ValueShape": 199},
     });
     site.within(
         SOON,
