@@ -2,10 +2,10 @@
 
 use sqlx::{Row, SqliteConnection};
 
-use super::Refused;
 use crate::scim::patch::MemberChange;
 use crate::store::UnknownMembers;
 use crate::store::audit::Moved;
+use crate::store::write::Refused;
 
 fn as_json<T: AsRef<str>>(ids: &[T]) -> String {
     let ids = ids.iter().map(|id| id.as_ref().into()).collect();
