@@ -42,6 +42,9 @@ pub struct ScimTenantReport {
     /// Why nothing can be written; nothing when it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_fault: Option<StoreFault>,
+    /// Why the store cannot be used at all, in words; then nothing is known of how many there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_unavailable: Option<String>,
     /// Who has provisioned.
     pub clients: Vec<ClientReport>,
 }

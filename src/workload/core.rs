@@ -1,20 +1,19 @@
 //! What listeners and background tasks share: the loaded configuration, its directories, and the report on them.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::activity::Activity;
 use super::directory::{Directory, Policy};
 use super::http::Shared;
-use super::routing::{Opened, ScimTenant, Table};
+use super::opened::Opened;
+use super::routing::{ScimTenant, Table};
 use crate::clock::{Clock, Random};
 use crate::config::report::{ScimTenantReport, StoreFault};
 use crate::config::{
     Report, ScimTenantConfig, ScimTenantName, StoreConfig, TokenDigest, WorkloadConfig,
 };
 use crate::scim::schema::{RulesError, Schemas};
-use crate::store::{self, Counts, Fault, OpenError, StoreError};
+use crate::store::{self, Fault, Location, OpenError, PostgresLocation};
 
 /// How often the activity of clients is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -40,16 +39,7 @@ pub enum ReloadError {
         #[source]
         source: OpenError,
     },
-    /// The store of a directory cannot be read.
-    #[error("the store of {name} cannot be read")]
-    Read {
-        /// The directory.
-        name: ScimTenantName,
-        /// Why.
-        #[source]
-        source: StoreError,
-    },
-    /// Two directories in one file.
+    /// Two directories in one store.
     #[error("{first} and {second} have the same store")]
     SharedStore {
         /// One directory.
@@ -117,7 +107,11 @@ impl Core {
                 }
             }
         }
-        let kept = |opened: &Opened| scim_tenants.iter().any(|it| it.opened.path == opened.path);
+        let kept = |opened: &Opened| {
+            scim_tenants
+                .iter()
+                .any(|it| it.opened.location == opened.location)
+        };
         let gone: Vec<_> = before
             .scim_tenants
             .iter()
@@ -149,18 +143,19 @@ impl Core {
     ) -> Result<ScimTenant, ReloadError> {
         let name = config.name.clone();
         let schemas = schemas(&config)?;
-        let StoreConfig::Sqlite { path } = config.store.clone();
-        if let Some(other) = others.iter().find(|it| it.opened.path == path) {
+        let location = location(&config.store);
+        let is_same = |it: &&Arc<ScimTenant>| it.opened.location == location;
+        if let Some(other) = others.iter().find(is_same) {
             return Err(ReloadError::SharedStore {
                 first: other.config.name.clone(),
                 second: name,
             });
         }
-        let open = before.scim_tenants.iter().find(|it| it.opened.path == path);
+        let open = before.scim_tenants.iter().find(is_same);
         let opened = if let Some(open) = open {
             Arc::clone(&open.opened)
         } else {
-            let opened = Arc::new(open_store(name, path).await?);
+            let opened = Arc::new(self.open(name, location).await?);
             fresh.push(Arc::clone(&opened));
             opened
         };
@@ -175,6 +170,16 @@ impl Core {
             Arc::clone(&self.random),
         );
         ScimTenant::new(config, directory, opened)
+    }
+
+    async fn open(&self, name: ScimTenantName, location: Location) -> Result<Opened, ReloadError> {
+        let store = store::open(&location)
+            .await
+            .map_err(|source| ReloadError::Open { name, source })?;
+        let mut process = [0; 8];
+        self.random.fill(&mut process);
+        let process = format!("{:016x}", u64::from_be_bytes(process));
+        Ok(Opened::new(location, store, process))
     }
 
     fn loaded(&self) -> std::sync::MutexGuard<'_, Loaded> {
@@ -195,7 +200,7 @@ impl Core {
         self.loaded().error = Some(error);
     }
 
-    pub(super) async fn report(&self) -> Result<Report, StoreError> {
+    pub(super) async fn report(&self) -> Report {
         let now = self.shared.clock.now();
         let mut report = {
             let loaded = self.loaded();
@@ -206,49 +211,54 @@ impl Core {
             }
         };
         for scim_tenant in &self.shared.table.load_full().scim_tenants {
-            let store = &scim_tenant.opened.store;
-            let counts = match store.counts().await {
-                // Whoever asks has to learn of it.
-                Err(_) if store.fault() == Some(Fault::Damaged) => Counts::default(),
-                counts => counts?,
+            let opened = &scim_tenant.opened;
+            let counted = match opened.store.ready().await {
+                Ok(()) => opened.store.counts().await,
+                Err(error) => Err(error),
             };
-            let clients = scim_tenant.opened.with_activity(|activity| {
+            if counted.is_ok() {
+                opened.refresh_activity().await;
+            }
+            let clients = opened.with_activity(|activity| {
                 let names = scim_tenant.clients.names();
                 names.map(|name| activity.report(name, now)).collect()
             });
+            let counts = counted.as_ref().copied().unwrap_or_default();
             report.scim_tenants.push(ScimTenantReport {
                 name: scim_tenant.config.name.clone(),
                 users: counts.users,
                 active_users: counts.active_users,
                 groups: counts.groups,
-                store_fault: scim_tenant.opened.store.fault().map(|it| match it {
+                store_fault: opened.store.fault().map(|it| match it {
                     Fault::Full => StoreFault::Full,
                     Fault::Damaged => StoreFault::Damaged,
                     Fault::Failed => StoreFault::Failed,
                 }),
+                store_unavailable: counted.err().map(|error| crate::telemetry::chain(&error)),
                 clients,
             });
         }
-        Ok(report)
+        report
     }
 
     /// Saves the activity of clients again and again, and takes up what was restored.
     pub(super) async fn save(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(SAVE_EVERY);
-        let mut lost: Vec<PathBuf> = Vec::new();
+        let mut lost: Vec<Location> = Vec::new();
         loop {
             ticks.tick().await;
             for scim_tenant in &self.shared.table.load_full().scim_tenants {
                 let opened = &scim_tenant.opened;
-                if !store::is_restored(&opened.path) && !lost.contains(&opened.path) {
+                let lost_before = lost.contains(&opened.location);
+                if !lost_before && !opened.file().is_some_and(store::is_restored) {
                     opened.save_activity().await;
                     continue;
                 }
-                lost.retain(|it| *it != opened.path);
+                lost.retain(|it| *it != opened.location);
                 if let Err(error) = self.open_again(opened).await {
                     let error = crate::telemetry::chain(&error);
                     tracing::error!(error, "a restored store cannot be opened");
-                    lost.push(opened.path.clone());
+                    lost.push(opened.location.clone());
                 }
             }
         }
@@ -264,7 +274,9 @@ impl Core {
             if Arc::ptr_eq(&scim_tenant.opened, before) {
                 let config = scim_tenant.config.clone();
                 let schemas = schemas(&config)?;
-                let opened = open_store(config.name.clone(), before.path.clone()).await?;
+                let opened = self
+                    .open(config.name.clone(), before.location.clone())
+                    .await?;
                 *scim_tenant = Arc::new(self.serve(config, schemas, Arc::new(opened)));
             }
         }
@@ -272,7 +284,7 @@ impl Core {
             report_token: table.report_token.clone(),
             scim_tenants,
         }));
-        tracing::info!(path = %before.path.display(), "a restored store is served");
+        tracing::info!("a restored store is served");
         Ok(())
     }
 
@@ -286,23 +298,18 @@ impl Core {
     }
 }
 
+fn location(store: &StoreConfig) -> Location {
+    match store.clone() {
+        StoreConfig::Sqlite { path } => Location::Sqlite(path),
+        StoreConfig::Postgres { url_file, schema } => {
+            Location::Postgres(PostgresLocation { url_file, schema })
+        }
+    }
+}
+
 fn schemas(config: &ScimTenantConfig) -> Result<Schemas, ReloadError> {
     Schemas::new(&config.schema).map_err(|source| ReloadError::Schema {
         name: config.name.clone(),
         source,
     })
-}
-
-async fn open_store(name: ScimTenantName, path: PathBuf) -> Result<Opened, ReloadError> {
-    let store = store::open(&path)
-        .await
-        .map_err(|source| ReloadError::Open {
-            name: name.clone(),
-            source,
-        })?;
-    let notes = store
-        .notes()
-        .await
-        .map_err(|source| ReloadError::Read { name, source })?;
-    Ok(Opened::new(path, store, Activity::restore(notes)))
 }
