@@ -35,6 +35,8 @@ pub enum Reason {
     ReportUnavailable,
     /// People and groups can be read and not changed.
     StoreReadOnly,
+    /// The database of people and groups cannot be reached.
+    StoreUnavailable,
     /// An object that this one refers to does not exist.
     ReferenceNotFound,
     /// An object that this one refers to is not ready.
@@ -68,6 +70,7 @@ impl Reason {
             Self::ConfigurationPending => "ConfigurationPending",
             Self::ReportUnavailable => "ReportUnavailable",
             Self::StoreReadOnly => "StoreReadOnly",
+            Self::StoreUnavailable => "StoreUnavailable",
             Self::ReferenceNotFound => "ReferenceNotFound",
             Self::ReferenceNotReady => "ReferenceNotReady",
             Self::EntitlementMissing => "EntitlementMissing",

@@ -97,10 +97,13 @@ impl<F> Run<F> {
         }
         let next = match &self.verdict {
             Verdict::Waiting { .. } => Next::After(patience(status, ctx.clock.now())),
-            // Nobody tells when a name becomes free.
+            // Nobody tells when a name becomes free, or when the Secret of a database arrives, which is not ours to watch.
             Verdict::Rejected(Rejection::NameTaken { .. }) => {
                 Next::After(ctx.jittered(NAME_TAKEN_AGAIN))
             }
+            Verdict::Rejected(
+                Rejection::ReferenceNotFound { kind: "Secret", .. } | Rejection::KeyNotFound { .. },
+            ) => Next::After(patience(status, ctx.clock.now())),
             Verdict::Done { .. }
             | Verdict::Suspended
             | Verdict::Rejected(_)
