@@ -161,7 +161,7 @@ def multiply(database, people):
         columns = [row[1] for row in connection.execute("PRAGMA table_info(resource)") if row[1] != "seq"]
         # Every number of the one user becomes another one: in its name, its address, its externalId.
         copied = [
-            "printf('%08x-0000-7000-8000-%012x', n, n)" if it == "id" else f"replace({it}, '000000', printf('%06d', n))"
+            "printf('%08x-0000-7000-8000-%012x', n, n)" if it == "id" else "NULL" if it == "checksum" else f"replace({it}, '000000', printf('%06d', n))"
             if it in ("name_key", "display_key", "external_id", "body") else it
             for it in columns
         ]
@@ -171,3 +171,12 @@ def multiply(database, people):
         )
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
+
+
+def wait_for_checksums(database):
+    """The server gives a checksum to each row that was written without one."""
+    unchecked = 1
+    while unchecked:
+        time.sleep(1)
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            unchecked = connection.execute("SELECT count(*) FROM resource WHERE checksum IS NULL").fetchone()[0]
