@@ -226,11 +226,10 @@ impl Platform for Kubernetes {
 }
 
 impl Kubernetes {
-    /// Takes up the answer to our own write of a child. Its event will be no news, so whom it concerns is woken now.
+    /// Takes up the answer to our own write of a child. Its event, before or after, wakes the owner at most: the others are woken here.
     fn take_up(&self, key: &ChildKey, meta: ObjectMeta) {
-        if let Some(meta) = self.caches.put_child(key.clone(), meta) {
-            self.triggers.own_child(key, &meta);
-        }
+        self.triggers.own_child(key, &meta);
+        self.caches.put_child(key.clone(), meta);
     }
 
     /// Applies `status` to the object of `owner`, if that still has its uid, and takes up the answer.
