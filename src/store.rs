@@ -9,6 +9,7 @@ mod conformance;
 mod error;
 mod filter_sql;
 mod lock;
+mod lookup;
 mod query;
 mod sqlite;
 

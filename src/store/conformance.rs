@@ -52,6 +52,7 @@ conformance!(
     a_store_finds_what_the_filter_finds,
     filters_find_by_index_and_without,
     a_membership_is_looked_up,
+    a_person_is_found_by_the_emails_and_the_number_that_it_has_at_present,
     counts_follow_what_is_written,
     notes_are_kept,
     the_newest_records_of_each_client_are_kept,

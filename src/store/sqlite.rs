@@ -6,6 +6,7 @@ mod checksum;
 #[cfg(test)]
 mod damage;
 mod health;
+mod lookup;
 mod migrations;
 mod read;
 mod records;
@@ -75,6 +76,7 @@ impl SqliteStore {
         };
         let mut connection = options(path).connect().await.map_err(failed)?;
         migrations::run(&mut connection, path).await?;
+        let has_lookup = lookup::is_whole(&mut connection).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(READER_WAIT)
@@ -94,7 +96,7 @@ impl SqliteStore {
         Ok(Self {
             readers,
             scans: Semaphore::new(SCANS),
-            writer: Writer::start(connection, lock, Arc::clone(&health)),
+            writer: Writer::start(connection, lock, Arc::clone(&health), has_lookup),
             health,
             watch,
         })
@@ -145,7 +147,7 @@ impl Store for SqliteStore {
     async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
         let database = Database {
             dialect: SqlDialect::Sqlite,
-            has_lookup: false,
+            has_lookup: self.writer.has_lookup(),
         };
         let search = Search::new(database, kind, number(kind), query);
         let _permit = search.permit(&self.scans).await?;

@@ -1,7 +1,7 @@
 //! The one writer: takes what is queued, commits it in one transaction with one sync of the disk, and only then answers.
 
 use std::fs::File;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::checksum;
 use super::health::Health;
 use super::write::{self, Refused, Write, Written};
+use super::{checksum, lookup};
 use crate::store::{Commits, Fault, StoreError};
 
 /// Writes that wait at most; whoever comes then waits for a place.
@@ -44,15 +44,23 @@ struct Committed {
     transactions: AtomicU64,
     writes: AtomicU64,
     health: Arc<Health>,
+    /// Whether the table `lookup` has everybody.
+    has_lookup: AtomicBool,
 }
 
 impl Writer {
     /// Starts to write on `connection`; `lock` is held until the writer has ended.
-    pub(super) fn start(connection: SqliteConnection, lock: File, health: Arc<Health>) -> Self {
+    pub(super) fn start(
+        connection: SqliteConnection,
+        lock: File,
+        health: Arc<Health>,
+        has_lookup: bool,
+    ) -> Self {
         let (queue, queued) = mpsc::channel(QUEUE);
         let closing = CancellationToken::new();
         let committed = Arc::new(Committed {
             health,
+            has_lookup: has_lookup.into(),
             ..Committed::default()
         });
         let task = tokio::spawn(run(
@@ -88,6 +96,11 @@ impl Writer {
             transactions: self.committed.transactions.load(Ordering::Relaxed),
             writes: self.committed.writes.load(Ordering::Relaxed),
         }
+    }
+
+    /// Whether every person is found by the table `lookup`.
+    pub(super) fn has_lookup(&self) -> bool {
+        self.committed.has_lookup.load(Ordering::Relaxed)
     }
 
     /// Writes what is queued and ends.
@@ -136,7 +149,7 @@ async fn run(
                 continue;
             }
             () = tokio::task::yield_now(), if unfilled && fault.is_none() => {
-                unfilled = fill(&mut connection).await;
+                unfilled = fill(&mut connection, &committed).await;
                 continue;
             }
         };
@@ -159,14 +172,22 @@ async fn probe(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     write::execute(connection, "PRAGMA application_id = 1433626738").await
 }
 
-/// Gives checksums to some rows of the version before; whether there may be more.
-async fn fill(connection: &mut SqliteConnection) -> bool {
-    match checksum::fill(connection).await {
+/// Gives some rows of the version before what they lack; whether there may be more.
+async fn fill(connection: &mut SqliteConnection, committed: &Committed) -> bool {
+    let filled = async {
+        if checksum::fill(connection).await? {
+            return Ok(true);
+        }
+        let more = lookup::fill(connection).await?;
+        committed.has_lookup.store(!more, Ordering::Relaxed);
+        Ok::<_, sqlx::Error>(more)
+    };
+    match filled.await {
         Ok(more) => more,
         Err(error) => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "old rows stay without a checksum until the next start"
+                "old rows stay without checksum or lookup until the next start"
             );
             // It may have ended by itself.
             drop(write::execute(connection, "ROLLBACK").await);
@@ -284,7 +305,12 @@ mod tests {
             .await
             .unwrap();
         let health = Arc::new(Health::default());
-        let writer = Writer::start(connection, lock::take(&path).unwrap(), Arc::clone(&health));
+        let writer = Writer::start(
+            connection,
+            lock::take(&path).unwrap(),
+            Arc::clone(&health),
+            true,
+        );
         writer.write(note("fits")).await.unwrap();
         assert_eq!(health.fault(), None);
 
