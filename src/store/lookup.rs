@@ -14,7 +14,7 @@ const EMPLOYEE_NUMBER: i64 = 2;
 
 /// One value: the number of its attribute, the value, and its type; folded, and empty when there is none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct LookupKey(i64, String, String);
+pub(super) struct LookupKey(pub(super) i64, pub(super) String, pub(super) String);
 
 impl LookupKey {
     /// All keys of a resource; groups have none.

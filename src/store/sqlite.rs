@@ -33,13 +33,13 @@ use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
 use crate::store::brake::Held;
 use crate::store::filter_sql::{Database, Search, SqlDialect};
+use crate::store::write::{Write, Written, number};
 use crate::store::{
     Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, KeptRecord, ListQuery, Listed,
     Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, lock,
 };
 use health::Health;
-use write::{Write, Written};
-use writer::Writer;
+use writer::{Known, Writer};
 
 /// Connections that read beside the writer; each is a thread and its cache.
 const READERS: u32 = 2;
@@ -86,6 +86,7 @@ impl SqliteStore {
             .connect_with(options(path).pragma("query_only", "ON"))
             .await
             .map_err(failed)?;
+        let counts = read::counts(&readers).await.ok();
         let health = Arc::new(Health::default());
         let (first, looked) = oneshot::channel();
         let watch = health::watch(path.to_owned(), Arc::clone(&health), first);
@@ -93,10 +94,11 @@ impl SqliteStore {
         if tokio::time::timeout(FIRST_LOOK, looked).await.is_err() {
             tracing::info!("the database is looked through while it is served");
         }
+        let known = Known { counts, has_lookup };
         Ok(Self {
             readers,
             scans: Semaphore::new(SCANS),
-            writer: Writer::start(connection, lock, Arc::clone(&health), has_lookup),
+            writer: Writer::start(connection, lock, Arc::clone(&health), known),
             health,
             watch,
         })
@@ -115,14 +117,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("cell_size_check", "ON")
         .pragma("journal_size_limit", "8388608")
         .disable_statement_logging()
-}
-
-/// The number under which a resource type is stored.
-fn number(kind: ResourceType) -> i64 {
-    match kind {
-        ResourceType::User => 0,
-        ResourceType::Group => 1,
-    }
 }
 
 /// The resource type that is stored under `number`.
@@ -151,8 +145,9 @@ impl Store for SqliteStore {
         };
         let search = Search::new(database, kind, number(kind), query);
         let _permit = search.permit(&self.scans).await?;
+        let all = self.writer.counts().map(|it| it.of(kind));
         self.health
-            .read(read::list(&self.readers, kind, query, &search).await)
+            .read(read::list(&self.readers, kind, query, &search, all).await)
     }
 
     async fn add(&self, kind: ResourceType, added: Stored, terms: Terms) -> Result<(), StoreError> {
@@ -222,22 +217,10 @@ impl Store for SqliteStore {
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
-        let row = sqlx::query(
-            "SELECT (SELECT count(*) FROM resource WHERE kind = 0),
-                    (SELECT count(*) FROM resource WHERE kind = 0 AND active = 0),
-                    (SELECT count(*) FROM resource WHERE kind = 1)",
-        )
-        .fetch_one(&self.readers)
-        .await
-        .map_err(read::failed);
-        let row = self.health.read(row)?;
-        let users: i64 = row.try_get(0)?;
-        let deactivated: i64 = row.try_get(1)?;
-        Ok(Counts {
-            users,
-            active_users: users - deactivated,
-            groups: row.try_get(2)?,
-        })
+        match self.writer.counts() {
+            Some(counts) if !self.readers.is_closed() => Ok(counts),
+            Some(_) | None => self.health.read(read::counts(&self.readers).await),
+        }
     }
 
     async fn notes(&self) -> Result<Vec<Note>, StoreError> {
@@ -256,8 +239,8 @@ impl Store for SqliteStore {
             .collect()
     }
 
-    async fn keep_notes(&self, notes: Vec<Note>) -> Result<(), StoreError> {
-        self.writer.write(Write::Notes(notes)).await?;
+    async fn keep_note(&self, note: Note, before: Option<String>) -> Result<(), StoreError> {
+        self.writer.write(Write::Note { note, before }).await?;
         Ok(())
     }
 
@@ -273,6 +256,10 @@ impl Store for SqliteStore {
         limit: i64,
     ) -> Result<Vec<KeptRecord>, StoreError> {
         records::find(&self.readers, client, before, limit).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.health.read(read::look(&self.readers).await)
     }
 
     fn commits(&self) -> Commits {

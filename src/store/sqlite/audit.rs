@@ -5,13 +5,9 @@ use sqlx::Row;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 
 use super::read::failed;
-use super::write::terms::number;
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
-use crate::store::brake::{Held, Removal};
+use crate::store::brake::{EXAMPLES, Held};
 use crate::store::{ResourceId, StoreError};
-
-/// People and groups that are named as examples.
-const EXAMPLES: usize = 5;
 
 /// Entries, the newest first; one that is not understood is left out.
 pub(super) async fn find(
@@ -52,37 +48,21 @@ fn audited(row: &SqliteRow) -> Option<Audited> {
 /// What was held since `since`.
 pub(super) async fn held(readers: &SqlitePool, since: Timestamp) -> Result<Held, StoreError> {
     let since = since.as_millisecond();
-    let rows =
-        sqlx::query("SELECT what, min(at), sum(count) FROM held WHERE at >= ?1 GROUP BY what")
+    let rows: Vec<(i64, i64, i64)> =
+        sqlx::query_as("SELECT what, min(at), sum(count) FROM held WHERE at >= ?1 GROUP BY what")
             .bind(since)
             .fetch_all(readers)
             .await
             .map_err(failed)?;
-    let examples: Vec<String> = sqlx::query_scalar(
+    let examples = sqlx::query_scalar(
         "SELECT resource_id FROM held WHERE at >= ?1 GROUP BY resource_id ORDER BY min(at) LIMIT ?2",
     )
     .bind(since)
-    .bind(signed(EXAMPLES))
+    .bind(EXAMPLES)
     .fetch_all(readers)
     .await
     .map_err(failed)?;
-    let mut held = Held {
-        examples: examples.into_iter().map(ResourceId::new).collect(),
-        ..Held::default()
-    };
-    for row in &rows {
-        let (what, at): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        let count = u64::try_from(row.try_get::<i64, _>(2)?).unwrap_or_default();
-        let first = Timestamp::from_millisecond(at).ok();
-        held.since = held.since.into_iter().chain(first).min();
-        match Removal::ALL.into_iter().find(|it| number(*it) == what) {
-            Some(Removal::Deactivation) => held.deactivations = count,
-            Some(Removal::Deletion) => held.deletions = count,
-            Some(Removal::Membership) => held.membership_removals = count,
-            None => {}
-        }
-    }
-    Ok(held)
+    Ok(Held::of(&rows, examples))
 }
 
 /// People who have been deactivated since before `before`.

@@ -5,11 +5,11 @@ use std::path::Path;
 use futures::TryStreamExt;
 use sqlx::{Row, SqliteConnection};
 
-use super::write::Keys;
 use super::{kind_of, lookup, read, snapshot};
 use crate::store::OpenError;
 use crate::store::backup::Findings;
 use crate::store::lookup::LookupKey;
+use crate::store::write::Keys;
 
 /// Looks at everything in the database at `path`, in a read transaction that no writer waits for.
 pub(in crate::store) async fn check(path: &Path) -> Result<Findings, OpenError> {

@@ -5,15 +5,15 @@ use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteConnection, TypeInfo, ValueRef};
 
-use super::{checksum, number, statements};
+use super::{checksum, statements};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-pub(super) use crate::store::candidate::time;
-use crate::store::candidate::{holds, references};
+use crate::store::candidate::{holds, references, time};
 use crate::store::filter_sql::{Argument, Search, Statement};
+use crate::store::write::number;
 use crate::store::{
-    ListQuery, Listed, Position, Related, ResourceId, SortValue, StoreError, Stored, Version,
-    Window,
+    Counts, ListQuery, Listed, Position, Related, ResourceId, SortValue, StoreError, Stored,
+    Version, Window,
 };
 
 /// A closed pool is a closed store; everything else is the database.
@@ -46,6 +46,7 @@ pub(super) async fn list(
     kind: ResourceType,
     query: &ListQuery,
     search: &Search,
+    all: Option<i64>,
 ) -> Result<Listed, StoreError> {
     let (offset, count) = match &query.window {
         Window::Index(page) => (page.offset(), page.count),
@@ -56,6 +57,7 @@ pub(super) async fn list(
         related: query.related,
         offset,
         count,
+        all,
     };
     if search.rest.is_none() && !search.finds_few() {
         part.counted(readers, search).await
@@ -70,17 +72,21 @@ struct Part {
     related: Related,
     offset: usize,
     count: usize,
+    /// How many there are altogether, if that is known.
+    all: Option<i64>,
 }
 
 impl Part {
     async fn counted(&self, readers: &SqlitePool, search: &Search) -> Result<Listed, StoreError> {
         let mut snapshot = readers.begin().await.map_err(failed)?;
         let connection: &mut SqliteConnection = &mut snapshot;
-        let total = search.count();
-        let total: i64 = bound(&total)
-            .fetch_one(&mut *connection)
-            .await?
-            .try_get(0)?;
+        let total = if let Some(all) = self.all.filter(|_| search.is_everything()) {
+            all
+        } else {
+            let count = search.count();
+            let row = bound(&count).fetch_one(&mut *connection).await?;
+            row.try_get(0)?
+        };
         let related = statements::related(self.kind, self.related);
         let page = search.page(related, signed(self.count), signed(self.offset));
         let rows = bound(&page).fetch_all(&mut *connection).await?;
@@ -113,6 +119,29 @@ impl Part {
         }
         Ok(listed)
     }
+}
+
+/// How many there are, counted.
+pub(super) async fn counts(readers: &SqlitePool) -> Result<Counts, StoreError> {
+    let (users, deactivated, groups): (i64, i64, i64) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM resource WHERE kind = 0),
+                (SELECT count(*) FROM resource WHERE kind = 0 AND active = 0),
+                (SELECT count(*) FROM resource WHERE kind = 1)",
+    )
+    .fetch_one(readers)
+    .await
+    .map_err(failed)?;
+    Ok(Counts {
+        users,
+        active_users: users - deactivated,
+        groups,
+    })
+}
+
+/// Whether anything can be read.
+pub(super) async fn look(readers: &SqlitePool) -> Result<(), StoreError> {
+    let looked = sqlx::query("SELECT EXISTS (SELECT 1 FROM resource)").fetch_one(readers);
+    looked.await.map(|_| ()).map_err(failed)
 }
 
 fn bound(statement: &Statement) -> Query<'_, Sqlite, SqliteArguments> {

@@ -13,12 +13,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
 use super::snapshot::columns;
-use super::write::{self, Refused, Write};
-use super::{migrations, options};
+use super::{migrations, options, write};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::backup::{BackupError, Entry, Record, Restoration};
 use crate::store::lock::{self, beside};
+use crate::store::write::{Refused, Write};
 use crate::store::{Note, OpenError, ResourceId, StoreError, Stored, Terms, Version};
 
 /// Records of one transaction.
@@ -113,7 +113,7 @@ impl SqliteRestoration {
     }
 
     async fn write(&mut self, write: Write) -> Result<(), BackupError> {
-        match write::apply(self.connection()?, &write, &mut Vec::new()).await {
+        match write::apply(self.connection()?, &write, &mut write::Aside::default()).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(refused)) => Err(BackupError::Refused(StoreError::from(refused).to_string())),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
@@ -201,7 +201,8 @@ impl Restoration for SqliteRestoration {
             Record::Group(entry) => self.write(added(ResourceType::Group, entry)?).await?,
             Record::Members { of, ids } => self.members(of, &ids).await?,
             Record::Note { name, text } => {
-                self.write(Write::Notes(vec![Note { name, text }])).await?;
+                let note = Note { name, text };
+                self.write(Write::Note { note, before: None }).await?;
             }
             // The version before takes along what it does not know; people bring it themselves.
             Record::Row { table, .. } if table == "lookup" => {}

@@ -13,6 +13,7 @@ use crate::scim::schema::ResourceType;
 use crate::store::backup::{
     BackupError, Contents, Entry, MEMBERS_PER_RECORD, Record, Sink, Snapshot,
 };
+use crate::store::candidate::time;
 use crate::store::{OpenError, StoreError};
 
 /// A read transaction in a process of its own.
@@ -166,7 +167,7 @@ fn entry(kind: ResourceType, row: &SqliteRow) -> Result<Entry, BackupError> {
         version: stored.version.0,
         created: stored.created,
         last_modified: stored.last_modified,
-        deactivated: row.try_get::<Option<i64>, _>(8)?.map(read::time),
+        deactivated: row.try_get::<Option<i64>, _>(8)?.map(time),
         attributes: stored.resource.attributes().clone(),
     })
 }

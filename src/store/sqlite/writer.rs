@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::{Connection, SqliteConnection};
@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::health::Health;
-use super::write::{self, Refused, Write, Written};
-use super::{checksum, lookup};
-use crate::store::{Commits, Fault, StoreError};
+use super::{checksum, lookup, write};
+use crate::store::write::{Refused, Write, Written};
+use crate::store::{Commits, Counts, Fault, StoreError};
 
 /// Writes that wait at most; whoever comes then waits for a place.
 const QUEUE: usize = 1024;
@@ -39,13 +39,30 @@ pub(super) struct Writer {
     committed: Arc<Committed>,
 }
 
+/// What is known of a database when it is opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// How many there are, if that could be found out.
+    pub(super) counts: Option<Counts>,
+    /// Whether the table `lookup` has everybody.
+    pub(super) has_lookup: bool,
+}
+
 #[derive(Default)]
 struct Committed {
     transactions: AtomicU64,
     writes: AtomicU64,
+    /// How many there are; it is found out once, for nobody else writes.
+    counts: Mutex<Option<Counts>>,
     health: Arc<Health>,
     /// Whether the table `lookup` has everybody.
     has_lookup: AtomicBool,
+}
+
+impl Committed {
+    fn counts(&self) -> MutexGuard<'_, Option<Counts>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Writer {
@@ -54,13 +71,14 @@ impl Writer {
         connection: SqliteConnection,
         lock: File,
         health: Arc<Health>,
-        has_lookup: bool,
+        known: Known,
     ) -> Self {
         let (queue, queued) = mpsc::channel(QUEUE);
         let closing = CancellationToken::new();
         let committed = Arc::new(Committed {
             health,
-            has_lookup: has_lookup.into(),
+            counts: Mutex::new(known.counts),
+            has_lookup: known.has_lookup.into(),
             ..Committed::default()
         });
         let task = tokio::spawn(run(
@@ -89,6 +107,11 @@ impl Writer {
             .await
             .map_err(|_| StoreError::Closed)?;
         answered.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// How many there are, if that is known.
+    pub(super) fn counts(&self) -> Option<Counts> {
+        *self.committed.counts()
     }
 
     pub(super) fn commits(&self) -> Commits {
@@ -239,7 +262,10 @@ async fn commit(
 ) -> Result<Vec<Result<Written, Refused>>, Arc<sqlx::Error>> {
     let outcome = transact(connection, writes).await;
     committed.health.wrote(&outcome);
-    let results = outcome.map_err(Arc::new)?;
+    let (results, more) = outcome.map_err(Arc::new)?;
+    if let Some(counts) = committed.counts().as_mut() {
+        *counts += more;
+    }
     let count = u64::try_from(writes.len()).unwrap_or(u64::MAX);
     committed.transactions.fetch_add(1, Ordering::Relaxed);
     committed.writes.fetch_add(count, Ordering::Relaxed);
@@ -251,7 +277,7 @@ async fn commit(
 async fn transact(
     connection: &mut SqliteConnection,
     writes: &[&Write],
-) -> Result<Vec<Result<Written, Refused>>, sqlx::Error> {
+) -> Result<(Vec<Result<Written, Refused>>, Counts), sqlx::Error> {
     write::execute(connection, "BEGIN IMMEDIATE").await?;
     let outcome = all(connection, writes).await;
     if outcome.is_err()
@@ -268,15 +294,15 @@ async fn transact(
 async fn all(
     connection: &mut SqliteConnection,
     writes: &[&Write],
-) -> Result<Vec<Result<Written, Refused>>, sqlx::Error> {
+) -> Result<(Vec<Result<Written, Refused>>, Counts), sqlx::Error> {
     let mut results = Vec::with_capacity(writes.len());
-    let mut audit = Vec::new();
+    let mut aside = write::Aside::default();
     for write in writes {
-        results.push(write::apply(connection, write, &mut audit).await?);
+        results.push(write::apply(connection, write, &mut aside).await?);
     }
-    write::terms::write_audit(connection, &audit).await?;
+    write::terms::write_audit(connection, &aside.audit).await?;
     write::execute(connection, "COMMIT").await?;
-    Ok(results)
+    Ok((results, aside.more))
 }
 
 #[cfg(test)]
@@ -288,10 +314,13 @@ mod tests {
     use crate::store::Note;
 
     fn note(text: &str) -> Write {
-        Write::Notes(vec![Note {
-            name: "note".to_owned(),
-            text: text.to_owned(),
-        }])
+        Write::Note {
+            note: Note {
+                name: text.chars().take(20).collect(),
+                text: text.to_owned(),
+            },
+            before: None,
+        }
     }
 
     #[tokio::test]
@@ -309,7 +338,10 @@ mod tests {
             connection,
             lock::take(&path).unwrap(),
             Arc::clone(&health),
-            true,
+            Known {
+                counts: None,
+                has_lookup: true,
+            },
         );
         writer.write(note("fits")).await.unwrap();
         assert_eq!(health.fault(), None);
