@@ -9,6 +9,7 @@ mod conformance;
 mod error;
 mod filter_sql;
 mod lock;
+mod lookup;
 mod postgres;
 mod query;
 mod sqlite;

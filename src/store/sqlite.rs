@@ -6,6 +6,7 @@ mod checksum;
 #[cfg(test)]
 mod damage;
 mod health;
+mod lookup;
 mod migrations;
 mod read;
 mod records;
@@ -38,7 +39,7 @@ use crate::store::{
     Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, lock,
 };
 use health::Health;
-use writer::Writer;
+use writer::{Known, Writer};
 
 /// Connections that read beside the writer; each is a thread and its cache.
 const READERS: u32 = 2;
@@ -75,6 +76,7 @@ impl SqliteStore {
         };
         let mut connection = options(path).connect().await.map_err(failed)?;
         migrations::run(&mut connection, path).await?;
+        let has_lookup = lookup::is_whole(&mut connection).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(READER_WAIT)
@@ -92,10 +94,11 @@ impl SqliteStore {
         if tokio::time::timeout(FIRST_LOOK, looked).await.is_err() {
             tracing::info!("the database is looked through while it is served");
         }
+        let known = Known { counts, has_lookup };
         Ok(Self {
             readers,
             scans: Semaphore::new(SCANS),
-            writer: Writer::start(connection, lock, Arc::clone(&health), counts),
+            writer: Writer::start(connection, lock, Arc::clone(&health), known),
             health,
             watch,
         })
@@ -138,7 +141,7 @@ impl Store for SqliteStore {
     async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
         let database = Database {
             dialect: SqlDialect::Sqlite,
-            has_lookup: false,
+            has_lookup: self.writer.has_lookup(),
         };
         let search = Search::new(database, kind, number(kind), query);
         let _permit = search.permit(&self.scans).await?;

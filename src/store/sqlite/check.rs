@@ -5,9 +5,10 @@ use std::path::Path;
 use futures::TryStreamExt;
 use sqlx::{Row, SqliteConnection};
 
-use super::{kind_of, read, snapshot};
+use super::{kind_of, lookup, read, snapshot};
 use crate::store::OpenError;
 use crate::store::backup::Findings;
+use crate::store::lookup::LookupKey;
 use crate::store::write::Keys;
 
 /// Looks at everything in the database at `path`, in a read transaction that no writer waits for.
@@ -39,9 +40,12 @@ async fn resources(
     connection: &mut SqliteConnection,
     findings: &mut Findings,
 ) -> Result<(), sqlx::Error> {
-    let mut rows = sqlx::query(
-        "SELECT id, version, created, modified, body, NULL, kind, checksum, name_key, display_key, external_id, active FROM resource",
-    )
+    let mut rows = sqlx::query(concat!(
+        "SELECT r.id, r.version, r.created, r.modified, r.body, NULL, r.kind, r.checksum, r.name_key, r.display_key, r.external_id,
+         r.active, r.kind = 0 AND r.looked_up IS NOT r.version, ",
+        lookup::keys!(),
+        " FROM resource r"
+    ))
     .fetch(connection);
     while let Some(row) = rows.try_next().await? {
         findings.resources += 1;
@@ -54,7 +58,9 @@ async fn resources(
         let same = keys.name == row.try_get::<&str, _>(8)?
             && keys.display.as_deref() == row.try_get::<Option<&str>, _>(9)?
             && keys.external_id == row.try_get::<Option<&str>, _>(10)?
-            && stored.resource.is_active() == row.try_get::<bool, _>(11)?;
+            && stored.resource.is_active() == row.try_get::<bool, _>(11)?
+            && (row.try_get::<bool, _>(12)?
+                || lookup::read(row.try_get(13)?) == LookupKey::all(kind, &stored.resource));
         if !same {
             findings.add(|| format!("{} {id} is found by other values than it has", kind.name()));
         }

@@ -41,7 +41,7 @@ impl Numbers {
 
 fn stored(kind: ResourceType, id: String, members: Vec<String>) -> Stored {
     let schemas = Schemas::new(&Rules::default()).unwrap();
-    let body = json!({"userName": format!("{id}@contoso.example"), "displayName": format!("Name of {id}"), "externalId": format!("x-{id}")});
+    let body = json!({"userName": format!("{id}@contoso.example"), "displayName": format!("Name of {id}"), "externalId": format!("x-{id}"), "emails": [{"value": format!("{id}@mail.example")}]});
     Stored {
         resource: Resource::parse(schemas.of(kind), &body).unwrap(),
         id: ResourceId::new(id),
@@ -127,7 +127,11 @@ async fn answers(store: &SqliteStore) -> Vec<Result<String, StoreError>> {
                 ResourceType::User => format!("userName eq \"{id}@contoso.example\""),
                 ResourceType::Group => format!("displayName eq \"Name of {id}\""),
             };
-            for filter in [by_name, format!("externalId eq \"x-{id}\"")] {
+            let mut filters = vec![by_name, format!("externalId eq \"x-{id}\"")];
+            if kind == ResourceType::User {
+                filters.push(format!("emails eq \"{id}@mail.example\""));
+            }
+            for filter in filters {
                 let query = ListQuery {
                     filter: Some(Filter::parse(&filter, schemas.of(kind)).unwrap()),
                     related,

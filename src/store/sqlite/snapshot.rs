@@ -131,13 +131,13 @@ impl SqliteSnapshot {
     }
 }
 
-/// The tables that hold neither people, groups, members nor notes, in the order in which they came to be.
+/// The tables that hold neither people, groups, members nor notes, nor follow from them, in the order in which they came to be.
 pub(super) async fn other_tables(
     connection: &mut SqliteConnection,
 ) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-         AND name NOT IN ('resource', 'membership', 'note', '_sqlx_migrations') ORDER BY rowid",
+         AND name NOT IN ('resource', 'membership', 'note', 'lookup', '_sqlx_migrations') ORDER BY rowid",
     )
     .fetch_all(connection)
     .await

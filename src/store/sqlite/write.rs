@@ -188,7 +188,7 @@ async fn change(
     let next = Version(before.version.0 + 1);
     match &change.resource {
         Some(resource) => {
-            let updated = row::replace(connection, kind, (before.seq, next), change, resource);
+            let updated = row::replace(connection, kind, (&before, next), change, resource);
             if let Err(refused) = updated.await? {
                 return Ok(Err(refused));
             }

@@ -1,7 +1,7 @@
 //! The one writer: takes what is queued, commits it in one transaction with one sync of the disk, and only then answers.
 
 use std::fs::File;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,9 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::checksum;
 use super::health::Health;
-use super::write;
+use super::{checksum, lookup, write};
 use crate::store::write::{Refused, Write, Written};
 use crate::store::{Commits, Counts, Fault, StoreError};
 
@@ -40,6 +39,15 @@ pub(super) struct Writer {
     committed: Arc<Committed>,
 }
 
+/// What is known of a database when it is opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// How many there are, if that could be found out.
+    pub(super) counts: Option<Counts>,
+    /// Whether the table `lookup` has everybody.
+    pub(super) has_lookup: bool,
+}
+
 #[derive(Default)]
 struct Committed {
     transactions: AtomicU64,
@@ -47,6 +55,8 @@ struct Committed {
     /// How many there are; it is found out once, for nobody else writes.
     counts: Mutex<Option<Counts>>,
     health: Arc<Health>,
+    /// Whether the table `lookup` has everybody.
+    has_lookup: AtomicBool,
 }
 
 impl Committed {
@@ -56,18 +66,19 @@ impl Committed {
 }
 
 impl Writer {
-    /// Starts to write on `connection`; `lock` is held until the writer has ended. `counts` is how many there are, if that is known.
+    /// Starts to write on `connection`; `lock` is held until the writer has ended.
     pub(super) fn start(
         connection: SqliteConnection,
         lock: File,
         health: Arc<Health>,
-        counts: Option<Counts>,
+        known: Known,
     ) -> Self {
         let (queue, queued) = mpsc::channel(QUEUE);
         let closing = CancellationToken::new();
         let committed = Arc::new(Committed {
             health,
-            counts: Mutex::new(counts),
+            counts: Mutex::new(known.counts),
+            has_lookup: known.has_lookup.into(),
             ..Committed::default()
         });
         let task = tokio::spawn(run(
@@ -108,6 +119,11 @@ impl Writer {
             transactions: self.committed.transactions.load(Ordering::Relaxed),
             writes: self.committed.writes.load(Ordering::Relaxed),
         }
+    }
+
+    /// Whether every person is found by the table `lookup`.
+    pub(super) fn has_lookup(&self) -> bool {
+        self.committed.has_lookup.load(Ordering::Relaxed)
     }
 
     /// Writes what is queued and ends.
@@ -156,7 +172,7 @@ async fn run(
                 continue;
             }
             () = tokio::task::yield_now(), if unfilled && fault.is_none() => {
-                unfilled = fill(&mut connection).await;
+                unfilled = fill(&mut connection, &committed).await;
                 continue;
             }
         };
@@ -179,14 +195,22 @@ async fn probe(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     write::execute(connection, "PRAGMA application_id = 1433626738").await
 }
 
-/// Gives checksums to some rows of the version before; whether there may be more.
-async fn fill(connection: &mut SqliteConnection) -> bool {
-    match checksum::fill(connection).await {
+/// Gives some rows of the version before what they lack; whether there may be more.
+async fn fill(connection: &mut SqliteConnection, committed: &Committed) -> bool {
+    let filled = async {
+        if checksum::fill(connection).await? {
+            return Ok(true);
+        }
+        let more = lookup::fill(connection).await?;
+        committed.has_lookup.store(!more, Ordering::Relaxed);
+        Ok::<_, sqlx::Error>(more)
+    };
+    match filled.await {
         Ok(more) => more,
         Err(error) => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "old rows stay without a checksum until the next start"
+                "old rows stay without checksum or lookup until the next start"
             );
             // It may have ended by itself.
             drop(write::execute(connection, "ROLLBACK").await);
@@ -314,7 +338,10 @@ mod tests {
             connection,
             lock::take(&path).unwrap(),
             Arc::clone(&health),
-            None,
+            Known {
+                counts: None,
+                has_lookup: true,
+            },
         );
         writer.write(note("fits")).await.unwrap();
         assert_eq!(health.fault(), None);

@@ -5,8 +5,9 @@ use tempfile::TempDir;
 
 use super::super::{SqliteStore, options};
 use super::*;
-use crate::scim::schema::ResourceType;
-use crate::store::{Related, ResourceId, Store};
+use crate::scim::filter::Filter;
+use crate::scim::schema::{ResourceType, sample};
+use crate::store::{ListQuery, Related, ResourceId, Store};
 
 /// What the minor version before says to a database: the newest migration that it knows, and its statements.
 const BEFORE: (i64, &str) = (1, include_str!("tests/before.sql"));
@@ -131,6 +132,13 @@ async fn the_minor_version_before_works_on_the_newest_schema() {
     let person = find(ResourceType::User, "u1").await.unwrap();
     assert_eq!(person.resource.user_name(), Some("anna@contoso.example"));
     assert_eq!(person.related[0].display.as_deref(), Some("Team"));
+    let by_email = Filter::parse("emails eq \"ANNA@x\"", &sample::schemas().user).unwrap();
+    let by_email = ListQuery {
+        filter: Some(by_email),
+        ..ListQuery::default()
+    };
+    let listed = store.list(ResourceType::User, &by_email).await.unwrap();
+    assert_eq!(listed.resources[0].id, person.id);
     let team = find(ResourceType::Group, "g1").await.unwrap();
     assert_eq!(team.version.0, 2);
     assert_eq!(find(ResourceType::User, "u2").await, None);

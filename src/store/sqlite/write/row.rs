@@ -1,12 +1,15 @@
 //! The row of a resource inside a write: found, written, deleted.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use sqlx::error::ErrorKind;
 use sqlx::{Row, SqliteConnection};
 
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-use crate::store::sqlite::checksum;
+use crate::store::lookup::LookupKey;
+use crate::store::sqlite::{checksum, lookup};
 use crate::store::write::{Keys, Outcome, Refused, number};
 use crate::store::{Change, ResourceId, Stored, Terms, Version};
 
@@ -34,9 +37,11 @@ pub(super) async fn insert(
     let keys = Keys::of(kind, &added.resource);
     let body = added.resource.to_json();
     let inserted = sqlx::query(
-        "INSERT INTO resource (kind, id, version, created, modified, name_key, display_key, external_id, active, body, deactivated, checksum)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, iif(?9, NULL, ?4), ?12 + ?3 + ?4 + ?5
-         WHERE NOT ?11 OR NOT EXISTS (SELECT 1 FROM resource WHERE kind = ?1 AND external_id = ?8)",
+        "INSERT INTO resource (kind, id, version, created, modified, name_key, display_key, external_id, active, body, deactivated, checksum, looked_up)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, iif(?9, NULL, ?4), ?12 + ?3 + ?4 + ?5, ?3
+         WHERE NOT ?11 OR NOT EXISTS (SELECT 1 FROM resource WHERE kind = ?1 AND external_id = ?8);
+         INSERT INTO lookup (seq, attribute, value, label)
+         SELECT r.seq, j.value ->> 0, j.value ->> 1, j.value ->> 2 FROM json_each(?13) j JOIN resource r ON r.id = ?2",
     )
     .bind(number(kind))
     .bind(added.id.as_str())
@@ -50,6 +55,7 @@ pub(super) async fn insert(
     .bind(&body)
     .bind(terms.unique_external_id)
     .bind(checksum::of(number(kind), added.id.as_str(), &body))
+    .bind(lookup::as_json(&LookupKey::all(kind, &added.resource)))
     .execute(&mut *connection)
     .await;
     Ok(match taken(kind, inserted)? {
@@ -81,6 +87,8 @@ pub(super) struct Before {
     pub(super) seq: i64,
     pub(super) version: Version,
     pub(super) active: bool,
+    /// What is in the table `lookup`.
+    keys: BTreeSet<LookupKey>,
 }
 
 /// Where a resource is and which version it has.
@@ -89,16 +97,21 @@ pub(super) async fn locate(
     kind: ResourceType,
     id: &ResourceId,
 ) -> Result<Option<Before>, sqlx::Error> {
-    let row = sqlx::query("SELECT seq, version, active FROM resource WHERE kind = ?1 AND id = ?2")
-        .bind(number(kind))
-        .bind(id.as_str())
-        .fetch_optional(connection)
-        .await?;
+    let row = sqlx::query(concat!(
+        "SELECT r.seq, r.version, r.active, ",
+        lookup::keys!(),
+        " FROM resource r WHERE r.kind = ?1 AND r.id = ?2"
+    ))
+    .bind(number(kind))
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await?;
     row.map(|row| {
         Ok(Before {
             seq: row.try_get(0)?,
             version: Version(row.try_get(1)?),
             active: row.try_get(2)?,
+            keys: lookup::read(row.try_get(3)?),
         })
     })
     .transpose()
@@ -125,7 +138,7 @@ pub(super) async fn touch(
 pub(super) async fn replace(
     connection: &mut SqliteConnection,
     kind: ResourceType,
-    (seq, version): (i64, Version),
+    (before, version): (&Before, Version),
     change: &Change,
     resource: &Resource,
 ) -> Outcome<()> {
@@ -135,9 +148,9 @@ pub(super) async fn replace(
         "UPDATE resource SET version = ?2, modified = ?3, name_key = ?4, display_key = ?5, external_id = ?6,
          active = ?7, body = ?8,
          deactivated = iif(?7, NULL, iif(active, ?3, coalesce(deactivated, ?3))),
-         checksum = ?9 + ?2 + created + ?3 WHERE seq = ?1",
+         checksum = ?9 + ?2 + created + ?3, looked_up = ?2 WHERE seq = ?1",
     )
-    .bind(seq)
+    .bind(before.seq)
     .bind(version.0)
     .bind(change.at.as_millisecond())
     .bind(keys.name)
@@ -146,9 +159,16 @@ pub(super) async fn replace(
     .bind(resource.is_active())
     .bind(&body)
     .bind(checksum::of(number(kind), change.id.as_str(), &body))
-    .execute(connection)
+    .execute(&mut *connection)
     .await;
-    Ok(taken(kind, updated)?.map(|_| ()))
+    if let Err(refused) = taken(kind, updated)? {
+        return Ok(Err(refused));
+    }
+    let keys = LookupKey::all(kind, resource);
+    if keys != before.keys {
+        lookup::replace(connection, before.seq, &keys).await?;
+    }
+    Ok(Ok(()))
 }
 
 /// The groups of a user who goes change.
