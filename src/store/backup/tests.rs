@@ -145,19 +145,22 @@ async fn what_went_out_comes_in_again_with_ids_versions_times_and_order() {
 
 #[tokio::test]
 async fn what_follows_from_people_is_not_taken_from_a_backup() {
-    let (_folder, _, to) = paths();
-    let values = json!({"seq": 1, "attribute": 1, "value": "x", "label": ""});
-    let row = Record::Row {
-        table: "lookup".to_owned(),
-        values: values.as_object().unwrap().clone(),
-    };
-    let mut restoration = restoration(&to).await.unwrap();
+    let (_folder, _, file) = files();
+    let schema = Schema::new("follows").await;
+    for to in [file, Location::Postgres(schema.location.clone())] {
+        let values = json!({"seq": 1, "attribute": 1, "value": "x", "label": ""});
+        let row = Record::Row {
+            table: "lookup".to_owned(),
+            values: values.as_object().unwrap().clone(),
+        };
+        let mut restoration = restoration(&to).await.unwrap();
 
-    restoration.put(row).await.unwrap();
+        restoration.put(row).await.unwrap();
 
-    restoration.finish().await.unwrap();
-    let findings = check(&to).await.unwrap();
-    assert_eq!((findings.resources, findings.count), (0, 0));
+        restoration.finish().await.unwrap();
+        let findings = check(&to).await.unwrap();
+        assert_eq!((findings.resources, findings.count), (0, 0));
+    }
 }
 
 #[tokio::test]
@@ -459,6 +462,10 @@ async fn what_does_not_go_together_in_a_schema_is_found() {
         (
             "UPDATE unsound.resource SET name_key = 'x' WHERE id = 'u2'",
             "User u2 is found by other values than it has",
+        ),
+        (
+            "DELETE FROM unsound.lookup WHERE value = 'u4@mail.example'",
+            "User u4 is found by other values than it has",
         ),
         (
             "UPDATE unsound.resource SET body = '{' WHERE id = 'u2'",

@@ -1,5 +1,7 @@
 //! Whether everything in the schema is what was written and goes together.
 
+use std::collections::BTreeSet;
+
 use futures::TryStreamExt;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -9,6 +11,7 @@ use super::text::key;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::backup::Findings;
+use crate::store::lookup::LookupKey;
 use crate::store::write::{Keys, number};
 
 /// Looks at everything in `snapshot`.
@@ -28,7 +31,9 @@ async fn resources(
     findings: &mut Findings,
 ) -> Result<(), sqlx::Error> {
     let mut rows = sqlx::query(
-        "SELECT id, kind, body, name_key, display_key, external_id, active FROM resource",
+        "SELECT r.id, r.kind, r.body, r.name_key, r.display_key, r.external_id, r.active,
+           (SELECT json_agg(json_build_array(l.attribute, l.value, l.label))::text FROM lookup l WHERE l.seq = r.seq)
+         FROM resource r",
     )
     .fetch(connection);
     while let Some(row) = rows.try_next().await? {
@@ -60,7 +65,27 @@ fn is_found_by_its_values(
     Ok(key(&keys.name) == row.try_get::<&str, _>(3)?
         && display.as_deref() == row.try_get::<Option<&str>, _>(4)?
         && external_id.as_deref() == row.try_get::<Option<&str>, _>(5)?
-        && resource.is_active() == row.try_get::<bool, _>(6)?)
+        && resource.is_active() == row.try_get::<bool, _>(6)?
+        && looked_up(kind, resource) == found_by(row.try_get(7)?))
+}
+
+/// The rows that `lookup` should have.
+fn looked_up(kind: ResourceType, resource: &Resource) -> BTreeSet<LookupKey> {
+    let keys = LookupKey::all(kind, resource).into_iter();
+    keys.map(|LookupKey(attribute, value, label)| {
+        LookupKey(
+            attribute,
+            key(&value).into_owned(),
+            key(&label).into_owned(),
+        )
+    })
+    .collect()
+}
+
+/// Those that it has.
+fn found_by(rows: Option<&str>) -> BTreeSet<LookupKey> {
+    rows.and_then(|it| serde_json::from_str(it).ok())
+        .unwrap_or_default()
 }
 
 async fn memberships(
