@@ -8,7 +8,6 @@ mod list;
 mod request;
 mod walks;
 
-use axum::http::header::IF_NONE_MATCH;
 use axum::http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -81,23 +80,6 @@ impl Call<'_> {
         self.scim_tenant.directory.schemas().of(kind)
     }
 
-    /// RFC 9110, section 13.1.2: a change is refused if the resource has a version of `If-None-Match`.
-    async fn check_unknown(
-        &self,
-        kind: ResourceType,
-        id: &ResourceId,
-    ) -> Result<(), DirectoryError> {
-        if !self.headers.contains_key(IF_NONE_MATCH) {
-            return Ok(());
-        }
-        let directory = &self.scim_tenant.directory;
-        let current = directory.find(kind, id, Related::Skip).await?;
-        if request::is_known(self.headers, current.version) {
-            return Err(DirectoryError::Precondition);
-        }
-        Ok(())
-    }
-
     fn reads(&self) -> bool {
         matches!(*self.method, Method::GET | Method::HEAD)
     }
@@ -118,7 +100,7 @@ impl Call<'_> {
         let projection = self.projection(kind, &Query::parse(self.query));
         let related = related(kind, &projection);
         let found = self.scim_tenant.directory.find(kind, id, related).await?;
-        if !expected(self.headers).allows(found.version) {
+        if !request::readable(self.headers).allows(found.version) {
             return Err(DirectoryError::Precondition);
         }
         if request::is_known(self.headers, found.version) {
@@ -142,7 +124,6 @@ impl Call<'_> {
     async fn replace(&self, kind: ResourceType, id: &ResourceId) -> Done {
         let body = request::json(self.body)?;
         let repaired = self.admit(&of_resource(self.schema(kind), &body))?;
-        self.check_unknown(kind, id).await?;
         let projection = self.projection(kind, &Query::parse(self.query));
         let (replaced, effect) = self
             .provisioner()
@@ -157,7 +138,6 @@ impl Call<'_> {
     async fn patch(&self, kind: ResourceType, id: &ResourceId) -> Done {
         let body = request::json(self.body)?;
         let (patch, repaired) = self.patch_request(self.schema(kind), &body)?;
-        self.check_unknown(kind, id).await?;
         let (patched, effect) = self
             .provisioner()
             .patch(kind, id, &expected(self.headers), &patch)
@@ -175,7 +155,6 @@ impl Call<'_> {
 
     async fn delete(&self, kind: ResourceType, id: &ResourceId) -> Done {
         let expected = expected(self.headers);
-        self.check_unknown(kind, id).await?;
         self.provisioner().delete(kind, id, &expected).await?;
         Ok((Answer::no_content(None), Effect::Deleted))
     }

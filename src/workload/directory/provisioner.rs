@@ -202,7 +202,7 @@ impl<'d> Provisioner<'d> {
         }
         // Changes of members alone do not depend on what the attributes are.
         let kind = target.kind;
-        let depends = resource.is_some() || target.expected.0.is_some();
+        let depends = resource.is_some() || !target.expected.is_any();
         let now = self.directory.now();
         let change = Change {
             id: current.id.clone(),
@@ -242,14 +242,31 @@ impl<'d> Provisioner<'d> {
         id: &ResourceId,
         expected: &Expected,
     ) -> Result<(), DirectoryError> {
-        let mut version = None;
-        if expected.0.is_some() {
-            let current = self.directory.find(kind, id, Related::Skip).await?;
-            if !expected.allows(current.version) {
-                return Err(DirectoryError::Precondition);
+        let mut attempts = ATTEMPTS;
+        loop {
+            let mut version = None;
+            if !expected.is_any() {
+                let current = self.directory.find(kind, id, Related::Skip).await?;
+                if !expected.allows(current.version) {
+                    return Err(DirectoryError::Precondition);
+                }
+                version = Some(current.version);
             }
-            version = Some(current.version);
+            attempts -= 1;
+            match self.delete_version(kind, id, version).await {
+                Err(DirectoryError::Store(StoreError::VersionConflict)) if attempts > 0 => {}
+                other => return other,
+            }
         }
+    }
+
+    /// Deletes a resource if it has this version, or any.
+    async fn delete_version(
+        &self,
+        kind: ResourceType,
+        id: &ResourceId,
+        version: Option<Version>,
+    ) -> Result<(), DirectoryError> {
         let now = self.directory.now();
         let break_glass = self.directory.break_glass().await?;
         break_glass.guard(kind, id, None)?;
@@ -265,12 +282,8 @@ impl<'d> Provisioner<'d> {
             expected: version,
             at: now,
         };
-        match self.directory.store.delete(kind, deletion, terms).await {
-            Ok(Some(())) => Ok(()),
-            Ok(None) => Err(DirectoryError::NotFound(kind)),
-            Err(StoreError::VersionConflict) => Err(DirectoryError::Precondition),
-            Err(other) => Err(other.into()),
-        }
+        let deleted = self.directory.store.delete(kind, deletion, terms).await?;
+        deleted.ok_or(DirectoryError::NotFound(kind))
     }
 }
 
