@@ -31,6 +31,8 @@ pub enum Deviation {
     MemberValueList,
     /// A PATCH value with the key `name.givenName` or `urn:…:User:department`.
     DottedKey,
+    /// `urn:…:User.department` in a path or a filter.
+    DottedUrn,
     /// A role as JSON in a text.
     JsonText,
     /// `userName eq ana`.
@@ -45,9 +47,10 @@ pub enum Deviation {
 
 impl Deviation {
     /// All, in the order of their names.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::CapitalizedOp,
         Self::DottedKey,
+        Self::DottedUrn,
         Self::JsonText,
         Self::MemberValueList,
         Self::MissingSchemas,
@@ -63,6 +66,7 @@ impl Deviation {
         match self {
             Self::CapitalizedOp => "CapitalizedOp",
             Self::DottedKey => "DottedKey",
+            Self::DottedUrn => "DottedUrn",
             Self::JsonText => "JsonText",
             Self::MemberValueList => "MemberValueList",
             Self::MissingSchemas => "MissingSchemas",
@@ -80,6 +84,7 @@ impl Deviation {
             Self::DottedKey => {
                 "a key must be the name of an attribute, or the URN of an extension; write paths into path"
             }
+            Self::DottedUrn => "a colon stands between a URN and an attribute",
             Self::JsonText => "a role must be an object, not a text with JSON",
             Self::MemberValueList => {
                 "remove takes no value; choose values by a path such as members[value eq \"id\"]"
@@ -95,6 +100,9 @@ impl Deviation {
         }
     }
 }
+
+/// What is said of the place of a deviation in a filter.
+const FILTER: &str = "The filter";
 
 /// A deviation, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +127,8 @@ impl Found {
             Deviation::CapitalizedOp | Deviation::MissingSchemas => {
                 ScimError::invalid_syntax(detail)
             }
-            Deviation::DottedKey => ScimError::invalid_path(detail),
+            Deviation::DottedUrn if self.at == FILTER => ScimError::invalid_filter(detail),
+            Deviation::DottedKey | Deviation::DottedUrn => ScimError::invalid_path(detail),
             Deviation::JsonText
             | Deviation::MemberValueList
             | Deviation::StringBoolean
@@ -132,7 +141,7 @@ impl Found {
 /// Those of a filter.
 pub fn of_filter(text: &str, schema: &ResourceSchema) -> Vec<Found> {
     let deviations = Filter::deviations(text, schema);
-    let at = || "The filter".to_owned();
+    let at = || FILTER.to_owned();
     deviations
         .into_iter()
         .map(|deviation| Found {
@@ -415,6 +424,10 @@ mod tests {
             "",
         );
         check_patch(
+            &json!({"op": "add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department", "value": "x"}),
+            "DottedUrn",
+        );
+        check_patch(
             &json!({"op": "add", "path": "roles[primary eq \"True\"].value", "value": "x"}),
             "StringBoolean",
         );
@@ -426,7 +439,7 @@ mod tests {
 
     #[test]
     fn what_a_filter_has_beyond_the_rfc_is_found() {
-        let check = |filter, expected: &str| {
+        let check = |filter: &str, expected: &str| {
             let found = of_filter(filter, &sample::schemas().user);
             assert_eq!(names(&found), expected, "{filter}");
         };
@@ -434,6 +447,7 @@ mod tests {
         check("userName EQ a", "UnquotedValue");
         check("active eq \"True\"", "StringBoolean");
         check("emails[type eq \"work\"].value eq \"x\"", "ValuePathFilter");
+        check(&format!("{USER_URN}.title eq \"x\""), "DottedUrn");
         check("broken", "");
     }
 
