@@ -43,17 +43,20 @@ pub enum Deviation {
     ValueShape,
     /// No `schemas` in a body.
     MissingSchemas,
+    /// An attribute that another client owns by declaration; it is within the RFC, stays as it is, and is counted for strict clients too.
+    NotOwned,
 }
 
 impl Deviation {
     /// All, in the order of their names.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::CapitalizedOp,
         Self::DottedKey,
         Self::DottedUrn,
         Self::JsonText,
         Self::MemberValueList,
         Self::MissingSchemas,
+        Self::NotOwned,
         Self::StringBoolean,
         Self::StringNumber,
         Self::UnquotedValue,
@@ -70,6 +73,7 @@ impl Deviation {
             Self::JsonText => "JsonText",
             Self::MemberValueList => "MemberValueList",
             Self::MissingSchemas => "MissingSchemas",
+            Self::NotOwned => "NotOwned",
             Self::StringBoolean => "StringBoolean",
             Self::StringNumber => "StringNumber",
             Self::UnquotedValue => "UnquotedValue",
@@ -90,6 +94,7 @@ impl Deviation {
                 "remove takes no value; choose values by a path such as members[value eq \"id\"]"
             }
             Self::MissingSchemas => "schemas must name the schema of the body",
+            Self::NotOwned => "another client owns the attribute",
             Self::StringBoolean => "write true or false without quotes",
             Self::StringNumber => "write a number without quotes",
             Self::UnquotedValue => "write texts in quotes",
@@ -132,6 +137,7 @@ impl Found {
             Deviation::JsonText
             | Deviation::MemberValueList
             | Deviation::StringBoolean
+            | Deviation::NotOwned
             | Deviation::StringNumber
             | Deviation::ValueShape => ScimError::invalid_value(detail),
         }

@@ -5,6 +5,7 @@ mod audit;
 mod break_glass;
 mod erasure;
 mod export;
+mod ownership;
 mod policy;
 mod provisioner;
 mod sign_in_name;
@@ -70,6 +71,15 @@ pub(crate) enum Effect {
     /// A person who was active is not any more.
     Deactivated,
     Deleted,
+}
+
+/// A resource as it is after a change.
+#[derive(Clone, Debug)]
+pub(crate) struct Provisioned {
+    pub(crate) stored: Stored,
+    pub(crate) effect: Effect,
+    /// Attributes that stayed as they were, because another client owns them.
+    pub(crate) not_owned: usize,
 }
 
 /// Why a directory does not do what it is asked.
