@@ -171,7 +171,7 @@ impl Core {
     }
 
     fn serve(&self, config: ScimTenantConfig, schemas: Schemas, opened: Arc<Opened>) -> ScimTenant {
-        let policy = Policy::of(&config.policy);
+        let policy = Policy::of(&config.policy, &schemas.user);
         let directory = Directory::new(
             (schemas, policy),
             Arc::clone(&opened.store),
