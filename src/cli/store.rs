@@ -97,7 +97,7 @@ impl Which {
 }
 
 async fn back_up(of: &ScimTenantConfig, output: &Path) -> anyhow::Result<()> {
-    let mut snapshot = backup::snapshot(&location(of)).await?;
+    let mut snapshot = backup::snapshot(&location(of))?;
     let header = Header {
         usher_backup: FORMAT,
         program: env!("CARGO_PKG_VERSION").to_owned(),

@@ -196,6 +196,12 @@ pub enum BackupError {
     Refused(String),
 }
 
+impl From<rusqlite::Error> for BackupError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
 impl From<sqlx::Error> for BackupError {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
@@ -206,10 +212,8 @@ impl From<sqlx::Error> for BackupError {
 ///
 /// # Errors
 /// When there is no such store, or it cannot be read.
-pub async fn snapshot(path: &Path) -> Result<Box<dyn Snapshot>, OpenError> {
-    Ok(Box::new(
-        sqlite::snapshot::SqliteSnapshot::open(path).await?,
-    ))
+pub fn snapshot(path: &Path) -> Result<Box<dyn Snapshot>, OpenError> {
+    Ok(Box::new(sqlite::snapshot::SqliteSnapshot::open(path)?))
 }
 
 /// How much is in the store at `path`; nothing when there is none yet.
@@ -221,7 +225,7 @@ pub async fn contents(path: &Path) -> Result<Option<Contents>, BackupError> {
     if std::fs::metadata(path).map_or(0, |it| it.len()) == 0 {
         return Ok(None);
     }
-    let mut snapshot = snapshot(path).await?;
+    let mut snapshot = snapshot(path)?;
     snapshot.contents().await.map(Some)
 }
 
@@ -263,7 +267,9 @@ impl Findings {
 /// # Errors
 /// When there is no such store.
 pub async fn check(path: &Path) -> Result<Findings, OpenError> {
-    sqlite::check::check(path).await
+    let path = path.to_owned();
+    let looked = tokio::task::spawn_blocking(move || sqlite::check::check(&path)).await;
+    looked.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
 
 /// Copies a whole backup into `target`.

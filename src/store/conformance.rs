@@ -405,7 +405,7 @@ async fn what_is_no_database_is_refused() {
 
     assert!(matches!(
         open(&path).await.err(),
-        Some(OpenError::Database { .. })
+        Some(OpenError::Database { .. } | OpenError::Sqlite { .. })
     ));
     let missing = folder.path().join("no/people.db");
     assert!(matches!(

@@ -59,11 +59,20 @@ pub enum StoreError {
     /// The database failed: full disk, lost file and the like.
     #[error("the database failed")]
     Database(#[source] Arc<sqlx::Error>),
+    /// SQLite failed at reading.
+    #[error("the database failed")]
+    Sqlite(#[source] Arc<rusqlite::Error>),
 }
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(Arc::new(error))
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(Arc::new(error))
     }
 }
 
@@ -105,6 +114,15 @@ pub enum OpenError {
         /// Why.
         #[source]
         source: sqlx::Error,
+    },
+    /// The same, as the readers say it.
+    #[error("{} is not a usable database; `usher store restore --replace` puts a backup in its place", path.display())]
+    Sqlite {
+        /// The database file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
     },
     /// A newer version of this program has changed the schema beyond what this one can work with.
     #[error(

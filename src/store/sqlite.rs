@@ -8,6 +8,7 @@ mod damage;
 mod health;
 mod migrations;
 mod read;
+mod readers;
 mod records;
 pub(super) mod restore;
 pub(super) mod snapshot;
@@ -21,11 +22,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Row};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::scim::schema::ResourceType;
@@ -37,24 +37,23 @@ use crate::store::{
     Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, lock,
 };
 use health::Health;
+use read::Part;
+use readers::Readers;
 use write::{Write, Written};
 use writer::Writer;
 
-/// Connections that read beside the writer; each is a thread and its cache.
-const READERS: u32 = 2;
+/// Connections that read beside the writer.
+const READERS: usize = 2;
 
 /// Searches at once that look at every resource: a reader is left for those who know whom they look for.
-const SCANS: usize = READERS as usize - 1;
-
-/// How long a read waits for a free connection before it fails.
-const READER_WAIT: Duration = Duration::from_secs(5);
+const SCANS: usize = READERS - 1;
 
 /// How long the first look for damage may keep the store from being served: enough for some ten thousand people.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// The store in one SQLite file.
 pub(super) struct SqliteStore {
-    readers: SqlitePool,
+    readers: Readers,
     scans: Semaphore,
     writer: Writer,
     health: Arc<Health>,
@@ -75,15 +74,10 @@ impl SqliteStore {
         };
         let mut connection = options(path).connect().await.map_err(failed)?;
         migrations::run(&mut connection, path).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(READER_WAIT)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options(path).pragma("query_only", "ON"))
-            .await
-            .map_err(failed)?;
+        let readers = Readers::open(path, READERS).map_err(|source| OpenError::Sqlite {
+            path: path.to_owned(),
+            source,
+        })?;
         let health = Arc::new(Health::default());
         let (first, looked) = oneshot::channel();
         let watch = health::watch(path.to_owned(), Arc::clone(&health), first);
@@ -138,8 +132,16 @@ impl Store for SqliteStore {
         id: &ResourceId,
         related: Related,
     ) -> Result<Option<Stored>, StoreError> {
-        self.health
-            .read(read::find(&self.readers, kind, id, related).await)
+        let (readers, owned) = (&self.readers, id.clone());
+        let found = if kind == ResourceType::Group && related == Related::Include {
+            let find = move |reader: &_, _: &_| read::find(reader, kind, &owned, related);
+            readers.walk(find).await
+        } else {
+            readers
+                .look_up(|reader| read::find(reader, kind, id, related))
+                .await
+        };
+        self.health.read(found)
     }
 
     async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
@@ -149,8 +151,18 @@ impl Store for SqliteStore {
         };
         let search = Search::new(database, kind, number(kind), query);
         let _permit = search.permit(&self.scans).await?;
-        self.health
-            .read(read::list(&self.readers, kind, query, &search).await)
+        let part = Part::new(kind, query, search);
+        let listed = if part.is_small() {
+            let abandoned = CancellationToken::new();
+            self.readers
+                .look_up(|reader| part.read(reader, &abandoned))
+                .await
+        } else {
+            self.readers
+                .walk(move |reader, abandoned| part.read(reader, abandoned))
+                .await
+        };
+        self.health.read(listed)
     }
 
     async fn add(&self, kind: ResourceType, added: Stored, terms: Terms) -> Result<(), StoreError> {
@@ -197,11 +209,16 @@ impl Store for SqliteStore {
     }
 
     async fn audit(&self, query: &AuditQuery) -> Result<Vec<Audited>, StoreError> {
-        audit::find(&self.readers, query).await
+        let query = query.clone();
+        self.readers
+            .walk(move |reader, _| audit::find(reader, &query))
+            .await
     }
 
     async fn held(&self, since: Timestamp) -> Result<Held, StoreError> {
-        audit::held(&self.readers, since).await
+        self.readers
+            .look_up(|reader| audit::held(reader, since))
+            .await
     }
 
     async fn deactivated(
@@ -209,7 +226,9 @@ impl Store for SqliteStore {
         before: Timestamp,
         count: usize,
     ) -> Result<Vec<ResourceId>, StoreError> {
-        audit::deactivated(&self.readers, before, count).await
+        self.readers
+            .look_up(|reader| audit::deactivated(reader, before, count))
+            .await
     }
 
     async fn forget(&self, forgetting: Forgetting) -> Result<u64, StoreError> {
@@ -220,38 +239,12 @@ impl Store for SqliteStore {
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
-        let row = sqlx::query(
-            "SELECT (SELECT count(*) FROM resource WHERE kind = 0),
-                    (SELECT count(*) FROM resource WHERE kind = 0 AND active = 0),
-                    (SELECT count(*) FROM resource WHERE kind = 1)",
-        )
-        .fetch_one(&self.readers)
-        .await
-        .map_err(read::failed);
-        let row = self.health.read(row)?;
-        let users: i64 = row.try_get(0)?;
-        let deactivated: i64 = row.try_get(1)?;
-        Ok(Counts {
-            users,
-            active_users: users - deactivated,
-            groups: row.try_get(2)?,
-        })
+        let counts = self.readers.walk(|reader, _| read::counts(reader));
+        self.health.read(counts.await)
     }
 
     async fn notes(&self) -> Result<Vec<Note>, StoreError> {
-        let rows = sqlx::query("SELECT name, text FROM note ORDER BY name")
-            .fetch_all(&self.readers)
-            .await
-            .map_err(read::failed);
-        let rows = self.health.read(rows)?;
-        rows.iter()
-            .map(|row| {
-                Ok(Note {
-                    name: row.try_get(0)?,
-                    text: row.try_get(1)?,
-                })
-            })
-            .collect()
+        self.health.read(self.readers.look_up(read::notes).await)
     }
 
     async fn keep_notes(&self, notes: Vec<Note>) -> Result<(), StoreError> {
@@ -270,7 +263,10 @@ impl Store for SqliteStore {
         before: Option<i64>,
         limit: i64,
     ) -> Result<Vec<KeptRecord>, StoreError> {
-        records::find(&self.readers, client, before, limit).await
+        let client = client.to_owned();
+        self.readers
+            .walk(move |reader, _| records::find(reader, &client, before, limit))
+            .await
     }
 
     fn commits(&self) -> Commits {
@@ -283,7 +279,7 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         self.watch.abort();
-        self.readers.close().await;
+        self.readers.close();
         self.writer.close().await;
     }
 }

@@ -85,7 +85,10 @@ impl Server {
                 }) => path,
                 Err(
                     error @ ReloadError::Open {
-                        source: OpenError::Database { .. } | OpenError::Migration { .. },
+                        source:
+                            OpenError::Database { .. }
+                            | OpenError::Sqlite { .. }
+                            | OpenError::Migration { .. },
                         ..
                     },
                 ) => {

@@ -75,7 +75,7 @@ async fn opened(path: &Path) -> Arc<dyn Store> {
 }
 
 async fn backed_up(path: &Path) -> Vec<u8> {
-    let mut snapshot = snapshot(path).await.unwrap();
+    let mut snapshot = snapshot(path).unwrap();
     let header = Header {
         usher_backup: FORMAT,
         program: "0.0.0".to_owned(),
@@ -135,7 +135,7 @@ async fn what_went_out_comes_in_again_with_ids_versions_times_and_order() {
 async fn a_backup_is_of_one_moment_while_others_write() {
     let (_folder, from, to) = paths();
     let store = filled(&from).await;
-    let mut snapshot = snapshot(&from).await.unwrap();
+    let mut snapshot = snapshot(&from).unwrap();
     let contents = snapshot.contents().await.unwrap();
 
     let gone = Deletion {

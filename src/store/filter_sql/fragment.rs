@@ -1,7 +1,5 @@
 //! Pieces of SQL with their arguments, put together before they are numbered.
 
-use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
-
 use super::SqlDialect;
 
 /// A value that is bound to a statement.
@@ -87,9 +85,9 @@ pub(in crate::store) struct Statement {
 }
 
 impl Statement {
-    /// The text; it depends on the shape of a query and not on its values, so that a database can keep it prepared.
-    pub(in crate::store) fn sql(&self) -> SqlStr {
-        AssertSqlSafe(self.text.clone()).into_sql_str()
+    /// It depends on the shape of a query and not on its values, so that a database can keep it prepared.
+    pub(in crate::store) fn text(&self) -> &str {
+        &self.text
     }
 
     #[cfg(test)]

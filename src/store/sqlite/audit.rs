@@ -1,10 +1,8 @@
 //! Reading what stands beside the people: the audit, what the brake holds, who has been deactivated for long.
 
 use jiff::Timestamp;
-use sqlx::Row;
-use sqlx::sqlite::{SqlitePool, SqliteRow};
+use rusqlite::{Connection, Row};
 
-use super::read::failed;
 use super::write::terms::number;
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
 use crate::store::brake::{Held, Removal};
@@ -14,8 +12,8 @@ use crate::store::{ResourceId, StoreError};
 const EXAMPLES: usize = 5;
 
 /// Entries, the newest first; one that is not understood is left out.
-pub(super) async fn find(
-    readers: &SqlitePool,
+pub(super) fn find(
+    connection: &Connection,
     query: &AuditQuery,
 ) -> Result<Vec<Audited>, StoreError> {
     let by_resource =
@@ -24,55 +22,55 @@ pub(super) async fn find(
     let all = "SELECT seq, entry, names FROM audit WHERE ?1 IS NULL AND (?2 IS NULL OR client = ?2)
          AND at >= ?3 AND at < ?4 AND seq < ?5 ORDER BY seq DESC LIMIT ?6";
     let bound = |time: Option<Timestamp>, open| time.map_or(open, Timestamp::as_millisecond);
-    let rows = sqlx::query(if query.id.is_some() { by_resource } else { all })
-        .bind(query.id.as_ref().map(ResourceId::as_str))
-        .bind(query.client.as_deref())
-        .bind(bound(query.from, i64::MIN))
-        .bind(bound(query.until, i64::MAX))
-        .bind(query.before.unwrap_or(i64::MAX))
-        .bind(signed(query.count))
-        .fetch_all(readers)
-        .await
-        .map_err(failed)?;
-    Ok(rows.iter().filter_map(audited).collect())
+    let text = if query.id.is_some() { by_resource } else { all };
+    let mut statement = connection.prepare_cached(text)?;
+    let mut rows = statement.query((
+        query.id.as_ref().map(ResourceId::as_str),
+        query.client.as_deref(),
+        bound(query.from, i64::MIN),
+        bound(query.until, i64::MAX),
+        query.before.unwrap_or(i64::MAX),
+        signed(query.count),
+    ))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.extend(audited(row));
+    }
+    Ok(found)
 }
 
-fn audited(row: &SqliteRow) -> Option<Audited> {
-    let mut entry: AuditEntry = serde_json::from_str(row.try_get(1).ok()?).ok()?;
-    let names: Option<&str> = row.try_get(2).ok()?;
-    if let Some(names) = names {
+fn audited(row: &Row<'_>) -> Option<Audited> {
+    let text = |column| row.get_ref(column).ok()?.as_str_or_null().ok();
+    let mut entry: AuditEntry = serde_json::from_str(text(1)??).ok()?;
+    if let Some(names) = text(2)? {
         entry.replaced = serde_json::from_str(names).ok()?;
     }
     Some(Audited {
-        position: row.try_get(0).ok()?,
+        position: row.get(0).ok()?,
         entry,
     })
 }
 
 /// What was held since `since`.
-pub(super) async fn held(readers: &SqlitePool, since: Timestamp) -> Result<Held, StoreError> {
+pub(super) fn held(connection: &Connection, since: Timestamp) -> Result<Held, StoreError> {
     let since = since.as_millisecond();
-    let rows =
-        sqlx::query("SELECT what, min(at), sum(count) FROM held WHERE at >= ?1 GROUP BY what")
-            .bind(since)
-            .fetch_all(readers)
-            .await
-            .map_err(failed)?;
-    let examples: Vec<String> = sqlx::query_scalar(
+    let mut examples = connection.prepare_cached(
         "SELECT resource_id FROM held WHERE at >= ?1 GROUP BY resource_id ORDER BY min(at) LIMIT ?2",
-    )
-    .bind(since)
-    .bind(signed(EXAMPLES))
-    .fetch_all(readers)
-    .await
-    .map_err(failed)?;
+    )?;
+    let examples = examples.query_map((since, signed(EXAMPLES)), |row| row.get::<_, String>(0))?;
     let mut held = Held {
-        examples: examples.into_iter().map(ResourceId::new).collect(),
+        examples: examples
+            .map(|it| it.map(ResourceId::new))
+            .collect::<Result<_, _>>()?,
         ..Held::default()
     };
-    for row in &rows {
-        let (what, at): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        let count = u64::try_from(row.try_get::<i64, _>(2)?).unwrap_or_default();
+    let mut statement = connection.prepare_cached(
+        "SELECT what, min(at), sum(count) FROM held WHERE at >= ?1 GROUP BY what",
+    )?;
+    let mut rows = statement.query([since])?;
+    while let Some(row) = rows.next()? {
+        let (what, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let count = u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default();
         let first = Timestamp::from_millisecond(at).ok();
         held.since = held.since.into_iter().chain(first).min();
         match Removal::ALL.into_iter().find(|it| number(*it) == what) {
@@ -86,20 +84,20 @@ pub(super) async fn held(readers: &SqlitePool, since: Timestamp) -> Result<Held,
 }
 
 /// People who have been deactivated since before `before`.
-pub(super) async fn deactivated(
-    readers: &SqlitePool,
+pub(super) fn deactivated(
+    connection: &Connection,
     before: Timestamp,
     count: usize,
 ) -> Result<Vec<ResourceId>, StoreError> {
-    let ids: Vec<String> = sqlx::query_scalar(
+    let mut statement = connection.prepare_cached(
         "SELECT id FROM resource WHERE deactivated < ?1 AND active = 0 AND kind = 0 ORDER BY deactivated LIMIT ?2",
-    )
-    .bind(before.as_millisecond())
-    .bind(signed(count))
-    .fetch_all(readers)
-    .await
-    .map_err(failed)?;
-    Ok(ids.into_iter().map(ResourceId::new).collect())
+    )?;
+    let ids = statement.query_map((before.as_millisecond(), signed(count)), |row| {
+        row.get::<_, String>(0)
+    })?;
+    Ok(ids
+        .map(|it| it.map(ResourceId::new))
+        .collect::<Result<_, _>>()?)
 }
 
 fn signed(number: usize) -> i64 {

@@ -239,7 +239,7 @@ async fn a_damaged_row_fails_alone_and_stops_the_writing() {
     assert_eq!(damaged.to_string(), "resource u7 was changed on the disk");
     assert!(find("u8").await.unwrap().is_some());
     assert_eq!(store.fault(), Some(Fault::Damaged));
-    let findings = check::check(&path).await.unwrap();
+    let findings = check::check(&path).unwrap();
     assert_eq!(findings.wrong, ["resource u7 is not what was written"]);
     store.close().await;
 }
@@ -266,7 +266,7 @@ async fn rows_of_the_version_before_get_their_checksum_while_it_serves() {
         }
         tokio::task::yield_now().await;
     }
-    assert_eq!(check::check(&path).await.unwrap().count, 0);
+    assert_eq!(check::check(&path).unwrap().count, 0);
     // And the version before goes on to write.
     write::execute(
         &mut before,
@@ -283,8 +283,8 @@ async fn rows_of_the_version_before_get_their_checksum_while_it_serves() {
 }
 
 /// What a loss of power leaves: the database and then its log. A reader keeps the log from being begun anew in between.
-async fn image(path: &Path, to: PathBuf) -> PathBuf {
-    let _reader = snapshot::SqliteSnapshot::open(path).await.unwrap();
+fn image(path: &Path, to: PathBuf) -> PathBuf {
+    let _reader = snapshot::SqliteSnapshot::open(path).unwrap();
     for ending in ["", "-wal"] {
         let name = |it: &Path| format!("{}{ending}", it.display());
         std::fs::copy(name(path), name(&to)).unwrap();
@@ -319,7 +319,7 @@ async fn what_was_answered_is_in_an_image_of_the_disk_at_any_moment() {
         }
         let before = answered.load(Ordering::SeqCst);
 
-        let image = image(&path, folder.path().join(format!("{number}.db"))).await;
+        let image = image(&path, folder.path().join(format!("{number}.db")));
 
         let opened = SqliteStore::open(&image).await.unwrap();
         assert_eq!(opened.fault(), None);

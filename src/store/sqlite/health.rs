@@ -1,6 +1,6 @@
 //! What is known of the state of the database: whether the last write went well, and whether anything in it is damaged.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl Health {
     pub(super) fn read<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         let damaged = match &outcome {
             Err(StoreError::Damaged(_) | StoreError::Corrupt(_)) => true,
-            Err(StoreError::Database(error)) => fault_of(error) == Fault::Damaged,
+            Err(StoreError::Sqlite(error)) => fault_of_reading(error) == Fault::Damaged,
             Ok(_) | Err(_) => false,
         };
         if damaged {
@@ -95,28 +95,31 @@ fn fault_of(error: &sqlx::Error) -> Fault {
     }
 }
 
+/// The same of an error at reading.
+fn fault_of_reading(error: &rusqlite::Error) -> Fault {
+    use rusqlite::{Error, ErrorCode};
+    match error {
+        Error::FromSqlConversionFailure(..)
+        | Error::InvalidColumnType(..)
+        | Error::Utf8Error(..) => Fault::Damaged,
+        Error::SqliteFailure(failure, _) => match failure.code {
+            ErrorCode::DiskFull => Fault::Full,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Fault::Damaged,
+            _ => Fault::Failed,
+        },
+        _ => Fault::Failed,
+    }
+}
+
 /// Looks through the database again and again, and says so the first time.
 pub(super) async fn watch(path: PathBuf, health: Arc<Health>, first: oneshot::Sender<()>) {
     let mut first = Some(first);
     loop {
-        let mut findings = Findings::default();
-        let outcome = match snapshot::connect(&path).await {
-            Ok(mut connection) => check::look(&mut connection, &mut findings).await,
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "the database cannot be looked through");
-                Ok(())
-            }
+        let path = path.clone();
+        let looked = tokio::task::spawn_blocking(move || look(&path));
+        let Ok(findings) = looked.await else {
+            return;
         };
-        if let Err(error) = outcome {
-            match fault_of(&error) {
-                Fault::Damaged => findings.add(|| error.to_string()),
-                Fault::Full | Fault::Failed => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "the database was not looked through to its end");
-                }
-            }
-        }
         if !health.is_damaged() {
             for wrong in &findings.wrong {
                 tracing::error!(wrong, "the database is damaged");
@@ -134,4 +137,26 @@ pub(super) async fn watch(path: PathBuf, health: Arc<Health>, first: oneshot::Se
         };
         tokio::time::sleep(pause).await;
     }
+}
+
+fn look(path: &Path) -> Findings {
+    let mut findings = Findings::default();
+    let connection = match snapshot::connect(path) {
+        Ok(connection) => connection,
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the database cannot be looked through");
+            return findings;
+        }
+    };
+    if let Err(error) = check::look(&connection, &mut findings) {
+        match fault_of_reading(&error) {
+            Fault::Damaged => findings.add(|| error.to_string()),
+            Fault::Full | Fault::Failed => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the database was not looked through to its end");
+            }
+        }
+    }
+    findings
 }

@@ -1,10 +1,9 @@
 //! The last requests of each client.
 
-use jiff::Timestamp;
-use sqlx::sqlite::SqlitePool;
-use sqlx::{Row, SqliteConnection};
+use rusqlite::Connection;
+use sqlx::SqliteConnection;
 
-use super::read;
+use super::read::time;
 use crate::store::{KeptRecord, RECORDS_PER_CLIENT, Record, StoreError};
 
 /// Adds records and forgets those that are too many.
@@ -37,31 +36,24 @@ pub(super) async fn keep(
 }
 
 /// The newest `limit` records of `client` with a number below `before`.
-pub(super) async fn find(
-    readers: &SqlitePool,
+pub(super) fn find(
+    connection: &Connection,
     client: &str,
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<KeptRecord>, StoreError> {
-    let rows = sqlx::query(
+    let mut statement = connection.prepare_cached(
         "SELECT seq, at, text FROM record WHERE client = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
-    )
-    .bind(client)
-    .bind(before.unwrap_or(i64::MAX))
-    .bind(limit)
-    .fetch_all(readers)
-    .await
-    .map_err(read::failed)?;
-    rows.iter()
-        .map(|row| {
-            Ok(KeptRecord {
-                number: row.try_get(0)?,
-                record: Record {
-                    client: client.to_owned(),
-                    at: Timestamp::from_millisecond(row.try_get(1)?).unwrap_or_default(),
-                    text: row.try_get(2)?,
-                },
-            })
+    )?;
+    let records = statement.query_map((client, before.unwrap_or(i64::MAX), limit), |row| {
+        Ok(KeptRecord {
+            number: row.get(0)?,
+            record: Record {
+                client: client.to_owned(),
+                at: time(row.get(1)?),
+                text: row.get(2)?,
+            },
         })
-        .collect()
+    })?;
+    Ok(records.collect::<Result<_, _>>()?)
 }

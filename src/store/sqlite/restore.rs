@@ -12,7 +12,6 @@ use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
-use super::snapshot::columns;
 use super::write::{self, Refused, Write};
 use super::{migrations, options};
 use crate::scim::resource::Resource;
@@ -154,6 +153,17 @@ impl SqliteRestoration {
             .map_err(|error| BackupError::Refused(format!("the row does not fit: {error}")))?;
         Ok(())
     }
+}
+
+/// The columns of a table; none when there is no such table.
+async fn columns(
+    connection: &mut SqliteConnection,
+    table: &str,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT name FROM pragma_table_info(?1)")
+        .bind(table)
+        .fetch_all(connection)
+        .await
 }
 
 fn insert(table: &str, columns: &[String]) -> String {
