@@ -29,7 +29,7 @@ test: setup ## everything: unit tests, a real Kubernetes, the program; installs 
 	  'image on a cluster that you have, by USHER_TEST_CLUSTER=existing USHER_TEST_IMAGE=usher:0.1.0 (see CONTRIBUTING.md).'
 
 check: ## formatting, lints, documentation, unit tests, licenses
-	@scripts/setup.sh packages rust nextest deny
+	@scripts/setup.sh packages rust nextest deny postgres
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
@@ -53,7 +53,7 @@ soak: setup ## the long runs: 1,000 kills, every crash point
 	USHER_SOAK=1 cargo nextest run --profile soak -E 'test(/kill|crash|soak|damage/)'
 
 setup: ## bring what the tests need; does nothing when all is there
-	@scripts/setup.sh packages rust nextest $(if $(filter here,$(PODS)),cluster) $(if $(filter existing,$(USHER_TEST_CLUSTER)),,apiserver) kubectl helm kubeconform glua testers
+	@scripts/setup.sh packages rust nextest postgres $(if $(filter here,$(PODS)),cluster) $(if $(filter existing,$(USHER_TEST_CLUSTER)),,apiserver) kubectl helm kubeconform glua testers
 
 image: ## build the release image without Docker, within its limits of size; says how to load and push it
 	@scripts/setup.sh packages rust image

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|apiserver|kubectl|helm|kubeconform|glua|python|testers|image|cluster …
+# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|postgres|apiserver|kubectl|helm|kubeconform|glua|python|testers|image|cluster …
 # A step that finds its thing present does nothing; one that has to work says so in a line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
@@ -136,6 +136,13 @@ testers() {
   printf '#!/bin/sh\nexec %s/bin/python "$@"\n' "$venv" >"$cache/bin/scim-testers"
   chmod +x "$cache/bin/scim-testers"
 }
+# Its programs alone: no cluster is made and no service is started, which the tests do by themselves.
+postgres() {
+  ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && return
+  has apt-get && ! [ -e /etc/postgresql-common/createcluster.conf ] && [ "$(id -u)" = 0 ] && mkdir -p /etc/postgresql-common &&
+    echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+  apt postgresql
+}
 image() { need buildah:buildah strip:binutils flock:util-linux; }
 # All that the nodes of a cluster of our own need.
 cluster() {
@@ -150,7 +157,7 @@ cluster() {
 [ $# -gt 0 ] || { sed -n 2,3p "$0"; exit 2; }
 for step in "$@"; do
   case $step in
-    packages | rust | nextest | deny | oha | apiserver | kubectl | helm | kubeconform | glua | python | testers | image | cluster) "$step";;
+    packages | rust | nextest | deny | oha | postgres | apiserver | kubectl | helm | kubeconform | glua | python | testers | image | cluster) "$step";;
     *) fail "no step named $step";;
   esac
 done

@@ -95,12 +95,23 @@ impl fmt::Display for ScimTenantName {
 
 /// Where people are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum StoreConfig {
     /// A SQLite database file.
     Sqlite {
         /// Path of the database file; its folder exists.
         path: PathBuf,
+    },
+    /// A schema of a PostgreSQL database, which other workloads may have open as well.
+    Postgres {
+        /// Path of the file with the connection URL, which is read anew when it changes.
+        url_file: PathBuf,
+        /// Name of the schema.
+        schema: String,
     },
 }
 

@@ -9,11 +9,14 @@ mod conformance;
 mod error;
 mod filter_sql;
 mod lock;
+mod postgres;
 mod query;
 mod sqlite;
+mod write;
 
 use std::fmt;
-use std::path::Path;
+use std::ops::AddAssign;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -28,6 +31,7 @@ use audit::{AuditEntry, AuditQuery, Audited};
 use brake::{Brake, Held};
 pub use error::{OpenError, StoreError};
 pub use lock::Claim;
+pub use postgres::ConnectError;
 pub use query::{ListQuery, Listed, Position, SortValue, Window};
 
 /// Identifier of a resource, issued once and never again.
@@ -181,6 +185,35 @@ pub struct Counts {
     pub groups: i64,
 }
 
+impl Counts {
+    /// How many of one kind.
+    pub(crate) fn of(self, kind: ResourceType) -> i64 {
+        match kind {
+            ResourceType::User => self.users,
+            ResourceType::Group => self.groups,
+        }
+    }
+
+    /// Counts one of a kind `by` times.
+    fn count(&mut self, kind: ResourceType, active: bool, by: i64) {
+        match kind {
+            ResourceType::User => {
+                self.users += by;
+                self.active_users += if active { by } else { 0 };
+            }
+            ResourceType::Group => self.groups += by,
+        }
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.users += more.users;
+        self.active_users += more.active_users;
+        self.groups += more.groups;
+    }
+}
+
 /// What was committed since the store was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Commits {
@@ -295,8 +328,14 @@ pub trait Store: Send + Sync {
     /// All notes.
     async fn notes(&self) -> Result<Vec<Note>, StoreError>;
 
-    /// Writes notes over those of the same names.
-    async fn keep_notes(&self, notes: Vec<Note>) -> Result<(), StoreError>;
+    /// Writes a note in the place of one of the same name that still has the text `before`, of none when absent; else fails with
+    /// [`StoreError::VersionConflict`].
+    async fn keep_note(&self, note: Note, before: Option<String>) -> Result<(), StoreError>;
+
+    /// Whether the database can be used, by a look that costs next to nothing and does not wait long.
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.counts().await.map(|_| ())
+    }
 
     /// Adds records, in this order; of each client the newest [`RECORDS_PER_CLIENT`] stay.
     async fn keep_records(&self, records: Vec<Record>) -> Result<(), StoreError>;
@@ -319,12 +358,34 @@ pub trait Store: Send + Sync {
     async fn close(&self);
 }
 
-/// Opens the database file at `path`, making it if it does not exist; its folder must.
+/// Where a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A SQLite database file.
+    Sqlite(PathBuf),
+    /// A schema of a PostgreSQL database.
+    Postgres(PostgresLocation),
+}
+
+/// A schema of a PostgreSQL database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresLocation {
+    /// The file with the connection URL, such as `postgres://user:password@host/database`; read anew when it changes.
+    pub url_file: PathBuf,
+    /// Name of the schema: lower-case letters, digits and underscores.
+    pub schema: String,
+}
+
+/// Opens the store at `location`, making it if it does not exist. The folder of a SQLite file must; a PostgreSQL database is
+/// connected to when it is first used, for it comes and goes by itself.
 ///
 /// # Errors
 /// When the file cannot be used, or another process uses it.
-pub async fn open(path: &Path) -> Result<Arc<dyn Store>, OpenError> {
-    Ok(Arc::new(sqlite::SqliteStore::open(path).await?))
+pub async fn open(location: &Location) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(match location {
+        Location::Sqlite(path) => Arc::new(sqlite::SqliteStore::open(path).await?),
+        Location::Postgres(at) => Arc::new(postgres::PostgresStore::new(at.clone())),
+    })
 }
 
 /// Whether a restored store waits for its owner to put it in the place of the one at `path`.

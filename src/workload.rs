@@ -13,6 +13,7 @@ mod keys;
 mod listener;
 mod metrics;
 mod oauth;
+mod opened;
 mod recorder;
 mod report;
 mod routing;
@@ -31,7 +32,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Random};
 use crate::config::{self, Report, TokenDigest, WorkloadConfig};
-use crate::store::StoreError;
 use core::Core;
 use listener::Listening;
 
@@ -156,10 +156,7 @@ impl Server {
     }
 
     /// What is known: counts, cycles, errors, use of credentials.
-    ///
-    /// # Errors
-    /// When a store cannot be read.
-    pub async fn report(&self) -> Result<Report, StoreError> {
+    pub async fn report(&self) -> Report {
         self.core.report().await
     }
 

@@ -39,6 +39,8 @@ pub enum Reason {
     StoreReadOnly,
     /// The brake holds deactivations, deletions or removals of members.
     RemovalsHeld,
+    /// The database of people and groups cannot be reached.
+    StoreUnavailable,
     /// An object that this one refers to does not exist.
     ReferenceNotFound,
     /// An object that this one refers to is not ready.
@@ -73,6 +75,7 @@ impl Reason {
             Self::ReportUnavailable => "ReportUnavailable",
             Self::StoreReadOnly => "StoreReadOnly",
             Self::RemovalsHeld => "RemovalsHeld",
+            Self::StoreUnavailable => "StoreUnavailable",
             Self::ReferenceNotFound => "ReferenceNotFound",
             Self::ReferenceNotReady => "ReferenceNotReady",
             Self::EntitlementMissing => "EntitlementMissing",

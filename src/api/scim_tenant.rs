@@ -23,7 +23,7 @@ pub use exposure::{Exposure, GatewayExposure, IngressExposure, ParentReference, 
 pub use pods::PodTemplate;
 pub use provisioning::{Adoption, UnknownMembers};
 pub use schema::{DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension};
-pub use store::{SqliteStore, Store};
+pub use store::{PostgresStore, SecretKeyReference, SqliteStore, Store};
 
 /// What is wished of one directory.
 #[derive(Clone, Debug, PartialEq, CustomResource, Serialize, Deserialize, KubeSchema)]
@@ -53,6 +53,12 @@ pub use store::{SqliteStore, Store};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "Time since creation.")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.replicas) || self.replicas <= 1 || has(self.store.postgres)")
+        .message("replicas must be 1 with store.sqlite, which has one pod at a time; several need store.postgres"),
+    validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || !has(self.store.postgres)")
+        .message("deletionPolicy must be Retain with store.postgres: Usher drops nothing in your database")
+)]
 pub struct ScimTenantSpec {
     /// Public DNS name, without scheme or port, under which Entra reaches the directory. Every URL in status is derived from it. It cannot be changed:
     /// Entra and people hold URLs with it.
@@ -79,6 +85,11 @@ pub struct ScimTenantSpec {
 
     /// Where people and groups are kept.
     pub store: Store,
+
+    /// How many pods serve the directory; more than one need a PostgreSQL store.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 16))]
+    pub replicas: i32,
 
     /// What a person may and must have.
     #[serde(default)]
@@ -127,6 +138,10 @@ pub struct ScimTenantSpec {
     /// What becomes of the people when this object is deleted. With `Retain` a new ScimTenant of the same name finds them again.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
+}
+
+fn one() -> i32 {
+    1
 }
 
 /// An option of the account.

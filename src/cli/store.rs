@@ -97,7 +97,7 @@ impl Which {
 }
 
 async fn back_up(of: &ScimTenantConfig, output: &Path) -> anyhow::Result<()> {
-    let mut snapshot = backup::snapshot(&location(of))?;
+    let mut snapshot = backup::snapshot(&location(of)?)?;
     let header = Header {
         usher_backup: FORMAT,
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -182,7 +182,7 @@ impl Write for Target {
 }
 
 async fn restore(of: &ScimTenantConfig, input: &Path, replace: bool) -> anyhow::Result<()> {
-    let location = location(of);
+    let location = location(of)?;
     if !replace {
         refuse_unless_empty(&location, of).await?;
     }
@@ -232,7 +232,7 @@ async fn refuse_unless_empty(location: &Path, of: &ScimTenantConfig) -> anyhow::
 }
 
 async fn check(of: &ScimTenantConfig) -> anyhow::Result<()> {
-    let findings = backup::check(&location(of)).await?;
+    let findings = backup::check(&location(of)?).await?;
     for wrong in &findings.wrong {
         output::print(&format!("{wrong}\n"))?;
     }
@@ -257,7 +257,12 @@ fn amount(contents: &Contents) -> String {
     )
 }
 
-fn location(of: &ScimTenantConfig) -> PathBuf {
-    let StoreConfig::Sqlite { path } = &of.store;
-    path.clone()
+fn location(of: &ScimTenantConfig) -> anyhow::Result<PathBuf> {
+    match &of.store {
+        StoreConfig::Sqlite { path } => Ok(path.clone()),
+        StoreConfig::Postgres { schema, .. } => bail!(
+            "the store of {} is in PostgreSQL, which has tools of its own: pg_dump --schema={schema}, and pg_restore",
+            of.name
+        ),
+    }
 }

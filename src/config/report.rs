@@ -48,6 +48,9 @@ pub struct ScimTenantReport {
     /// Break-glass accounts that are declared and do not exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_break_glass: Vec<String>,
+    /// Why the store cannot be used at all, in words; then nothing is known of how many there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_unavailable: Option<String>,
     /// Who has provisioned.
     pub clients: Vec<ClientReport>,
 }

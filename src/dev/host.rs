@@ -107,7 +107,7 @@ impl Host {
     /// Whether files of Secrets were changed by hand, or the workload has something new to report.
     pub(super) async fn moved_by_others(&self) -> bool {
         let report = match self.server.lock().await.as_ref() {
-            Some(server) => server.report().await.unwrap_or_default(),
+            Some(server) => server.report().await,
             None => Report::default(),
         };
         let seen = (self.secrets.fingerprint().unwrap_or_default(), report);

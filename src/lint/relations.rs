@@ -143,7 +143,8 @@ impl World {
             unreadable: Vec::new(),
             mappings: in_namespace(&self.mappings, &key.namespace),
             config: None,
-            ways_in: Vec::new(),
+            database: plan::scim_tenant::DatabaseSecret::NotLookedAt,
+            optional: Vec::new(),
             fresh_token: Token::presented(""),
             now: Timestamp::UNIX_EPOCH,
         }
@@ -208,7 +209,9 @@ fn said(declared: &Declared, rejection: &Rejection, claim: &str) -> Finding {
             claim,
             format!("{what} is also claimed by {kind} {other}; change one of them or delete it"),
         ),
-        Rejection::NameTaken { field, .. } => error(&words::pointer(field), rejection.to_string()),
+        Rejection::NameTaken { field, .. } | Rejection::KeyNotFound { field, .. } => {
+            error(&words::pointer(field), rejection.to_string())
+        }
         // It may be in the cluster.
         Rejection::ReferenceNotFound { kind, name, field } => {
             let message = format!("no {kind} {name} of this namespace in the files given");

@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{Report, StoreConfig, Token};
+use crate::plan::objects::database;
 use crate::plan::{
     Announcement, AnnouncementType, Child, ChildKey, ChildKind, Owner, Site, WorkloadState,
 };
@@ -92,9 +93,15 @@ impl Platform for Kubernetes {
         }
         Site {
             public_url,
-            store: StoreConfig::Sqlite {
-                // The pods work in the folder of the volume.
-                path: "directory.db".into(),
+            store: match &tenant.spec.store.postgres {
+                None => StoreConfig::Sqlite {
+                    // The pods work in the folder of the volume.
+                    path: "directory.db".into(),
+                },
+                Some(postgres) => StoreConfig::Postgres {
+                    url_file: database::url_file(postgres).into(),
+                    schema: database::schema(&ObjectKey::of(tenant), postgres),
+                },
             },
         }
     }

@@ -39,6 +39,11 @@ pub fn watched() -> Vec<PolicyRule> {
             &["get", "list", "watch", "create", "patch", "delete"],
         ),
         rule(
+            "policy",
+            &["poddisruptionbudgets"],
+            &["get", "list", "watch", "create", "patch", "delete"],
+        ),
+        rule(
             "gateway.networking.k8s.io",
             &["httproutes"],
             &["get", "list", "watch", "create", "patch", "delete"],

@@ -5,6 +5,7 @@ use std::fmt;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::core::{DynamicObject, Resource, ResourceExt};
 use serde_json::Value;
@@ -39,6 +40,8 @@ pub enum Child {
     HttpRoute(Box<DynamicObject>),
     /// Who may talk to the pods.
     NetworkPolicy(Box<NetworkPolicy>),
+    /// That several pods are drained one after the other.
+    PodDisruptionBudget(Box<PodDisruptionBudget>),
 }
 
 impl Child {
@@ -53,6 +56,7 @@ impl Child {
             Self::Ingress(_) => ChildKind::Ingress,
             Self::HttpRoute(_) => ChildKind::HttpRoute,
             Self::NetworkPolicy(_) => ChildKind::NetworkPolicy,
+            Self::PodDisruptionBudget(_) => ChildKind::PodDisruptionBudget,
         }
     }
 
@@ -67,6 +71,7 @@ impl Child {
             Self::Ingress(it) => it.meta(),
             Self::HttpRoute(it) => it.meta(),
             Self::NetworkPolicy(it) => it.meta(),
+            Self::PodDisruptionBudget(it) => it.meta(),
         }
     }
 
@@ -93,6 +98,7 @@ impl Child {
             Self::Ingress(it) => serde_json::to_value(it),
             Self::HttpRoute(it) => serde_json::to_value(it),
             Self::NetworkPolicy(it) => serde_json::to_value(it),
+            Self::PodDisruptionBudget(it) => serde_json::to_value(it),
         }
     }
 }
@@ -116,11 +122,13 @@ pub enum ChildKind {
     HttpRoute,
     /// `networking.k8s.io/v1` `NetworkPolicy`.
     NetworkPolicy,
+    /// `policy/v1` `PodDisruptionBudget`.
+    PodDisruptionBudget,
 }
 
 impl ChildKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ServiceAccount,
         Self::Secret,
         Self::PersistentVolumeClaim,
@@ -129,6 +137,7 @@ impl ChildKind {
         Self::Ingress,
         Self::HttpRoute,
         Self::NetworkPolicy,
+        Self::PodDisruptionBudget,
     ];
 
     /// API group, empty for the core group.
@@ -138,6 +147,7 @@ impl ChildKind {
             Self::Deployment => "apps",
             Self::Ingress | Self::NetworkPolicy => "networking.k8s.io",
             Self::HttpRoute => "gateway.networking.k8s.io",
+            Self::PodDisruptionBudget => "policy",
         }
     }
 
@@ -152,6 +162,7 @@ impl ChildKind {
             Self::Ingress => "Ingress",
             Self::HttpRoute => "HTTPRoute",
             Self::NetworkPolicy => "NetworkPolicy",
+            Self::PodDisruptionBudget => "PodDisruptionBudget",
         }
     }
 
@@ -166,6 +177,7 @@ impl ChildKind {
             Self::Ingress => "ingresses",
             Self::HttpRoute => "httproutes",
             Self::NetworkPolicy => "networkpolicies",
+            Self::PodDisruptionBudget => "poddisruptionbudgets",
         }
     }
 }

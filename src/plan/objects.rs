@@ -1,7 +1,9 @@
 //! The objects of a `ScimTenant` in Kubernetes, one file for each kind.
 
 pub mod address;
+pub mod database;
 pub mod deployment;
+pub mod disruption;
 pub mod exposure;
 pub mod network_policy;
 pub mod secret;
@@ -37,7 +39,7 @@ pub const REPORT_PORT: i32 = 9464;
 /// Names of the children of the `ScimTenant` called `name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
-    /// `ServiceAccount`, Deployment, Service, Ingress, `HTTPRoute`, `NetworkPolicy`.
+    /// `ServiceAccount`, Deployment, Service, Ingress, `HTTPRoute`, `NetworkPolicy`, `PodDisruptionBudget`.
     pub workload: String,
     /// Secret with the configuration.
     pub config: String,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
-use crate::api::scim_tenant::DeletionPolicy;
+use crate::api::scim_tenant::{DeletionPolicy, ScimTenantSpec};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::report::StoreFault;
 use crate::config::{Report, ScimClientConfig, Token, digest};
@@ -16,7 +16,8 @@ use super::claim;
 use super::oauth;
 use super::objects::secret::{Found, Present};
 use super::objects::{
-    self, Names, WorkloadSettings, address, deployment, exposure, network_policy, volume,
+    self, Names, WorkloadSettings, address, deployment, disruption, exposure, network_policy,
+    volume,
 };
 use super::observed::{Site, WorkloadState};
 use super::scim_client::{self, ClientsObserved};
@@ -46,12 +47,25 @@ pub struct Observed {
     pub mappings: Vec<Arc<UserMapping>>,
     /// What is under the name of the configuration Secret.
     pub config: Option<Secret>,
-    /// Ingresses and `HTTPRoutes` that exist, each with its uid.
-    pub ways_in: Vec<(ChildKey, String)>,
+    /// What is under the name of the Secret with the URL of a database.
+    pub database: DatabaseSecret,
+    /// Ingresses, `HTTPRoutes` and `PodDisruptionBudgets` that exist, each with its uid.
+    pub optional: Vec<(ChildKey, String)>,
     /// Random, for the case that a credential of the report endpoint is needed.
     pub fresh_token: Token,
     /// The present.
     pub now: Timestamp,
+}
+
+/// The Secret with the URL of a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseSecret {
+    /// Nobody could look, or nobody needs it.
+    NotLookedAt,
+    /// There is none.
+    Absent,
+    /// It has these keys.
+    Found(Vec<String>),
 }
 
 /// What to do, and how to see whether it took effect.
@@ -72,14 +86,7 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
     claim::scim_tenant(tenant, &observed.scim_tenants)?;
     let owner = Owner::of(tenant);
     let spec = &tenant.spec;
-    let sqlite = spec
-        .store
-        .sqlite
-        .as_ref()
-        .ok_or_else(|| Rejection::Invalid {
-            field: "spec.store".to_owned(),
-            problem: "needs sqlite: {size: 1Gi}".to_owned(),
-        })?;
+    check_store(spec, observed)?;
     let pods = deployment::deployment(&owner, spec, &observed.settings)?;
     let config = configuration(tenant, &owner, observed)?;
 
@@ -92,23 +99,54 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
     steps.extend(config.steps);
     steps.extend([
         Step::Apply(Child::Service(Box::new(address::public(&owner, spec)))),
-        Step::Apply(Child::Service(Box::new(address::report(&owner)))),
+        Step::Apply(Child::Service(Box::new(address::report(&owner, spec)))),
         Step::Apply(Child::NetworkPolicy(Box::new(
             network_policy::network_policy(&owner, spec, &observed.settings, fetches_keys),
         ))),
         Step::Apply(Child::Deployment(Box::new(pods))),
-        // The pods wait for it; a volume that cannot grow must not hold up what stands above.
-        Step::Apply(Child::PersistentVolumeClaim(Box::new(volume::claim(
-            &owner, spec, sqlite,
-        )))),
     ]);
-    steps.extend(ways_in(tenant, &owner, observed));
+    // The pods wait for it; a volume that cannot grow must not hold up what stands above.
+    let claim = spec.store.sqlite.as_ref();
+    let claim =
+        claim.map(|it| Child::PersistentVolumeClaim(Box::new(volume::claim(&owner, spec, it))));
+    steps.extend(claim.map(Step::Apply));
+    steps.extend(optional(tenant, &owner, observed));
     Ok(Plan {
         steps,
         config_digest: config.config_digest,
         report_token: config.report_token,
         clients: config.clients,
     })
+}
+
+/// Whether there is a store to be had.
+fn check_store(spec: &ScimTenantSpec, observed: &Observed) -> Result<(), Rejection> {
+    let postgres = match (&spec.store.sqlite, &spec.store.postgres) {
+        (Some(_), None) => return Ok(()),
+        (None, Some(postgres)) => postgres,
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(Rejection::Invalid {
+                field: "spec.store".to_owned(),
+                problem: "needs either sqlite: {size: 1Gi} or postgres: {urlSecretRef: {name: my-database}}"
+                    .to_owned(),
+            });
+        }
+    };
+    let reference = &postgres.url_secret_ref;
+    match &observed.database {
+        DatabaseSecret::NotLookedAt => Ok(()),
+        DatabaseSecret::Absent => Err(Rejection::ReferenceNotFound {
+            kind: "Secret",
+            name: reference.name.clone(),
+            field: "spec.store.postgres.urlSecretRef.name",
+        }),
+        DatabaseSecret::Found(keys) if keys.contains(&reference.key) => Ok(()),
+        DatabaseSecret::Found(_) => Err(Rejection::KeyNotFound {
+            secret: reference.name.clone(),
+            key: reference.key.clone(),
+            field: "spec.store.postgres.urlSecretRef.key",
+        }),
+    }
 }
 
 /// The steps for the configuration Secret, and for those of the clients that the document speaks of.
@@ -195,10 +233,10 @@ fn uids(
         .collect()
 }
 
-/// The way in that is wished, and the end of those that are not.
-fn ways_in(tenant: &ScimTenant, owner: &Owner, observed: &Observed) -> Vec<Step> {
+/// The children that are wished only sometimes, and the end of those that are not.
+fn optional(tenant: &ScimTenant, owner: &Owner, observed: &Observed) -> Vec<Step> {
     let spec = &tenant.spec;
-    let wished = spec.exposure.as_ref().and_then(|wish| {
+    let way_in = spec.exposure.as_ref().and_then(|wish| {
         let ingress = wish
             .ingress
             .as_ref()
@@ -209,12 +247,15 @@ fn ways_in(tenant: &ScimTenant, owner: &Owner, observed: &Observed) -> Vec<Step>
             .map(|it| Child::HttpRoute(Box::new(exposure::http_route(owner, spec, it))));
         ingress.or(route)
     });
-    let kept = wished.as_ref().map(Child::key);
-    let mut steps: Vec<Step> = wished.map(Step::Apply).into_iter().collect();
+    let budget = disruption::budget(owner, spec);
+    let budget = budget.map(|it| Child::PodDisruptionBudget(Box::new(it)));
+    let wished: Vec<Child> = budget.into_iter().chain(way_in).collect();
+    let kept: Vec<ChildKey> = wished.iter().map(Child::key).collect();
+    let mut steps: Vec<Step> = wished.into_iter().map(Step::Apply).collect();
     let ended = observed
-        .ways_in
+        .optional
         .iter()
-        .filter(|(child, _)| Some(child) != kept.as_ref());
+        .filter(|(child, _)| !kept.contains(child));
     steps.extend(ended.map(|(child, uid)| Step::Delete {
         child: child.clone(),
         uid: uid.clone(),
@@ -222,27 +263,43 @@ fn ways_in(tenant: &ScimTenant, owner: &Owner, observed: &Observed) -> Vec<Step>
     steps
 }
 
-/// Why the people of `tenant` cannot be changed, if its workload says so.
-pub fn store_fault(tenant: &ScimTenant, report: &Report) -> Option<StoreFault> {
+/// What is wrong with the store of `tenant`, if its workload says so: the reason, and what to do.
+pub fn store_problem(tenant: &ScimTenant, report: &Report) -> Option<(Reason, String)> {
     let name = scim_tenant_name(&ObjectKey::of(tenant));
-    report.scim_tenant(&name)?.store_fault
-}
-
-/// The same in words.
-pub fn read_only(tenant: &ScimTenant, fault: StoreFault) -> String {
+    let report = report.scim_tenant(&name)?;
+    if let Some(why) = &report.store_unavailable {
+        let remedy = match &tenant.spec.store.postgres {
+            Some(postgres) => format!(
+                "see that the database runs and takes connections from the pods, and that key {} of Secret {} has its URL",
+                postgres.url_secret_ref.key, postgres.url_secret_ref.name
+            ),
+            None => "see the log of the pod".to_owned(),
+        };
+        let message = format!("Entra is asked to come again: {why}; {remedy}");
+        return Some((Reason::StoreUnavailable, message));
+    }
+    let fault = report.store_fault?;
     let data = Names::of(&Owner::of(tenant)).data;
-    let problem = match fault {
-        StoreFault::Full => format!(
+    let problem = match (fault, &tenant.spec.store.postgres) {
+        (StoreFault::Full, None) => format!(
             "the volume of PersistentVolumeClaim {data} is full; enlarge spec.store.sqlite.size or make room on it"
         ),
-        StoreFault::Damaged => format!(
+        (StoreFault::Damaged, None) => format!(
             "the database on PersistentVolumeClaim {data} is damaged; restore a backup: usher store restore --replace (docs/backup.md)"
         ),
-        StoreFault::Failed => format!(
+        (StoreFault::Failed, None) => format!(
             "the volume of PersistentVolumeClaim {data} cannot be written; see the log of the pod"
         ),
+        (StoreFault::Full, Some(_)) => {
+            "the disk of the database is full; make room on it".to_owned()
+        }
+        (StoreFault::Damaged | StoreFault::Failed, Some(_)) => {
+            "the database refuses to write; see the log of the pods".to_owned()
+        }
     };
-    format!("people can be read and not changed, and Entra is asked to come again: {problem}")
+    let message =
+        format!("people can be read and not changed, and Entra is asked to come again: {problem}");
+    Some((Reason::StoreReadOnly, message))
 }
 
 /// How far the workload has followed, once everything is written.
@@ -254,7 +311,14 @@ pub fn progress(
 ) -> Verdict {
     let host = &tenant.spec.host;
     let waiting = |reason, message: String| Verdict::Waiting { reason, message };
+    let problem = report.and_then(|it| store_problem(tenant, it));
     match (workload, report) {
+        (WorkloadState::Rolling { .. }, _)
+            if problem.as_ref().is_some_and(|it| it.0 == Reason::StoreUnavailable) =>
+        {
+            let (reason, message) = problem.unwrap_or((Reason::StoreUnavailable, String::new()));
+            waiting(reason, message)
+        }
         (WorkloadState::Absent, _) => waiting(
             Reason::WorkloadStarting,
             "the Deployment was written and does not exist yet".to_owned(),
@@ -267,8 +331,8 @@ pub fn progress(
             "the pods run and their report cannot be read; see that the operator reaches port 9464 of the report Service".to_owned(),
         ),
         (WorkloadState::Available, Some(report)) if report.config_digest == config_digest => {
-            if let Some(fault) = store_fault(tenant, report) {
-                return waiting(Reason::StoreReadOnly, read_only(tenant, fault));
+            if let Some((reason, message)) = problem {
+                return waiting(reason, message);
             }
             Verdict::Done {
                 message: match tenant.spec.deletion_policy {

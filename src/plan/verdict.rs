@@ -127,6 +127,16 @@ pub enum Rejection {
         /// The field that names it.
         field: &'static str,
     },
+    /// A Secret that this object refers to lacks a key.
+    #[error("Secret {secret} has no key {key}, named in {field}; add it")]
+    KeyNotFound {
+        /// Name of the Secret.
+        secret: String,
+        /// The missing key.
+        key: String,
+        /// The field that names it.
+        field: &'static str,
+    },
     /// The `ScimTenant` lacks the entitlement that connectors need.
     #[error(
         "ScimTenant {tenant} lacks the entitlement EnterpriseToolkit, so requests of this connector are refused; add it to spec.entitlements of the ScimTenant"
@@ -151,7 +161,7 @@ impl Rejection {
         match self {
             Self::Conflict { .. } => Reason::Conflict,
             Self::NameTaken { .. } => Reason::NameTaken,
-            Self::ReferenceNotFound { .. } => Reason::ReferenceNotFound,
+            Self::ReferenceNotFound { .. } | Self::KeyNotFound { .. } => Reason::ReferenceNotFound,
             Self::EntitlementMissing { .. } => Reason::EntitlementMissing,
             Self::Invalid { .. } => Reason::Invalid,
         }
@@ -164,7 +174,7 @@ impl Rejection {
             | Self::NameTaken { .. }
             | Self::EntitlementMissing { .. }
             | Self::Invalid { .. } => true,
-            Self::ReferenceNotFound { .. } => false,
+            Self::ReferenceNotFound { .. } | Self::KeyNotFound { .. } => false,
         }
     }
 }

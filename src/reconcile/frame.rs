@@ -21,6 +21,9 @@ const TRIES: usize = 3;
 /// How soon a name that somebody else has is looked at again.
 const NAME_TAKEN_AGAIN: Duration = Duration::from_secs(30);
 
+/// How soon a Secret that was not there is looked for again.
+const SECRET_AGAIN: Duration = Duration::from_secs(5);
+
 /// How soon at the latest something that takes its time is looked at again.
 const LONGEST_PATIENCE: Duration = Duration::from_mins(1);
 
@@ -102,10 +105,13 @@ impl<F> Run<F> {
             Verdict::Waiting { reason, .. } => {
                 Next::After(patience(*reason, status, ctx.clock.now()))
             }
-            // Nobody tells when a name becomes free.
+            // Nobody tells when a name becomes free, or when the Secret of a database arrives, which is not ours to watch.
             Verdict::Rejected(Rejection::NameTaken { .. }) => {
                 Next::After(ctx.jittered(NAME_TAKEN_AGAIN))
             }
+            Verdict::Rejected(
+                Rejection::ReferenceNotFound { kind: "Secret", .. } | Rejection::KeyNotFound { .. },
+            ) => Next::After(ctx.jittered(SECRET_AGAIN)),
             Verdict::Done { .. }
             | Verdict::Suspended
             | Verdict::Rejected(_)

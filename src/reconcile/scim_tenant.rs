@@ -5,7 +5,7 @@ use crate::config::{Report, Token};
 use crate::plan::objects::Names;
 use crate::plan::objects::secret::{self, Found};
 use crate::plan::scim_client::{self, ClientObserved, ClientsObserved};
-use crate::plan::scim_tenant::{Observed, progress};
+use crate::plan::scim_tenant::{DatabaseSecret, Observed, progress};
 use crate::plan::status::TenantFacts;
 use crate::plan::workload_config::ConnectorObserved;
 use crate::plan::{self, ChildKey, ChildKind, Owner, StatusOf, Verdict, WorkloadState};
@@ -121,9 +121,24 @@ async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, Platfor
         unreadable: ctx.platform.unreadable_connectors(namespace),
         mappings: ctx.platform.user_mappings(namespace),
         config: ctx.platform.secret(&config).await?,
-        ways_in: ways_in(ctx, &owner).await?,
+        database: database(ctx, tenant).await?,
+        optional: optional(ctx, &owner).await?,
         fresh_token: ctx.fresh_token(),
         now: ctx.clock.now(),
+    })
+}
+
+async fn database(ctx: &Context, tenant: &ScimTenant) -> Result<DatabaseSecret, PlatformError> {
+    let Some(postgres) = &tenant.spec.store.postgres else {
+        return Ok(DatabaseSecret::NotLookedAt);
+    };
+    let namespace = tenant.metadata.namespace.as_deref().unwrap_or_default();
+    let key = ObjectKey::new(namespace, &postgres.url_secret_ref.name);
+    Ok(match ctx.platform.secret(&key).await? {
+        None => DatabaseSecret::Absent,
+        Some(secret) => {
+            DatabaseSecret::Found(secret.data.into_iter().flatten().map(|it| it.0).collect())
+        }
     })
 }
 
@@ -156,9 +171,13 @@ async fn clients(ctx: &Context, tenant: &ScimTenant) -> Result<ClientsObserved, 
     Ok(found)
 }
 
-async fn ways_in(ctx: &Context, owner: &Owner) -> Result<Vec<(ChildKey, String)>, PlatformError> {
+async fn optional(ctx: &Context, owner: &Owner) -> Result<Vec<(ChildKey, String)>, PlatformError> {
     let mut found = Vec::new();
-    for kind in [ChildKind::Ingress, ChildKind::HttpRoute] {
+    for kind in [
+        ChildKind::Ingress,
+        ChildKind::HttpRoute,
+        ChildKind::PodDisruptionBudget,
+    ] {
         for meta in ctx.platform.owned(owner, kind).await? {
             let name = meta.name.unwrap_or_default();
             let child = ChildKey::new(kind, &owner.object.namespace, &name);
@@ -182,6 +201,12 @@ async fn look(
                 Some(token),
                 WorkloadState::Available | WorkloadState::Rolling { serving: true, .. },
             ) => report(ctx, &key, token).await?,
+            // Without its database no pod is ready; each can say why.
+            (Some(token), WorkloadState::Rolling { .. })
+                if tenant.spec.store.postgres.is_some() =>
+            {
+                report(ctx, &key, token).await?
+            }
             (None, _)
             | (_, WorkloadState::Absent | WorkloadState::Rolling { serving: false, .. }) => None,
         },

@@ -20,6 +20,15 @@ pub enum Removal {
 impl Removal {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Deactivation, Self::Deletion, Self::Membership];
+
+    /// The number under which it is stored.
+    pub(super) fn number(self) -> i64 {
+        match self {
+            Self::Deactivation => 0,
+            Self::Deletion => 1,
+            Self::Membership => 2,
+        }
+    }
 }
 
 impl fmt::Display for Removal {
@@ -95,6 +104,31 @@ pub struct Held {
     pub membership_removals: u64,
     /// Some of the people and groups.
     pub examples: Vec<ResourceId>,
+}
+
+/// People and groups that are named as examples.
+pub(super) const EXAMPLES: i64 = 5;
+
+impl Held {
+    /// From rows of what, since when (in milliseconds) and how many, and from examples.
+    pub(super) fn of(rows: &[(i64, i64, i64)], examples: Vec<String>) -> Self {
+        let mut held = Self {
+            examples: examples.into_iter().map(ResourceId::new).collect(),
+            ..Self::default()
+        };
+        for &(what, at, count) in rows {
+            let count = u64::try_from(count).unwrap_or_default();
+            let first = Timestamp::from_millisecond(at).ok();
+            held.since = held.since.into_iter().chain(first).min();
+            match Removal::ALL.into_iter().find(|it| it.number() == what) {
+                Some(Removal::Deactivation) => held.deactivations = count,
+                Some(Removal::Deletion) => held.deletions = count,
+                Some(Removal::Membership) => held.membership_removals = count,
+                None => {}
+            }
+        }
+        held
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod brake;
 mod members;
 mod records;
 mod search;
+pub(super) mod server;
 
 use std::sync::Arc;
 
@@ -31,6 +32,12 @@ macro_rules! conformance {
                 super::$check(store).await;
             })*
         }
+        mod on_postgres {
+            $(#[tokio::test] async fn $check() {
+                let schema = super::server::Schema::new(stringify!($check)).await;
+                super::$check(schema.store().await).await;
+            })*
+        }
     };
 }
 
@@ -53,9 +60,9 @@ conformance!(
     filters_find_by_index_and_without,
     a_membership_is_looked_up,
     counts_follow_what_is_written,
-    notes_are_kept,
+    a_note_is_kept_in_the_place_of_the_one_that_was_read,
+    odd_texts_are_kept_and_found,
     the_newest_records_of_each_client_are_kept,
-    many_writes_share_a_transaction,
     a_closed_store_says_so,
     a_change_leaves_one_entry_and_what_changes_nothing_none,
     entries_are_found_by_person_client_and_time,
@@ -73,14 +80,16 @@ conformance!(
 
 async fn sqlite() -> (TempDir, Arc<dyn Store>) {
     let folder = TempDir::new().unwrap();
-    let store = open(&folder.path().join("people.db")).await.unwrap();
+    let store = open(&Location::Sqlite(folder.path().join("people.db")))
+        .await
+        .unwrap();
     (folder, store)
 }
 
-const USER: ResourceType = ResourceType::User;
-const GROUP: ResourceType = ResourceType::Group;
+pub(super) const USER: ResourceType = ResourceType::User;
+pub(super) const GROUP: ResourceType = ResourceType::Group;
 
-fn schemas() -> Schemas {
+pub(super) fn schemas() -> Schemas {
     Schemas::new(&Rules::default()).unwrap()
 }
 
@@ -88,7 +97,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-fn stored(kind: ResourceType, id: &str, body: &serde_json::Value) -> Stored {
+pub(super) fn stored(kind: ResourceType, id: &str, body: &serde_json::Value) -> Stored {
     Stored {
         id: ResourceId::new(id),
         version: Version::FIRST,
@@ -99,12 +108,12 @@ fn stored(kind: ResourceType, id: &str, body: &serde_json::Value) -> Stored {
     }
 }
 
-fn person(id: &str) -> Stored {
+pub(super) fn person(id: &str) -> Stored {
     let body = json!({"userName": format!("{id}@contoso.example"), "externalId": format!("x-{id}"), "displayName": format!("Name {id}")});
     stored(USER, id, &body)
 }
 
-fn team(id: &str, members: &[&str]) -> Stored {
+pub(super) fn team(id: &str, members: &[&str]) -> Stored {
     let related = members
         .iter()
         .map(|id| Reference {
@@ -118,7 +127,7 @@ fn team(id: &str, members: &[&str]) -> Stored {
     }
 }
 
-fn changed(id: &str, expected: i64, body: Option<&Stored>) -> Change {
+pub(super) fn changed(id: &str, expected: i64, body: Option<&Stored>) -> Change {
     Change {
         id: ResourceId::new(id),
         expected: (expected > 0).then_some(Version(expected)),
@@ -128,7 +137,7 @@ fn changed(id: &str, expected: i64, body: Option<&Stored>) -> Change {
     }
 }
 
-fn deletion(id: &str, expected: i64, second: i64) -> Deletion {
+pub(super) fn deletion(id: &str, expected: i64, second: i64) -> Deletion {
     Deletion {
         id: ResourceId::new(id),
         expected: (expected > 0).then_some(Version(expected)),
@@ -137,18 +146,18 @@ fn deletion(id: &str, expected: i64, second: i64) -> Deletion {
 }
 
 /// No terms: nothing is remembered, nothing is held.
-fn free() -> Terms {
+pub(super) fn free() -> Terms {
     Terms::default()
 }
 
-fn moved(id: &str, members: Vec<MemberChange>) -> Change {
+pub(super) fn moved(id: &str, members: Vec<MemberChange>) -> Change {
     Change {
         members,
         ..changed(id, 0, None)
     }
 }
 
-fn ids(ids: &[&str]) -> Vec<String> {
+pub(super) fn ids(ids: &[&str]) -> Vec<String> {
     ids.iter().map(|&id| id.to_owned()).collect()
 }
 
@@ -162,14 +171,14 @@ async fn filled(store: &dyn Store) {
         .unwrap();
 }
 
-async fn find(store: &dyn Store, kind: ResourceType, id: &str) -> Option<Stored> {
+pub(super) async fn find(store: &dyn Store, kind: ResourceType, id: &str) -> Option<Stored> {
     store
         .find(kind, &ResourceId::new(id), Related::Include)
         .await
         .unwrap()
 }
 
-async fn related(store: &dyn Store, kind: ResourceType, id: &str) -> Vec<String> {
+pub(super) async fn related(store: &dyn Store, kind: ResourceType, id: &str) -> Vec<String> {
     let found = find(store, kind, id).await.unwrap();
     found.related.into_iter().map(|it| it.id.0).collect()
 }
@@ -325,29 +334,78 @@ async fn equal_adds_at_once_give_one(store: Arc<dyn Store>) {
 async fn counts_follow_what_is_written(store: Arc<dyn Store>) {
     filled(&*store).await;
     let gone = stored(USER, "a", &json!({"userName": "a", "active": false}));
+    let back = stored(USER, "a", &json!({"userName": "a", "active": true}));
+    let counts = async || {
+        let counts = store.counts().await.unwrap();
+        (counts.users, counts.active_users, counts.groups)
+    };
+    let change = async |version, to: &Stored| {
+        store
+            .change(USER, changed("a", version, Some(to)), free())
+            .await
+    };
+
+    assert_eq!(counts().await, (4, 4, 1));
+    change(1, &gone).await.unwrap();
+    change(2, &gone).await.unwrap();
+    assert_eq!(counts().await, (4, 3, 1));
+    assert!(change(1, &back).await.is_err());
+    assert!(store.add(USER, person("b"), free()).await.is_err());
     store
-        .change(USER, changed("a", 1, Some(&gone)), free())
+        .add(GROUP, team("v", &["nobody"]), free())
         .await
-        .unwrap();
-
-    let counts = store.counts().await.unwrap();
-
-    assert_eq!(
-        (counts.users, counts.active_users, counts.groups),
-        (4, 3, 1)
-    );
+        .unwrap_err();
+    assert_eq!(counts().await, (4, 3, 1));
+    change(3, &back).await.unwrap();
+    change(4, &gone).await.unwrap();
+    for (kind, id) in [(USER, "a"), (USER, "b"), (GROUP, "t")] {
+        let gone = deletion(id, 0, 9);
+        store.delete(kind, gone, free()).await.unwrap();
+    }
+    assert_eq!(counts().await, (2, 2, 0));
+    store.ready().await.unwrap();
 }
 
-async fn notes_are_kept(store: Arc<dyn Store>) {
+/// Names may be longer than an index takes, and an id that no database could have is looked for in vain.
+async fn odd_texts_are_kept_and_found(store: Arc<dyn Store>) {
+    let long = "ü".repeat(3_000);
+    for (id, name) in [("1", "a\u{fffd}b"), ("2", &long)] {
+        let body = json!({"userName": name, "externalId": name, "displayName": name});
+        let added = stored(USER, id, &body);
+        store.add(USER, added.clone(), free()).await.unwrap();
+        assert_eq!(find(&*store, USER, id).await, Some(added));
+        for attribute in ["userName", "externalId", "displayName"] {
+            let filter = format!("{attribute} eq {}", json!(name));
+            assert_eq!(search(&*store, USER, &filter).await, [id]);
+        }
+    }
+    let taken = stored(USER, "3", &json!({"userName": "Ü".repeat(3_000)}));
+    assert!(matches!(
+        store.add(USER, taken, free()).await,
+        Err(StoreError::Taken { .. })
+    ));
+    assert_eq!(find(&*store, USER, "1\0").await, None);
+    let unknown = store.add(GROUP, team("t", &["1\0"]), free()).await;
+    assert!(matches!(unknown, Err(StoreError::UnknownMembers { .. })));
+}
+
+async fn a_note_is_kept_in_the_place_of_the_one_that_was_read(store: Arc<dyn Store>) {
     let note = |name: &str, text: &str| Note {
         name: name.to_owned(),
         text: text.to_owned(),
     };
-    store
-        .keep_notes(vec![note("b", "1"), note("a", "2")])
-        .await
-        .unwrap();
-    store.keep_notes(vec![note("b", "3")]).await.unwrap();
+    let keep = async |name: &str, text: &str, before: Option<&str>| {
+        store
+            .keep_note(note(name, text), before.map(str::to_owned))
+            .await
+    };
+    keep("b", "1", None).await.unwrap();
+    keep("a", "2", None).await.unwrap();
+    keep("b", "3", Some("1")).await.unwrap();
+    for (name, before) in [("b", None), ("b", Some("1")), ("c", Some("1"))] {
+        let refused = keep(name, "4", before).await;
+        assert!(matches!(refused, Err(StoreError::VersionConflict)));
+    }
 
     assert_eq!(
         store.notes().await.unwrap(),
@@ -355,7 +413,9 @@ async fn notes_are_kept(store: Arc<dyn Store>) {
     );
 }
 
-async fn many_writes_share_a_transaction(store: Arc<dyn Store>) {
+#[tokio::test]
+async fn many_writes_share_a_transaction() {
+    let (_folder, store) = sqlite().await;
     let adds = (0..200).map(|number| store.add(USER, person(&number.to_string()), free()));
 
     let results = futures::future::join_all(adds).await;
@@ -385,7 +445,10 @@ async fn a_second_owner_of_the_file_is_refused_until_the_first_is_gone() {
     let path = folder.path().join("people.db");
     store.add(USER, person("a"), free()).await.unwrap();
 
-    let second = open(&path).await.err().map(|error| error.to_string());
+    let second = open(&Location::Sqlite(path.clone()))
+        .await
+        .err()
+        .map(|error| error.to_string());
     assert!(
         second
             .unwrap()
@@ -393,7 +456,7 @@ async fn a_second_owner_of_the_file_is_refused_until_the_first_is_gone() {
     );
 
     store.close().await;
-    let again = open(&path).await.unwrap();
+    let again = open(&Location::Sqlite(path.clone())).await.unwrap();
     assert_eq!(find(&*again, USER, "a").await, Some(person("a")));
 }
 
@@ -404,12 +467,12 @@ async fn what_is_no_database_is_refused() {
     std::fs::write(&path, "this is not a database, whatever its name says").unwrap();
 
     assert!(matches!(
-        open(&path).await.err(),
+        open(&Location::Sqlite(path.clone())).await.err(),
         Some(OpenError::Database { .. } | OpenError::Sqlite { .. })
     ));
     let missing = folder.path().join("no/people.db");
     assert!(matches!(
-        open(&missing).await.err(),
+        open(&Location::Sqlite(missing)).await.err(),
         Some(OpenError::File { .. })
     ));
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::ResourceId;
 use super::brake::Removal;
+use super::{ConnectError, ResourceId};
 use crate::scim::resource::CorruptResource;
 
 /// Why a store did not do what it was asked.
@@ -56,6 +56,9 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+    /// There is no connection to the database.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] Arc<ConnectError>),
     /// The database failed: full disk, lost file and the like.
     #[error("the database failed")]
     Database(#[source] Arc<sqlx::Error>),

@@ -100,6 +100,11 @@ impl Search {
         }
     }
 
+    /// Whether all resources of the kind are asked for; how many they are need not be counted.
+    pub(super) fn is_everything(&self) -> bool {
+        self.condition == Term::all(Vec::new()) && self.order.behind().is_none()
+    }
+
     /// Leave to look at every resource, if that is needed: few may at once, so that others are served meanwhile.
     pub(super) async fn permit<'s>(
         &self,

@@ -32,6 +32,7 @@ use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
 use crate::store::brake::Held;
 use crate::store::filter_sql::{Database, Search, SqlDialect};
+use crate::store::write::{Write, Written, number};
 use crate::store::{
     Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, KeptRecord, ListQuery, Listed,
     Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, lock,
@@ -39,7 +40,6 @@ use crate::store::{
 use health::Health;
 use read::Part;
 use readers::Readers;
-use write::{Write, Written};
 use writer::Writer;
 
 /// Connections that read beside the writer.
@@ -78,6 +78,7 @@ impl SqliteStore {
             path: path.to_owned(),
             source,
         })?;
+        let counts = readers.look_up(read::counts).await.ok();
         let health = Arc::new(Health::default());
         let (first, looked) = oneshot::channel();
         let watch = health::watch(path.to_owned(), Arc::clone(&health), first);
@@ -88,7 +89,7 @@ impl SqliteStore {
         Ok(Self {
             readers,
             scans: Semaphore::new(SCANS),
-            writer: Writer::start(connection, lock, Arc::clone(&health)),
+            writer: Writer::start(connection, lock, Arc::clone(&health), counts),
             health,
             watch,
         })
@@ -107,14 +108,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("cell_size_check", "ON")
         .pragma("journal_size_limit", "8388608")
         .disable_statement_logging()
-}
-
-/// The number under which a resource type is stored.
-fn number(kind: ResourceType) -> i64 {
-    match kind {
-        ResourceType::User => 0,
-        ResourceType::Group => 1,
-    }
 }
 
 /// The resource type that is stored under `number`.
@@ -151,7 +144,7 @@ impl Store for SqliteStore {
         };
         let search = Search::new(database, kind, number(kind), query);
         let _permit = search.permit(&self.scans).await?;
-        let part = Part::new(kind, query, search);
+        let part = Part::new(kind, query, search, self.writer.counts());
         let listed = if part.is_small() {
             let abandoned = CancellationToken::new();
             self.readers
@@ -239,16 +232,21 @@ impl Store for SqliteStore {
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
-        let counts = self.readers.walk(|reader, _| read::counts(reader));
-        self.health.read(counts.await)
+        match self.writer.counts() {
+            Some(counts) if !self.readers.is_closed() => Ok(counts),
+            Some(_) | None => {
+                let counts = self.readers.walk(|reader, _| read::counts(reader));
+                self.health.read(counts.await)
+            }
+        }
     }
 
     async fn notes(&self) -> Result<Vec<Note>, StoreError> {
         self.health.read(self.readers.look_up(read::notes).await)
     }
 
-    async fn keep_notes(&self, notes: Vec<Note>) -> Result<(), StoreError> {
-        self.writer.write(Write::Notes(notes)).await?;
+    async fn keep_note(&self, note: Note, before: Option<String>) -> Result<(), StoreError> {
+        self.writer.write(Write::Note { note, before }).await?;
         Ok(())
     }
 
@@ -267,6 +265,10 @@ impl Store for SqliteStore {
         self.readers
             .walk(move |reader, _| records::find(reader, &client, before, limit))
             .await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.health.read(self.readers.look_up(read::look).await)
     }
 
     fn commits(&self) -> Commits {

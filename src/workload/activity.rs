@@ -1,5 +1,8 @@
 //! What each client has done: traffic grouped into cycles, evidence, the last error. A state machine fed with values; it reads no clock.
 
+mod ledger;
+mod merge;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -11,7 +14,8 @@ use crate::config::report::{ClientReport, CredentialUse, Cycle, RefusedRequest};
 use crate::scim::deviation::Deviation;
 use crate::scim::error::ScimError;
 use crate::scim::schema::ResourceType;
-use crate::store::Note;
+
+pub(crate) use ledger::Activity;
 
 /// Quiet time that ends a cycle; Entra begins one every 40 minutes.
 const QUIET: SignedDuration = SignedDuration::from_mins(5);
@@ -35,78 +39,11 @@ pub(crate) struct Event<'e> {
     pub(crate) outcome: Result<Effect, &'e ScimError>,
 }
 
-/// What is known of all clients of one directory.
-#[derive(Default)]
-pub(crate) struct Activity {
-    clients: BTreeMap<String, ClientReport>,
-    /// Clients whose state is newer than what was saved.
-    unsaved: Vec<String>,
-}
-
-impl Activity {
-    /// What was saved before; a note that is not understood is left out.
-    pub(crate) fn restore(notes: Vec<Note>) -> Self {
-        let read = |note: Note| Some((note.name, serde_json::from_str(&note.text).ok()?));
-        Self {
-            clients: notes.into_iter().filter_map(read).collect(),
-            unsaved: Vec::new(),
-        }
-    }
-
-    /// Takes in one request.
-    pub(crate) fn record(&mut self, event: &Event<'_>) {
-        if !self.clients.contains_key(event.client) {
-            let client = ClientReport {
-                name: event.client.to_owned(),
-                ..ClientReport::default()
-            };
-            self.clients.insert(event.client.to_owned(), client);
-        }
-        let Some(client) = self.clients.get_mut(event.client) else {
-            return;
-        };
-        settle(client, event.time);
-        note_use(client, event);
-        count(client, event);
-        if !self.unsaved.iter().any(|name| name == event.client) {
-            self.unsaved.push(event.client.to_owned());
-        }
-    }
-
-    /// What is known of the client called `name` at the time `now`.
-    pub(crate) fn report(&mut self, name: &str, now: Timestamp) -> ClientReport {
-        match self.clients.get_mut(name) {
-            Some(client) => {
-                settle(client, now);
-                client.clone()
-            }
-            None => ClientReport {
-                name: name.to_owned(),
-                ..ClientReport::default()
-            },
-        }
-    }
-
-    /// What was taken to be saved and could not be; the next time it is tried again.
-    pub(crate) fn give_back(&mut self, notes: Vec<Note>) {
-        for note in notes {
-            if !self.unsaved.contains(&note.name) {
-                self.unsaved.push(note.name);
-            }
-        }
-    }
-
-    /// What has to be saved since this was last asked.
-    pub(crate) fn take_unsaved(&mut self) -> Vec<Note> {
-        let unsaved = std::mem::take(&mut self.unsaved);
-        unsaved
-            .into_iter()
-            .filter_map(|name| {
-                let text = serde_json::to_string(self.clients.get(&name)?).ok()?;
-                Some(Note { name, text })
-            })
-            .collect()
-    }
+/// Takes one request into what is known of its client.
+fn record(client: &mut ClientReport, event: &Event<'_>) {
+    settle(client, event.time);
+    note_use(client, event);
+    count(client, event);
 }
 
 /// Ends a cycle that has been quiet long enough; one without failures clears the error of an earlier one.
@@ -261,36 +198,36 @@ mod tests {
         });
     }
 
-    fn report(activity: &mut Activity, second: i64) -> ClientReport {
+    fn report(activity: &Activity, second: i64) -> ClientReport {
         activity.report("entra", Timestamp::from_second(second).unwrap())
     }
 
     #[test]
     fn five_quiet_minutes_end_a_cycle_and_the_next_request_begins_one() {
-        let mut activity = Activity::default();
+        let mut activity = Activity::new("one".to_owned());
         feed(&mut activity, 0, "POST", Ok(Effect::Created));
         feed(&mut activity, 299, "PATCH", Ok(Effect::Updated));
 
-        assert!(!report(&mut activity, 500).last_cycle.unwrap().ended);
-        let first = report(&mut activity, 599).last_cycle.unwrap();
+        assert!(!report(&activity, 500).last_cycle.unwrap().ended);
+        let first = report(&activity, 599).last_cycle.unwrap();
         assert!(first.ended);
         assert_eq!((first.requests, first.created, first.updated), (2, 1, 1));
         assert_eq!(first.repairs["StringBoolean"], 2);
 
         feed(&mut activity, 600, "GET", Ok(Effect::Read));
-        let second = report(&mut activity, 600).last_cycle.unwrap();
+        let second = report(&activity, 600).last_cycle.unwrap();
         assert!(!second.ended);
         assert_eq!((second.requests, second.created), (1, 0));
     }
 
     #[test]
     fn what_changed_nothing_is_no_update_and_no_evidence() {
-        let mut activity = Activity::default();
+        let mut activity = Activity::new("one".to_owned());
         feed(&mut activity, 0, "PATCH", Ok(Effect::Unchanged));
         feed(&mut activity, 1, "PATCH", Ok(Effect::Deactivated));
         feed(&mut activity, 2, "DELETE", Ok(Effect::Deleted));
 
-        let report = report(&mut activity, 3);
+        let report = report(&activity, 3);
         let cycle = report.last_cycle.unwrap();
         assert_eq!(
             (
@@ -313,53 +250,28 @@ mod tests {
     fn an_error_stays_until_a_later_cycle_went_well() {
         let refused =
             ScimError::invalid_value("userType must be Premium or Standard, got \"premium\".");
-        let mut activity = Activity::default();
+        let mut activity = Activity::new("one".to_owned());
         feed(&mut activity, 0, "PATCH", Err(&refused));
         feed(&mut activity, 1, "PATCH", Ok(Effect::Updated));
 
-        let summary = report(&mut activity, 1000).last_error.unwrap().summary;
+        let summary = report(&activity, 1000).last_error.unwrap().summary;
         assert_eq!(
             summary,
             "PATCH Users/…: 400 invalidValue: userType must be Premium or Standard, got \"premium\""
         );
         feed(&mut activity, 2000, "PATCH", Ok(Effect::Updated));
-        assert!(report(&mut activity, 2001).last_error.is_some());
-        assert!(report(&mut activity, 2300).last_error.is_none());
+        assert!(report(&activity, 2001).last_error.is_some());
+        assert!(report(&activity, 2300).last_error.is_none());
     }
 
     #[test]
     fn probing_for_somebody_who_is_not_there_is_no_failure() {
         let missing = ScimError::not_found("There is no such user.");
-        let mut activity = Activity::default();
+        let mut activity = Activity::new("one".to_owned());
         feed(&mut activity, 0, "GET", Err(&missing));
         feed(&mut activity, 1, "DELETE", Err(&missing));
         feed(&mut activity, 2, "PATCH", Err(&missing));
 
-        assert_eq!(report(&mut activity, 3).last_cycle.unwrap().failed, 1);
-    }
-
-    #[test]
-    fn what_could_not_be_saved_is_tried_again() {
-        let mut activity = Activity::default();
-        feed(&mut activity, 0, "POST", Ok(Effect::Created));
-        let taken = activity.take_unsaved();
-
-        activity.give_back(taken.clone());
-
-        assert_eq!(activity.take_unsaved(), taken);
-    }
-
-    #[test]
-    fn what_was_saved_is_restored() {
-        let mut activity = Activity::default();
-        feed(&mut activity, 0, "POST", Ok(Effect::Created));
-
-        let notes = activity.take_unsaved();
-
-        assert!(activity.take_unsaved().is_empty());
-        assert_eq!(
-            Activity::restore(notes).report("entra", Timestamp::UNIX_EPOCH),
-            report(&mut activity, 0)
-        );
+        assert_eq!(report(&activity, 3).last_cycle.unwrap().failed, 1);
     }
 }

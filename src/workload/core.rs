@@ -1,15 +1,14 @@
 //! What listeners and background tasks share: the loaded configuration, its directories, and the report on them.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::activity::Activity;
 use super::directory::{Directory, Policy};
 use super::http::Shared;
-use super::routing::{Opened, ScimTenant, Table};
+use super::opened::Opened;
+use super::routing::{ScimTenant, Table};
 use super::upkeep;
 use crate::clock::{Clock, Random};
 use crate::config::report::{ScimTenantReport, StoreFault};
@@ -17,7 +16,7 @@ use crate::config::{
     Report, ScimTenantConfig, ScimTenantName, StoreConfig, TokenDigest, WorkloadConfig,
 };
 use crate::scim::schema::{RulesError, Schemas};
-use crate::store::{self, Counts, Fault, OpenError, StoreError};
+use crate::store::{self, Counts, Fault, Location, OpenError, PostgresLocation};
 
 /// How often the activity of clients is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -46,16 +45,7 @@ pub enum ReloadError {
         #[source]
         source: OpenError,
     },
-    /// The store of a directory cannot be read.
-    #[error("the store of {name} cannot be read")]
-    Read {
-        /// The directory.
-        name: ScimTenantName,
-        /// Why.
-        #[source]
-        source: StoreError,
-    },
-    /// Two directories in one file.
+    /// Two directories in one store.
     #[error("{first} and {second} have the same store")]
     SharedStore {
         /// One directory.
@@ -126,7 +116,11 @@ impl Core {
                 }
             }
         }
-        let kept = |opened: &Opened| scim_tenants.iter().any(|it| it.opened.path == opened.path);
+        let kept = |opened: &Opened| {
+            scim_tenants
+                .iter()
+                .any(|it| it.opened.location == opened.location)
+        };
         let gone: Vec<_> = before
             .scim_tenants
             .iter()
@@ -159,43 +153,44 @@ impl Core {
     ) -> Result<ScimTenant, ReloadError> {
         let name = config.name.clone();
         let schemas = schemas(&config)?;
-        let StoreConfig::Sqlite { path } = config.store.clone();
-        if let Some(other) = others.iter().find(|it| it.opened.path == path) {
+        let location = location(&config.store);
+        let is_same = |it: &&Arc<ScimTenant>| it.opened.location == location;
+        if let Some(other) = others.iter().find(is_same) {
             return Err(ReloadError::SharedStore {
                 first: other.config.name.clone(),
                 second: name,
             });
         }
-        let open = before.scim_tenants.iter().find(|it| it.opened.path == path);
+        let open = before.scim_tenants.iter().find(is_same);
         let opened = if let Some(open) = open {
             Arc::clone(&open.opened)
         } else {
-            let opened = Arc::new(open_store(name, path).await?);
+            let opened = Arc::new(self.open(name, location).await?);
             fresh.push(Arc::clone(&opened));
             opened
         };
-        self.serve(config, schemas, opened).await
+        Ok(self.serve(config, schemas, opened))
     }
 
-    async fn serve(
-        &self,
-        config: ScimTenantConfig,
-        schemas: Schemas,
-        opened: Arc<Opened>,
-    ) -> Result<ScimTenant, ReloadError> {
-        let policy = Policy::read(&config.policy, &schemas, &*opened.store)
-            .await
-            .map_err(|source| ReloadError::Read {
-                name: config.name.clone(),
-                source,
-            })?;
+    fn serve(&self, config: ScimTenantConfig, schemas: Schemas, opened: Arc<Opened>) -> ScimTenant {
+        let policy = Policy::of(&config.policy);
         let directory = Directory::new(
             (schemas, policy),
             Arc::clone(&opened.store),
             Arc::clone(&self.shared.clock),
             Arc::clone(&self.random),
         );
-        Ok(ScimTenant::new(config, directory, opened))
+        ScimTenant::new(config, directory, opened)
+    }
+
+    async fn open(&self, name: ScimTenantName, location: Location) -> Result<Opened, ReloadError> {
+        let store = store::open(&location)
+            .await
+            .map_err(|source| ReloadError::Open { name, source })?;
+        let mut process = [0; 8];
+        self.random.fill(&mut process);
+        let process = format!("{:016x}", u64::from_be_bytes(process));
+        Ok(Opened::new(location, store, process))
     }
 
     fn loaded(&self) -> std::sync::MutexGuard<'_, Loaded> {
@@ -216,7 +211,7 @@ impl Core {
         self.loaded().error = Some(error);
     }
 
-    pub(super) async fn report(&self) -> Result<Report, StoreError> {
+    pub(super) async fn report(&self) -> Report {
         let now = self.shared.clock.now();
         let mut report = {
             let loaded = self.loaded();
@@ -227,51 +222,62 @@ impl Core {
             }
         };
         for scim_tenant in &self.shared.table.load_full().scim_tenants {
-            let store = &scim_tenant.opened.store;
-            let counts = match store.counts().await {
-                // Whoever asks has to learn of it.
-                Err(_) if store.fault() == Some(Fault::Damaged) => Counts::default(),
-                counts => counts?,
+            let opened = &scim_tenant.opened;
+            let counted = match opened.store.ready().await {
+                Ok(()) => opened.store.counts().await,
+                Err(error) => Err(error),
             };
-            let clients = scim_tenant.opened.with_activity(|activity| {
+            let (mut held, mut missing_break_glass) = (None, Vec::new());
+            if counted.is_ok() {
+                opened.refresh_activity().await;
+                held = upkeep::held(scim_tenant).await;
+                missing_break_glass = upkeep::missing_break_glass(scim_tenant).await;
+            }
+            let clients = opened.with_activity(|activity| {
                 let names = scim_tenant.clients.names();
                 names.map(|name| activity.report(name, now)).collect()
             });
+            let (counts, unavailable) = match counted {
+                Ok(counts) => (counts, None),
+                Err(error) => (Counts::default(), Some(crate::telemetry::chain(&error))),
+            };
             report.scim_tenants.push(ScimTenantReport {
                 name: scim_tenant.config.name.clone(),
                 users: counts.users,
                 active_users: counts.active_users,
                 groups: counts.groups,
-                store_fault: scim_tenant.opened.store.fault().map(|it| match it {
+                store_fault: opened.store.fault().map(|it| match it {
                     Fault::Full => StoreFault::Full,
                     Fault::Damaged => StoreFault::Damaged,
                     Fault::Failed => StoreFault::Failed,
                 }),
-                held: upkeep::held(scim_tenant).await,
-                missing_break_glass: scim_tenant.directory.missing_break_glass().to_vec(),
+                store_unavailable: unavailable,
+                held,
+                missing_break_glass,
                 clients,
             });
         }
-        Ok(report)
+        report
     }
 
     /// Saves the activity of clients again and again, and takes up what was restored.
     pub(super) async fn save(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(SAVE_EVERY);
-        let mut lost: Vec<PathBuf> = Vec::new();
+        let mut lost: Vec<Location> = Vec::new();
         loop {
             ticks.tick().await;
             for scim_tenant in &self.shared.table.load_full().scim_tenants {
                 let opened = &scim_tenant.opened;
-                if !store::is_restored(&opened.path) && !lost.contains(&opened.path) {
+                let lost_before = lost.contains(&opened.location);
+                if !lost_before && !opened.file().is_some_and(store::is_restored) {
                     opened.save_activity().await;
                     continue;
                 }
-                lost.retain(|it| *it != opened.path);
+                lost.retain(|it| *it != opened.location);
                 if let Err(error) = self.open_again(opened).await {
                     let error = crate::telemetry::chain(&error);
                     tracing::error!(error, "a restored store cannot be opened");
-                    lost.push(opened.path.clone());
+                    lost.push(opened.location.clone());
                 }
             }
         }
@@ -299,16 +305,17 @@ impl Core {
             if Arc::ptr_eq(&scim_tenant.opened, before) {
                 let config = scim_tenant.config.clone();
                 let schemas = schemas(&config)?;
-                let opened = open_store(config.name.clone(), before.path.clone()).await?;
-                let served = self.serve(config, schemas, Arc::new(opened)).await?;
-                *scim_tenant = Arc::new(served);
+                let opened = self
+                    .open(config.name.clone(), before.location.clone())
+                    .await?;
+                *scim_tenant = Arc::new(self.serve(config, schemas, Arc::new(opened)));
             }
         }
         self.shared.table.store(Arc::new(Table {
             report_token: table.report_token.clone(),
             scim_tenants,
         }));
-        tracing::info!(path = %before.path.display(), "a restored store is served");
+        tracing::info!("a restored store is served");
         Ok(())
     }
 
@@ -322,23 +329,18 @@ impl Core {
     }
 }
 
+fn location(store: &StoreConfig) -> Location {
+    match store.clone() {
+        StoreConfig::Sqlite { path } => Location::Sqlite(path),
+        StoreConfig::Postgres { url_file, schema } => {
+            Location::Postgres(PostgresLocation { url_file, schema })
+        }
+    }
+}
+
 fn schemas(config: &ScimTenantConfig) -> Result<Schemas, ReloadError> {
     Schemas::new(&config.schema).map_err(|source| ReloadError::Schema {
         name: config.name.clone(),
         source,
     })
-}
-
-async fn open_store(name: ScimTenantName, path: PathBuf) -> Result<Opened, ReloadError> {
-    let store = store::open(&path)
-        .await
-        .map_err(|source| ReloadError::Open {
-            name: name.clone(),
-            source,
-        })?;
-    let notes = store
-        .notes()
-        .await
-        .map_err(|source| ReloadError::Read { name, source })?;
-    Ok(Opened::new(path, store, Activity::restore(notes)))
 }

@@ -12,7 +12,7 @@ mod sign_in_name;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use uuid::Builder;
 
 use crate::clock::{Clock, Random};
@@ -21,6 +21,7 @@ use crate::scim::schema::{ResourceSchema, ResourceType, Schemas};
 use crate::store::audit::Requester;
 use crate::store::brake::Held;
 use crate::store::{ListQuery, Listed, Related, ResourceId, Store, StoreError, Stored, Version};
+use break_glass::BreakGlass;
 pub(crate) use policy::Policy;
 pub(crate) use provisioner::Provisioner;
 
@@ -31,6 +32,8 @@ pub(crate) struct Directory {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     policy: Policy,
+    /// Looked for when they are first needed, for a database may be away when the configuration arrives.
+    break_glass: OnceCell<BreakGlass>,
     /// Taken by changes that somebody else was faster than, so that they come one after the other.
     contended: Mutex<()>,
 }
@@ -87,6 +90,7 @@ impl Directory {
             clock,
             random,
             policy,
+            break_glass: OnceCell::new(),
             contended: Mutex::default(),
         }
     }
@@ -146,8 +150,14 @@ impl Directory {
     }
 
     /// Break-glass accounts that are declared and not there.
-    pub(crate) fn missing_break_glass(&self) -> &[String] {
-        self.policy.break_glass.missing()
+    pub(crate) async fn missing_break_glass(&self) -> Result<&[String], DirectoryError> {
+        Ok(self.break_glass().await?.missing())
+    }
+
+    async fn break_glass(&self) -> Result<&BreakGlass, StoreError> {
+        let declared = &self.policy.break_glass;
+        let look = || BreakGlass::find(declared, self.schema(ResourceType::User), &*self.store);
+        self.break_glass.get_or_try_init(look).await
     }
 
     /// The directory as `requester` may change it.

@@ -132,8 +132,10 @@ impl Server {
         let began = Instant::now();
         while began.elapsed() < limit {
             let table = self.core.shared.table.load();
-            let mut paths = table.scim_tenants.iter().map(|it| &it.opened.path);
-            if paths.any(|path| Claim::is_staked(path)) {
+            let files = table.scim_tenants.iter().filter_map(|it| it.opened.file());
+            let mut files = files.peekable();
+            // Without a file there is no one owner, and nothing to wait for but that requests go elsewhere.
+            if files.peek().is_none() || files.any(Claim::is_staked) {
                 tracing::info!("handing over");
                 tokio::time::sleep(SETTLE).await;
                 return;

@@ -37,19 +37,7 @@ async fn report(State(core): State<Arc<Core>>, headers: HeaderMap) -> Response<B
     if let Some(refused) = refused(&core, &headers) {
         return refused;
     }
-    let report = match core.report().await {
-        Ok(report) => report,
-        Err(error) => {
-            tracing::warn!(
-                error = crate::telemetry::chain(&error),
-                "no report can be made"
-            );
-            return plain(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the store cannot be read\n",
-            );
-        }
-    };
+    let report = core.report().await;
     let Ok(text) = serde_json::to_string(&report) else {
         return plain(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -185,18 +173,22 @@ async fn ready(State(core): State<Arc<Core>>) -> Response<Body> {
     for scim_tenant in &core.shared.table.load_full().scim_tenants {
         let store = &scim_tenant.opened.store;
         // One that is damaged serves what it can, and its report is read only when it is ready.
-        if store.counts().await.is_err() && store.fault() != Some(Fault::Damaged) {
+        if let Err(error) = store.ready().await
+            && store.fault() != Some(Fault::Damaged)
+        {
+            let name = &scim_tenant.config.name;
+            let why = crate::telemetry::chain(&error);
             return plain(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "the store cannot be read\n",
+                format!("the store of {name} cannot be used: {why}\n"),
             );
         }
     }
     plain(StatusCode::OK, "ok\n")
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
+fn plain(status: StatusCode, text: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response
 }

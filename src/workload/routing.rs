@@ -1,18 +1,15 @@
 //! Which `ScimTenant` a request is for, by host and path, and which endpoint of it.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::http::{HeaderMap, Method, Uri, header};
 
-use super::activity::Activity;
 use super::credentials::Clients;
 use super::directory::Directory;
-use super::recorder::{self, Exchange, Recorder};
+use super::opened::Opened;
 use super::scim::Walks;
 use crate::config::{ScimTenantConfig, TokenDigest};
 use crate::scim::schema::ResourceType;
-use crate::store::{Note, Store};
 
 /// Bytes of a path at most: a URN and a host's prefix fit many times.
 const MAX_PATH: usize = 4096;
@@ -33,76 +30,6 @@ pub(crate) struct ScimTenant {
     pub(crate) clients: Clients,
     pub(crate) opened: Arc<Opened>,
     pub(crate) walks: Walks,
-}
-
-/// What outlives a change of the configuration: the open store and what the clients did.
-pub(crate) struct Opened {
-    pub(crate) path: PathBuf,
-    pub(crate) store: Arc<dyn Store>,
-    activity: Mutex<Activity>,
-    recorder: Mutex<Recorder>,
-    /// One at a time, so that records stay in order.
-    saving: tokio::sync::Mutex<()>,
-}
-
-impl Opened {
-    pub(crate) fn new(path: PathBuf, store: Arc<dyn Store>, activity: Activity) -> Self {
-        Self {
-            path,
-            store,
-            activity: Mutex::new(activity),
-            recorder: Mutex::default(),
-            saving: tokio::sync::Mutex::default(),
-        }
-    }
-
-    /// Looks at or changes what the clients did.
-    pub(crate) fn with_activity<T>(&self, look: impl FnOnce(&mut Activity) -> T) -> T {
-        look(&mut self.activity.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Remembers an exchange until it is saved.
-    pub(crate) fn record(&self, exchange: Exchange) {
-        let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
-        recorder.take(exchange);
-    }
-
-    /// Saves the exchanges since the last time; what cannot be saved is tried again the next time.
-    pub(crate) async fn save_records(&self) {
-        let _one_at_a_time = self.saving.lock().await;
-        let waiting = {
-            let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
-            recorder.waiting()
-        };
-        if waiting.is_empty() {
-            return;
-        }
-        if let Err(error) = self.store.keep_records(recorder::records(&waiting)).await {
-            tracing::debug!(
-                error = crate::telemetry::chain(&error),
-                "the records of requests were not saved"
-            );
-            for exchange in waiting {
-                self.record(exchange);
-            }
-        }
-    }
-
-    /// Saves what the clients did since the last time; what cannot be saved is tried again the next time.
-    pub(crate) async fn save_activity(&self) {
-        self.save_records().await;
-        let notes: Vec<Note> = self.with_activity(Activity::take_unsaved);
-        if notes.is_empty() {
-            return;
-        }
-        if let Err(error) = self.store.keep_notes(notes.clone()).await {
-            tracing::debug!(
-                error = crate::telemetry::chain(&error),
-                "the activity of clients was not saved"
-            );
-            self.with_activity(|activity| activity.give_back(notes));
-        }
-    }
 }
 
 impl ScimTenant {

@@ -32,3 +32,11 @@ pub(super) async fn held(scim_tenant: &ScimTenant) -> Option<HeldRemovals> {
         examples: held.examples.iter().map(ToString::to_string).collect(),
     })
 }
+
+/// Break-glass accounts that are declared and not there, as far as that is known.
+pub(super) async fn missing_break_glass(scim_tenant: &ScimTenant) -> Vec<String> {
+    match scim_tenant.directory.missing_break_glass().await {
+        Ok(missing) => missing.to_vec(),
+        Err(_) => Vec::new(),
+    }
+}

@@ -180,7 +180,7 @@ async fn a_planted_fault_is_found() {
         (pod("{name: a, imagePolicy: Never}"), Some("imagePolicy")),
         (pod("{name: a, args: run}"), Some("want array")),
         (pod("{name: a, name: a}"), Some("already set in map")),
-        (directory("replicas: 1"), Some("replicas")),
+        (directory("replica: 1"), Some("replica")),
         (
             directory("entitlements: EnterpriseToolkit"),
             Some("want array"),

@@ -358,6 +358,7 @@ async fn the_rights_are_those_that_are_used() {
             .unwrap();
         assert!(left.items.is_empty(), "{kind} stays");
     }
+    several_pods_and_one(&stage).await;
     let secrets = stage.api::<Secret>();
     for _ in 0..2 {
         // The second event of a kind is counted on the first.
@@ -423,6 +424,40 @@ fn unused_rights(stage: &Stage) -> BTreeSet<Right> {
     }
     unused.retain(|right| !used.contains(right));
     unused
+}
+
+/// Several pods, which need the Secret of a database, are drained one after the other; a single one is not held.
+async fn several_pods_and_one(stage: &Stage) {
+    let tenant = "
+apiVersion: usher.dev/v1alpha1
+kind: ScimTenant
+metadata: {name: several}
+spec:
+  host: several.id.example.com
+  replicas: 2
+  store: {postgres: {urlSecretRef: {name: database}}}
+";
+    let secret = "
+apiVersion: v1
+kind: Secret
+metadata: {name: database}
+stringData: {url: 'postgres://usher@nowhere.invalid/people'}
+";
+    stage.apply(tenant).await;
+    let missing = ("False", "ReferenceNotFound");
+    let message = stage.until::<ScimTenant>("several", "Ready", missing).await;
+    assert!(message.contains("Secret database"), "{message}");
+    stage.apply(secret).await;
+    let budgets = stage.children(usher::plan::ChildKind::PodDisruptionBudget);
+    let is_there = async || budgets.get_opt("several").await.unwrap().is_some();
+    eventually("there is a budget", async || is_there().await.then_some(())).await;
+    stage.until_quiet().await;
+    let one = json!({"spec": {"replicas": 1}});
+    stage.change::<ScimTenant>("several", one).await;
+    eventually("the budget goes", async || {
+        (!is_there().await).then_some(())
+    })
+    .await;
 }
 
 fn gateway_crd()

@@ -113,7 +113,8 @@ pub(crate) fn seen(tenant: &ScimTenant) -> scim_tenant::Observed {
         unreadable: Vec::new(),
         mappings: Vec::new(),
         config: None,
-        ways_in: Vec::new(),
+        database: scim_tenant::DatabaseSecret::NotLookedAt,
+        optional: Vec::new(),
         fresh_token: Token::from_random([1; 32]),
         now: now(),
     }
@@ -168,7 +169,7 @@ fn a_way_in_that_is_turned_off_goes() {
     let tenant = tenant("  exposure: {gateway: {parentRefs: [{name: public}]}}");
     let mut observed = seen(&tenant);
     let ingress = plan::ChildKey::new(plan::ChildKind::Ingress, "identity", "contoso");
-    observed.ways_in = vec![(ingress, "uid-1".to_owned())];
+    observed.optional = vec![(ingress, "uid-1".to_owned())];
 
     let plan = scim_tenant(&tenant, &observed).unwrap();
 
@@ -586,6 +587,7 @@ fn a_full_volume_is_told_with_what_to_do_and_the_people_are_kept_in_count() {
                 store_fault: Some(StoreFault::Full),
                 held: None,
                 missing_break_glass: Vec::new(),
+                store_unavailable: None,
                 clients: Vec::new(),
             }],
             ..Report::default()
@@ -635,6 +637,7 @@ fn what_the_brake_holds_is_told_with_the_edit_that_lets_it_go() {
                 store_fault: None,
                 held,
                 missing_break_glass: vec!["admin@contoso.example".to_owned()],
+                store_unavailable: None,
                 clients: Vec::new(),
             }],
             ..Report::default()
@@ -696,6 +699,7 @@ fn a_tenant_that_cannot_be_asked_keeps_its_counts() {
                 store_fault: None,
                 held: None,
                 missing_break_glass: Vec::new(),
+                store_unavailable: None,
                 clients: Vec::new(),
             }],
             ..Report::default()
@@ -765,4 +769,147 @@ fn the_status_of_a_connector_holds_values_checklist_and_evidence() {
     facts.report = None;
     let blind = plan::azure_connector_status(&connector, &done, Some(&facts), now());
     assert_eq!(blind, used, "what was seen stays seen");
+}
+
+fn with_postgres(replicas: i32) -> ScimTenant {
+    let mut tenant = tenant("");
+    tenant.spec.replicas = replicas;
+    tenant.spec.store =
+        serde_json::from_value(json!({"postgres": {"urlSecretRef": {"name": "database"}}}))
+            .unwrap();
+    tenant
+}
+
+#[test]
+fn several_pods_of_a_postgresql_store_keep_apart_and_hold_no_volume() {
+    let tenant = with_postgres(3);
+    let mut observed = seen(&tenant);
+    observed.database = scim_tenant::DatabaseSecret::Found(vec!["url".to_owned()]);
+
+    let plan = scim_tenant(&tenant, &observed).unwrap();
+
+    let children = |plan: &scim_tenant::Plan| -> Vec<Child> {
+        let applied = plan.steps.iter().filter_map(|it| match it {
+            Step::Apply(child) => Some(child.clone()),
+            Step::Create(_) | Step::Delete { .. } | Step::Announce(_) => None,
+        });
+        applied.collect()
+    };
+    let json = |kind: plan::ChildKind| -> Value {
+        let found = children(&plan).into_iter().find(|it| it.kind() == kind);
+        found.map_or(Value::Null, |it| it.to_json().unwrap())
+    };
+    let deployment = json(plan::ChildKind::Deployment);
+    assert_eq!(deployment["spec"]["replicas"], 3);
+    let rolling = &deployment["spec"]["strategy"]["rollingUpdate"];
+    assert_eq!(rolling["maxUnavailable"], 0);
+    let pod = &deployment["spec"]["template"]["spec"];
+    let names: Vec<_> = pod["volumes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["name"])
+        .collect();
+    assert_eq!(names, ["config", "database", "tmp"]);
+    assert_eq!(pod["affinity"]["podAffinity"], Value::Null);
+    let apart =
+        &pod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"];
+    assert_eq!(
+        apart[0]["podAffinityTerm"]["topologyKey"],
+        "kubernetes.io/hostname"
+    );
+    assert_eq!(
+        json(plan::ChildKind::PodDisruptionBudget)["spec"]["maxUnavailable"],
+        1
+    );
+    assert_eq!(json(plan::ChildKind::PersistentVolumeClaim), Value::Null);
+    assert_eq!(
+        json(plan::ChildKind::NetworkPolicy)["spec"]["egress"],
+        json!([{}])
+    );
+
+    // One pod needs no budget, which would hold its node.
+    let tenant = with_postgres(1);
+    let budget = plan::ChildKey::new(plan::ChildKind::PodDisruptionBudget, "identity", "contoso");
+    observed.optional = vec![(budget.clone(), "uid-1".to_owned())];
+    let plan = scim_tenant(&tenant, &observed).unwrap();
+    let gone = Step::Delete {
+        child: budget,
+        uid: "uid-1".to_owned(),
+    };
+    assert!(plan.steps.contains(&gone));
+}
+
+#[test]
+fn a_missing_secret_or_key_of_the_database_is_named() {
+    let tenant = with_postgres(1);
+    let mut observed = seen(&tenant);
+    for (database, expected) in [
+        (
+            scim_tenant::DatabaseSecret::Absent,
+            "Secret database, named in spec.store.postgres.urlSecretRef.name, does not exist in this namespace; create it",
+        ),
+        (
+            scim_tenant::DatabaseSecret::Found(vec!["uri".to_owned()]),
+            "Secret database has no key url, named in spec.store.postgres.urlSecretRef.key; add it",
+        ),
+    ] {
+        observed.database = database;
+        let rejection = scim_tenant(&tenant, &observed).unwrap_err();
+        assert_eq!(rejection.to_string(), expected);
+        assert!(!rejection.needs_edit());
+    }
+}
+
+#[test]
+fn a_database_that_is_away_is_in_the_status_with_what_to_do() {
+    let mut tenant = with_postgres(2);
+    let before = ScimTenantStatus {
+        users: Some(50),
+        ..ScimTenantStatus::default()
+    };
+    tenant.status = Some(before);
+    let workload = WorkloadState::Rolling {
+        message: "the pods are starting".to_owned(),
+        serving: false,
+    };
+    let facts = TenantFacts {
+        workload: Some(workload.clone()),
+        accepted: None,
+        report: Some(Report {
+            scim_tenants: vec![ScimTenantReport {
+                name: ScimTenantName("identity/contoso".to_owned()),
+                users: 0,
+                active_users: 0,
+                groups: 0,
+                store_fault: None,
+                store_unavailable: Some("the database cannot be reached".to_owned()),
+                held: None,
+                missing_break_glass: Vec::new(),
+                clients: Vec::new(),
+            }],
+            ..Report::default()
+        }),
+    };
+
+    let verdict = scim_tenant::progress(&tenant, "new", &workload, facts.report.as_ref());
+    let status = plan::scim_tenant_status(&tenant, &site(), &verdict, Some(&facts), now());
+
+    assert_eq!(status.users, Some(50));
+    for condition in ["Ready", "Serving"] {
+        let found = status
+            .conditions
+            .iter()
+            .find(|it| it.type_ == condition)
+            .unwrap();
+        assert_eq!(
+            (found.status.as_str(), found.reason.as_str()),
+            ("False", "StoreUnavailable")
+        );
+        assert!(
+            found.message.contains("key url of Secret database"),
+            "{}",
+            found.message
+        );
+    }
 }

@@ -145,7 +145,7 @@ async fn a_new_configuration_drops_no_request() {
     let (sent, failed) = loading.await.unwrap();
     assert_eq!(failed, None);
     assert_eq!(
-        server.report().await.unwrap().scim_tenants[0].users,
+        server.report().await.scim_tenants[0].users,
         i64::try_from(sent).unwrap()
     );
     server.shutdown().await;

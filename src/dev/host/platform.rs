@@ -11,6 +11,7 @@ use super::Host;
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{self, Report, ScimTenantName, StoreConfig, Token};
 use crate::dev::{DevError, files};
+use crate::plan;
 use crate::plan::objects::Names;
 use crate::plan::objects::secret::CONFIG_KEY;
 use crate::plan::{
@@ -129,8 +130,18 @@ impl Platform for Host {
         Site {
             public_url: Url::parse(&url)
                 .expect("an address and two names of Kubernetes make a URL"),
-            store: StoreConfig::Sqlite {
-                path: self.data(&key),
+            store: match &tenant.spec.store.postgres {
+                None => StoreConfig::Sqlite {
+                    path: self.data(&key),
+                },
+                Some(postgres) => {
+                    let secret = &postgres.url_secret_ref;
+                    let folder = ObjectKey::new(&key.namespace, &secret.name);
+                    StoreConfig::Postgres {
+                        url_file: self.secrets.path(&folder).join(&secret.key),
+                        schema: plan::objects::database::schema(&key, postgres),
+                    }
+                }
             },
         }
     }
@@ -171,7 +182,8 @@ impl Platform for Host {
             | Child::Service(_)
             | Child::Ingress(_)
             | Child::HttpRoute(_)
-            | Child::NetworkPolicy(_) => Ok(()),
+            | Child::NetworkPolicy(_)
+            | Child::PodDisruptionBudget(_) => Ok(()),
         }
     }
 
@@ -236,10 +248,7 @@ impl Platform for Host {
         let (Some(server), Some(document)) = (running.as_ref(), loaded.documents.get(key)) else {
             return Err(unavailable("it is not served".into()));
         };
-        let mut report = server
-            .report()
-            .await
-            .map_err(|error| unavailable(Box::new(error)))?;
+        let mut report = server.report().await;
         let name = ScimTenantName(key.to_string());
         report.scim_tenants.retain(|it| it.name == name);
         report.config_digest = config::digest(document);

@@ -28,14 +28,18 @@ pub fn public(owner: &Owner, spec: &ScimTenantSpec) -> Service {
     )
 }
 
-/// The Service for the report.
-pub fn report(owner: &Owner) -> Service {
-    service(
+/// The Service for the report. With a database that is away no pod is ready, and then too it is asked why.
+pub fn report(owner: &Owner, spec: &ScimTenantSpec) -> Service {
+    let mut service = service(
         owner,
         &Names::of(owner).report,
         "report",
         super::REPORT_PORT,
-    )
+    );
+    if let Some(it) = &mut service.spec {
+        it.publish_not_ready_addresses = spec.store.postgres.as_ref().map(|_| true);
+    }
+    service
 }
 
 fn service(owner: &Owner, name: &str, port_name: &str, port: i32) -> Service {

@@ -1,4 +1,5 @@
-//! The pods: one, for SQLite has one writer, and for moments its successor beside it. They fit the Pod Security Standard `restricted`.
+//! The pods: with SQLite one, for it has one writer, and for moments its successor beside it; with PostgreSQL as many as are declared.
+//! They fit the Pod Security Standard `restricted`.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, Container, ContainerPort, EmptyDirVolumeSource, HTTPGetAction,
     KeyToPath, LocalObjectReference, PersistentVolumeClaimVolumeSource, PodAffinityTerm,
     PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
-    SecretVolumeSource, SecurityContext, Volume, VolumeMount,
+    SecretVolumeSource, SecurityContext, Volume, VolumeMount, WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -21,7 +22,8 @@ use super::super::child::Owner;
 use super::super::verdict::Rejection;
 use super::secret::CONFIG_KEY;
 use super::{
-    HTTP_PORT, HTTPS_PORT, Names, REPORT_PORT, WorkloadSettings, address, labels, owned, selector,
+    HTTP_PORT, HTTPS_PORT, Names, REPORT_PORT, WorkloadSettings, address, database, labels, owned,
+    selector,
 };
 
 /// Folder of the configuration in the pods.
@@ -30,6 +32,9 @@ pub const CONFIG_FOLDER: &str = "/etc/usher";
 pub const TLS_FOLDER: &str = "/etc/usher-tls";
 /// Folder of the people in the pods.
 pub const DATA_FOLDER: &str = "/var/lib/usher";
+
+/// Folder that goes with the pod.
+const TEMPORARY_FOLDER: &str = "/tmp";
 
 /// The id of nobody in the images that have no shell.
 const NOBODY: i64 = 65532;
@@ -43,14 +48,14 @@ pub fn deployment(
     Ok(Deployment {
         metadata: owned(owner, &Names::of(owner).workload),
         spec: Some(DeploymentSpec {
-            replicas: Some(1),
+            replicas: Some(spec.replicas),
             revision_history_limit: Some(2),
             selector: LabelSelector {
                 match_labels: Some(selector(owner)),
                 ..LabelSelector::default()
             },
-            // The next pod waits for the database of the one before, and takes requests already: none is lost, and one that
-            // cannot start changes nothing.
+            // With SQLite the next pod waits for the database of the one before, and takes requests already: none is lost, and one
+            // that cannot start changes nothing.
             strategy: Some(DeploymentStrategy {
                 type_: Some("RollingUpdate".to_owned()),
                 rolling_update: Some(RollingUpdateDeployment {
@@ -99,7 +104,7 @@ fn pod(
         termination_grace_period_seconds: Some(60),
         containers: vec![container(spec, settings, &wish)],
         volumes: Some(volumes(owner, spec)),
-        affinity: Some(affinity(owner, &wish)?),
+        affinity: affinity(owner, spec, &wish)?,
         node_selector: (!wish.node_selector.is_empty()).then_some(wish.node_selector),
         tolerations: (!wish.tolerations.is_empty()).then_some(wish.tolerations),
         ..PodSpec::default()
@@ -112,27 +117,49 @@ fn pull_secrets(settings: &WorkloadSettings) -> Option<Vec<LocalObjectReference>
     (!found.is_empty()).then_some(found)
 }
 
-/// What is wished, and that a pod and its successor share a node: a volume is at one, and so is the lock on the database.
-fn affinity(owner: &Owner, wish: &PodTemplate) -> Result<Affinity, Rejection> {
-    let mut affinity: Affinity = wish
+/// What is wished, and where pods are to each other: with SQLite a pod and its successor share a node, for a volume is at one, and
+/// so is the lock on the database; several with PostgreSQL keep apart where they can.
+fn affinity(
+    owner: &Owner,
+    spec: &ScimTenantSpec,
+    wish: &PodTemplate,
+) -> Result<Option<Affinity>, Rejection> {
+    let wished: Option<Affinity> = wish
         .affinity
         .clone()
-        .map_or_else(|| Ok(Affinity::default()), serde_json::from_value)
+        .map(serde_json::from_value)
+        .transpose()
         .map_err(|error| Rejection::Invalid {
             field: "spec.podTemplate.affinity".to_owned(),
             problem: format!("is not the affinity of a pod: {error}"),
         })?;
-    let beside = affinity.pod_affinity.get_or_insert_default();
-    let required = &mut beside.required_during_scheduling_ignored_during_execution;
-    required.get_or_insert_default().push(PodAffinityTerm {
+    let ours = PodAffinityTerm {
         label_selector: Some(LabelSelector {
             match_labels: Some(selector(owner)),
             ..LabelSelector::default()
         }),
         topology_key: "kubernetes.io/hostname".to_owned(),
         ..PodAffinityTerm::default()
-    });
-    Ok(affinity)
+    };
+    if spec.store.postgres.is_none() {
+        let mut affinity = wished.unwrap_or_default();
+        let beside = affinity.pod_affinity.get_or_insert_default();
+        let required = &mut beside.required_during_scheduling_ignored_during_execution;
+        required.get_or_insert_default().push(ours);
+        return Ok(Some(affinity));
+    }
+    if spec.replicas == 1 {
+        return Ok(wished);
+    }
+    let mut affinity = wished.unwrap_or_default();
+    let apart = affinity.pod_anti_affinity.get_or_insert_default();
+    let preferred = &mut apart.preferred_during_scheduling_ignored_during_execution;
+    let ours = WeightedPodAffinityTerm {
+        weight: 100,
+        pod_affinity_term: ours,
+    };
+    preferred.get_or_insert_default().push(ours);
+    Ok(Some(affinity))
 }
 
 fn container(spec: &ScimTenantSpec, settings: &WorkloadSettings, wish: &PodTemplate) -> Container {
@@ -140,7 +167,13 @@ fn container(spec: &ScimTenantSpec, settings: &WorkloadSettings, wish: &PodTempl
         name: "usher".to_owned(),
         image: Some(settings.image.clone()),
         args: Some(arguments(spec)),
-        working_dir: Some(DATA_FOLDER.to_owned()),
+        working_dir: Some(
+            match spec.store.postgres {
+                None => DATA_FOLDER,
+                Some(_) => TEMPORARY_FOLDER,
+            }
+            .to_owned(),
+        ),
         ports: Some(vec![
             port(address::port_name(spec), listen_port(spec)),
             port("report", REPORT_PORT),
@@ -247,13 +280,16 @@ fn volumes(owner: &Owner, spec: &ScimTenantSpec) -> Vec<Volume> {
             }),
             ..Volume::default()
         },
-        Volume {
-            name: "data".to_owned(),
-            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-                claim_name: names.data,
-                read_only: None,
-            }),
-            ..Volume::default()
+        match &spec.store.postgres {
+            Some(postgres) => database::volume(postgres),
+            None => Volume {
+                name: "data".to_owned(),
+                persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                    claim_name: names.data,
+                    read_only: None,
+                }),
+                ..Volume::default()
+            },
         },
         Volume {
             name: "tmp".to_owned(),
@@ -285,8 +321,11 @@ fn mounts(spec: &ScimTenantSpec) -> Vec<VolumeMount> {
     };
     let mut mounts = vec![
         mount("config", CONFIG_FOLDER, true),
-        mount("data", DATA_FOLDER, false),
-        mount("tmp", "/tmp", false),
+        match spec.store.postgres {
+            Some(_) => database::mount(),
+            None => mount("data", DATA_FOLDER, false),
+        },
+        mount("tmp", TEMPORARY_FOLDER, false),
     ];
     if spec.tls.is_some() {
         mounts.push(mount("tls", TLS_FOLDER, true));

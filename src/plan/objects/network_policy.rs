@@ -12,7 +12,8 @@ use crate::api::scim_tenant::ScimTenantSpec;
 use super::super::child::Owner;
 use super::{Names, WorkloadSettings, address, owned, selector};
 
-/// Anybody reaches the public port, some namespaces reach the report and the metrics. A SQLite workload calls nobody, unless it `fetches_keys`.
+/// Anybody reaches the public port, some namespaces reach the report and the metrics. A SQLite workload calls nobody, unless it
+/// `fetches_keys`; where a database is, only its URL says, which is secret.
 pub fn network_policy(
     owner: &Owner,
     spec: &ScimTenantSpec,
@@ -31,7 +32,10 @@ pub fn network_policy(
                 rule(address::port_name(spec), None),
                 rule("report", Some(readers(settings))),
             ]),
-            egress: fetches_keys.then(to_issuers),
+            egress: match spec.store.postgres {
+                Some(_) => Some(vec![NetworkPolicyEgressRule::default()]),
+                None => fetches_keys.then(to_issuers),
+            },
         }),
     }
 }

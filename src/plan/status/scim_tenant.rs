@@ -10,7 +10,7 @@ use crate::config::{Report, scim_url};
 
 use super::super::credential::client_secret_name;
 use super::super::observed::{Site, WorkloadState};
-use super::super::scim_tenant::{read_only, store_fault};
+use super::super::scim_tenant::store_problem;
 use super::super::verdict::Verdict;
 use super::super::workload_config::scim_tenant_name;
 use super::azure_connector::{last_error, last_sync};
@@ -42,7 +42,9 @@ pub fn scim_tenant_status(
     let report = facts
         .and_then(|it| it.report.as_ref())
         .and_then(|it| it.scim_tenant(&name));
-    findings.extend(report.map(|report| deprovisioning(tenant, report)));
+    // A store that cannot be used has not lost its people.
+    let counted = report.filter(|it| it.store_unavailable.is_none());
+    findings.extend(counted.map(|report| deprovisioning(tenant, report)));
     let accepted = facts.and_then(|it| it.accepted.as_deref());
     let clients = tenant
         .spec
@@ -60,14 +62,14 @@ pub fn scim_tenant_status(
         ),
         scim_url: Some(scim_url(&site.public_url)),
         // A workload that cannot be asked has not lost its people.
-        users: report.map(|it| it.users).or(before.users),
-        active_users: report.map(|it| it.active_users).or(before.active_users),
-        groups: report.map(|it| it.groups).or(before.groups),
-        held: match report {
+        users: counted.map(|it| it.users).or(before.users),
+        active_users: counted.map(|it| it.active_users).or(before.active_users),
+        groups: counted.map(|it| it.groups).or(before.groups),
+        held: match counted {
             Some(report) => report.held.as_ref().map(held),
             None => before.held,
         },
-        missing_break_glass: match report {
+        missing_break_glass: match counted {
             Some(report) => report.missing_break_glass.clone(),
             None => before.missing_break_glass,
         },
@@ -173,16 +175,12 @@ fn deprovisioning(tenant: &ScimTenant, report: &ScimTenantReport) -> Finding {
 }
 
 fn serving(tenant: &ScimTenant, facts: &TenantFacts) -> Option<Finding> {
-    let fault = facts
+    let problem = facts
         .report
         .as_ref()
-        .and_then(|report| store_fault(tenant, report));
-    let (status, reason, message) = match (facts.workload.as_ref()?, fault) {
-        (_, Some(fault)) => (
-            Status::False,
-            Reason::StoreReadOnly,
-            read_only(tenant, fault),
-        ),
+        .and_then(|report| store_problem(tenant, report));
+    let (status, reason, message) = match (facts.workload.as_ref()?, problem) {
+        (_, Some((reason, message))) => (Status::False, reason, message),
         (WorkloadState::Available, None) => (
             Status::True,
             Reason::Reconciled,

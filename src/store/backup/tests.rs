@@ -66,12 +66,13 @@ async fn filled(path: &Path) -> Arc<dyn Store> {
         name: "clients".to_owned(),
         text: "{}".to_owned(),
     };
-    store.keep_notes(vec![note]).await.unwrap();
+    store.keep_note(note, None).await.unwrap();
     store
 }
 
 async fn opened(path: &Path) -> Arc<dyn Store> {
-    store::open(path).await.unwrap()
+    let location = store::Location::Sqlite(path.to_owned());
+    store::open(&location).await.unwrap()
 }
 
 async fn backed_up(path: &Path) -> Vec<u8> {

@@ -3,13 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 
-use super::write::terms::number;
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
-use crate::store::brake::{Held, Removal};
+use crate::store::brake::{EXAMPLES, Held};
 use crate::store::{ResourceId, StoreError};
-
-/// People and groups that are named as examples.
-const EXAMPLES: usize = 5;
 
 /// Entries, the newest first; one that is not understood is left out.
 pub(super) fn find(
@@ -54,33 +50,16 @@ fn audited(row: &Row<'_>) -> Option<Audited> {
 /// What was held since `since`.
 pub(super) fn held(connection: &Connection, since: Timestamp) -> Result<Held, StoreError> {
     let since = since.as_millisecond();
+    let mut counted = connection.prepare_cached(
+        "SELECT what, min(at), sum(count) FROM held WHERE at >= ?1 GROUP BY what",
+    )?;
+    let counted = counted.query_map([since], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let counted: Vec<(i64, i64, i64)> = counted.collect::<Result<_, _>>()?;
     let mut examples = connection.prepare_cached(
         "SELECT resource_id FROM held WHERE at >= ?1 GROUP BY resource_id ORDER BY min(at) LIMIT ?2",
     )?;
-    let examples = examples.query_map((since, signed(EXAMPLES)), |row| row.get::<_, String>(0))?;
-    let mut held = Held {
-        examples: examples
-            .map(|it| it.map(ResourceId::new))
-            .collect::<Result<_, _>>()?,
-        ..Held::default()
-    };
-    let mut statement = connection.prepare_cached(
-        "SELECT what, min(at), sum(count) FROM held WHERE at >= ?1 GROUP BY what",
-    )?;
-    let mut rows = statement.query([since])?;
-    while let Some(row) = rows.next()? {
-        let (what, at): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let count = u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default();
-        let first = Timestamp::from_millisecond(at).ok();
-        held.since = held.since.into_iter().chain(first).min();
-        match Removal::ALL.into_iter().find(|it| number(*it) == what) {
-            Some(Removal::Deactivation) => held.deactivations = count,
-            Some(Removal::Deletion) => held.deletions = count,
-            Some(Removal::Membership) => held.membership_removals = count,
-            None => {}
-        }
-    }
-    Ok(held)
+    let examples = examples.query_map((since, EXAMPLES), |row| row.get(0))?;
+    Ok(Held::of(&counted, examples.collect::<Result<_, _>>()?))
 }
 
 /// People who have been deactivated since before `before`.

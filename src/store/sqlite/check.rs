@@ -4,10 +4,10 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::write::Keys;
 use super::{kind_of, read, snapshot};
 use crate::store::OpenError;
 use crate::store::backup::Findings;
+use crate::store::write::Keys;
 
 /// Looks at everything in the database at `path`, in a read transaction that no writer waits for.
 pub(in crate::store) fn check(path: &Path) -> Result<Findings, OpenError> {

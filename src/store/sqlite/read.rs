@@ -4,12 +4,12 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, ToSql, params_from_iter};
 use tokio_util::sync::CancellationToken;
 
-use super::{checksum, number, statements};
+use super::{checksum, statements};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-pub(super) use crate::store::candidate::time;
-use crate::store::candidate::{holds, references};
+use crate::store::candidate::{holds, references, time};
 use crate::store::filter_sql::{Argument, Search, Statement};
+use crate::store::write::number;
 use crate::store::{
     Counts, ListQuery, Listed, Note, Position, Related, ResourceId, SortValue, StoreError, Stored,
     Version, Window,
@@ -42,6 +42,12 @@ pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
     })?)
 }
 
+/// Whether anything can be read.
+pub(super) fn look(connection: &Connection) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM resource)")?;
+    Ok(statement.query_row((), |_| Ok(()))?)
+}
+
 pub(super) fn notes(connection: &Connection) -> Result<Vec<Note>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT name, text FROM note ORDER BY name")?;
     let notes = statement.query_map((), |row| {
@@ -59,11 +65,18 @@ pub(super) struct Part {
     related: Related,
     offset: usize,
     count: usize,
+    /// How many there are altogether, if that is known.
+    all: Option<i64>,
     search: Search,
 }
 
 impl Part {
-    pub(super) fn new(kind: ResourceType, query: &ListQuery, search: Search) -> Self {
+    pub(super) fn new(
+        kind: ResourceType,
+        query: &ListQuery,
+        search: Search,
+        counts: Option<Counts>,
+    ) -> Self {
         let (offset, count) = match &query.window {
             Window::Index(page) => (page.offset(), page.count),
             Window::Behind { count, .. } => (0, *count),
@@ -73,6 +86,7 @@ impl Part {
             related: query.related,
             offset,
             count,
+            all: counts.map(|it| it.of(kind)),
             search,
         }
     }
@@ -99,10 +113,14 @@ impl Part {
 
     fn counted(&self, connection: &Connection) -> Result<Listed, StoreError> {
         let snapshot = connection.unchecked_transaction()?;
-        let total = self.search.count();
-        let total: i64 = connection
-            .prepare_cached(total.text())?
-            .query_row(params_from_iter(&total.arguments), |row| row.get(0))?;
+        let total = if let Some(all) = self.all.filter(|_| self.search.is_everything()) {
+            all
+        } else {
+            let count = self.search.count();
+            connection
+                .prepare_cached(count.text())?
+                .query_row(params_from_iter(&count.arguments), |row| row.get(0))?
+        };
         let related = statements::related(self.kind, self.related);
         let page = self
             .search

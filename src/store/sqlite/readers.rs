@@ -54,6 +54,10 @@ impl Readers {
             .map_err(|_| StoreError::Closed)?
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.free.is_closed()
+    }
+
     /// Ends the connections, those in use once they are not.
     pub(super) fn close(&self) {
         self.free.close();

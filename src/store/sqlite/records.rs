@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use sqlx::SqliteConnection;
 
-use super::read::time;
+use crate::store::candidate::time;
 use crate::store::{KeptRecord, RECORDS_PER_CLIENT, Record, StoreError};
 
 /// Adds records and forgets those that are too many.

@@ -12,12 +12,12 @@ use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
-use super::write::{self, Refused, Write};
-use super::{migrations, options};
+use super::{migrations, options, write};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::backup::{BackupError, Entry, Record, Restoration};
 use crate::store::lock::{self, beside};
+use crate::store::write::{Refused, Write};
 use crate::store::{Note, OpenError, ResourceId, StoreError, Stored, Terms, Version};
 
 /// Records of one transaction.
@@ -112,7 +112,7 @@ impl SqliteRestoration {
     }
 
     async fn write(&mut self, write: Write) -> Result<(), BackupError> {
-        match write::apply(self.connection()?, &write, &mut Vec::new()).await {
+        match write::apply(self.connection()?, &write, &mut write::Aside::default()).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(refused)) => Err(BackupError::Refused(StoreError::from(refused).to_string())),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
@@ -211,7 +211,8 @@ impl Restoration for SqliteRestoration {
             Record::Group(entry) => self.write(added(ResourceType::Group, entry)?).await?,
             Record::Members { of, ids } => self.members(of, &ids).await?,
             Record::Note { name, text } => {
-                self.write(Write::Notes(vec![Note { name, text }])).await?;
+                let note = Note { name, text };
+                self.write(Write::Note { note, before: None }).await?;
             }
             Record::Row { table, values } => {
                 let values = serde_json::Value::Object(values).to_string();

@@ -6,11 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags, Row};
 
-use super::{number, read};
+use super::read;
 use crate::scim::schema::ResourceType;
 use crate::store::backup::{
     BackupError, Contents, Entry, MEMBERS_PER_RECORD, Record, Sink, Snapshot,
 };
+use crate::store::candidate::time;
+use crate::store::write::number;
 use crate::store::{OpenError, StoreError};
 
 /// A read transaction in a process of its own.
@@ -152,7 +154,7 @@ fn entry(kind: ResourceType, row: &Row<'_>) -> Result<Entry, BackupError> {
         version: stored.version.0,
         created: stored.created,
         last_modified: stored.last_modified,
-        deactivated: row.get::<_, Option<i64>>(8)?.map(read::time),
+        deactivated: row.get::<_, Option<i64>>(8)?.map(time),
         attributes: stored.resource.attributes().clone(),
     })
 }

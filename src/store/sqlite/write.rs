@@ -12,126 +12,28 @@ use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
+use crate::store::write::{Outcome, Refused, Write, Written};
 use crate::store::{
-    Change, Changed, Deletion, Forgetting, Note, Record, ResourceId, StoreError, Stored, Terms,
-    UnknownMembers, Version,
+    Change, Changed, Counts, Deletion, Note, ResourceId, Stored, Terms, UnknownMembers, Version,
 };
-pub(super) use row::Keys;
-use terms::Stopped;
 
-/// What can be asked of the writer.
-#[derive(Debug)]
-pub(super) enum Write {
-    Add {
-        kind: ResourceType,
-        added: Stored,
-        terms: Terms,
-    },
-    Change {
-        kind: ResourceType,
-        change: Change,
-        terms: Terms,
-    },
-    Delete {
-        kind: ResourceType,
-        deletion: Deletion,
-        terms: Terms,
-    },
-    Notes(Vec<Note>),
-    Records(Vec<Record>),
-    Record(AuditEntry),
-    Forget(Forgetting),
+/// What a transaction comes to beside its rows.
+#[derive(Default)]
+pub(super) struct Aside {
+    /// What is to be remembered.
+    pub(super) audit: Vec<AuditEntry>,
+    /// How many more there are; fewer when negative.
+    pub(super) more: Counts,
 }
 
-impl Write {
-    /// What it is about, when, and under which terms; nothing when it is no write of a resource.
-    fn subject(&self) -> Option<(&ResourceId, Timestamp, &Terms)> {
-        match self {
-            Self::Add { added, terms, .. } => Some((&added.id, added.created, terms)),
-            Self::Change { change, terms, .. } => Some((&change.id, change.at, terms)),
-            Self::Delete {
-                deletion, terms, ..
-            } => Some((&deletion.id, deletion.at, terms)),
-            Self::Notes(_) | Self::Records(_) | Self::Record(_) | Self::Forget(_) => None,
-        }
-    }
-
-    /// Whether what was done before it is refused undoes itself: a single statement, or counts of the brake, which may be too high.
-    fn is_single(&self) -> bool {
-        match self {
-            Self::Add { added, .. } => added.related.is_empty(),
-            Self::Change { change, .. } => change.members.is_empty(),
-            Self::Delete { kind, terms, .. } => {
-                *kind == ResourceType::User || terms.brake.is_none()
-            }
-            Self::Notes(_) | Self::Records(_) | Self::Record(_) | Self::Forget(_) => true,
-        }
-    }
-}
-
-/// What became of it.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Written {
-    Done,
-    Changed(Changed),
-    NotFound,
-    Forgotten(u64),
-}
-
-impl Written {
-    fn is_change(self) -> bool {
-        match self {
-            Self::Done => true,
-            Self::Changed(changed) => changed.written,
-            Self::NotFound | Self::Forgotten(_) => false,
-        }
-    }
-}
-
-/// Why it was not done, although the database works.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Refused {
-    Taken(ResourceType),
-    ExternalIdTaken(ResourceType),
-    VersionConflict,
-    UnknownMembers { count: usize, first: usize },
-    Held(Stopped),
-}
-
-impl From<Refused> for StoreError {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Taken(ResourceType::User) => Self::Taken {
-                what: "user",
-                attribute: "userName",
-            },
-            Refused::Taken(ResourceType::Group) => Self::Taken {
-                what: "group",
-                attribute: "displayName",
-            },
-            Refused::ExternalIdTaken(kind) => Self::Taken {
-                what: match kind {
-                    ResourceType::User => "user",
-                    ResourceType::Group => "group",
-                },
-                attribute: "externalId",
-            },
-            Refused::VersionConflict => Self::VersionConflict,
-            Refused::UnknownMembers { count, first } => Self::UnknownMembers { count, first },
-            Refused::Held(stopped) => stopped.into(),
-        }
-    }
-}
-
-type Outcome<T> = Result<Result<T, Refused>, sqlx::Error>;
-
-/// Does one write, and adds to `audit` what is to be remembered of it.
+/// Does one write, and notes in `aside` what comes of it.
 pub(super) async fn apply(
     connection: &mut SqliteConnection,
     write: &Write,
-    audit: &mut Vec<AuditEntry>,
+    aside: &mut Aside,
 ) -> Outcome<Written> {
-    let outcome = whole(connection, write).await?;
+    let outcome = whole(connection, write, &mut aside.more).await?;
+    let audit = &mut aside.audit;
     if let Write::Record(entry) = write {
         audit.push(entry.clone());
     }
@@ -152,13 +54,27 @@ pub(super) async fn apply(
     Ok(outcome.map(|(written, _)| written))
 }
 
+/// Whether what was done before it is refused undoes itself: a single statement, or counts of the brake, which may be too high.
+fn is_single(write: &Write) -> bool {
+    match write {
+        Write::Add { added, .. } => added.related.is_empty(),
+        Write::Change { change, .. } => change.members.is_empty(),
+        Write::Delete { kind, terms, .. } => *kind == ResourceType::User || terms.brake.is_none(),
+        Write::Note { .. } | Write::Records(_) | Write::Record(_) | Write::Forget(_) => true,
+    }
+}
+
 /// All of a write or nothing: a savepoint stands around more than one statement.
-async fn whole(connection: &mut SqliteConnection, write: &Write) -> Outcome<(Written, Moved)> {
-    if write.is_single() {
-        return perform(connection, write).await;
+async fn whole(
+    connection: &mut SqliteConnection,
+    write: &Write,
+    more: &mut Counts,
+) -> Outcome<(Written, Moved)> {
+    if is_single(write) {
+        return perform(connection, write, more).await;
     }
     execute(connection, "SAVEPOINT one").await?;
-    let outcome = perform(connection, write).await?;
+    let outcome = perform(connection, write, more).await?;
     if outcome.is_err() {
         execute(connection, "ROLLBACK TO one").await?;
     }
@@ -166,21 +82,35 @@ async fn whole(connection: &mut SqliteConnection, write: &Write) -> Outcome<(Wri
     Ok(outcome)
 }
 
-async fn perform(connection: &mut SqliteConnection, write: &Write) -> Outcome<(Written, Moved)> {
+/// What is refused counts nobody.
+async fn perform(
+    connection: &mut SqliteConnection,
+    write: &Write,
+    more: &mut Counts,
+) -> Outcome<(Written, Moved)> {
     let alone = |written| Ok((written, Moved::default()));
     match write {
-        Write::Add { kind, added, terms } => add(connection, *kind, added, terms).await,
+        Write::Add { kind, added, terms } => {
+            let outcome = add(connection, *kind, added, terms).await?;
+            if outcome.is_ok() {
+                more.count(*kind, added.resource.is_active(), 1);
+            }
+            Ok(outcome)
+        }
         Write::Change {
             kind,
             change,
             terms,
-        } => self::change(connection, *kind, change, terms).await,
+        } => self::change(connection, (*kind, change), terms, more).await,
         Write::Delete {
             kind,
             deletion,
             terms,
-        } => delete(connection, *kind, deletion, terms).await,
-        Write::Notes(notes) => keep(connection, notes).await.map(|()| alone(Written::Done)),
+        } => delete(connection, (*kind, deletion), terms, more).await,
+        Write::Note { note, before } => {
+            let kept = keep(connection, note, before.as_deref()).await?;
+            Ok(kept.map(|()| (Written::Done, Moved::default())))
+        }
         Write::Records(records) => {
             records::keep(connection, records).await?;
             Ok(alone(Written::Done))
@@ -223,9 +153,9 @@ async fn add(
 
 async fn change(
     connection: &mut SqliteConnection,
-    kind: ResourceType,
-    change: &Change,
+    (kind, change): (ResourceType, &Change),
     terms: &Terms,
+    more: &mut Counts,
 ) -> Outcome<(Written, Moved)> {
     let Some(before) = row::locate(connection, kind, &change.id).await? else {
         return Ok(Ok((Written::NotFound, Moved::default())));
@@ -262,6 +192,8 @@ async fn change(
             if let Err(refused) = updated.await? {
                 return Ok(Err(refused));
             }
+            more.count(kind, before.active, -1);
+            more.count(kind, resource.is_active(), 1);
         }
         None if moved.is_empty() => {
             let unchanged = Changed {
@@ -296,9 +228,9 @@ async fn pass(
 
 async fn delete(
     connection: &mut SqliteConnection,
-    kind: ResourceType,
-    deletion: &Deletion,
+    (kind, deletion): (ResourceType, &Deletion),
     terms: &Terms,
+    more: &mut Counts,
 ) -> Outcome<(Written, Moved)> {
     let Some(before) = row::locate(connection, kind, &deletion.id).await? else {
         return Ok(Ok((Written::NotFound, Moved::default())));
@@ -321,6 +253,7 @@ async fn delete(
     if terms.audit.as_ref().is_some_and(AuditEntry::erases) {
         terms::forget_names(connection, &deletion.id).await?;
     }
+    more.count(kind, before.active, -1);
     Ok(Ok((Written::Done, moved)))
 }
 
@@ -337,16 +270,16 @@ pub(super) async fn join(
     Ok(joined.await?.map(Some))
 }
 
-async fn keep(connection: &mut SqliteConnection, notes: &[Note]) -> Result<(), sqlx::Error> {
-    for note in notes {
-        sqlx::query(
-            "INSERT INTO note (name, text) VALUES (?1, ?2)
-             ON CONFLICT (name) DO UPDATE SET text = excluded.text",
-        )
-        .bind(&note.name)
-        .bind(&note.text)
-        .execute(&mut *connection)
-        .await?;
-    }
-    Ok(())
+async fn keep(connection: &mut SqliteConnection, note: &Note, before: Option<&str>) -> Outcome<()> {
+    let text = match before {
+        None => "INSERT INTO note (name, text) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
+        Some(_) => "UPDATE note SET text = ?2 WHERE name = ?1 AND text = ?3",
+    };
+    let query = sqlx::query(text).bind(&note.name).bind(&note.text);
+    let query = match before {
+        None => query,
+        Some(before) => query.bind(before),
+    };
+    let kept = query.execute(connection).await?.rows_affected() > 0;
+    Ok(kept.then_some(()).ok_or(Refused::VersionConflict))
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::{Connection, SqliteConnection};
@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::checksum;
 use super::health::Health;
-use super::write::{self, Refused, Write, Written};
-use crate::store::{Commits, Fault, StoreError};
+use super::write;
+use crate::store::write::{Refused, Write, Written};
+use crate::store::{Commits, Counts, Fault, StoreError};
 
 /// Writes that wait at most; whoever comes then waits for a place.
 const QUEUE: usize = 1024;
@@ -43,16 +44,30 @@ pub(super) struct Writer {
 struct Committed {
     transactions: AtomicU64,
     writes: AtomicU64,
+    /// How many there are; it is found out once, for nobody else writes.
+    counts: Mutex<Option<Counts>>,
     health: Arc<Health>,
 }
 
+impl Committed {
+    fn counts(&self) -> MutexGuard<'_, Option<Counts>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Writer {
-    /// Starts to write on `connection`; `lock` is held until the writer has ended.
-    pub(super) fn start(connection: SqliteConnection, lock: File, health: Arc<Health>) -> Self {
+    /// Starts to write on `connection`; `lock` is held until the writer has ended. `counts` is how many there are, if that is known.
+    pub(super) fn start(
+        connection: SqliteConnection,
+        lock: File,
+        health: Arc<Health>,
+        counts: Option<Counts>,
+    ) -> Self {
         let (queue, queued) = mpsc::channel(QUEUE);
         let closing = CancellationToken::new();
         let committed = Arc::new(Committed {
             health,
+            counts: Mutex::new(counts),
             ..Committed::default()
         });
         let task = tokio::spawn(run(
@@ -81,6 +96,11 @@ impl Writer {
             .await
             .map_err(|_| StoreError::Closed)?;
         answered.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// How many there are, if that is known.
+    pub(super) fn counts(&self) -> Option<Counts> {
+        *self.committed.counts()
     }
 
     pub(super) fn commits(&self) -> Commits {
@@ -218,7 +238,10 @@ async fn commit(
 ) -> Result<Vec<Result<Written, Refused>>, Arc<sqlx::Error>> {
     let outcome = transact(connection, writes).await;
     committed.health.wrote(&outcome);
-    let results = outcome.map_err(Arc::new)?;
+    let (results, more) = outcome.map_err(Arc::new)?;
+    if let Some(counts) = committed.counts().as_mut() {
+        *counts += more;
+    }
     let count = u64::try_from(writes.len()).unwrap_or(u64::MAX);
     committed.transactions.fetch_add(1, Ordering::Relaxed);
     committed.writes.fetch_add(count, Ordering::Relaxed);
@@ -230,7 +253,7 @@ async fn commit(
 async fn transact(
     connection: &mut SqliteConnection,
     writes: &[&Write],
-) -> Result<Vec<Result<Written, Refused>>, sqlx::Error> {
+) -> Result<(Vec<Result<Written, Refused>>, Counts), sqlx::Error> {
     write::execute(connection, "BEGIN IMMEDIATE").await?;
     let outcome = all(connection, writes).await;
     if outcome.is_err()
@@ -247,15 +270,15 @@ async fn transact(
 async fn all(
     connection: &mut SqliteConnection,
     writes: &[&Write],
-) -> Result<Vec<Result<Written, Refused>>, sqlx::Error> {
+) -> Result<(Vec<Result<Written, Refused>>, Counts), sqlx::Error> {
     let mut results = Vec::with_capacity(writes.len());
-    let mut audit = Vec::new();
+    let mut aside = write::Aside::default();
     for write in writes {
-        results.push(write::apply(connection, write, &mut audit).await?);
+        results.push(write::apply(connection, write, &mut aside).await?);
     }
-    write::terms::write_audit(connection, &audit).await?;
+    write::terms::write_audit(connection, &aside.audit).await?;
     write::execute(connection, "COMMIT").await?;
-    Ok(results)
+    Ok((results, aside.more))
 }
 
 #[cfg(test)]
@@ -267,10 +290,13 @@ mod tests {
     use crate::store::Note;
 
     fn note(text: &str) -> Write {
-        Write::Notes(vec![Note {
-            name: "note".to_owned(),
-            text: text.to_owned(),
-        }])
+        Write::Note {
+            note: Note {
+                name: text.chars().take(20).collect(),
+                text: text.to_owned(),
+            },
+            before: None,
+        }
     }
 
     #[tokio::test]
@@ -284,7 +310,12 @@ mod tests {
             .await
             .unwrap();
         let health = Arc::new(Health::default());
-        let writer = Writer::start(connection, lock::take(&path).unwrap(), Arc::clone(&health));
+        let writer = Writer::start(
+            connection,
+            lock::take(&path).unwrap(),
+            Arc::clone(&health),
+            None,
+        );
         writer.write(note("fits")).await.unwrap();
         assert_eq!(health.fault(), None);
 

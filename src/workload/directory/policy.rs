@@ -3,12 +3,9 @@
 use jiff::SignedDuration;
 
 use super::adoption::Adoption;
-use super::break_glass::BreakGlass;
 use crate::config::{self, BrakeConfig, PolicyConfig};
-use crate::scim::schema::ResourceType;
-use crate::scim::schema::Schemas;
+use crate::store::UnknownMembers;
 use crate::store::brake::Brake;
-use crate::store::{Store, StoreError, UnknownMembers};
 
 /// What a `ScimTenant` declares about changes of its people.
 #[derive(Clone, Debug, Default)]
@@ -19,21 +16,16 @@ pub(crate) struct Policy {
     pub(super) erase_after: Option<SignedDuration>,
     /// What a POST does to an account that is there already.
     pub(super) adoption: Adoption,
-    /// Accounts out of reach.
-    pub(super) break_glass: BreakGlass,
+    /// User names of accounts that are out of reach.
+    pub(super) break_glass: Vec<String>,
     /// What becomes of member ids that nobody has.
     pub(super) unknown_members: UnknownMembers,
 }
 
 impl Policy {
-    /// What `config` says, with the accounts that it names looked up in `store`.
-    pub(crate) async fn read(
-        config: &PolicyConfig,
-        schemas: &Schemas,
-        store: &dyn Store,
-    ) -> Result<Self, StoreError> {
-        let people = schemas.of(ResourceType::User);
-        Ok(Self {
+    /// What `config` says.
+    pub(crate) fn of(config: &PolicyConfig) -> Self {
+        Self {
             brake: config.brake.as_ref().map(brake),
             erase_after: config
                 .erase_after_seconds
@@ -42,12 +34,12 @@ impl Policy {
                 config::Adoption::Never => Adoption::Never,
                 config::Adoption::ByExternalId => Adoption::ByExternalId,
             },
-            break_glass: BreakGlass::find(&config.break_glass, people, store).await?,
+            break_glass: config.break_glass.clone(),
             unknown_members: match config.unknown_members {
                 config::UnknownMembers::Refuse => UnknownMembers::Refuse,
                 config::UnknownMembers::Ignore => UnknownMembers::Ignore,
             },
-        })
+        }
     }
 }
 

@@ -67,7 +67,7 @@ impl<'d> Provisioner<'d> {
         let related = members(kind, body)?.unwrap_or_default();
         let now = self.directory.now();
         let id = self.directory.new_id(now);
-        let break_glass = &self.directory.policy.break_glass;
+        let break_glass = self.directory.break_glass().await?;
         break_glass.guard(kind, &id, Some(&resource))?;
         break_glass.guard_first(&related)?;
         if let Some(adopted) = self.adopt(kind, &resource).await? {
@@ -183,7 +183,7 @@ impl<'d> Provisioner<'d> {
         wanted: &Resource,
         members: &[MemberChange],
     ) -> Result<(), DirectoryError> {
-        let break_glass = &self.directory.policy.break_glass;
+        let break_glass = self.directory.break_glass().await?;
         break_glass.guard(target.kind, target.id, Some(wanted))?;
         let store = &*self.directory.store;
         break_glass.guard_members(store, target.id, members).await
@@ -251,7 +251,7 @@ impl<'d> Provisioner<'d> {
             version = Some(current.version);
         }
         let now = self.directory.now();
-        let break_glass = &self.directory.policy.break_glass;
+        let break_glass = self.directory.break_glass().await?;
         break_glass.guard(kind, id, None)?;
         if kind == ResourceType::Group {
             let store = &*self.directory.store;

@@ -227,7 +227,11 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
             ScimError::unavailable("Too many changes of this resource at once; try again.")
         }
         DirectoryError::Store(
-            error @ (StoreError::Database(_) | StoreError::Sqlite(_) | StoreError::Closed | StoreError::ReadOnly),
+            error @ (StoreError::Database(_)
+            | StoreError::Sqlite(_)
+            | StoreError::Unreachable(_)
+            | StoreError::Closed
+            | StoreError::ReadOnly),
         ) => {
             tracing::error!(error = chain(&error), "the store failed");
             ScimError::unavailable("The directory cannot be used at the moment; try again later.")

@@ -2,10 +2,10 @@
 
 use sqlx::{Row, SqliteConnection};
 
-use super::Refused;
 use crate::scim::patch::MemberChange;
 use crate::store::UnknownMembers;
 use crate::store::audit::Moved;
+use crate::store::write::Refused;
 
 const STRANGERS: &str = "SELECT count(*), min(j.key) FROM json_each(?1) j
          LEFT JOIN resource u ON u.id = j.value AND u.kind = 0 WHERE u.seq IS NULL";

@@ -4,33 +4,11 @@ use jiff::Timestamp;
 use sqlx::error::ErrorKind;
 use sqlx::{Row, SqliteConnection};
 
-use super::{Outcome, Refused};
-use crate::scim::fold_case;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-use crate::store::sqlite::{checksum, number};
+use crate::store::sqlite::checksum;
+use crate::store::write::{Keys, Outcome, Refused, number};
 use crate::store::{Change, ResourceId, Stored, Terms, Version};
-
-/// The columns by which a resource is found.
-pub(in crate::store::sqlite) struct Keys<'r> {
-    pub(in crate::store::sqlite) name: String,
-    pub(in crate::store::sqlite) display: Option<String>,
-    pub(in crate::store::sqlite) external_id: Option<&'r str>,
-}
-
-impl<'r> Keys<'r> {
-    pub(in crate::store::sqlite) fn of(kind: ResourceType, resource: &'r Resource) -> Self {
-        let (name, display) = match kind {
-            ResourceType::User => (resource.user_name(), resource.display_name()),
-            ResourceType::Group => (resource.display_name(), None),
-        };
-        Self {
-            name: fold_case(name.unwrap_or_default()),
-            display: display.map(fold_case),
-            external_id: resource.external_id(),
-        }
-    }
-}
 
 /// The one place that knows that the only unique constraint a client can meet is that of the name.
 fn taken<T>(kind: ResourceType, result: Result<T, sqlx::Error>) -> Outcome<T> {

@@ -5,52 +5,13 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
-use super::Refused;
-use crate::store::audit::{AuditEntry, ReplacedNames};
+use crate::store::audit::AuditEntry;
 use crate::store::brake::{Brake, Removal, minute};
-use crate::store::{Forgetting, ResourceId, StoreError};
+use crate::store::write::{Refused, Stopped, audit_texts, signed};
+use crate::store::{Forgetting, ResourceId};
 
 /// Rows that are forgotten at a time.
 const FORGOTTEN_AT_ONCE: i64 = 1000;
-
-/// A write that the brake does not let pass.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::store::sqlite) struct Stopped {
-    pub(super) what: Removal,
-    /// How many of them it would have been.
-    pub(super) count: u64,
-    pub(super) brake: Brake,
-}
-
-impl Stopped {
-    /// The memberships that it would have removed.
-    pub(super) fn removed_members(&self) -> u64 {
-        if self.what == Removal::Membership {
-            self.count
-        } else {
-            0
-        }
-    }
-}
-
-impl From<Stopped> for StoreError {
-    fn from(stopped: Stopped) -> Self {
-        Self::Held {
-            what: stopped.what,
-            at_most: stopped.brake.at_most(stopped.what),
-            window: stopped.brake.window,
-        }
-    }
-}
-
-/// The number under which a removal is stored.
-pub(in crate::store::sqlite) fn number(what: Removal) -> i64 {
-    match what {
-        Removal::Deactivation => 0,
-        Removal::Deletion => 1,
-        Removal::Membership => 2,
-    }
-}
 
 /// Counts `count` removals at the time `at`, unless that would be too many.
 pub(super) async fn pass(
@@ -69,7 +30,7 @@ pub(super) async fn pass(
            AND ?3 + (SELECT coalesce(sum(count), 0) FROM removal WHERE what = ?1 AND minute >= ?5) <= ?6
          ON CONFLICT (what, minute) DO UPDATE SET count = count + excluded.count",
     )
-    .bind(number(what))
+    .bind(what.number())
     .bind(minute(at))
     .bind(signed(count))
     .bind(brake.holds_since().as_millisecond())
@@ -97,7 +58,7 @@ pub(super) async fn hold(
          ON CONFLICT (what, resource_id) DO UPDATE SET at = excluded.at, count = excluded.count
          WHERE held.at < ?5",
     )
-    .bind(number(stopped.what))
+    .bind(stopped.what.number())
     .bind(id.as_str())
     .bind(at.as_millisecond())
     .bind(signed(stopped.count))
@@ -126,16 +87,14 @@ pub(in crate::store::sqlite) async fn write_audit(
     .map(|_| ())
 }
 
-/// The columns of an entry; its names stand apart, so that they can be forgotten.
+/// The columns of an entry.
 fn audit_row(entry: &AuditEntry) -> serde_json::Value {
-    let mut entry = entry.clone();
-    let names = std::mem::take(&mut entry.replaced);
-    let names = (names != ReplacedNames::default()).then(|| json!(names).to_string());
+    let (text, names) = audit_texts(entry);
     json!([
         entry.time.as_millisecond(),
         entry.id.as_str(),
         entry.requester.client,
-        json!(entry).to_string(),
+        text,
         names
     ])
 }
@@ -196,8 +155,4 @@ pub(super) async fn forget(
     let forgotten = [aged, named, counted, held];
     let forgotten: u64 = forgotten.iter().map(SqliteQueryResult::rows_affected).sum();
     Ok(forgotten + date_deactivations(connection).await?)
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,0 +1,182 @@
+//! Reading resources: counted and cut by the database where it can, else row by row without holding them.
+
+use futures::TryStreamExt;
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::query::Query;
+use sqlx::{PgConnection, Row, TypeInfo, ValueRef};
+
+use super::text::{key, text};
+use super::{Failure, statements};
+use crate::scim::resource::Resource;
+use crate::scim::schema::ResourceType;
+use crate::store::candidate::{holds, references, time};
+use crate::store::filter_sql::{Argument, Search, Statement};
+use crate::store::write::number;
+use crate::store::{
+    Counts, ListQuery, Listed, Note, Position, Related, ResourceId, SortValue, Stored, Version,
+    Window,
+};
+
+pub(super) async fn find(
+    connection: &mut PgConnection,
+    kind: ResourceType,
+    id: &ResourceId,
+    related: Related,
+) -> Result<Option<Stored>, Failure> {
+    let row = sqlx::query(statements::find(kind, related))
+        .bind(number(kind))
+        .bind(text(id.as_str()))
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(stored).transpose()
+}
+
+/// The part of a list that `query` asks for: counted and cut by the database if it finds exactly the matches, else as the
+/// rows come, each looked at.
+pub(super) async fn list(
+    connection: &mut PgConnection,
+    kind: ResourceType,
+    query: &ListQuery,
+    search: &Search,
+) -> Result<Listed, Failure> {
+    let (offset, count) = match &query.window {
+        Window::Index(page) => (page.offset(), page.count),
+        Window::Behind { count, .. } => (0, *count),
+    };
+    let part = Part {
+        kind,
+        related: query.related,
+        offset,
+        count,
+    };
+    if search.rest.is_none() && !search.finds_few() {
+        part.counted(connection, search).await
+    } else {
+        part.looked_at(connection, search).await
+    }
+}
+
+/// A part of what is found.
+struct Part {
+    kind: ResourceType,
+    related: Related,
+    offset: usize,
+    count: usize,
+}
+
+impl Part {
+    async fn counted(
+        &self,
+        connection: &mut PgConnection,
+        search: &Search,
+    ) -> Result<Listed, Failure> {
+        let total = if search.is_everything() {
+            counts(connection).await?.of(self.kind)
+        } else {
+            let count = search.count();
+            let row = bound(&count).fetch_one(&mut *connection).await?;
+            row.try_get(0)?
+        };
+        let related = statements::related(self.kind, self.related);
+        let page = search.page(related, signed(self.count), signed(self.offset));
+        let rows = bound(&page).fetch_all(connection).await?;
+        Ok(Listed {
+            total: usize::try_from(total).unwrap_or_default(),
+            resources: rows.iter().map(stored).collect::<Result<_, _>>()?,
+            end: rows.last().map(position).transpose()?,
+        })
+    }
+
+    async fn looked_at(
+        &self,
+        connection: &mut PgConnection,
+        search: &Search,
+    ) -> Result<Listed, Failure> {
+        let statement = search.rows(statements::related(self.kind, search.loads(self.related)));
+        let mut rows = bound(&statement).fetch(connection);
+        let mut listed = Listed::default();
+        while let Some(row) = rows.try_next().await? {
+            let mut found = stored(&row)?;
+            let rest = search.rest.as_ref();
+            if rest.is_some_and(|rest| !holds(self.kind, rest, &found)) {
+                continue;
+            }
+            if listed.total >= self.offset && listed.resources.len() < self.count {
+                if self.related == Related::Skip {
+                    found.related.clear();
+                }
+                listed.resources.push(found);
+                listed.end = Some(position(&row)?);
+            }
+            listed.total += 1;
+        }
+        Ok(listed)
+    }
+}
+
+fn bound(statement: &Statement) -> Query<'_, Postgres, PgArguments> {
+    let mut query = sqlx::query(statement.sql());
+    for argument in &statement.arguments {
+        query = match argument {
+            Argument::Text(value) => query.bind(text(value)),
+            Argument::Key(value) => query.bind(key(value)),
+            Argument::Number(number) => query.bind(*number),
+        };
+    }
+    query
+}
+
+/// The place behind a row.
+fn position(row: &PgRow) -> Result<Position, Failure> {
+    let value = row.try_get_raw(7)?;
+    let key = if value.is_null() {
+        SortValue::Absent
+    } else if value.type_info().name() == "INT8" {
+        SortValue::Time(row.try_get(7)?)
+    } else {
+        SortValue::Text(row.try_get(7)?)
+    };
+    Ok(Position {
+        key,
+        sequence: row.try_get(6)?,
+    })
+}
+
+/// How many there are.
+pub(super) async fn counts(connection: &mut PgConnection) -> Result<Counts, Failure> {
+    let (users, active_users, groups) = sqlx::query_as(
+        "SELECT sum(users)::bigint, sum(active_users)::bigint, sum(user_groups)::bigint FROM tally",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Counts {
+        users,
+        active_users,
+        groups,
+    })
+}
+
+pub(super) async fn notes(connection: &mut PgConnection) -> Result<Vec<Note>, Failure> {
+    let rows: Vec<(String, String)> = sqlx::query_as("SELECT name, text FROM note ORDER BY name")
+        .fetch_all(connection)
+        .await?;
+    let note = |(name, text)| Note { name, text };
+    Ok(rows.into_iter().map(note).collect())
+}
+
+/// A row with id, version, times, body, memberships.
+fn stored(row: &PgRow) -> Result<Stored, Failure> {
+    let body: &str = row.try_get(4)?;
+    Ok(Stored {
+        id: ResourceId::new(row.try_get::<String, _>(0)?),
+        version: Version(row.try_get(1)?),
+        created: time(row.try_get(2)?),
+        last_modified: time(row.try_get(3)?),
+        resource: Resource::from_json(body)?,
+        related: references(row.try_get(5)?),
+    })
+}
+
+fn signed(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

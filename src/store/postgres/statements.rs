@@ -1,0 +1,49 @@
+//! The texts that load memberships with a resource.
+
+use crate::scim::schema::ResourceType;
+use crate::store::Related;
+
+macro_rules! none {
+    () => {
+        "NULL::text"
+    };
+}
+macro_rules! groups {
+    () => {
+        "(SELECT json_agg(json_build_array(g.id, g.display) ORDER BY g.seq)::text
+          FROM membership m JOIN resource g ON g.seq = m.group_seq WHERE m.member_seq = r.seq)"
+    };
+}
+macro_rules! members {
+    () => {
+        "(SELECT json_agg(json_build_array(u.id, NULL) ORDER BY u.seq)::text
+          FROM membership m JOIN resource u ON u.seq = m.member_seq WHERE m.group_seq = r.seq)"
+    };
+}
+
+/// A column of pairs of id and name, or of nothing.
+pub(super) fn related(kind: ResourceType, related: Related) -> &'static str {
+    match (related, kind) {
+        (Related::Skip, _) => none!(),
+        (Related::Include, ResourceType::User) => groups!(),
+        (Related::Include, ResourceType::Group) => members!(),
+    }
+}
+
+/// The resource called $2.
+pub(super) fn find(kind: ResourceType, related: Related) -> &'static str {
+    macro_rules! find {
+        ($related:expr) => {
+            concat!(
+                "SELECT r.id, r.version, r.created, r.modified, r.body, ",
+                $related,
+                " FROM resource r WHERE r.kind = $1 AND r.id = $2"
+            )
+        };
+    }
+    match (related, kind) {
+        (Related::Skip, _) => find!(none!()),
+        (Related::Include, ResourceType::User) => find!(groups!()),
+        (Related::Include, ResourceType::Group) => find!(members!()),
+    }
+}

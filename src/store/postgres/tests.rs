@@ -1,0 +1,454 @@
+//! What PostgreSQL does to a store that SQLite never does: it goes away, comes back, cuts connections, and lets several processes in.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tempfile::TempDir;
+
+use super::*;
+use crate::scim::filter::Filter;
+use crate::scim::patch::MemberChange;
+use crate::store::brake::Brake;
+use crate::store::conformance::server::{Schema, Server};
+use crate::store::conformance::{
+    GROUP, USER, changed, deletion, find, free, ids, moved, person, related, schemas, stored, team,
+};
+use crate::store::{Terms, Version};
+
+async fn sql(connection: &mut PgConnection, text: String) {
+    sqlx::raw_sql(AssertSqlSafe(text))
+        .execute(connection)
+        .await
+        .unwrap();
+}
+
+/// An error with all its reasons.
+fn why(error: &StoreError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// Adds people under `prefix` until told to stop; says which were acknowledged, and how many were not.
+async fn add_until(
+    store: Arc<dyn Store>,
+    prefix: String,
+    stop: Arc<AtomicBool>,
+) -> (Vec<String>, usize) {
+    let (mut added, mut failed) = (Vec::new(), 0);
+    while !stop.load(Ordering::Relaxed) {
+        let id = format!("{prefix}-{}", added.len() + failed);
+        match store.add(USER, person(&id), free()).await {
+            Ok(()) => added.push(id),
+            Err(StoreError::Unreachable(_) | StoreError::Database(_)) => failed += 1,
+            Err(other) => panic!("{}", why(&other)),
+        }
+    }
+    (added, failed)
+}
+
+/// Eight writers while `disturb` runs: nothing acknowledged is lost, and the tally is right. Says how many writes failed.
+async fn disturbed(schema: &Schema, disturb: impl Future<Output = ()>) -> usize {
+    let store = schema.store().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let writers = (0..8).map(|number| {
+        let (store, stop) = (Arc::clone(&store), Arc::clone(&stop));
+        tokio::spawn(add_until(store, format!("w{number}"), stop))
+    });
+    let writers: Vec<_> = writers.collect();
+    disturb.await;
+    stop.store(true, Ordering::Relaxed);
+    let (mut total, mut failed) = (0, 0);
+    for writer in writers {
+        let (added, not_added) = writer.await.unwrap();
+        for id in added {
+            assert!(find(&*store, USER, &id).await.is_some(), "{id} is lost");
+            total += 1;
+        }
+        failed += not_added;
+    }
+    assert!(total > 0);
+    let everybody = Filter::parse("id pr and not (id eq \"\")", &schemas().user).unwrap();
+    let query = ListQuery {
+        filter: Some(everybody),
+        ..ListQuery::default()
+    };
+    let listed = store.list(USER, &query).await.unwrap();
+    let counted = store.counts().await.unwrap().users;
+    assert_eq!(i64::try_from(listed.total).unwrap(), counted);
+    assert!(counted >= total, "{counted} of {total}");
+    failed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::in_folder(folder.path());
+    let schema = Schema::on(&server, "killed").await;
+    let store = schema.store().await;
+    disturbed(&schema, async {
+        for round in 0..3 {
+            // It writes, is killed, and writes again.
+            let mut tries = 0;
+            while store
+                .add(USER, person(&format!("{round}-{tries}")), free())
+                .await
+                .is_err()
+            {
+                tries += 1;
+            }
+            server.kill();
+        }
+        while store.counts().await.is_err() {}
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_cut_are_not_seen_by_clients() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::in_folder(folder.path());
+    let schema = Schema::on(&server, "cut").await;
+    let failed = disturbed(&schema, async {
+        let mut administrator = server.connect().await;
+        let mut cut = 0;
+        while cut < 100 {
+            let now: i64 = sqlx::query_scalar(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                 WHERE application_name = 'usher' AND state <> 'idle'",
+            )
+            .fetch_one(&mut administrator)
+            .await
+            .unwrap();
+            cut += now;
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(failed, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_writers_on_one_group_in_three_processes_see_no_error() {
+    let schema = Schema::new("fifty_writers").await;
+    let stores = [
+        schema.store().await,
+        schema.store().await,
+        schema.store().await,
+    ];
+    for number in 0..50 {
+        let id = format!("p{number}");
+        stores[0].add(USER, person(&id), free()).await.unwrap();
+    }
+    stores[0].add(GROUP, team("t", &[]), free()).await.unwrap();
+
+    let writers = (0..50).map(|number| {
+        let store = Arc::clone(&stores[number % 3]);
+        let member = format!("p{number}");
+        tokio::spawn(async move {
+            for change in [MemberChange::Add, MemberChange::Remove, MemberChange::Add] {
+                let members = vec![change(ids(&[&member]))];
+                let changed = store.change(GROUP, moved("t", members), free()).await;
+                assert!(changed.unwrap().unwrap().written);
+            }
+        })
+    });
+    for writer in futures::future::join_all(writers).await {
+        writer.unwrap();
+    }
+
+    let group = find(&*stores[1], GROUP, "t").await.unwrap();
+    assert_eq!((group.related.len(), group.version), (50, Version(151)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_that_are_deleted_meanwhile_disturb_nobody() {
+    let schema = Schema::new("deleted_meanwhile").await;
+    let stores = [schema.store().await, schema.store().await];
+    for group in ["t", "u"] {
+        stores[0]
+            .add(GROUP, team(group, &[]), free())
+            .await
+            .unwrap();
+    }
+    let people = (0..40).map(|number| {
+        let stores = stores.clone();
+        tokio::spawn(async move {
+            let id = format!("p{number}");
+            stores[0].add(USER, person(&id), free()).await.unwrap();
+            let join = async |group: &'static str| {
+                let members = vec![MemberChange::Add(ids(&[&id]))];
+                let joined = stores[0].change(GROUP, moved(group, members), free()).await;
+                let ok = matches!(joined, Ok(_) | Err(StoreError::UnknownMembers { .. }));
+                assert!(ok, "{joined:?}");
+            };
+            let leave = stores[1].delete(USER, deletion(&id, 0, 1), free());
+            let ((), (), left) = tokio::join!(join("t"), join("u"), leave);
+            assert_eq!(left.unwrap(), Some(()));
+        })
+    });
+    for person in futures::future::join_all(people).await {
+        person.unwrap();
+    }
+
+    for group in ["t", "u"] {
+        assert!(related(&*stores[0], GROUP, group).await.is_empty());
+    }
+    assert_eq!(stores[0].counts().await.unwrap().users, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_processes_that_create_one_name_one_is_refused() {
+    let schema = Schema::new("one_name").await;
+    let (one, other) = (schema.store().await, schema.store().await);
+    for number in 0..20 {
+        let body = json!({"userName": format!("n{number}")});
+        let named = |id: &str| stored(USER, &format!("{id}{number}"), &body);
+
+        let (one, other) = tokio::join!(
+            one.add(USER, named("a"), free()),
+            other.add(USER, named("b"), free())
+        );
+
+        let taken = |it: &Result<(), StoreError>| matches!(it, Err(StoreError::Taken { .. }));
+        assert!(one.is_ok() ^ other.is_ok(), "{one:?} {other:?}");
+        assert!(taken(&one) ^ taken(&other), "{one:?} {other:?}");
+    }
+    assert_eq!(one.counts().await.unwrap().users, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_processes_that_give_one_external_id_one_is_refused() {
+    let schema = Schema::new("one_external_id").await;
+    let (one, other) = (schema.store().await, schema.store().await);
+    let sole = || Terms {
+        unique_external_id: true,
+        ..free()
+    };
+    for number in 0..20 {
+        let named = |id: &str| {
+            let body =
+                json!({"userName": format!("{id}{number}"), "externalId": number.to_string()});
+            stored(USER, &format!("{id}{number}"), &body)
+        };
+
+        let (one, other) = tokio::join!(
+            one.add(USER, named("a"), sole()),
+            other.add(USER, named("b"), sole())
+        );
+
+        assert!(one.is_ok() ^ other.is_ok(), "{one:?} {other:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brake_counts_what_two_processes_take_away_at_once() {
+    let schema = Schema::new("two_brakes").await;
+    let stores = [schema.store().await, schema.store().await];
+    let braked = Terms {
+        brake: Some(Brake {
+            deactivations: 10,
+            deletions: 10,
+            membership_removals: 10,
+            window: jiff::SignedDuration::from_hours(1),
+            open_until: None,
+        }),
+        ..free()
+    };
+    for number in 0..40 {
+        let id = format!("p{number}");
+        stores[0].add(USER, person(&id), free()).await.unwrap();
+    }
+    let deletions = (0..40).map(|number| {
+        let store = Arc::clone(&stores[number % 2]);
+        let (id, braked) = (format!("p{number}"), braked.clone());
+        tokio::spawn(async move { store.delete(USER, deletion(&id, 0, 1), braked).await })
+    });
+    let mut gone = 0;
+    for deletion in futures::future::join_all(deletions).await {
+        match deletion.unwrap() {
+            Ok(done) => gone += i64::from(done.is_some()),
+            Err(StoreError::Held { .. }) => {}
+            Err(other) => panic!("{}", why(&other)),
+        }
+    }
+
+    assert_eq!(gone, 10);
+    assert_eq!(stores[1].counts().await.unwrap().users, 30);
+    assert_eq!(
+        stores[1]
+            .held(Timestamp::UNIX_EPOCH)
+            .await
+            .unwrap()
+            .deletions,
+        30
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_start_at_once_do_not_disturb_each_other() {
+    let schema = Schema::new("start_at_once").await;
+    let starts = (0..8).map(async |number| {
+        let store = schema.store().await;
+        let id = number.to_string();
+        store.add(USER, person(&id), free()).await.unwrap();
+        store
+    });
+    let stores = futures::future::join_all(starts).await;
+
+    assert_eq!(stores[7].counts().await.unwrap().users, 8);
+}
+
+#[tokio::test]
+async fn a_migration_that_was_interrupted_is_finished() {
+    let schema = Schema::new("interrupted").await;
+    let name = &schema.location.schema;
+    let all = migrations::all_statements();
+    let mut administrator = Server::shared().connect().await;
+    for done in 0..=all.len() {
+        let begin = format!(
+            "DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}; SET search_path TO {name}"
+        );
+        sql(&mut administrator, begin).await;
+        for statement in &all[..done] {
+            sql(&mut administrator, (*statement).to_owned()).await;
+        }
+
+        let store = schema.store().await;
+
+        store.add(USER, person("a"), free()).await.unwrap();
+        assert_eq!(store.counts().await.unwrap().users, 1, "after {done}");
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_schema_that_needs_a_later_program_is_left_alone() {
+    let schema = Schema::new("later").await;
+    schema.store().await.counts().await.unwrap();
+    let record =
+        |number, needed| format!("INSERT INTO later.migration VALUES ({number}, {needed})");
+    let mut administrator = Server::shared().connect().await;
+    sql(&mut administrator, record(90, 0)).await;
+    schema
+        .store()
+        .await
+        .add(USER, person("a"), free())
+        .await
+        .unwrap();
+
+    sql(&mut administrator, record(99, 99)).await;
+
+    let refused = schema.store().await.add(USER, person("b"), free()).await;
+    let said = why(&refused.unwrap_err());
+    assert!(said.contains("install a later version"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_all_connections_are_busy_the_wait_is_bounded() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::in_folder(folder.path());
+    let schema = Schema::on(&server, "busy").await;
+    let store = schema.store().await;
+    store.add(USER, person("a"), free()).await.unwrap();
+    let mut holder = server.connect().await;
+    let mut held = holder.begin().await.unwrap();
+    let lock = "SELECT 1 FROM busy.resource FOR UPDATE".to_owned();
+    sql(&mut held, lock).await;
+    let blocked = (0..16).map(|_| {
+        let store = Arc::clone(&store);
+        let change = changed("a", 0, Some(&person("a")));
+        tokio::spawn(async move { store.change(USER, change, free()).await })
+    });
+    let blocked: Vec<_> = blocked.collect();
+    let mut administrator = server.connect().await;
+    let mut waiting = 0_i64;
+    while waiting < 16 {
+        let count =
+            "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0";
+        let count = sqlx::query_scalar(count).fetch_one(&mut administrator);
+        waiting = count.await.unwrap();
+    }
+
+    let began = Instant::now();
+    let said = why(&store.counts().await.unwrap_err());
+
+    assert!(began.elapsed() < Duration::from_secs(6));
+    assert!(said.contains("connections were busy"), "{said}");
+    store.ready().await.unwrap();
+    held.rollback().await.unwrap();
+    for write in blocked {
+        write.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn another_password_is_taken_up() {
+    let schema = Schema::new("password").await;
+    let server = Server::shared();
+    let mut administrator = server.connect().await;
+    let before = "DROP OWNED BY usher_rotated CASCADE; DROP ROLE usher_rotated";
+    sqlx::raw_sql(before).execute(&mut administrator).await.ok();
+    let role = "CREATE ROLE usher_rotated LOGIN PASSWORD 'first';
+                GRANT CREATE ON DATABASE postgres TO usher_rotated";
+    sql(&mut administrator, role.to_owned()).await;
+    let url = |password: &str| {
+        let user = format!("usher_rotated:{password}@");
+        server.url.replace("postgres@", &user)
+    };
+    schema.set_url(&url("first"));
+    let store = schema.store().await;
+    store.add(USER, person("a"), free()).await.unwrap();
+
+    // What works is not given up for what does not.
+    schema.set_url("postgres://nobody:secret-word@localhost/?host=/nowhere");
+    store.add(USER, person("b"), free()).await.unwrap();
+    let change = "ALTER ROLE usher_rotated PASSWORD 'second'".to_owned();
+    sql(&mut administrator, change).await;
+    schema.set_url(&url("second"));
+    let end =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'usher_rotated'";
+    sql(&mut administrator, end.to_owned()).await;
+
+    store.add(USER, person("c"), free()).await.unwrap();
+    assert_eq!(store.counts().await.unwrap().users, 3);
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_says_why_and_not_the_password() {
+    let schema = Schema::new("unreachable").await;
+    let nowhere = "postgres://usher:secret-word@localhost/?host=/nowhere";
+    for (url, expected) in [
+        (Some(nowhere), "does not take a connection"),
+        (
+            Some("mysql://usher:secret-word@localhost/"),
+            "has no connection URL",
+        ),
+        (
+            Some("postgres://usher:secret-word@localhost:port/"),
+            "has no connection URL",
+        ),
+        (Some("secret-word"), "has no connection URL"),
+        (None, "connection URL cannot be read"),
+    ] {
+        match url {
+            Some(url) => schema.set_url(url),
+            None => std::fs::remove_file(&schema.location.url_file).unwrap(),
+        }
+        let store = schema.store().await;
+
+        let said = why(&store.ready().await.unwrap_err());
+
+        assert!(said.contains(expected), "{url:?}: {said}");
+        assert!(!said.contains("secret-word"), "{said}");
+        store.close().await;
+        assert!(matches!(store.counts().await, Err(StoreError::Closed)));
+    }
+}

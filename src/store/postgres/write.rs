@@ -1,0 +1,257 @@
+//! Each write as one statement where that is enough, else as a transaction that first locks what it decides by.
+//!
+//! Locks are taken in one order: the resource, its groups, the brake, the tally.
+
+use sqlx::{Connection, PgConnection};
+
+use super::row::{self, Slot};
+use super::text::text;
+use super::{members, row::Remembered};
+use super::{records, terms};
+use crate::scim::resource::Resource;
+use crate::scim::schema::ResourceType;
+use crate::store::audit::{AuditEntry, Moved};
+use crate::store::brake::{Brake, Removal};
+use crate::store::write::{Outcome, Refused, Write, Written};
+use crate::store::{Change, Changed, Deletion, Note, Stored, Terms, Version};
+
+/// One try of a write.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    /// The row of the tally that it counts in.
+    pub(super) slot: Slot,
+    /// An earlier try was cut off, so that it may have been done already.
+    pub(super) maybe_done: bool,
+}
+
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    write: &Write,
+    attempt: Attempt,
+) -> Outcome<Written> {
+    if let Some(outcome) = by_one_statement(connection, write, attempt.slot).await? {
+        return Ok(outcome);
+    }
+    let mut transaction = connection.begin().await?;
+    let outcome = within(&mut transaction, write, attempt).await?;
+    let (written, moved) = match outcome {
+        Ok(done) => done,
+        Err(refused) => {
+            transaction.rollback().await?;
+            if let Refused::Held(stopped) = &refused {
+                terms::hold(connection, write, stopped).await?;
+            }
+            return Ok(Err(refused));
+        }
+    };
+    let entry = write
+        .subject()
+        .and_then(|(_, _, terms)| terms.audit.as_ref());
+    if let Some(entry) = entry.filter(|_| written.is_change()) {
+        terms::remember(&mut transaction, &entry.with_members(moved)).await?;
+    }
+    transaction.commit().await?;
+    Ok(Ok(written))
+}
+
+/// The writes that there are most of, with what is remembered of them.
+async fn by_one_statement(
+    connection: &mut PgConnection,
+    write: &Write,
+    slot: Slot,
+) -> Result<Option<Result<Written, Refused>>, sqlx::Error> {
+    Ok(match write {
+        Write::Add { kind, added, terms } if added.related.is_empty() => {
+            let remembered = Remembered::of(terms.audit.as_ref());
+            let added = row::insert(connection, (*kind, added), terms, remembered, slot).await?;
+            Some(added.map(|_| Written::Done))
+        }
+        Write::Change {
+            kind,
+            change,
+            terms,
+        } => match &change.resource {
+            Some(resource) if change.members.is_empty() && !may_be_held(*kind, resource, terms) => {
+                let remembered = Remembered::of(terms.audit.as_ref());
+                let target = (*kind, change, resource);
+                Some(row::replace(connection, target, terms, remembered, slot).await?)
+            }
+            Some(_) | None => None,
+        },
+        Write::Note { note, before } => Some(keep(connection, note, before.as_deref()).await?),
+        Write::Record(entry) => {
+            terms::remember(connection, entry).await?;
+            Some(Ok(Written::Done))
+        }
+        Write::Add { .. } | Write::Delete { .. } | Write::Records(_) | Write::Forget(_) => None,
+    })
+}
+
+/// Whether what is written could be a deactivation that a brake counts.
+fn may_be_held(kind: ResourceType, resource: &Resource, terms: &Terms) -> bool {
+    kind == ResourceType::User && !resource.is_active() && terms.brake.is_some()
+}
+
+async fn within(
+    connection: &mut PgConnection,
+    write: &Write,
+    attempt: Attempt,
+) -> Outcome<(Written, Moved)> {
+    let alone = |written| (written, Moved::default());
+    match write {
+        Write::Add { kind, added, terms } => {
+            add(connection, (*kind, added), terms, attempt.slot).await
+        }
+        Write::Change {
+            kind,
+            change,
+            terms,
+        } => self::change(connection, (*kind, change), terms, attempt.slot).await,
+        Write::Delete {
+            kind,
+            deletion,
+            terms,
+        } => {
+            let outcome = delete(connection, (*kind, deletion), terms, attempt.slot).await?;
+            Ok(match outcome {
+                Ok((Written::NotFound, _)) if attempt.maybe_done => Ok(alone(Written::Done)),
+                other => other,
+            })
+        }
+        Write::Forget(forgetting) => {
+            let forgotten = terms::forget(connection, forgetting).await?;
+            Ok(Ok(alone(Written::Forgotten(forgotten))))
+        }
+        Write::Records(records) => {
+            records::keep(connection, records).await?;
+            Ok(Ok(alone(Written::Done)))
+        }
+        Write::Note { .. } | Write::Record(_) => Ok(Ok(alone(Written::Done))),
+    }
+}
+
+async fn add(
+    connection: &mut PgConnection,
+    (kind, added): (ResourceType, &Stored),
+    terms: &Terms,
+    slot: Slot,
+) -> Outcome<(Written, Moved)> {
+    let inserted = row::insert(connection, (kind, added), terms, Remembered::of(None), slot);
+    let seq = match inserted.await? {
+        Ok(seq) => seq,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let ids: Vec<&str> = added.related.iter().map(|it| it.id.as_str()).collect();
+    let joined = members::join(connection, seq, &ids, terms.unknown_members).await?;
+    Ok(joined.map(|added| (Written::Done, Moved { added, removed: 0 })))
+}
+
+async fn change(
+    connection: &mut PgConnection,
+    (kind, change): (ResourceType, &Change),
+    terms: &Terms,
+    slot: Slot,
+) -> Outcome<(Written, Moved)> {
+    let Some(before) = row::lock(connection, kind, &change.id).await? else {
+        return Ok(Ok((Written::NotFound, Moved::default())));
+    };
+    if change.expected.is_some_and(|it| it != before.version) {
+        return Ok(Err(Refused::VersionConflict));
+    }
+    let mut moved = Moved::default();
+    for change in &change.members {
+        match members::change(connection, before.seq, change, terms.unknown_members).await? {
+            Ok(some) => moved += some,
+            Err(refused) => return Ok(Err(refused)),
+        }
+    }
+    let leaves = |it: &Resource| kind == ResourceType::User && before.active && !it.is_active();
+    let deactivated = change.resource.as_ref().is_some_and(leaves);
+    let removals = [
+        (Removal::Deactivation, u64::from(deactivated)),
+        (Removal::Membership, moved.removed),
+    ];
+    if let Err(refused) = pass(connection, terms.brake.as_ref(), &removals, change.at).await? {
+        return Ok(Err(refused));
+    }
+    if let Some(resource) = &change.resource {
+        let target = (kind, change, resource);
+        let replaced = row::replace(connection, target, terms, Remembered::of(None), slot).await?;
+        return Ok(replaced.map(|written| (written, moved)));
+    }
+    let written = !moved.is_empty();
+    if written {
+        row::touch(connection, before.seq, change.at).await?;
+    }
+    let changed = Changed {
+        version: Version(before.version.0 + i64::from(written)),
+        written,
+    };
+    Ok(Ok((Written::Changed(changed), moved)))
+}
+
+/// Counts removals of several kinds, unless one would be too many.
+async fn pass(
+    connection: &mut PgConnection,
+    brake: Option<&Brake>,
+    removals: &[(Removal, u64)],
+    at: jiff::Timestamp,
+) -> Outcome<()> {
+    for removal in removals {
+        if let Err(refused) = terms::pass(connection, brake, *removal, at).await? {
+            return Ok(Err(refused));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Nobody can join the one that is locked; its groups change, and it goes with its memberships.
+async fn delete(
+    connection: &mut PgConnection,
+    (kind, deletion): (ResourceType, &Deletion),
+    terms: &Terms,
+    slot: Slot,
+) -> Outcome<(Written, Moved)> {
+    let Some(before) = row::lock_whole(connection, kind, &deletion.id).await? else {
+        return Ok(Ok((Written::NotFound, Moved::default())));
+    };
+    if deletion.expected.is_some_and(|it| it != before.version) {
+        return Ok(Err(Refused::VersionConflict));
+    }
+    let mut moved = Moved::default();
+    match kind {
+        ResourceType::User => row::leave_groups(connection, before.seq, deletion.at).await?,
+        ResourceType::Group => moved.removed = members::count(connection, before.seq).await?,
+    }
+    let removals = [(Removal::Deletion, 1), (Removal::Membership, moved.removed)];
+    if let Err(refused) = pass(connection, terms.brake.as_ref(), &removals, deletion.at).await? {
+        return Ok(Err(refused));
+    }
+    row::remove(connection, before.seq, slot).await?;
+    if terms.audit.as_ref().is_some_and(AuditEntry::erases) {
+        terms::forget_names(connection, &deletion.id).await?;
+    }
+    Ok(Ok((Written::Done, moved)))
+}
+
+async fn keep(
+    connection: &mut PgConnection,
+    note: &Note,
+    before: Option<&str>,
+) -> Outcome<Written> {
+    let statement = match before {
+        None => "INSERT INTO note (name, text) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+        Some(_) => "UPDATE note SET text = $2 WHERE name = $1 AND text = $3",
+    };
+    let query = sqlx::query(statement)
+        .bind(text(&note.name))
+        .bind(text(&note.text));
+    let query = match before {
+        None => query,
+        Some(before) => query.bind(text(before)),
+    };
+    let kept = query.execute(connection).await?.rows_affected() > 0;
+    Ok(kept
+        .then_some(Written::Done)
+        .ok_or(Refused::VersionConflict))
+}

@@ -1,0 +1,183 @@
+//! What can be written, as values that every store understands, and the forms in which it is kept.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::audit::AuditEntry;
+use super::brake::{Brake, Removal};
+use super::{
+    Change, Changed, Deletion, Forgetting, Note, Record, ResourceId, StoreError, Stored, Terms,
+};
+use crate::scim::fold_case;
+use crate::scim::resource::Resource;
+use crate::scim::schema::ResourceType;
+
+/// One write; all of it is done or nothing.
+#[derive(Debug)]
+pub(super) enum Write {
+    Add {
+        kind: ResourceType,
+        added: Stored,
+        terms: Terms,
+    },
+    Change {
+        kind: ResourceType,
+        change: Change,
+        terms: Terms,
+    },
+    Delete {
+        kind: ResourceType,
+        deletion: Deletion,
+        terms: Terms,
+    },
+    Note {
+        note: Note,
+        /// The text that it must still have; there must be none when absent.
+        before: Option<String>,
+    },
+    Records(Vec<Record>),
+    Record(AuditEntry),
+    Forget(Forgetting),
+}
+
+impl Write {
+    /// What it is about, when, and under which terms; nothing when it is no write of a resource.
+    pub(super) fn subject(&self) -> Option<(&ResourceId, Timestamp, &Terms)> {
+        match self {
+            Self::Add { added, terms, .. } => Some((&added.id, added.created, terms)),
+            Self::Change { change, terms, .. } => Some((&change.id, change.at, terms)),
+            Self::Delete {
+                deletion, terms, ..
+            } => Some((&deletion.id, deletion.at, terms)),
+            Self::Note { .. } | Self::Records(_) | Self::Record(_) | Self::Forget(_) => None,
+        }
+    }
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Written {
+    Done,
+    Changed(Changed),
+    NotFound,
+    Forgotten(u64),
+}
+
+impl Written {
+    pub(super) fn is_change(self) -> bool {
+        match self {
+            Self::Done => true,
+            Self::Changed(changed) => changed.written,
+            Self::NotFound | Self::Forgotten(_) => false,
+        }
+    }
+}
+
+/// Why it was not done, although the database works.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Refused {
+    Taken(ResourceType),
+    ExternalIdTaken(ResourceType),
+    VersionConflict,
+    UnknownMembers { count: usize, first: usize },
+    Held(Stopped),
+}
+
+impl From<Refused> for StoreError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Taken(ResourceType::User) => Self::Taken {
+                what: "user",
+                attribute: "userName",
+            },
+            Refused::Taken(ResourceType::Group) => Self::Taken {
+                what: "group",
+                attribute: "displayName",
+            },
+            Refused::ExternalIdTaken(kind) => Self::Taken {
+                what: match kind {
+                    ResourceType::User => "user",
+                    ResourceType::Group => "group",
+                },
+                attribute: "externalId",
+            },
+            Refused::VersionConflict => Self::VersionConflict,
+            Refused::UnknownMembers { count, first } => Self::UnknownMembers { count, first },
+            Refused::Held(stopped) => stopped.into(),
+        }
+    }
+}
+
+/// What a write comes to inside its transaction; an error of the database undoes it.
+pub(super) type Outcome<T> = Result<Result<T, Refused>, sqlx::Error>;
+
+/// The number under which a resource type is stored.
+pub(super) fn number(kind: ResourceType) -> i64 {
+    match kind {
+        ResourceType::User => 0,
+        ResourceType::Group => 1,
+    }
+}
+
+/// A write that the brake does not let pass.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stopped {
+    pub(super) what: Removal,
+    /// How many of them it would have been.
+    pub(super) count: u64,
+    pub(super) brake: Brake,
+}
+
+impl Stopped {
+    /// The memberships that it would have removed.
+    pub(super) fn removed_members(&self) -> u64 {
+        if self.what == Removal::Membership {
+            self.count
+        } else {
+            0
+        }
+    }
+}
+
+impl From<Stopped> for StoreError {
+    fn from(stopped: Stopped) -> Self {
+        Self::Held {
+            what: stopped.what,
+            at_most: stopped.brake.at_most(stopped.what),
+            window: stopped.brake.window,
+        }
+    }
+}
+
+/// The columns by which a resource is found.
+pub(super) struct Keys<'r> {
+    pub(super) name: String,
+    pub(super) display: Option<String>,
+    pub(super) external_id: Option<&'r str>,
+}
+
+impl<'r> Keys<'r> {
+    pub(super) fn of(kind: ResourceType, resource: &'r Resource) -> Self {
+        let (name, display) = match kind {
+            ResourceType::User => (resource.user_name(), resource.display_name()),
+            ResourceType::Group => (resource.display_name(), None),
+        };
+        Self {
+            name: fold_case(name.unwrap_or_default()),
+            display: display.map(fold_case),
+            external_id: resource.external_id(),
+        }
+    }
+}
+
+/// An audit entry and the names in it as texts; they stand apart, so that names can be forgotten.
+pub(super) fn audit_texts(entry: &AuditEntry) -> (String, Option<String>) {
+    let mut entry = entry.clone();
+    let names = std::mem::take(&mut entry.replaced);
+    let names = (!names.is_empty()).then(|| json!(names).to_string());
+    (json!(entry).to_string(), names)
+}
+
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,152 @@
+//! What several processes saw of the same clients, added up in the store: each adds what it saw since it last did, once.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::merge::merge;
+use super::{Event, record, settle};
+use crate::config::report::ClientReport;
+use crate::store::Note;
+
+/// Processes whose last additions are remembered for each client.
+const PROCESSES: usize = 64;
+
+/// What the store has of one client.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    report: ClientReport,
+    /// The last addition of each process, so that one whose answer was lost is not made twice.
+    #[serde(default)]
+    added: Vec<(String, u64)>,
+}
+
+impl Kept {
+    fn has(&self, process: &str, number: u64) -> bool {
+        let last = self.added.iter().find(|(name, _)| name == process);
+        last.is_some_and(|(_, last)| *last >= number)
+    }
+
+    fn add(&mut self, process: &str, number: u64, seen: &ClientReport) {
+        merge(&mut self.report, seen);
+        self.report.name.clone_from(&seen.name);
+        self.added.retain(|(name, _)| name != process);
+        self.added.push((process.to_owned(), number));
+        let surplus = self.added.len().saturating_sub(PROCESSES);
+        self.added.drain(..surplus);
+    }
+}
+
+/// What is known of all clients of one directory.
+pub(crate) struct Activity {
+    /// A name that no other process has.
+    process: String,
+    /// How many additions were begun.
+    additions: u64,
+    /// What the store has, as it was last seen: the text and what it says.
+    known: BTreeMap<String, (String, Kept)>,
+    /// What is being added, under its number, until the store has it.
+    adding: BTreeMap<String, (u64, ClientReport)>,
+    /// What was seen since.
+    seen: BTreeMap<String, ClientReport>,
+}
+
+/// A note and the text that it takes the place of.
+pub(crate) struct Addition {
+    pub(crate) note: Note,
+    pub(crate) before: Option<String>,
+}
+
+impl Activity {
+    /// Nothing yet; `process` is a name that no other process has.
+    pub(crate) fn new(process: String) -> Self {
+        Self {
+            process,
+            additions: 0,
+            known: BTreeMap::new(),
+            adding: BTreeMap::new(),
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in one request.
+    pub(crate) fn record(&mut self, event: &Event<'_>) {
+        if !self.seen.contains_key(event.client) {
+            let client = ClientReport {
+                name: event.client.to_owned(),
+                ..ClientReport::default()
+            };
+            self.seen.insert(event.client.to_owned(), client);
+        }
+        if let Some(client) = self.seen.get_mut(event.client) {
+            record(client, event);
+        }
+    }
+
+    /// Takes over what the store has; a note that is not understood says nothing.
+    pub(crate) fn learn(&mut self, notes: Vec<Note>) {
+        let read = |note: Note| {
+            let kept = serde_json::from_str(&note.text).unwrap_or_default();
+            (note.name, (note.text, kept))
+        };
+        self.known = notes.into_iter().map(read).collect();
+    }
+
+    /// What all processes together know of the client called `name` at the time `now`.
+    pub(crate) fn report(&self, name: &str, now: Timestamp) -> ClientReport {
+        let mut report = ClientReport::default();
+        if let Some((_, kept)) = self.known.get(name) {
+            report.clone_from(&kept.report);
+        }
+        name.clone_into(&mut report.name);
+        let adding = self.adding.get(name);
+        let adding = adding.filter(|(number, _)| !self.has(name, *number));
+        let seen = adding.map(|(_, seen)| seen).into_iter();
+        for seen in seen.chain(self.seen.get(name)) {
+            merge(&mut report, seen);
+        }
+        settle(&mut report, now);
+        report
+    }
+
+    fn has(&self, name: &str, number: u64) -> bool {
+        let known = self.known.get(name);
+        known.is_some_and(|(_, kept)| kept.has(&self.process, number))
+    }
+
+    /// The next note to be kept; nothing when the store has all that was seen.
+    pub(crate) fn next(&mut self) -> Option<Addition> {
+        let mut adding = std::mem::take(&mut self.adding);
+        adding.retain(|name, (number, _)| !self.has(name, *number));
+        if adding.is_empty() {
+            for (name, seen) in std::mem::take(&mut self.seen) {
+                self.additions += 1;
+                adding.insert(name, (self.additions, seen));
+            }
+        }
+        self.adding = adding;
+        let (name, (number, seen)) = self.adding.iter().next()?;
+        let (before, mut kept) = match self.known.get(name) {
+            Some((text, kept)) => (Some(text.clone()), kept.clone()),
+            None => (None, Kept::default()),
+        };
+        kept.add(&self.process, *number, seen);
+        let note = Note {
+            name: name.clone(),
+            text: serde_json::to_string(&kept).ok()?,
+        };
+        Some(Addition { note, before })
+    }
+
+    /// The store has this note.
+    pub(crate) fn kept(&mut self, note: Note) {
+        self.adding.remove(&note.name);
+        let kept = serde_json::from_str(&note.text).unwrap_or_default();
+        self.known.insert(note.name, (note.text, kept));
+    }
+}
+
+#[cfg(test)]
+mod tests;

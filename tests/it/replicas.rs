@@ -1,0 +1,153 @@
+//! Several workloads on one PostgreSQL schema, as the pods of one `ScimTenant` are.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use usher::config::{ScimTenantConfig, StoreConfig};
+use usher::workload::Server;
+
+use crate::database;
+use crate::workload_server::{REPORT_TOKEN, TOKEN, answer, client, config, scim_tenant, settings};
+
+/// A workload with its directory in `store`.
+async fn serve(folder: &TempDir, store: StoreConfig) -> Server {
+    let tenant = ScimTenantConfig {
+        store,
+        ..scim_tenant("contoso", "http://contoso.example", folder, &json!({}))
+    };
+    let server = Server::start(settings(None), config(vec![tenant])).await;
+    server.unwrap()
+}
+
+async fn send(server: &Server, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let url = format!("http://{}/scim/v2{path}", server.local_addr());
+    let request = client().request(method.parse().unwrap(), url);
+    let request = request
+        .bearer_auth(TOKEN)
+        .header("content-type", "application/scim+json");
+    let empty = body.is_null();
+    answer(if empty {
+        request
+    } else {
+        request.body(body.to_string())
+    })
+    .await
+}
+
+async fn create(server: &Server, name: &str) -> (u16, Value) {
+    let schema = "urn:ietf:params:scim:schemas:core:2.0:User";
+    let person = json!({"schemas": [schema], "userName": name});
+    send(server, "POST", "/Users", &person).await
+}
+
+/// What the operator would read from it.
+async fn report(server: &Server) -> Value {
+    let url = format!("http://{}/report", server.report_addr().unwrap());
+    let (_, mut report) = answer(client().get(url).bearer_auth(REPORT_TOKEN)).await;
+    report["scimTenants"][0].take()
+}
+
+async fn ready(server: &Server) -> (u16, String) {
+    let url = format!("http://{}/readyz", server.report_addr().unwrap());
+    let response = client().get(url).send().await.unwrap();
+    (response.status().as_u16(), response.text().await.unwrap())
+}
+
+/// The report of each once all say the same, within the time in which they save.
+async fn agreed(servers: &[Server], requests: i64) -> Value {
+    let agreeing = async {
+        loop {
+            let reports = futures::future::join_all(servers.iter().map(report)).await;
+            let counted = &reports[0]["clients"][0]["lastCycle"]["requests"];
+            if *counted == requests && reports.iter().all(|it| *it == reports[0]) {
+                return reports[0].clone();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let limit = Duration::from_secs(10);
+    tokio::time::timeout(limit, agreeing)
+        .await
+        .expect("they agree")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_is_asked_reports_what_all_did() {
+    let folder = TempDir::new().unwrap();
+    let mut servers = Vec::new();
+    for _ in 0..3 {
+        servers.push(serve(&folder, database::store(&folder)).await);
+    }
+    for number in 0..30 {
+        let (status, _) = create(&servers[number % 3], &format!("p{number}")).await;
+        assert_eq!(status, 201);
+    }
+
+    let said = agreed(&servers, 30).await;
+    assert_eq!(
+        (&said["users"], &said["activeUsers"]),
+        (&json!(30), &json!(30))
+    );
+    assert_eq!(said["clients"][0]["lastCycle"]["created"], 30);
+
+    // One ends right after a request, and another one begins: nothing is lost or counted twice.
+    let (_, listed) = send(&servers[1], "GET", "/Users?count=0", &Value::Null).await;
+    assert_eq!(listed["totalResults"], 30);
+    servers.remove(1).shutdown().await;
+    servers.push(serve(&folder, database::store(&folder)).await);
+    let said = agreed(&servers, 31).await;
+    assert_eq!(said["clients"][0]["lastCycle"]["created"], 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_wrote_another_answers_and_a_name_is_given_once() {
+    let folder = TempDir::new().unwrap();
+    let servers = [
+        serve(&folder, database::store(&folder)).await,
+        serve(&folder, database::store(&folder)).await,
+    ];
+
+    let (one, other) = tokio::join!(create(&servers[0], "ada"), create(&servers[1], "ada"));
+
+    let mut statuses = [one.0, other.0];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409]);
+    let created = if one.0 == 201 { one.1 } else { other.1 };
+    let path = format!("/Users/{}", created["id"].as_str().unwrap());
+    for server in &servers {
+        let (status, found) = send(server, "GET", &path, &Value::Null).await;
+        assert_eq!((status, &found["userName"]), (200, &json!("ada")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_database_a_workload_is_not_ready_and_says_why() {
+    let folder = TempDir::new().unwrap();
+    let store = database::store(&folder);
+    let url = folder.path().join("url");
+    let nowhere = "postgres://usher:secret-word@localhost/?host=/nowhere";
+    std::fs::write(&url, nowhere).unwrap();
+    let server = serve(&folder, store).await;
+
+    let (status, text) = ready(&server).await;
+
+    assert_eq!(status, 503);
+    assert!(text.contains("identity/contoso cannot be used"), "{text}");
+    let said = report(&server).await["storeUnavailable"].to_string();
+    assert!(said.contains("cannot be reached"), "{said}");
+    assert!(!format!("{text}{said}").contains("secret-word"));
+    let (status, _) = send(&server, "GET", "/Users", &Value::Null).await;
+    assert_eq!(status, 503);
+    std::fs::write(&url, database::url()).unwrap();
+    let arrived = async {
+        while ready(&server).await.0 != 200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let limit = Duration::from_secs(15);
+    tokio::time::timeout(limit, arrived).await.unwrap();
+    assert_eq!(create(&server, "ada").await.0, 201);
+}
