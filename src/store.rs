@@ -9,6 +9,7 @@ mod conformance;
 mod error;
 mod filter_sql;
 mod lock;
+mod lookup;
 mod postgres;
 mod query;
 mod sqlite;
@@ -29,7 +30,7 @@ use crate::scim::schema::ResourceType;
 
 use audit::{AuditEntry, AuditQuery, Audited};
 use brake::{Brake, Held};
-pub use error::{OpenError, StoreError};
+pub use error::{DatabaseError, OpenError, StoreError};
 pub use lock::Claim;
 pub use postgres::ConnectError;
 pub use query::{ListQuery, Listed, Position, SortValue, Window};

@@ -8,6 +8,7 @@ mod directory;
 mod file;
 mod handover;
 mod http;
+mod intake;
 mod jwt;
 mod keys;
 mod listener;

@@ -198,7 +198,7 @@ async fn restore(of: &ScimTenantConfig, input: &Path, replace: bool) -> anyhow::
         "a backup of {} from {}, made by version {}\n",
         header.scim_tenant, header.made_at, header.program
     ));
-    let target = backup::restoration(&location).await?;
+    let target = backup::restoration(&location)?;
     backup::restore(reader, target)
         .await
         .context("nothing was restored")?;

@@ -202,12 +202,6 @@ impl From<rusqlite::Error> for BackupError {
     }
 }
 
-impl From<sqlx::Error> for BackupError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// Everything in the store at `path`, as it is at this moment; whoever serves it goes on.
 ///
 /// # Errors
@@ -233,10 +227,8 @@ pub async fn contents(path: &Path) -> Result<Option<Contents>, BackupError> {
 ///
 /// # Errors
 /// When another one is being filled, or nothing can be written beside it.
-pub async fn restoration(path: &Path) -> Result<Box<dyn Restoration>, OpenError> {
-    Ok(Box::new(
-        sqlite::restore::SqliteRestoration::begin(path).await?,
-    ))
+pub fn restoration(path: &Path) -> Result<Box<dyn Restoration>, OpenError> {
+    Ok(Box::new(sqlite::restore::SqliteRestoration::begin(path)?))
 }
 
 /// What a look at a whole store brought up.

@@ -61,21 +61,28 @@ pub enum StoreError {
     Unreachable(#[source] Arc<ConnectError>),
     /// The database failed: full disk, lost file and the like.
     #[error("the database failed")]
-    Database(#[source] Arc<sqlx::Error>),
-    /// SQLite failed at reading.
-    #[error("the database failed")]
-    Sqlite(#[source] Arc<rusqlite::Error>),
+    Database(#[source] Arc<DatabaseError>),
+}
+
+/// What the library says that speaks to a database.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub enum DatabaseError {
+    /// Of SQLite.
+    Sqlite(#[from] rusqlite::Error),
+    /// Of PostgreSQL.
+    Postgres(#[from] sqlx::Error),
 }
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(Arc::new(error))
+        Self::Database(Arc::new(error.into()))
     }
 }
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(Arc::new(error))
+        Self::Database(Arc::new(error.into()))
     }
 }
 
@@ -116,15 +123,6 @@ pub enum OpenError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: sqlx::Error,
-    },
-    /// The same, as the readers say it.
-    #[error("{} is not a usable database; `usher store restore --replace` puts a backup in its place", path.display())]
-    Sqlite {
-        /// The database file.
-        path: PathBuf,
-        /// Why.
-        #[source]
         source: rusqlite::Error,
     },
     /// A newer version of this program has changed the schema beyond what this one can work with.
@@ -147,6 +145,6 @@ pub enum OpenError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: sqlx::migrate::MigrateError,
+        source: rusqlite::Error,
     },
 }

@@ -2,7 +2,7 @@
 //!
 //! What SQL cannot tell - attributes that have no column, texts that are compared in another casing than their column holds -
 //! may be a match, and only then the rows that are found are looked at by [`Filter::matches`]. Both stores have the columns
-//! that are named here: text ordered by bytes, times in milliseconds, and `lookup` with the attributes by which Entra matches.
+//! that are named here: text ordered by bytes, times in milliseconds, and `lookup` with what is [looked up](super::lookup) beside.
 
 mod comparison;
 mod fragment;
@@ -207,6 +207,12 @@ impl List {
             folded,
             is_key: name != "o.id",
             present,
+            // Many have the same one, and no index begins with it.
+            access: if name == "l.label" {
+                Access::All
+            } else {
+                Access::Few
+            },
         };
         match (self, path.attribute.as_str()) {
             (Self::Emails | Self::EmployeeNumber, "value") => {
@@ -269,6 +275,7 @@ fn column(kind: ResourceType, path: &AttributePath) -> Option<Column> {
         folded,
         is_key: name != "r.id",
         present,
+        access: Access::Few,
     })
 }
 

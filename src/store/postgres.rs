@@ -162,7 +162,7 @@ impl Store for PostgresStore {
     async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
         let database = Database {
             dialect: SqlDialect::Postgres,
-            has_lookup: false,
+            has_lookup: true,
         };
         let search = Search::new(database, kind, number(kind), query);
         let _permit = search.permit(&self.scans).await?;

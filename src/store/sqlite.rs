@@ -6,6 +6,7 @@ mod checksum;
 #[cfg(test)]
 mod damage;
 mod health;
+mod lookup;
 mod migrations;
 mod read;
 mod readers;
@@ -22,8 +23,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::ConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -40,7 +40,7 @@ use crate::store::{
 use health::Health;
 use read::Part;
 use readers::Readers;
-use writer::Writer;
+use writer::{Known, Writer};
 
 /// Connections that read beside the writer.
 const READERS: usize = 2;
@@ -72,12 +72,10 @@ impl SqliteStore {
             path: path.to_owned(),
             source,
         };
-        let mut connection = options(path).connect().await.map_err(failed)?;
-        migrations::run(&mut connection, path).await?;
-        let readers = Readers::open(path, READERS).map_err(|source| OpenError::Sqlite {
-            path: path.to_owned(),
-            source,
-        })?;
+        let mut connection = connect(path).map_err(failed)?;
+        migrations::run(&mut connection, path)?;
+        let has_lookup = lookup::is_whole(&connection).map_err(failed)?;
+        let readers = Readers::open(path, READERS).map_err(failed)?;
         let counts = readers.look_up(read::counts).await.ok();
         let health = Arc::new(Health::default());
         let (first, looked) = oneshot::channel();
@@ -86,28 +84,42 @@ impl SqliteStore {
         if tokio::time::timeout(FIRST_LOOK, looked).await.is_err() {
             tracing::info!("the database is looked through while it is served");
         }
+        let known = Known { counts, has_lookup };
         Ok(Self {
             readers,
             scans: Semaphore::new(SCANS),
-            writer: Writer::start(connection, lock, Arc::clone(&health), counts),
+            writer: Writer::start(connection, lock, Arc::clone(&health), known),
             health,
             watch,
         })
     }
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
-        .pragma("cache_size", "-2000")
-        .pragma("cell_size_check", "ON")
-        .pragma("journal_size_limit", "8388608")
-        .disable_statement_logging()
+/// Statements that a connection keeps prepared: all of ours, and the shapes of the searches that clients send.
+const PREPARED: usize = 64;
+
+/// A connection that writes; it makes the database if there is none.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = configured(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+    for (name, value) in [
+        ("journal_mode", "WAL"),
+        ("synchronous", "FULL"),
+        ("foreign_keys", "ON"),
+        ("journal_size_limit", "8388608"),
+    ] {
+        connection.pragma_update(None, name, value)?;
+    }
+    Ok(connection)
+}
+
+fn configured(path: &Path, further: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | further;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    connection.pragma_update(None, "cache_size", "-2000")?;
+    connection.pragma_update(None, "cell_size_check", "ON")?;
+    Ok(connection)
 }
 
 /// The resource type that is stored under `number`.
@@ -140,7 +152,7 @@ impl Store for SqliteStore {
     async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
         let database = Database {
             dialect: SqlDialect::Sqlite,
-            has_lookup: false,
+            has_lookup: self.writer.has_lookup(),
         };
         let search = Search::new(database, kind, number(kind), query);
         let _permit = search.permit(&self.scans).await?;
@@ -290,23 +302,20 @@ impl Store for SqliteStore {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_commit_is_synced_before_it_is_answered() {
+    #[test]
+    fn a_commit_is_synced_before_it_is_answered() {
         let folder = tempfile::TempDir::new().unwrap();
-        let mut connection = options(&folder.path().join("people.db"))
-            .connect()
-            .await
-            .unwrap();
+        let connection = connect(&folder.path().join("people.db")).unwrap();
+        let value = |name| {
+            connection.pragma_query_value(None, name, |row| {
+                row.get_ref(0)?
+                    .as_str()
+                    .map(str::to_owned)
+                    .or_else(|_| Ok(row.get::<_, i64>(0)?.to_string()))
+            })
+        };
 
-        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-        let journal: String = sqlx::query_scalar("PRAGMA journal_mode")
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-
-        assert_eq!((synchronous, journal.as_str()), (2, "wal"));
+        assert_eq!(value("synchronous").unwrap(), "2");
+        assert_eq!(value("journal_mode").unwrap(), "wal");
     }
 }

@@ -85,10 +85,7 @@ impl Server {
                 }) => path,
                 Err(
                     error @ ReloadError::Open {
-                        source:
-                            OpenError::Database { .. }
-                            | OpenError::Sqlite { .. }
-                            | OpenError::Migration { .. },
+                        source: OpenError::Database { .. } | OpenError::Migration { .. },
                         ..
                     },
                 ) => {

@@ -22,24 +22,25 @@ use super::attempts::Attempts;
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
 use super::handover::Handover;
+use super::intake::Intake;
 use super::jwt::Untrusted;
 use super::keys::IssuerKeys;
 use super::metrics::Metrics;
 use super::oauth;
 use super::recorder::{Content, Exchange};
 use super::routing::{self, Endpoint, ScimTenant, Table};
-use super::scim::{self, Answer, BodyRefused, Call, error_response};
+use super::scim::{self, Answer, Call, error_response};
 use super::source;
 use super::told::{Told, known_method};
 use crate::clock::{Clock, Random};
 use crate::scim::error::ScimError;
 use crate::store::audit::Requester;
 
-/// Requests in work at once; whoever comes then is asked to come again.
+/// Requests in work at once, their bodies read; whoever comes then is asked to come again.
 const IN_WORK: usize = 512;
 
 /// Time for one request, its body included.
-const REQUEST_TIME: Duration = Duration::from_secs(30);
+pub(super) const REQUEST_TIME: Duration = Duration::from_secs(30);
 
 /// What all requests share.
 pub(crate) struct Shared {
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     pub(super) issuers: IssuerKeys,
     pub(super) random: Arc<dyn Random>,
     slots: Semaphore,
+    pub(super) intake: Intake,
     /// Tells the requests of this process from those of others.
     pub(super) process: u32,
     pub(super) requests: AtomicU64,
@@ -73,6 +75,7 @@ impl Shared {
             issuers: IssuerKeys::default(),
             random,
             slots: Semaphore::new(IN_WORK),
+            intake: Intake::default(),
             process: u32::from_be_bytes(process),
             requests: AtomicU64::new(0),
         }
@@ -253,11 +256,6 @@ async fn bounded(
     content: &mut Content,
 ) -> Result<(Answer, Effect), ScimError> {
     let requester = requester(line, request_id);
-    let Ok(_slot) = shared.slots.try_acquire() else {
-        return Err(ScimError::unavailable(
-            "Too many requests at once; try again in a second.",
-        ));
-    };
     let work = perform(shared, line, &requester, request, content);
     let work = AssertUnwindSafe(work).catch_unwind();
     match tokio::time::timeout(REQUEST_TIME, work).await {
@@ -304,20 +302,21 @@ async fn perform(
         return Err(ScimError::not_found("There is no such SCIM endpoint.").into());
     };
     let (head, body) = request.into_parts();
+    let (directory, client) = (&scim_tenant.config.name.0, &identity.client.name);
+    let mut room = shared.intake.begin(format!("{directory} {client}"));
     let carries = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
     let body = if carries {
         scim::accepts(&head.headers)?;
-        match scim::read_body(&head.headers, body).await {
-            Ok(body) => body,
-            Err(BodyRefused::Scim(error)) => return Err(error.into()),
-            Err(BodyRefused::Broken) => {
-                return Err(ScimError::invalid_syntax("The body ended too early.").into());
-            }
-        }
+        scim::read_body(body, &mut room).await?
     } else {
         Vec::new()
     };
     *content = Content::of(&body);
+    // Not before: a client takes as long over a body as it likes.
+    let Ok(_slot) = shared.slots.try_acquire() else {
+        let detail = "Too many requests at once; try again in a second.";
+        return Err(ScimError::unavailable(detail).into());
+    };
     let call = Call {
         scim_tenant,
         client: &identity.client,

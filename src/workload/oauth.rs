@@ -13,7 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::credentials::Identity;
-use super::http::Shared;
+use super::http::{REQUEST_TIME, Shared};
+use super::intake::Unread;
 use super::routing::{self, ScimTenant};
 use super::source;
 use super::told::Told;
@@ -83,7 +84,7 @@ pub(super) async fn serve(
     let trusted = &scim_tenant.config.trusted_proxies;
     let from = source::address(&head.headers, peer.ip(), trusted);
     let result = match head.method {
-        Method::POST => match form(&head, body).await {
+        Method::POST => match form(shared, &head, body).await {
             Ok(form) => grant(shared, scim_tenant, form, from, told.began).await,
             Err(refused) => Err(refused),
         },
@@ -103,10 +104,18 @@ pub(super) async fn serve(
     }
 }
 
-async fn form(head: &Parts, body: Body) -> Result<Form, Refused> {
-    let body = axum::body::to_bytes(body, MAX_FORM)
-        .await
-        .map_err(|_| Refused::Request("The form is too large, or ended too early."))?;
+/// Reads a form. Nobody knows yet whose it is, so all forms together have the room of one client.
+async fn form(shared: &Shared, head: &Parts, body: Body) -> Result<Form, Refused> {
+    let mut room = shared.intake.begin(String::new());
+    let body = tokio::time::timeout(REQUEST_TIME, room.read(body, MAX_FORM)).await;
+    let body = match body {
+        Ok(Err(Unread::NoRoom)) => return Err(Refused::Unavailable),
+        Ok(Ok(body)) => body,
+        Ok(Err(Unread::TooLarge | Unread::Broken)) | Err(_) => {
+            let why = "The form is too large, ended too early, or took too long.";
+            return Err(Refused::Request(why));
+        }
+    };
     Form::parse(&head.headers, &body)
 }
 

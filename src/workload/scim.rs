@@ -28,7 +28,7 @@ use crate::store::{Related, ResourceId};
 pub(crate) use answer::{Answer, error_response, refusal};
 use cursor::CURSOR_SECONDS;
 use request::Query;
-pub(crate) use request::{BodyRefused, accepts, expected, read_body};
+pub(crate) use request::{accepts, expected, read_body};
 pub(crate) use walks::Walks;
 
 /// One request to an endpoint, its body read.

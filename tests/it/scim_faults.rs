@@ -4,8 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::workload_server::{Workload, answer};
+use crate::workload_program::Program;
+use crate::workload_server::{
+    STRICT_TOKEN, TOKEN, Workload, answer, client, config, scim_tenant, strict_client,
+};
 
 async fn started() -> Workload {
     Workload::start(&json!({})).await
@@ -299,6 +305,39 @@ async fn names_of_attributes_that_nobody_knows_are_not_answered_and_no_error() {
         );
     }
     workload.server.shutdown().await;
+}
+
+/// A client that begins many requests and ends none takes nobody's place.
+#[tokio::test]
+async fn many_half_bodies_keep_nobody_from_being_served() {
+    let folder = TempDir::new().unwrap();
+    let mut tenant = scim_tenant("contoso", "http://contoso.example", &folder, &json!({}));
+    tenant.clients.push(strict_client());
+    let path = folder.path().join("workload.json");
+    std::fs::write(&path, config(vec![tenant]).to_json()).unwrap();
+    let program = Program::start(&path);
+    let address = program.base.split('/').nth(2).unwrap();
+    let head = format!(
+        "POST /scim/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {STRICT_TOKEN}\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
+    );
+    let mut open = Vec::new();
+    for _ in 0..600 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 21];
+        stream.read_exact(&mut answer).await.unwrap();
+        // The body is being read from here on.
+        assert_eq!(&answer, b"HTTP/1.1 100 Continue");
+        stream.write_all(b"{\"userName\": ").await.unwrap();
+        open.push(stream);
+    }
+
+    let url = format!("{}/Users", program.base);
+    let good = client().post(url).bearer_auth(TOKEN);
+    let good = good.body(json!({"userName": "good"}).to_string());
+    assert_eq!(answer(good).await.0, 201);
+    drop(open);
+    program.kill();
 }
 
 #[tokio::test]

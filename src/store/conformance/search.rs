@@ -87,6 +87,66 @@ pub(super) async fn a_membership_is_looked_up(store: Arc<dyn Store>) {
     }
 }
 
+pub(super) async fn a_person_is_found_by_the_emails_and_the_number_that_it_has_at_present(
+    store: Arc<dyn Store>,
+) {
+    let body = |emails: serde_json::Value, number: Option<&str>| {
+        json!({
+            "userName": "ana", "emails": emails,
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"employeeNumber": number},
+        })
+    };
+    let work =
+        |value: &str| json!([{"type": "work", "value": value}, {"type": "home", "value": "h@x"}]);
+    let ana = |emails, number| stored(USER, "a", &body(emails, number));
+    let check = async |filters: &[(&str, &str)]| {
+        for (filter, expected) in filters {
+            assert_eq!(
+                search(&*store, USER, filter).await.concat(),
+                *expected,
+                "{filter}"
+            );
+        }
+    };
+    store
+        .add(USER, ana(work("Ana@X"), Some("N1")), free())
+        .await
+        .unwrap();
+    store.add(USER, person("b"), free()).await.unwrap();
+    check(&[
+        ("emails[type eq \"WORK\"].value eq \"ana@x\"", "a"),
+        ("emails[type eq \"home\"].value eq \"ana@x\"", ""),
+        ("emails.value eq \"h@x\"", "a"),
+        ("emails.value sw \"H\"", "a"),
+        ("employeeNumber eq \"n1\"", "a"),
+        ("not (emails pr)", "b"),
+    ])
+    .await;
+
+    let moved = ana(work("moved@x"), None);
+    store
+        .change(USER, changed("a", 1, Some(&moved)), free())
+        .await
+        .unwrap();
+    check(&[
+        ("emails eq \"ana@x\"", ""),
+        ("emails eq \"moved@x\" and userName eq \"ana\"", "a"),
+        ("employeeNumber pr", ""),
+    ])
+    .await;
+
+    store
+        .delete(USER, deletion("a", 0, 3), free())
+        .await
+        .unwrap();
+    check(&[("emails eq \"moved@x\"", ""), ("emails pr", "")]).await;
+    store
+        .add(USER, ana(json!([]), Some("N1")), free())
+        .await
+        .unwrap();
+    check(&[("employeeNumber eq \"N1\"", "a"), ("emails pr", "")]).await;
+}
+
 /// The ids of a whole list, walked in parts of `count`.
 async fn walk(
     store: &dyn Store,

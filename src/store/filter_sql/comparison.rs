@@ -18,6 +18,8 @@ pub(super) struct Column {
     pub(super) is_key: bool,
     /// When there is a value; always, if there is no such condition.
     pub(super) present: Option<&'static str>,
+    /// What its index is good for at best.
+    pub(super) access: Access,
 }
 
 impl Column {
@@ -122,7 +124,7 @@ impl Column {
         };
         Term::when(
             Fragment::default().text("(").then(condition).text(")"),
-            access,
+            access.max(self.access),
         )
     }
 }

@@ -186,6 +186,15 @@ fn a_scan_is_what_no_index_helps() {
     check("userName eq \"a\" and title pr", None, (false, true));
     check("userName eq \"a\" or title pr", None, (true, false));
     check("userName sw \"a\"", None, (false, false));
+    check("emails.value eq \"a\"", None, (false, true));
+    check(
+        "emails[type eq \"work\" and value eq \"a\"]",
+        None,
+        (false, true),
+    );
+    check("emails.type eq \"work\"", None, (true, false));
+    check("employeeNumber eq \"7\" and title pr", None, (false, true));
+    check("emails sw \"a\"", None, (false, false));
     check("userName sw \"a\" and title pr", None, (true, false));
     check("userName co \"a\"", None, (true, false));
     check("groups eq \"a\"", None, (false, false));

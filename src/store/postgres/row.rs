@@ -7,10 +7,12 @@ use sqlx::PgConnection;
 use sqlx::error::ErrorKind;
 
 use super::text::{key, text};
+use super::write::Outcome;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::AuditEntry;
-use crate::store::write::{Keys, Outcome, Refused, Written, audit_texts, number};
+use crate::store::lookup::LookupKey;
+use crate::store::write::{Keys, Refused, Written, audit_texts, number};
 use crate::store::{Change, Changed, ResourceId, Stored, Terms, Version};
 
 /// The row of the tally that a write counts in.
@@ -24,6 +26,27 @@ struct Columns<'r> {
     external_id: Option<Cow<'r, str>>,
     display: Option<Cow<'r, str>>,
     body: String,
+    lookup: Lookup,
+}
+
+/// The rows of the table `lookup`, column by column.
+#[derive(Default)]
+struct Lookup {
+    attributes: Vec<i64>,
+    values: Vec<String>,
+    labels: Vec<String>,
+}
+
+impl Lookup {
+    fn of(kind: ResourceType, resource: &Resource) -> Self {
+        let mut rows = Self::default();
+        for LookupKey(attribute, value, label) in LookupKey::all(kind, resource) {
+            rows.attributes.push(attribute);
+            rows.values.push(key(&value).into_owned());
+            rows.labels.push(key(&label).into_owned());
+        }
+        rows
+    }
 }
 
 impl<'r> Columns<'r> {
@@ -39,6 +62,7 @@ impl<'r> Columns<'r> {
             external_id: keys.external_id.map(key),
             display,
             body: resource.to_json(),
+            lookup: Lookup::of(kind, resource),
         }
     }
 }
@@ -126,6 +150,10 @@ pub(super) async fn insert(
          ), counted AS (
            UPDATE tally SET users = users + $13, active_users = active_users + $14, user_groups = user_groups + $15
            WHERE shard = $16 AND EXISTS (SELECT 1 FROM added)
+         ), looked_up AS (
+           INSERT INTO lookup (seq, attribute, value, label)
+           SELECT a.seq, l.attribute, l.value, l.label
+           FROM added a CROSS JOIN unnest($22::bigint[], $23::text[], $24::text[]) AS l (attribute, value, label)
          )
          SELECT seq FROM added",
     )
@@ -150,12 +178,42 @@ pub(super) async fn insert(
     .bind(remembered.client())
     .bind(remembered.text.as_deref())
     .bind(remembered.names.as_deref())
+    .bind(columns.lookup.attributes)
+    .bind(columns.lookup.values)
+    .bind(columns.lookup.labels)
     .fetch_optional(connection)
     .await;
     Ok(taken(kind, inserted)?.and_then(|seq| seq.ok_or(Refused::ExternalIdTaken(kind))))
 }
 
-/// Writes the attributes of a resource if it has the expected version, remembers that, and counts who comes or goes as active.
+const REPLACE: &str = "WITH before AS (
+   SELECT seq, version, active,
+     $12 AND EXISTS (SELECT 1 FROM resource o WHERE o.kind = $1 AND o.external_id = $7 AND o.id <> $2) AS is_taken
+   FROM resource WHERE kind = $1 AND id = $2 FOR NO KEY UPDATE
+ ), changed AS (
+   UPDATE resource r SET version = r.version + 1, modified = $4, name_key = $5, display_key = $6, external_id = $7,
+     active = $8, display = $9, body = $10, sole_external_id = CASE WHEN $12 THEN $7 END,
+     deactivated = CASE WHEN $8 THEN NULL WHEN r.active THEN $4 ELSE coalesce(r.deactivated, $4) END
+   FROM before b WHERE r.seq = b.seq AND ($3::bigint IS NULL OR b.version = $3) AND NOT b.is_taken
+   RETURNING r.seq, r.version, b.active AS was_active
+ ), remembered AS (
+   INSERT INTO audit (at, resource_id, client, entry, names)
+   SELECT $13::bigint, $14::text, $15::text, $16::text, $17::text FROM changed WHERE $16::text IS NOT NULL
+ ), counted AS (
+   UPDATE tally SET active_users = active_users + CASE WHEN $8 THEN 1 ELSE -1 END
+   WHERE shard = $11 AND $1 = 0 AND EXISTS (SELECT 1 FROM changed WHERE was_active <> $8)
+ ), wanted AS (
+   SELECT c.seq, l.attribute, l.value, l.label
+   FROM changed c CROSS JOIN unnest($18::bigint[], $19::text[], $20::text[]) AS l (attribute, value, label)
+ ), outdated AS (
+   DELETE FROM lookup l USING changed c WHERE l.seq = c.seq AND (l.seq, l.attribute, l.value, l.label) NOT IN (SELECT * FROM wanted)
+ ), looked_up AS (
+   INSERT INTO lookup (seq, attribute, value, label) SELECT * FROM wanted ON CONFLICT DO NOTHING
+ )
+ SELECT b.version, c.version, b.is_taken FROM before b LEFT JOIN changed c ON TRUE";
+
+/// Writes the attributes of a resource if it has the expected version, remembers that, and counts who comes or goes as active. By the
+/// version it is known that nobody else wrote to `lookup` in between.
 pub(super) async fn replace(
     connection: &mut PgConnection,
     (kind, change, resource): (ResourceType, &Change, &Resource),
@@ -164,45 +222,29 @@ pub(super) async fn replace(
     slot: Slot,
 ) -> Outcome<Written> {
     let columns = Columns::of(kind, resource);
-    let row: Result<Option<(i64, Option<i64>, bool)>, sqlx::Error> = sqlx::query_as(
-        "WITH before AS (
-           SELECT seq, version, active,
-             $12 AND EXISTS (SELECT 1 FROM resource o WHERE o.kind = $1 AND o.external_id = $7 AND o.id <> $2) AS is_taken
-           FROM resource WHERE kind = $1 AND id = $2 FOR NO KEY UPDATE
-         ), changed AS (
-           UPDATE resource r SET version = r.version + 1, modified = $4, name_key = $5, display_key = $6, external_id = $7,
-             active = $8, display = $9, body = $10, sole_external_id = CASE WHEN $12 THEN $7 END,
-             deactivated = CASE WHEN $8 THEN NULL WHEN r.active THEN $4 ELSE coalesce(r.deactivated, $4) END
-           FROM before b WHERE r.seq = b.seq AND ($3::bigint IS NULL OR b.version = $3) AND NOT b.is_taken
-           RETURNING r.version, b.active AS was_active
-         ), remembered AS (
-           INSERT INTO audit (at, resource_id, client, entry, names)
-           SELECT $13::bigint, $14::text, $15::text, $16::text, $17::text FROM changed WHERE $16::text IS NOT NULL
-         ), counted AS (
-           UPDATE tally SET active_users = active_users + CASE WHEN $8 THEN 1 ELSE -1 END
-           WHERE shard = $11 AND $1 = 0 AND EXISTS (SELECT 1 FROM changed WHERE was_active <> $8)
-         )
-         SELECT b.version, c.version, b.is_taken FROM before b LEFT JOIN changed c ON TRUE",
-    )
-    .bind(number(kind))
-    .bind(text(change.id.as_str()))
-    .bind(change.expected.map(|it| it.0))
-    .bind(change.at.as_millisecond())
-    .bind(columns.name)
-    .bind(columns.display_key)
-    .bind(columns.external_id)
-    .bind(resource.is_active())
-    .bind(columns.display)
-    .bind(columns.body)
-    .bind(slot.0)
-    .bind(terms.unique_external_id)
-    .bind(remembered.at())
-    .bind(remembered.id())
-    .bind(remembered.client())
-    .bind(remembered.text.as_deref())
-    .bind(remembered.names.as_deref())
-    .fetch_optional(connection)
-    .await;
+    let row: Result<Option<(i64, Option<i64>, bool)>, sqlx::Error> = sqlx::query_as(REPLACE)
+        .bind(number(kind))
+        .bind(text(change.id.as_str()))
+        .bind(change.expected.map(|it| it.0))
+        .bind(change.at.as_millisecond())
+        .bind(columns.name)
+        .bind(columns.display_key)
+        .bind(columns.external_id)
+        .bind(resource.is_active())
+        .bind(columns.display)
+        .bind(columns.body)
+        .bind(slot.0)
+        .bind(terms.unique_external_id)
+        .bind(remembered.at())
+        .bind(remembered.id())
+        .bind(remembered.client())
+        .bind(remembered.text.as_deref())
+        .bind(remembered.names.as_deref())
+        .bind(columns.lookup.attributes)
+        .bind(columns.lookup.values)
+        .bind(columns.lookup.labels)
+        .fetch_optional(connection)
+        .await;
     let is_expected = |version| change.expected.is_none_or(|it| it.0 == version);
     Ok(taken(kind, row)?.and_then(|row| match row {
         None => Ok(Written::NotFound),

@@ -16,6 +16,7 @@ use crate::store::conformance::server::{Schema, Server};
 use crate::store::conformance::{
     GROUP, USER, changed, deletion, find, free, ids, moved, person, related, schemas, stored, team,
 };
+use crate::store::filter_sql::Argument;
 use crate::store::{Terms, Version};
 
 async fn sql(connection: &mut PgConnection, text: String) {
@@ -326,6 +327,46 @@ async fn a_migration_that_was_interrupted_is_finished() {
         store.add(USER, person("a"), free()).await.unwrap();
         assert_eq!(store.counts().await.unwrap().users, 1, "after {done}");
         store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_entra_matches_by_is_found_by_an_index() {
+    let schema = Schema::new("lookup").await;
+    schema.store().await.counts().await.unwrap();
+    let mut administrator = Server::shared().connect().await;
+    // A few rows are read faster without an index.
+    let begin = "SET search_path TO lookup; SET enable_seqscan = off";
+    sql(&mut administrator, begin.to_owned()).await;
+    let database = Database {
+        dialect: SqlDialect::Postgres,
+        has_lookup: true,
+    };
+    for filter in [
+        "emails.value eq \"a\"",
+        "emails[type eq \"work\"].value eq \"a\"",
+        "employeeNumber eq \"a\"",
+    ] {
+        let query = ListQuery {
+            filter: Some(Filter::parse(filter, schemas().of(USER)).unwrap()),
+            ..ListQuery::default()
+        };
+        let search = Search::new(database, USER, number(USER), &query);
+        let statement = search.rows("NULL::text");
+        let explained = format!("EXPLAIN {}", statement.sql().as_str());
+        let mut explain = sqlx::query_scalar(AssertSqlSafe(explained));
+        for argument in &statement.arguments {
+            explain = match argument {
+                Argument::Text(text) | Argument::Key(text) => explain.bind(text.as_str()),
+                Argument::Number(number) => explain.bind(*number),
+            };
+        }
+        let steps: Vec<String> = explain.fetch_all(&mut administrator).await.unwrap();
+        let is_used = |step: &String| step.contains("lookup_of_value");
+        assert!(
+            !search.scans() && steps.iter().any(is_used),
+            "{filter}: {steps:#?}"
+        );
     }
 }
 

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{kind_of, read, snapshot};
+use super::{kind_of, lookup, read, snapshot};
 use crate::store::OpenError;
 use crate::store::backup::Findings;
+use crate::store::lookup::LookupKey;
 use crate::store::write::Keys;
 
 /// Looks at everything in the database at `path`, in a read transaction that no writer waits for.
@@ -37,9 +38,12 @@ pub(super) fn look(
 }
 
 fn resources(connection: &Connection, findings: &mut Findings) -> Result<(), rusqlite::Error> {
-    let mut statement = connection.prepare(
-        "SELECT id, version, created, modified, body, NULL, kind, checksum, name_key, display_key, external_id, active FROM resource",
-    )?;
+    let mut statement = connection.prepare(concat!(
+        "SELECT r.id, r.version, r.created, r.modified, r.body, NULL, r.kind, r.checksum, r.name_key, r.display_key, r.external_id,
+         r.active, r.kind = 0 AND r.looked_up IS NOT r.version, ",
+        lookup::keys!(),
+        " FROM resource r"
+    ))?;
     let mut rows = statement.query(())?;
     while let Some(row) = rows.next()? {
         findings.resources += 1;
@@ -52,7 +56,10 @@ fn resources(connection: &Connection, findings: &mut Findings) -> Result<(), rus
         let same = keys.name == row.get_ref(8)?.as_str()?
             && keys.display.as_deref() == row.get_ref(9)?.as_str_or_null()?
             && keys.external_id == row.get_ref(10)?.as_str_or_null()?
-            && stored.resource.is_active() == row.get::<_, bool>(11)?;
+            && stored.resource.is_active() == row.get::<_, bool>(11)?
+            && (row.get::<_, bool>(12)?
+                || lookup::read(row.get_ref(13)?.as_str()?)
+                    == LookupKey::all(kind, &stored.resource));
         if !same {
             findings.add(|| format!("{} {id} is found by other values than it has", kind.name()));
         }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
-use sqlx::Connection;
 use tempfile::TempDir;
 
 use super::*;
@@ -41,7 +40,7 @@ impl Numbers {
 
 fn stored(kind: ResourceType, id: String, members: Vec<String>) -> Stored {
     let schemas = Schemas::new(&Rules::default()).unwrap();
-    let body = json!({"userName": format!("{id}@contoso.example"), "displayName": format!("Name of {id}"), "externalId": format!("x-{id}")});
+    let body = json!({"userName": format!("{id}@contoso.example"), "displayName": format!("Name of {id}"), "externalId": format!("x-{id}"), "emails": [{"value": format!("{id}@mail.example")}]});
     Stored {
         resource: Resource::parse(schemas.of(kind), &body).unwrap(),
         id: ResourceId::new(id),
@@ -127,7 +126,11 @@ async fn answers(store: &SqliteStore) -> Vec<Result<String, StoreError>> {
                 ResourceType::User => format!("userName eq \"{id}@contoso.example\""),
                 ResourceType::Group => format!("displayName eq \"Name of {id}\""),
             };
-            for filter in [by_name, format!("externalId eq \"x-{id}\"")] {
+            let mut filters = vec![by_name, format!("externalId eq \"x-{id}\"")];
+            if kind == ResourceType::User {
+                filters.push(format!("emails eq \"{id}@mail.example\""));
+            }
+            for filter in filters {
                 let query = ListQuery {
                     filter: Some(Filter::parse(&filter, schemas.of(kind)).unwrap()),
                     related,
@@ -221,14 +224,14 @@ async fn a_damaged_row_fails_alone_and_stops_the_writing() {
     filled(&path).await;
     let store = SqliteStore::open(&path).await.unwrap();
     assert_eq!(store.fault(), None);
-    let mut disk = options(&path).connect().await.unwrap();
+    let disk = connect(&path).unwrap();
     for statement in [
         "DROP TRIGGER resource_changed",
         "UPDATE resource SET body = replace(body, 'Name of', 'Nome of') WHERE id = 'u7'",
     ] {
-        write::execute(&mut disk, statement).await.unwrap();
+        write::execute(&disk, statement).unwrap();
     }
-    disk.close().await.unwrap();
+    disk.close().unwrap();
     let find = |id| {
         let (id, store) = (ResourceId::new(id), &store);
         async move { store.find(ResourceType::User, &id, Related::Skip).await }
@@ -249,18 +252,13 @@ async fn rows_of_the_version_before_get_their_checksum_while_it_serves() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("people.db");
     filled(&path).await;
-    let mut before = options(&path).connect().await.unwrap();
-    write::execute(&mut before, "UPDATE resource SET checksum = NULL")
-        .await
-        .unwrap();
+    let before = connect(&path).unwrap();
+    write::execute(&before, "UPDATE resource SET checksum = NULL").unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
 
     loop {
         let query = "SELECT count(*) FROM resource WHERE checksum IS NULL";
-        let left: i64 = sqlx::query_scalar(query)
-            .fetch_one(&mut before)
-            .await
-            .unwrap();
+        let left: i64 = before.query_row(query, (), |row| row.get(0)).unwrap();
         if left == 0 {
             break;
         }
@@ -269,10 +267,9 @@ async fn rows_of_the_version_before_get_their_checksum_while_it_serves() {
     assert_eq!(check::check(&path).unwrap().count, 0);
     // And the version before goes on to write.
     write::execute(
-        &mut before,
+        &before,
         "UPDATE resource SET version = version + 1 WHERE id = 'u1'",
     )
-    .await
     .unwrap();
     let one = ResourceId::new("u1");
     let found = store

@@ -9,19 +9,13 @@ use tokio::sync::oneshot;
 
 use super::{check, snapshot};
 use crate::store::backup::Findings;
-use crate::store::{Fault, StoreError};
+use crate::store::{DatabaseError, Fault, StoreError};
 
 /// How often a sound database is looked through.
 const LOOK_EVERY: Duration = Duration::from_hours(1);
 
 /// How often a damaged one is: whoever keeps the disk may have mended it.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
-
-/// What SQLite calls it when a disk has no room left.
-const SQLITE_FULL: i64 = 13;
-
-/// What SQLite calls it when a file is damaged, and when it is no database.
-const SQLITE_DAMAGED: [i64; 2] = [11, 26];
 
 #[derive(Default)]
 pub(super) struct Health {
@@ -43,7 +37,7 @@ impl Health {
     }
 
     /// Remembers how a write went.
-    pub(super) fn wrote<T>(&self, outcome: &Result<T, sqlx::Error>) {
+    pub(super) fn wrote<T>(&self, outcome: &Result<T, rusqlite::Error>) {
         let fault = outcome.as_ref().err().map(fault_of);
         if fault == Some(Fault::Damaged) {
             self.found(true);
@@ -60,7 +54,9 @@ impl Health {
     pub(super) fn read<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         let damaged = match &outcome {
             Err(StoreError::Damaged(_) | StoreError::Corrupt(_)) => true,
-            Err(StoreError::Sqlite(error)) => fault_of_reading(error) == Fault::Damaged,
+            Err(StoreError::Database(error)) => {
+                matches!(&**error, DatabaseError::Sqlite(error) if fault_of(error) == Fault::Damaged)
+            }
             Ok(_) | Err(_) => false,
         };
         if damaged {
@@ -81,22 +77,7 @@ impl Health {
 }
 
 /// What an error of the database means for all that is to be written.
-fn fault_of(error: &sqlx::Error) -> Fault {
-    let code = match error {
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => return Fault::Damaged,
-        sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i64>().ok()),
-        _ => None,
-    };
-    // The low byte is the primary code.
-    match code.map(|code| code & 0xff) {
-        Some(SQLITE_FULL) => Fault::Full,
-        Some(code) if SQLITE_DAMAGED.contains(&code) => Fault::Damaged,
-        Some(_) | None => Fault::Failed,
-    }
-}
-
-/// The same of an error at reading.
-fn fault_of_reading(error: &rusqlite::Error) -> Fault {
+fn fault_of(error: &rusqlite::Error) -> Fault {
     use rusqlite::{Error, ErrorCode};
     match error {
         Error::FromSqlConversionFailure(..)
@@ -150,7 +131,7 @@ fn look(path: &Path) -> Findings {
         }
     };
     if let Err(error) = check::look(&connection, &mut findings) {
-        match fault_of_reading(&error) {
+        match fault_of(&error) {
             Fault::Damaged => findings.add(|| error.to_string()),
             Fault::Full | Fault::Failed => {
                 let error = &error as &dyn std::error::Error;

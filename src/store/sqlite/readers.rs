@@ -8,13 +8,11 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::configured;
 use crate::store::StoreError;
 
 /// How long a read waits for a free connection before it fails.
 const WAIT: Duration = Duration::from_secs(5);
-
-/// Statements that each connection keeps prepared: the shapes of the searches that clients send.
-const PREPARED: usize = 64;
 
 /// Some connections; each has its cache.
 pub(super) struct Readers {
@@ -106,17 +104,8 @@ impl Drop for Reader {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(PREPARED);
-    for (name, value) in [
-        ("query_only", "ON"),
-        ("cache_size", "-2000"),
-        ("cell_size_check", "ON"),
-    ] {
-        connection.pragma_update(None, name, value)?;
-    }
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = configured(path, OpenFlags::empty())?;
+    connection.pragma_update(None, "query_only", "ON")?;
     Ok(connection)
 }

@@ -1,36 +1,26 @@
 //! The last requests of each client.
 
 use rusqlite::Connection;
-use sqlx::SqliteConnection;
 
 use crate::store::candidate::time;
 use crate::store::{KeptRecord, RECORDS_PER_CLIENT, Record, StoreError};
 
 /// Adds records and forgets those that are too many.
-pub(super) async fn keep(
-    connection: &mut SqliteConnection,
-    records: &[Record],
-) -> Result<(), sqlx::Error> {
+pub(super) fn keep(connection: &Connection, records: &[Record]) -> Result<(), rusqlite::Error> {
+    let mut insert =
+        connection.prepare_cached("INSERT INTO record (client, at, text) VALUES (?1, ?2, ?3)")?;
     for record in records {
-        sqlx::query("INSERT INTO record (client, at, text) VALUES (?1, ?2, ?3)")
-            .bind(&record.client)
-            .bind(record.at.as_millisecond())
-            .bind(&record.text)
-            .execute(&mut *connection)
-            .await?;
+        insert.execute((&record.client, record.at.as_millisecond(), &record.text))?;
     }
     let mut clients: Vec<&str> = records.iter().map(|it| it.client.as_str()).collect();
     clients.sort_unstable();
     clients.dedup();
+    let mut forget = connection.prepare_cached(
+        "DELETE FROM record WHERE client = ?1 AND seq <=
+         (SELECT seq FROM record WHERE client = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)",
+    )?;
     for client in clients {
-        sqlx::query(
-            "DELETE FROM record WHERE client = ?1 AND seq <=
-             (SELECT seq FROM record WHERE client = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)",
-        )
-        .bind(client)
-        .bind(RECORDS_PER_CLIENT)
-        .execute(&mut *connection)
-        .await?;
+        forget.execute((client, RECORDS_PER_CLIENT))?;
     }
     Ok(())
 }

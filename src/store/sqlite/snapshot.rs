@@ -36,7 +36,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
         count(&connection, "SELECT count(*) FROM sqlite_schema")?;
         Ok(connection)
     };
-    connected().map_err(|source| OpenError::Sqlite {
+    connected().map_err(|source| OpenError::Database {
         path: path.to_owned(),
         source,
     })
@@ -49,7 +49,7 @@ impl SqliteSnapshot {
         // The moment is that of the first read.
         connection
             .execute_batch("BEGIN; SELECT count(*) FROM note")
-            .map_err(|source| OpenError::Sqlite {
+            .map_err(|source| OpenError::Database {
                 path: path.to_owned(),
                 source,
             })?;
@@ -126,17 +126,20 @@ fn count(connection: &Connection, query: &str) -> Result<u64, rusqlite::Error> {
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
-/// The tables that hold neither people, groups, members nor notes, in the order in which they came to be.
+/// The tables that hold neither people, groups, members nor notes, nor follow from them, in the order in which they came to be.
 fn other_tables(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
     let mut statement = connection.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-         AND name NOT IN ('resource', 'membership', 'note', '_sqlx_migrations') ORDER BY rowid",
+         AND name NOT IN ('resource', 'membership', 'note', 'lookup', 'migration') ORDER BY rowid",
     )?;
     statement.query_map((), |row| row.get(0))?.collect()
 }
 
 /// The columns of a table; none when there is no such table.
-fn columns(connection: &Connection, table: &str) -> Result<Vec<String>, rusqlite::Error> {
+pub(super) fn columns(
+    connection: &Connection,
+    table: &str,
+) -> Result<Vec<String>, rusqlite::Error> {
     let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
     statement.query_map([table], |row| row.get(0))?.collect()
 }

@@ -228,7 +228,6 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
         }
         DirectoryError::Store(
             error @ (StoreError::Database(_)
-            | StoreError::Sqlite(_)
             | StoreError::Unreachable(_)
             | StoreError::Closed
             | StoreError::ReadOnly),

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName};
-use futures::StreamExt;
 use serde_json::Value;
 use url::form_urlencoded;
 
@@ -14,6 +13,7 @@ use crate::scim::bounds;
 use crate::scim::error::ScimError;
 use crate::store::Version;
 use crate::workload::directory::Expected;
+use crate::workload::intake::{Room, Unread};
 
 /// Bytes of a body at most: a PATCH with ten thousand members fits.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
@@ -114,19 +114,6 @@ fn version(tag: &str) -> Option<Version> {
     tag.trim_matches('"').parse().ok().map(Version)
 }
 
-/// Why a body is not read.
-pub(crate) enum BodyRefused {
-    Scim(ScimError),
-    /// The client went away or sends nonsense below HTTP.
-    Broken,
-}
-
-impl From<ScimError> for BodyRefused {
-    fn from(error: ScimError) -> Self {
-        Self::Scim(error)
-    }
-}
-
 /// Whether the content type is one that is read: JSON, SCIM's or plain, or none.
 pub(crate) fn accepts(headers: &HeaderMap) -> Result<(), ScimError> {
     let unsupported = |detail: &str| ScimError {
@@ -158,25 +145,17 @@ pub(crate) fn accepts(headers: &HeaderMap) -> Result<(), ScimError> {
     Err(unsupported("Send the body as application/scim+json."))
 }
 
-/// Reads a body up to [`MAX_BODY`].
-pub(crate) async fn read_body(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, BodyRefused> {
-    let too_large = || ScimError::too_large(format!("The body may have at most {MAX_BODY} bytes."));
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|it| it.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY) {
-        return Err(too_large().into());
-    }
-    let mut read = Vec::with_capacity(announced.unwrap_or_default());
-    let mut chunks = body.into_data_stream();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| BodyRefused::Broken)?;
-        if read.len() + chunk.len() > MAX_BODY {
-            return Err(too_large().into());
+/// Reads a body up to [`MAX_BODY`], as long as there is room.
+pub(crate) async fn read_body(body: Body, room: &mut Room<'_>) -> Result<Vec<u8>, ScimError> {
+    room.read(body, MAX_BODY).await.map_err(|why| match why {
+        Unread::TooLarge => {
+            ScimError::too_large(format!("The body may have at most {MAX_BODY} bytes."))
         }
-        read.extend_from_slice(&chunk);
-    }
-    Ok(read)
+        Unread::NoRoom => {
+            ScimError::unavailable("Too many bodies are read at once; try again in a second.")
+        }
+        Unread::Broken => ScimError::invalid_syntax("The body ended too early."),
+    })
 }
 
 /// The body as JSON; the position of a fault is named, what stands there is not.

@@ -29,6 +29,18 @@ CREATE INDEX IF NOT EXISTS resource_external_id ON resource (kind, external_id) 
 CREATE INDEX IF NOT EXISTS resource_deactivated ON resource (deactivated) WHERE deactivated IS NOT NULL;
 CREATE UNIQUE INDEX IF NOT EXISTS resource_sole_external_id ON resource (kind, sole_external_id);
 
+-- What people are looked up by beside their names, folded, and '' where there is no value. `attribute`: 1 emails, 2 employeeNumber.
+CREATE TABLE IF NOT EXISTS lookup (
+    seq BIGINT NOT NULL REFERENCES resource (seq) ON DELETE CASCADE,
+    attribute BIGINT NOT NULL,
+    value TEXT COLLATE "C" NOT NULL,
+    -- The type of an email.
+    label TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (seq, attribute, value, label)
+);
+
+CREATE INDEX IF NOT EXISTS lookup_of_value ON lookup (attribute, value, label, seq);
+
 CREATE TABLE IF NOT EXISTS membership (
     group_seq BIGINT NOT NULL REFERENCES resource (seq) ON DELETE CASCADE,
     member_seq BIGINT NOT NULL REFERENCES resource (seq) ON DELETE CASCADE,

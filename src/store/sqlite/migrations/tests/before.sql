@@ -13,7 +13,7 @@ INSERT OR IGNORE INTO membership (group_seq, member_seq)
 SELECT 3, u.seq FROM json_each('["u1","u2"]') j JOIN resource u ON u.id = j.value;
 RELEASE one;
 UPDATE resource SET version = 2, modified = 2000, name_key = 'anna@contoso.example', display_key = 'anna', external_id = 'x1',
-active = 0, body = '{"userName":"anna@contoso.example","displayName":"Anna","externalId":"x1","active":false}' WHERE seq = 1;
+active = 0, body = '{"userName":"anna@contoso.example","displayName":"Anna","externalId":"x1","active":false,"emails":[{"value":"anna@x"}]}' WHERE seq = 1;
 UPDATE resource SET version = version + 1, modified = 2000
 WHERE seq IN (SELECT group_seq FROM membership WHERE member_seq = 2);
 DELETE FROM resource WHERE seq = 2;

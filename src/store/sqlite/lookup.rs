@@ -1,0 +1,258 @@
+//! The table `lookup`: written with the row that it is about, and filled for rows of the version before.
+
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+
+use super::write::execute;
+use crate::scim::resource::Resource;
+use crate::scim::schema::ResourceType;
+use crate::store::lookup::LookupKey;
+
+/// People whose values are put into the table in one transaction.
+const BATCH: usize = 256;
+
+/// The keys that the row `r` has, as JSON.
+macro_rules! keys {
+    () => {
+        "(SELECT json_group_array(json_array(l.attribute, l.value, l.label)) FROM lookup l WHERE l.seq = r.seq)"
+    };
+}
+pub(super) use keys;
+
+/// The keys as a statement gets them.
+fn as_json(keys: &BTreeSet<LookupKey>) -> String {
+    serde_json::json!(keys).to_string()
+}
+
+/// Reads what [`keys!`] finds; nothing of a damaged row.
+pub(super) fn read(found: &str) -> BTreeSet<LookupKey> {
+    serde_json::from_str(found).unwrap_or_default()
+}
+
+/// Adds the keys of a row that has none.
+pub(super) fn insert(
+    connection: &Connection,
+    seq: i64,
+    keys: &BTreeSet<LookupKey>,
+) -> Result<(), rusqlite::Error> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO lookup (seq, attribute, value, label)
+             SELECT ?1, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?2)",
+        )?
+        .execute((seq, as_json(keys)))
+        .map(|_| ())
+}
+
+/// Puts `keys` into the place of those that the row has.
+pub(super) fn replace(
+    connection: &Connection,
+    seq: i64,
+    keys: &BTreeSet<LookupKey>,
+) -> Result<(), rusqlite::Error> {
+    connection
+        .prepare_cached("DELETE FROM lookup WHERE seq = ?1")?
+        .execute([seq])?;
+    insert(connection, seq, keys)
+}
+
+/// Whether every person's values are in the table.
+pub(super) fn is_whole(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    connection.query_row(
+        "SELECT NOT EXISTS (SELECT 1 FROM resource WHERE kind = 0 AND looked_up IS NOT version)",
+        (),
+        |row| row.get(0),
+    )
+}
+
+/// Puts the values of some of the people into the table who are not in it; whether there may be more.
+pub(super) fn fill(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let mut lacking = connection.prepare_cached(
+        "SELECT seq, version, body FROM resource WHERE kind = 0 AND looked_up IS NOT version ORDER BY seq LIMIT 256",
+    )?;
+    let rows = lacking.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let rows: Vec<(i64, i64, String)> = rows.collect::<Result<_, _>>()?;
+    if rows.is_empty() {
+        return Ok(false);
+    }
+    execute(connection, "BEGIN IMMEDIATE")?;
+    for (seq, version, body) in &rows {
+        let resource = Resource::from_json(body).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, error.into())
+        })?;
+        replace(
+            connection,
+            *seq,
+            &LookupKey::all(ResourceType::User, &resource),
+        )?;
+        connection
+            .prepare_cached("UPDATE resource SET looked_up = ?2 WHERE seq = ?1")?
+            .execute((seq, version))?;
+    }
+    execute(connection, "COMMIT")?;
+    Ok(rows.len() == BATCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use jiff::Timestamp;
+    use rusqlite::params_from_iter;
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::super::{SqliteStore, check, connect, migrations};
+    use super::*;
+    use crate::scim::filter::Filter;
+    use crate::scim::schema::sample;
+    use crate::store::filter_sql::{Database, Search, SqlDialect, Statement};
+    use crate::store::{ListQuery, ResourceId, Store, Stored, Terms, Version};
+
+    const PEOPLE: usize = 2 * BATCH + 10;
+
+    fn asked(filter: &str) -> ListQuery {
+        ListQuery {
+            filter: Some(Filter::parse(filter, &sample::schemas().user).unwrap()),
+            ..ListQuery::default()
+        }
+    }
+
+    async fn filled(path: &Path) {
+        let store = SqliteStore::open(path).await.unwrap();
+        let people = (0..PEOPLE).map(|number| {
+            let body = json!({"userName": format!("u{number}"), "emails": [{"type": "work", "value": format!("U{number}@x")}]});
+            let added = Stored {
+                id: ResourceId::new(number.to_string()),
+                version: Version::FIRST,
+                created: Timestamp::UNIX_EPOCH,
+                last_modified: Timestamp::UNIX_EPOCH,
+                resource: Resource::parse(&sample::schemas().user, &body).unwrap(),
+                related: Vec::new(),
+            };
+            store.add(ResourceType::User, added, Terms::default())
+        });
+        for added in futures::future::join_all(people).await {
+            added.unwrap();
+        }
+        store.close().await;
+    }
+
+    fn executed(path: &Path, statements: &[&'static str]) {
+        let connection = connect(path).unwrap();
+        for statement in statements {
+            execute(&connection, statement).unwrap();
+        }
+    }
+
+    async fn found(store: &SqliteStore, filter: &str) -> Vec<String> {
+        let listed = store
+            .list(ResourceType::User, &asked(filter))
+            .await
+            .unwrap();
+        listed
+            .resources
+            .iter()
+            .map(|it| it.id.to_string())
+            .collect()
+    }
+
+    fn plan(connection: &Connection, statement: &Statement) -> Vec<String> {
+        let explained = format!("EXPLAIN QUERY PLAN {}", statement.text());
+        let mut explained = connection.prepare(&explained).unwrap();
+        let steps = explained.query_map(params_from_iter(&statement.arguments), |row| {
+            row.get("detail")
+        });
+        steps.unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn what_entra_matches_by_is_found_by_an_index() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("people.db");
+        let mut connection = connect(&path).unwrap();
+        migrations::run(&mut connection, &path).unwrap();
+        let database = Database {
+            dialect: SqlDialect::Sqlite,
+            has_lookup: true,
+        };
+        for (filter, index) in [
+            ("userName eq \"a\"", "resource_name_key"),
+            ("externalId eq \"a\"", "resource_external_id"),
+            ("emails.value eq \"a\"", "lookup_of_value"),
+            ("emails[type eq \"work\"].value eq \"a\"", "lookup_of_value"),
+            (
+                "emails[type eq \"work\" and value eq \"a\"] and active eq true",
+                "lookup_of_value",
+            ),
+            ("employeeNumber eq \"a\"", "lookup_of_value"),
+        ] {
+            let search = Search::new(database, ResourceType::User, 0, &asked(filter));
+            let steps = plan(&connection, &search.rows("NULL"));
+            let is_used = |step: &String| step.starts_with("SEARCH") && step.contains(index);
+            assert!(!search.scans() && search.finds_few(), "{filter}");
+            assert!(steps.iter().any(is_used), "{filter}: {steps:#?}");
+            let scan = steps.iter().find(|step| step.starts_with("SCAN"));
+            assert_eq!(scan, None, "{filter}: {steps:#?}");
+            // Of a resource its number is looked for, and not its kind alone.
+            let all = steps.iter().find(|step| step.ends_with("(kind=?)"));
+            assert_eq!(all, None, "{filter}: {steps:#?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn people_of_the_version_before_are_looked_up_after_a_kill_in_between() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("people.db");
+        filled(&path).await;
+        let before = [
+            "DELETE FROM lookup WHERE seq % 2 = 0",
+            "UPDATE resource SET looked_up = NULL",
+            "UPDATE resource SET version = 2, body = replace(body, 'U7@x', 'seven@x') WHERE id = '7'",
+        ];
+        executed(&path, &before);
+        let killed = connect(&path).unwrap();
+        assert!(fill(&killed).unwrap());
+        assert!(!is_whole(&killed).unwrap());
+        drop(killed);
+
+        let store = SqliteStore::open(&path).await.unwrap();
+
+        // It answers all the while.
+        assert_eq!(found(&store, "emails eq \"u511@X\"").await, ["511"]);
+        while !store.writer.has_lookup() {
+            tokio::task::yield_now().await;
+        }
+        for (filter, expected) in [
+            ("emails eq \"u2@x\"", &["2"][..]),
+            ("emails eq \"u515@x\"", &["515"]),
+            ("emails eq \"seven@x\"", &["7"]),
+            ("emails eq \"u7@x\"", &[]),
+        ] {
+            assert_eq!(found(&store, filter).await, expected, "{filter}");
+        }
+        store.close().await;
+        assert_eq!(check::check(&path).unwrap().count, 0);
+    }
+
+    #[tokio::test]
+    async fn a_lookup_that_is_not_what_the_person_has_is_damage() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("people.db");
+        filled(&path).await;
+        let damage = [
+            "UPDATE lookup SET value = 'x' WHERE value = 'u3@x'",
+            "DELETE FROM lookup WHERE value = 'u4@x'",
+        ];
+        executed(&path, &damage);
+
+        let findings = check::check(&path).unwrap();
+
+        let wrong = ["3", "4"].map(|id| format!("User {id} is found by other values than it has"));
+        assert_eq!(findings.wrong, wrong);
+    }
+}

@@ -1,0 +1,134 @@
+//! Room for the bodies of requests, in bytes: what all together may take, and one client of it, so that none starves the others.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::body::{Body, HttpBody};
+use futures::StreamExt;
+
+/// Bytes of all bodies at once.
+const ALL: usize = 64 * 1024 * 1024;
+
+/// Bytes of the bodies of one client.
+const EACH: usize = ALL / 2;
+
+/// Bytes for which a body gets memory before they come.
+const FIRST: usize = 8 * 1024;
+
+/// The bodies that are read or in work.
+#[derive(Default)]
+pub(crate) struct Intake(Mutex<Taken>);
+
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    each: HashMap<String, usize>,
+}
+
+/// The room of one body, given back when it is dropped.
+pub(crate) struct Room<'i> {
+    intake: &'i Intake,
+    client: String,
+    bytes: usize,
+}
+
+impl Intake {
+    /// Begins a body of `client`; room is taken as its bytes come, so that what is only announced takes none.
+    pub(crate) fn begin(&self, client: String) -> Room<'_> {
+        Room {
+            intake: self,
+            client,
+            bytes: 0,
+        }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a body is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    TooLarge,
+    /// Others take all the room, or others of the same client.
+    NoRoom,
+    /// The client went away or sends nonsense below HTTP.
+    Broken,
+}
+
+impl Room<'_> {
+    /// Reads a body of at most so many bytes.
+    pub(crate) async fn read(&mut self, body: Body, at_most: usize) -> Result<Vec<u8>, Unread> {
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > at_most {
+            return Err(Unread::TooLarge);
+        }
+        let mut read = Vec::with_capacity(announced.min(FIRST));
+        let mut chunks = body.into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| Unread::Broken)?;
+            if read.len() + chunk.len() > at_most {
+                return Err(Unread::TooLarge);
+            }
+            if !self.take(chunk.len()) {
+                return Err(Unread::NoRoom);
+            }
+            read.extend_from_slice(&chunk);
+        }
+        Ok(read)
+    }
+
+    /// Takes room for more bytes; whether there is so much.
+    fn take(&mut self, bytes: usize) -> bool {
+        let mut taken = self.intake.taken();
+        let each = taken.each.get(&self.client).copied().unwrap_or_default();
+        if taken.all + bytes > ALL || each + bytes > EACH {
+            return false;
+        }
+        taken.all += bytes;
+        taken.each.insert(self.client.clone(), each + bytes);
+        self.bytes += bytes;
+        true
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
+        let mut taken = self.intake.taken();
+        taken.all -= self.bytes;
+        if let Some(each) = taken.each.get_mut(&self.client) {
+            *each -= self.bytes;
+            if *each == 0 {
+                taken.each.remove(&self.client);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_takes_all_it_may_leaves_room_for_others() {
+        let intake = Intake::default();
+        let begin = |client: &str| intake.begin(client.to_owned());
+        let (mut first, mut second) = (begin("greedy"), begin("greedy"));
+        assert!(first.take(EACH - 1) && second.take(1));
+        assert!(!second.take(1));
+
+        let (mut other, mut third) = (begin("other"), begin("third"));
+        assert!(other.take(EACH - 1) && third.take(1));
+        assert!(!third.take(1), "all is taken");
+
+        drop(first);
+        assert!(third.take(1) && second.take(1));
+        drop((second, other, third));
+        let taken = intake.taken();
+        assert_eq!((taken.all, taken.each.len()), (0, 0));
+    }
+}
