@@ -6,6 +6,8 @@
 #
 # Ends on SIGTERM, or 10 s after the last process that holds a shared lock on FOLDER/users.lock has gone, however it
 # went; its data go with it. FOLDER has `ready` (with the URL) once it answers, and `logs/`.
+#
+# With a number in FOLDER/port it listens on that port of the loopback as well, over TLS alone; FOLDER/ca.crt is who signed for it.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/until_unused.sh"
@@ -45,13 +47,13 @@ as_server=(setpriv --pdeathsig KILL)
 [ "$(id -u)" != 0 ] || as_server+=(--reuid=nobody --regid=nogroup --clear-groups)
 
 boot() {
-  "${as_server[@]}" "$bin/postgres" -D "$data/db" -k "$data" -c listen_addresses= -c max_connections=300 \
+  "${as_server[@]}" "$bin/postgres" -D "$data/db" -k "$data" "${network[@]}" -c max_connections=300 \
     -c logging_collector=off -c log_line_prefix='%m %p ' -c shared_buffers=32MB >>"$dir/logs/postgres.log" 2>&1 7>&- 8>&- 9>&- &
   server=$!
   local tries
   for tries in $(seq 300); do
     kill -0 "$server" 2>/dev/null || return 1
-    if "${as_server[@]}" "$bin/pg_isready" -q -h "$data" -U postgres; then return; fi
+    if "${as_server[@]}" "$bin/pg_isready" -q -h "$data" -p "${port:-5432}" -U postgres; then return; fi
     sleep 0.05
   done
   return 1
@@ -67,12 +69,25 @@ serve() {
   (cd "$data" && "${as_server[@]}" "$bin/initdb" -D "$data/db" -U postgres -A trust --no-sync -E UTF8 --locale=C) >"$dir/logs/initdb.log" 2>&1 ||
     die "initdb failed: $(tail -3 "$dir/logs/initdb.log")"
   # Roles that tests make have to know their password.
-  printf 'local all postgres trust\nlocal all all scram-sha-256\n' >"$data/db/pg_hba.conf"
+  printf 'local all postgres trust\nlocal all all scram-sha-256\nhostssl all all 127.0.0.1/32 trust\n' >"$data/db/pg_hba.conf"
+  network=(-c listen_addresses=)
+  [ ! -s "$dir/port" ] || tls
   boot || die "did not come up: see $dir/logs"
-  echo "postgres://postgres@localhost/postgres?host=$data" >"$dir/ready.part"
+  echo "postgres://postgres@localhost:${port:-5432}/postgres?host=$data" >"$dir/ready.part"
   mv "$dir/ready.part" "$dir/ready"
   say "ready on $data"
   until_unused alive
+}
+tls() {
+  port=$(cat "$dir/port")
+  local new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2)
+  "${new[@]}" -subj /CN=authority -keyout "$data/ca.key" -out "$dir/ca.crt" 2>>"$dir/logs/tls.log" &&
+    "${new[@]}" -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
+      -CA "$dir/ca.crt" -CAkey "$data/ca.key" -keyout "$data/tls.key" -out "$data/tls.crt" 2>>"$dir/logs/tls.log" ||
+    die "no certificate: $(tail -3 "$dir/logs/tls.log")"
+  chmod 600 "$data/tls.key"
+  [ "$(id -u)" != 0 ] || chown nobody:nogroup "$data/tls.key" "$data/tls.crt"
+  network=(-c listen_addresses=127.0.0.1 -p "$port" -c ssl=on -c ssl_cert_file="$data/tls.crt" -c ssl_key_file="$data/tls.key")
 }
 alive() {
   kill -0 "$server" 2>/dev/null && return

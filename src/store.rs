@@ -17,7 +17,7 @@ mod write;
 
 use std::fmt;
 use std::ops::AddAssign;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -389,7 +389,10 @@ pub async fn open(location: &Location) -> Result<Arc<dyn Store>, OpenError> {
     })
 }
 
-/// Whether a restored store waits for its owner to put it in the place of the one at `path`.
-pub fn is_restored(path: &Path) -> bool {
-    sqlite::restore::is_restored(path)
+/// Whether a restored store waits for its owner to put it in the place of the one at `location`.
+pub fn is_restored(location: &Location) -> bool {
+    match location {
+        Location::Sqlite(path) => sqlite::restore::is_restored(path),
+        Location::Postgres(_) => false,
+    }
 }

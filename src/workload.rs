@@ -39,6 +39,7 @@ use listener::Listening;
 pub use core::ReloadError;
 pub use file::{FileError, run};
 pub use listener::{ListenError, TlsError, TlsFiles};
+pub use opened::location;
 
 /// How long requests in work may take after the end was announced.
 const GRACE: Duration = Duration::from_secs(15);

@@ -3,6 +3,7 @@
 mod clients;
 mod deprovisioning;
 mod exposure;
+mod owner;
 mod pods;
 mod provisioning;
 mod schema;
@@ -20,6 +21,7 @@ pub use clients::{
 };
 pub use deprovisioning::{Brake, Deprovisioning, HeldRemovals};
 pub use exposure::{Exposure, GatewayExposure, IngressExposure, ParentReference, Tls};
+pub use owner::AttributeOwner;
 pub use pods::PodTemplate;
 pub use provisioning::{Adoption, UnknownMembers};
 pub use schema::{DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension};
@@ -107,6 +109,13 @@ pub struct ScimTenantSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 256)), extend("x-kubernetes-list-type" = "set"))]
     pub break_glass: Vec<String>,
+
+    /// Who owns attributes of people; what nobody owns every client may write. A client that is named here and does not exist keeps its attributes as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other.scimClient == one.scimClient))")
+        .message("two entries of attributeOwners cannot have the same scimClient; put its attributes into one"))]
+    pub attribute_owners: Vec<AttributeOwner>,
 
     /// What becomes of ids of members of a group that nobody has.
     #[serde(default)]

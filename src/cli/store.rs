@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{ScimTenantConfig, ScimTenantName, StoreConfig, WorkloadConfig};
-use crate::store;
+use crate::config::{ScimTenantConfig, ScimTenantName, WorkloadConfig};
 use crate::store::backup::{self, BackupReader, BackupWriter, Contents, FORMAT, Header};
+use crate::store::{self, Location};
+use crate::workload::location;
 
 use super::output;
 
@@ -97,7 +98,7 @@ impl Which {
 }
 
 async fn back_up(of: &ScimTenantConfig, output: &Path) -> anyhow::Result<()> {
-    let mut snapshot = backup::snapshot(&location(of)?)?;
+    let mut snapshot = backup::snapshot(&location(&of.store)).await?;
     let header = Header {
         usher_backup: FORMAT,
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -182,7 +183,7 @@ impl Write for Target {
 }
 
 async fn restore(of: &ScimTenantConfig, input: &Path, replace: bool) -> anyhow::Result<()> {
-    let location = location(of)?;
+    let location = location(&of.store);
     if !replace {
         refuse_unless_empty(&location, of).await?;
     }
@@ -198,7 +199,7 @@ async fn restore(of: &ScimTenantConfig, input: &Path, replace: bool) -> anyhow::
         "a backup of {} from {}, made by version {}\n",
         header.scim_tenant, header.made_at, header.program
     ));
-    let target = backup::restoration(&location)?;
+    let target = backup::restoration(&location).await?;
     backup::restore(reader, target)
         .await
         .context("nothing was restored")?;
@@ -211,7 +212,7 @@ async fn restore(of: &ScimTenantConfig, input: &Path, replace: bool) -> anyhow::
     Ok(())
 }
 
-async fn refuse_unless_empty(location: &Path, of: &ScimTenantConfig) -> anyhow::Result<()> {
+async fn refuse_unless_empty(location: &Location, of: &ScimTenantConfig) -> anyhow::Result<()> {
     let Some(contents) = backup::contents(location).await.with_context(|| {
         format!(
             "the store of {} cannot be read; --replace puts the backup in its place",
@@ -232,7 +233,7 @@ async fn refuse_unless_empty(location: &Path, of: &ScimTenantConfig) -> anyhow::
 }
 
 async fn check(of: &ScimTenantConfig) -> anyhow::Result<()> {
-    let findings = backup::check(&location(of)?).await?;
+    let findings = backup::check(&location(&of.store)).await?;
     for wrong in &findings.wrong {
         output::print(&format!("{wrong}\n"))?;
     }
@@ -255,14 +256,4 @@ fn amount(contents: &Contents) -> String {
         "{} people, {} groups, {} memberships",
         contents.users, contents.groups, contents.memberships
     )
-}
-
-fn location(of: &ScimTenantConfig) -> anyhow::Result<PathBuf> {
-    match &of.store {
-        StoreConfig::Sqlite { path } => Ok(path.clone()),
-        StoreConfig::Postgres { schema, .. } => bail!(
-            "the store of {} is in PostgreSQL, which has tools of its own: pg_dump --schema={schema}, and pg_restore",
-            of.name
-        ),
-    }
 }

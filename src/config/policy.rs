@@ -19,8 +19,21 @@ pub struct PolicyConfig {
     /// User names of the people whom no client may change.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub break_glass: Vec<String>,
+    /// Attributes of people that one client owns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attribute_owners: Vec<AttributeOwnerConfig>,
     /// What becomes of member ids that nobody has.
     pub unknown_members: UnknownMembers,
+}
+
+/// Attributes of people that one client owns; what others write of them changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AttributeOwnerConfig {
+    /// Name of the client.
+    pub client: String,
+    /// The attributes by their canonical names, each a whole one.
+    pub attributes: Vec<String>,
 }
 
 /// How much may be taken away in a while.

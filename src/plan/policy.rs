@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::api::scim_tenant::{Adoption, Brake, ScimTenantSpec, UnknownMembers};
 use crate::config::{self, BrakeConfig, PolicyConfig};
 
+use super::attribute_owner::attribute_owners;
 use super::verdict::Rejection;
 
 /// The policy that `spec` declares.
@@ -22,6 +23,7 @@ pub fn policy(spec: &ScimTenantSpec) -> Result<PolicyConfig, Rejection> {
             Adoption::ByExternalId => config::Adoption::ByExternalId,
         },
         break_glass: spec.break_glass.clone(),
+        attribute_owners: attribute_owners(spec)?,
         unknown_members: match spec.unknown_members {
             UnknownMembers::Refuse => config::UnknownMembers::Refuse,
             UnknownMembers::Ignore => config::UnknownMembers::Ignore,

@@ -31,6 +31,8 @@ pub enum Deviation {
     MemberValueList,
     /// A PATCH value with the key `name.givenName` or `urn:…:User:department`.
     DottedKey,
+    /// `urn:…:User.department` in a path or a filter.
+    DottedUrn,
     /// A role as JSON in a text.
     JsonText,
     /// `userName eq ana`.
@@ -41,16 +43,20 @@ pub enum Deviation {
     ValueShape,
     /// No `schemas` in a body.
     MissingSchemas,
+    /// An attribute that another client owns by declaration; it is within the RFC, stays as it is, and is counted for strict clients too.
+    NotOwned,
 }
 
 impl Deviation {
     /// All, in the order of their names.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::CapitalizedOp,
         Self::DottedKey,
+        Self::DottedUrn,
         Self::JsonText,
         Self::MemberValueList,
         Self::MissingSchemas,
+        Self::NotOwned,
         Self::StringBoolean,
         Self::StringNumber,
         Self::UnquotedValue,
@@ -63,9 +69,11 @@ impl Deviation {
         match self {
             Self::CapitalizedOp => "CapitalizedOp",
             Self::DottedKey => "DottedKey",
+            Self::DottedUrn => "DottedUrn",
             Self::JsonText => "JsonText",
             Self::MemberValueList => "MemberValueList",
             Self::MissingSchemas => "MissingSchemas",
+            Self::NotOwned => "NotOwned",
             Self::StringBoolean => "StringBoolean",
             Self::StringNumber => "StringNumber",
             Self::UnquotedValue => "UnquotedValue",
@@ -80,11 +88,13 @@ impl Deviation {
             Self::DottedKey => {
                 "a key must be the name of an attribute, or the URN of an extension; write paths into path"
             }
+            Self::DottedUrn => "a colon stands between a URN and an attribute",
             Self::JsonText => "a role must be an object, not a text with JSON",
             Self::MemberValueList => {
                 "remove takes no value; choose values by a path such as members[value eq \"id\"]"
             }
             Self::MissingSchemas => "schemas must name the schema of the body",
+            Self::NotOwned => "another client owns the attribute",
             Self::StringBoolean => "write true or false without quotes",
             Self::StringNumber => "write a number without quotes",
             Self::UnquotedValue => "write texts in quotes",
@@ -95,6 +105,9 @@ impl Deviation {
         }
     }
 }
+
+/// What is said of the place of a deviation in a filter.
+const FILTER: &str = "The filter";
 
 /// A deviation, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,10 +132,12 @@ impl Found {
             Deviation::CapitalizedOp | Deviation::MissingSchemas => {
                 ScimError::invalid_syntax(detail)
             }
-            Deviation::DottedKey => ScimError::invalid_path(detail),
+            Deviation::DottedUrn if self.at == FILTER => ScimError::invalid_filter(detail),
+            Deviation::DottedKey | Deviation::DottedUrn => ScimError::invalid_path(detail),
             Deviation::JsonText
             | Deviation::MemberValueList
             | Deviation::StringBoolean
+            | Deviation::NotOwned
             | Deviation::StringNumber
             | Deviation::ValueShape => ScimError::invalid_value(detail),
         }
@@ -132,7 +147,7 @@ impl Found {
 /// Those of a filter.
 pub fn of_filter(text: &str, schema: &ResourceSchema) -> Vec<Found> {
     let deviations = Filter::deviations(text, schema);
-    let at = || "The filter".to_owned();
+    let at = || FILTER.to_owned();
     deviations
         .into_iter()
         .map(|deviation| Found {
@@ -415,6 +430,10 @@ mod tests {
             "",
         );
         check_patch(
+            &json!({"op": "add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department", "value": "x"}),
+            "DottedUrn",
+        );
+        check_patch(
             &json!({"op": "add", "path": "roles[primary eq \"True\"].value", "value": "x"}),
             "StringBoolean",
         );
@@ -426,7 +445,7 @@ mod tests {
 
     #[test]
     fn what_a_filter_has_beyond_the_rfc_is_found() {
-        let check = |filter, expected: &str| {
+        let check = |filter: &str, expected: &str| {
             let found = of_filter(filter, &sample::schemas().user);
             assert_eq!(names(&found), expected, "{filter}");
         };
@@ -434,6 +453,7 @@ mod tests {
         check("userName EQ a", "UnquotedValue");
         check("active eq \"True\"", "StringBoolean");
         check("emails[type eq \"work\"].value eq \"x\"", "ValuePathFilter");
+        check(&format!("{USER_URN}.title eq \"x\""), "DottedUrn");
         check("broken", "");
     }
 

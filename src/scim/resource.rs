@@ -9,6 +9,7 @@ use crate::scim::bounds;
 use crate::scim::error::ScimError;
 use crate::scim::projection::Projection;
 use crate::scim::schema::Attribute;
+use crate::scim::schema::AttributePath;
 use crate::scim::schema::MEMBERS;
 use crate::scim::schema::Mutability;
 use crate::scim::schema::Resolved;
@@ -141,6 +142,25 @@ impl Resource {
         &self.attributes
     }
 
+    /// Puts what `other` has of a whole attribute into the place of the own; says whether that was something else.
+    pub fn take_over(&mut self, path: &AttributePath, other: &Self) -> bool {
+        let theirs = value::attribute(&other.attributes, path).cloned();
+        if value::attribute(&self.attributes, path) == theirs.as_ref() {
+            return false;
+        }
+        let Some(urn) = &path.extension else {
+            put(&mut self.attributes, &path.attribute, theirs);
+            return true;
+        };
+        let mut extension = match self.attributes.remove(urn) {
+            Some(Value::Object(members)) => members,
+            Some(_) | None => Map::new(),
+        };
+        put(&mut extension, &path.attribute, theirs);
+        merge_into(&mut self.attributes, urn, extension);
+        true
+    }
+
     /// The unique name of a user; present in every user that was parsed.
     pub fn user_name(&self) -> Option<&str> {
         self.text("userName")
@@ -188,6 +208,13 @@ impl Resource {
         rendered.extend(extra.clone().into_iter().filter(|(_, value)| filled(value)));
         rendered.insert("meta".to_owned(), meta.to_value());
         Value::Object(projection.apply(schema, rendered))
+    }
+}
+
+fn put(attributes: &mut Map<String, Value>, name: &str, value: Option<Value>) {
+    match value {
+        Some(value) => drop(attributes.insert(name.to_owned(), value)),
+        None => drop(attributes.remove(name)),
     }
 }
 

@@ -6,15 +6,15 @@
 mod reading;
 mod writing;
 
-use std::path::Path;
-
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::scim::schema::ResourceType;
-use crate::store::{OpenError, StoreError, sqlite};
+use crate::store::postgres::restore::PostgresRestoration;
+use crate::store::postgres::snapshot::PostgresSnapshot;
+use crate::store::{Location, OpenError, PostgresLocation, StoreError, postgres, sqlite};
 
 pub use reading::BackupReader;
 pub use writing::BackupWriter;
@@ -196,39 +196,67 @@ pub enum BackupError {
     Refused(String),
 }
 
+impl From<sqlx::Error> for BackupError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
 impl From<rusqlite::Error> for BackupError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Store(error.into())
     }
 }
 
-/// Everything in the store at `path`, as it is at this moment; whoever serves it goes on.
+/// Everything in the store at `location`, as it is at this moment; whoever serves it goes on.
 ///
 /// # Errors
 /// When there is no such store, or it cannot be read.
-pub fn snapshot(path: &Path) -> Result<Box<dyn Snapshot>, OpenError> {
-    Ok(Box::new(sqlite::snapshot::SqliteSnapshot::open(path)?))
+pub async fn snapshot(location: &Location) -> Result<Box<dyn Snapshot>, BackupError> {
+    Ok(match location {
+        Location::Sqlite(path) => Box::new(sqlite::snapshot::SqliteSnapshot::open(path)?),
+        Location::Postgres(at) => Box::new(of_schema(at).await?),
+    })
 }
 
-/// How much is in the store at `path`; nothing when there is none yet.
+async fn of_schema(at: &PostgresLocation) -> Result<PostgresSnapshot, BackupError> {
+    let snapshot = PostgresSnapshot::open(at).await?;
+    snapshot.ok_or_else(|| {
+        BackupError::Refused(format!(
+            "there is no directory in schema {} of the database",
+            at.schema
+        ))
+    })
+}
+
+/// How much is in the store at `location`; nothing when there is none yet.
 ///
 /// # Errors
 /// When it cannot be read.
-pub async fn contents(path: &Path) -> Result<Option<Contents>, BackupError> {
-    // A workload that never came so far leaves an empty file.
-    if std::fs::metadata(path).map_or(0, |it| it.len()) == 0 {
-        return Ok(None);
-    }
-    let mut snapshot = snapshot(path)?;
+pub async fn contents(location: &Location) -> Result<Option<Contents>, BackupError> {
+    let mut snapshot: Box<dyn Snapshot> = match location {
+        // A workload that never came so far leaves an empty file.
+        Location::Sqlite(path) if std::fs::metadata(path).map_or(0, |it| it.len()) == 0 => {
+            return Ok(None);
+        }
+        Location::Sqlite(_) => snapshot(location).await?,
+        Location::Postgres(at) => match PostgresSnapshot::open(at).await? {
+            Some(snapshot) => Box::new(snapshot),
+            None => return Ok(None),
+        },
+    };
     snapshot.contents().await.map(Some)
 }
 
-/// Begins to fill a store for the place of the one at `path`.
+/// Begins to fill a store for the place of the one at `location`.
 ///
 /// # Errors
-/// When another one is being filled, or nothing can be written beside it.
-pub fn restoration(path: &Path) -> Result<Box<dyn Restoration>, OpenError> {
-    Ok(Box::new(sqlite::restore::SqliteRestoration::begin(path)?))
+/// When another one is being filled, or nothing can be written there.
+pub async fn restoration(location: &Location) -> Result<Box<dyn Restoration>, BackupError> {
+    Ok(match location {
+        Location::Sqlite(path) => Box::new(sqlite::restore::SqliteRestoration::begin(path)?),
+        Location::Postgres(at) => Box::new(PostgresRestoration::begin(at).await?),
+    })
 }
 
 /// What a look at a whole store brought up.
@@ -254,14 +282,15 @@ impl Findings {
     }
 }
 
-/// Looks for damage in the store at `path`; whoever serves it goes on.
+/// Looks for damage in the store at `location`; whoever serves it goes on.
 ///
 /// # Errors
-/// When there is no such store.
-pub async fn check(path: &Path) -> Result<Findings, OpenError> {
-    let path = path.to_owned();
-    let looked = tokio::task::spawn_blocking(move || sqlite::check::check(&path)).await;
-    looked.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+/// When there is no such store, or it cannot be read.
+pub async fn check(location: &Location) -> Result<Findings, BackupError> {
+    match location {
+        Location::Sqlite(path) => Ok(sqlite::check::check(path)?),
+        Location::Postgres(at) => Ok(postgres::check::check(of_schema(at).await?).await?),
+    }
 }
 
 /// Copies a whole backup into `target`.

@@ -1,6 +1,6 @@
 //! What every store must do; each check runs against each database.
 
-mod audit;
+pub(super) mod audit;
 mod brake;
 mod members;
 mod records;

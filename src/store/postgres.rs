@@ -6,13 +6,16 @@
 //! anything stricter: a writer locks the rows that it decides by, and what the database undoes is tried again.
 
 mod audit;
+pub(super) mod check;
 mod connect;
 mod failure;
 mod members;
 mod migrations;
 mod read;
 mod records;
+pub(super) mod restore;
 mod row;
+pub(super) mod snapshot;
 mod statements;
 mod terms;
 mod text;

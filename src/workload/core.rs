@@ -7,16 +7,14 @@ use tokio::sync::Notify;
 
 use super::directory::{Directory, Policy};
 use super::http::Shared;
-use super::opened::Opened;
+use super::opened::{Opened, location};
 use super::routing::{ScimTenant, Table};
 use super::upkeep;
 use crate::clock::{Clock, Random};
 use crate::config::report::{ScimTenantReport, StoreFault};
-use crate::config::{
-    Report, ScimTenantConfig, ScimTenantName, StoreConfig, TokenDigest, WorkloadConfig,
-};
+use crate::config::{Report, ScimTenantConfig, ScimTenantName, TokenDigest, WorkloadConfig};
 use crate::scim::schema::{RulesError, Schemas};
-use crate::store::{self, Counts, Fault, Location, OpenError, PostgresLocation};
+use crate::store::{self, Counts, Fault, Location, OpenError};
 
 /// How often the activity of clients is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -173,7 +171,7 @@ impl Core {
     }
 
     fn serve(&self, config: ScimTenantConfig, schemas: Schemas, opened: Arc<Opened>) -> ScimTenant {
-        let policy = Policy::of(&config.policy);
+        let policy = Policy::of(&config.policy, &schemas.user);
         let directory = Directory::new(
             (schemas, policy),
             Arc::clone(&opened.store),
@@ -269,7 +267,7 @@ impl Core {
             for scim_tenant in &self.shared.table.load_full().scim_tenants {
                 let opened = &scim_tenant.opened;
                 let lost_before = lost.contains(&opened.location);
-                if !lost_before && !opened.file().is_some_and(store::is_restored) {
+                if !lost_before && !store::is_restored(&opened.location) {
                     opened.save_activity().await;
                     continue;
                 }
@@ -325,15 +323,6 @@ impl Core {
         for scim_tenant in &self.shared.table.load_full().scim_tenants {
             scim_tenant.opened.save_activity().await;
             scim_tenant.opened.store.close().await;
-        }
-    }
-}
-
-fn location(store: &StoreConfig) -> Location {
-    match store.clone() {
-        StoreConfig::Sqlite { path } => Location::Sqlite(path),
-        StoreConfig::Postgres { url_file, schema } => {
-            Location::Postgres(PostgresLocation { url_file, schema })
         }
     }
 }

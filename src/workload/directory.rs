@@ -5,6 +5,7 @@ mod audit;
 mod break_glass;
 mod erasure;
 mod export;
+mod ownership;
 mod policy;
 mod provisioner;
 mod sign_in_name;
@@ -38,13 +39,24 @@ pub(crate) struct Directory {
     contended: Mutex<()>,
 }
 
-/// The versions that a client allows to change: `If-Match`.
+/// The versions that a client allows to change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Expected(pub(crate) Option<Vec<Version>>);
+pub(crate) struct Expected {
+    /// `If-Match`: one of these; any when absent.
+    pub(crate) one_of: Option<Vec<Version>>,
+    /// `If-None-Match`: none of these.
+    pub(crate) none_of: Vec<Version>,
+}
 
 impl Expected {
     pub(crate) fn allows(&self, version: Version) -> bool {
-        self.0.as_ref().is_none_or(|it| it.contains(&version))
+        let is_one = self.one_of.as_ref().is_none_or(|it| it.contains(&version));
+        is_one && !self.none_of.contains(&version)
+    }
+
+    /// Whether it allows all versions.
+    pub(crate) fn is_any(&self) -> bool {
+        self.one_of.is_none() && self.none_of.is_empty()
     }
 }
 
@@ -59,6 +71,15 @@ pub(crate) enum Effect {
     /// A person who was active is not any more.
     Deactivated,
     Deleted,
+}
+
+/// A resource as it is after a change.
+#[derive(Clone, Debug)]
+pub(crate) struct Provisioned {
+    pub(crate) stored: Stored,
+    pub(crate) effect: Effect,
+    /// Attributes that stayed as they were, because another client owns them.
+    pub(crate) not_owned: usize,
 }
 
 /// Why a directory does not do what it is asked.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::activity::Activity;
 use super::recorder::{self, Exchange, Recorder};
-use crate::store::{Location, Store, StoreError};
+use crate::config::StoreConfig;
+use crate::store::{Location, PostgresLocation, Store, StoreError};
 
 /// Notes that are kept in one go, some of them again because another process was faster.
 const ADDITIONS: usize = 64;
@@ -121,5 +122,15 @@ impl Opened {
         let notes = self.store.notes().await?;
         self.with_activity(|activity| activity.learn(notes));
         Ok(())
+    }
+}
+
+/// Where the store is that `store` speaks of.
+pub fn location(store: &StoreConfig) -> Location {
+    match store.clone() {
+        StoreConfig::Sqlite { path } => Location::Sqlite(path),
+        StoreConfig::Postgres { url_file, schema } => {
+            Location::Postgres(PostgresLocation { url_file, schema })
+        }
     }
 }

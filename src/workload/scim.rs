@@ -8,17 +8,16 @@ mod list;
 mod request;
 mod walks;
 
-use axum::http::header::IF_NONE_MATCH;
 use axum::http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::directory::{DirectoryError, Effect, Provisioner};
+use super::directory::{DirectoryError, Effect, Provisioned, Provisioner};
 use super::routing::{Endpoint, ScimTenant};
 use crate::config::ScimClientConfig;
 use crate::scim::bounds::{DEFAULT_PAGE, MAX_PAGE};
 use crate::scim::bulk::MAX_BULK_OPERATIONS;
-use crate::scim::deviation::of_resource;
+use crate::scim::deviation::{Deviation, of_resource};
 use crate::scim::error::ScimError;
 use crate::scim::list::{ListResponse, Paging};
 use crate::scim::projection::Projection;
@@ -81,23 +80,6 @@ impl Call<'_> {
         self.scim_tenant.directory.schemas().of(kind)
     }
 
-    /// RFC 9110, section 13.1.2: a change is refused if the resource has a version of `If-None-Match`.
-    async fn check_unknown(
-        &self,
-        kind: ResourceType,
-        id: &ResourceId,
-    ) -> Result<(), DirectoryError> {
-        if !self.headers.contains_key(IF_NONE_MATCH) {
-            return Ok(());
-        }
-        let directory = &self.scim_tenant.directory;
-        let current = directory.find(kind, id, Related::Skip).await?;
-        if request::is_known(self.headers, current.version) {
-            return Err(DirectoryError::Precondition);
-        }
-        Ok(())
-    }
-
     fn reads(&self) -> bool {
         matches!(*self.method, Method::GET | Method::HEAD)
     }
@@ -118,7 +100,7 @@ impl Call<'_> {
         let projection = self.projection(kind, &Query::parse(self.query));
         let related = related(kind, &projection);
         let found = self.scim_tenant.directory.find(kind, id, related).await?;
-        if !expected(self.headers).allows(found.version) {
+        if !request::readable(self.headers).allows(found.version) {
             return Err(DirectoryError::Precondition);
         }
         if request::is_known(self.headers, found.version) {
@@ -132,50 +114,47 @@ impl Call<'_> {
         let body = request::json(self.body)?;
         let repaired = self.admit(&of_resource(self.schema(kind), &body))?;
         let projection = self.projection(kind, &Query::parse(self.query));
-        let (created, effect) = self.provisioner().create(kind, &body).await?;
-        let body = self.scim_tenant.render(kind, &created, &projection);
+        let created = self.provisioner().create(kind, &body).await?;
+        let body = self.scim_tenant.render(kind, &created.stored, &projection);
         // 201 for an account that was taken over as well: Entra links what it posted to the id in the answer.
         let answer = Answer::resource(StatusCode::CREATED, body);
-        Ok((answer.repaired(repaired), effect))
+        Ok(answered(answer, repaired, &created))
     }
 
     async fn replace(&self, kind: ResourceType, id: &ResourceId) -> Done {
         let body = request::json(self.body)?;
         let repaired = self.admit(&of_resource(self.schema(kind), &body))?;
-        self.check_unknown(kind, id).await?;
         let projection = self.projection(kind, &Query::parse(self.query));
-        let (replaced, effect) = self
+        let replaced = self
             .provisioner()
             .replace(kind, id, &expected(self.headers), &body)
             .await?;
-        let body = self.scim_tenant.render(kind, &replaced, &projection);
+        let body = self.scim_tenant.render(kind, &replaced.stored, &projection);
         let answer = Answer::resource(StatusCode::OK, body);
-        Ok((answer.repaired(repaired), effect))
+        Ok(answered(answer, repaired, &replaced))
     }
 
     /// A user is answered, as Microsoft's validator wants it; a group is not, for it may hold many members.
     async fn patch(&self, kind: ResourceType, id: &ResourceId) -> Done {
         let body = request::json(self.body)?;
         let (patch, repaired) = self.patch_request(self.schema(kind), &body)?;
-        self.check_unknown(kind, id).await?;
-        let (patched, effect) = self
+        let patched = self
             .provisioner()
             .patch(kind, id, &expected(self.headers), &patch)
             .await?;
         let answer = match kind {
             ResourceType::User => {
                 let projection = self.projection(kind, &Query::parse(self.query));
-                let body = self.scim_tenant.render(kind, &patched, &projection);
+                let body = self.scim_tenant.render(kind, &patched.stored, &projection);
                 Answer::resource(StatusCode::OK, body)
             }
-            ResourceType::Group => Answer::no_content(Some(patched.version)),
+            ResourceType::Group => Answer::no_content(Some(patched.stored.version)),
         };
-        Ok((answer.repaired(repaired), effect))
+        Ok(answered(answer, repaired, &patched))
     }
 
     async fn delete(&self, kind: ResourceType, id: &ResourceId) -> Done {
         let expected = expected(self.headers);
-        self.check_unknown(kind, id).await?;
         self.provisioner().delete(kind, id, &expected).await?;
         Ok((Answer::no_content(None), Effect::Deleted))
     }
@@ -214,6 +193,16 @@ fn everything(resources: Vec<Value>) -> Value {
         resources,
     };
     response.into_value()
+}
+
+/// The answer to a change, with what had to be repaired and what stayed because another client owns it.
+fn answered(
+    answer: Answer,
+    mut repaired: Vec<Deviation>,
+    changed: &Provisioned,
+) -> (Answer, Effect) {
+    repaired.extend(std::iter::repeat_n(Deviation::NotOwned, changed.not_owned));
+    (answer.repaired(repaired), changed.effect)
 }
 
 /// Loads memberships only for who wants to see them.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::workload_server::Workload;
+use crate::workload_server::{Workload, answer};
 
 const PEOPLE: usize = 12;
 
@@ -60,6 +60,36 @@ async fn two_people_cannot_swap_names_at_once_but_by_a_third_name() {
         200,
         "one's own name in another casing is free"
     );
+}
+
+/// RFC 9110, section 13.1.2: the condition holds at the moment of the change, and not only before.
+#[tokio::test]
+async fn of_changes_that_each_want_not_to_meet_the_other_one_is_done() {
+    let workload = Workload::start(&json!({})).await;
+    let id = create(&workload, "/Users", json!({"userName": "ana"})).await;
+    let path = format!("/Users/{id}");
+    let change = async |number: usize| {
+        let operation = json!({"op": "replace", "path": "title", "value": number.to_string()});
+        let request = workload.request("PATCH", &path);
+        // What each of them makes of the first version.
+        let request = request.header("If-None-Match", "W/\"2\"");
+        answer(request.body(json!({"Operations": [operation]}).to_string()))
+            .await
+            .0
+    };
+
+    let mut statuses = join_all((0..8).map(change)).await;
+
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412, 412, 412, 412, 412, 412, 412]);
+    let gone = workload
+        .request("DELETE", &path)
+        .header("If-None-Match", "*");
+    assert_eq!(answer(gone).await.0, 412);
+    let gone = workload
+        .request("DELETE", &path)
+        .header("If-None-Match", "W/\"1\", W/\"3\"");
+    assert_eq!(answer(gone).await.0, 204);
 }
 
 /// Puts everybody into a group in one order, takes everybody out, again and again.

@@ -28,8 +28,21 @@ pub(crate) fn url() -> &'static str {
     url
 }
 
+/// The store of a directory called `name` in the tests of the workload: SQLite, or with `USHER_TEST_STORE=postgres` PostgreSQL.
+pub(crate) fn chosen(folder: &TempDir, name: &str) -> StoreConfig {
+    #[expect(clippy::disallowed_methods, reason = "a test has no command line")]
+    let wanted = std::env::var("USHER_TEST_STORE");
+    match wanted.as_deref() {
+        Ok("postgres") => store(folder, name),
+        Ok(other) => panic!("USHER_TEST_STORE is {other}; it is postgres, or is not set"),
+        Err(_) => StoreConfig::Sqlite {
+            path: folder.path().join(format!("{name}.db")),
+        },
+    }
+}
+
 /// A store in a schema that nobody else has, with its URL in a file of `folder`.
-pub(crate) fn store(folder: &TempDir) -> StoreConfig {
+pub(crate) fn store(folder: &TempDir, directory: &str) -> StoreConfig {
     let url_file = folder.path().join("url");
     fs::write(&url_file, url()).unwrap();
     // The random name of a temporary folder has letters of both cases.
@@ -39,6 +52,6 @@ pub(crate) fn store(folder: &TempDir) -> StoreConfig {
         .fold(String::new(), |name, it| format!("{name}{it:02x}"));
     StoreConfig::Postgres {
         url_file,
-        schema: format!("it_{name}"),
+        schema: format!("it_{name}_{directory}"),
     }
 }

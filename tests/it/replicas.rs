@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use usher::config::{ScimTenantConfig, StoreConfig};
+use usher::config::{BrakeConfig, PolicyConfig, ScimTenantConfig, StoreConfig};
 use usher::workload::Server;
 
 use crate::database;
@@ -14,8 +14,13 @@ use crate::workload_server::{REPORT_TOKEN, TOKEN, answer, client, config, scim_t
 
 /// A workload with its directory in `store`.
 async fn serve(folder: &TempDir, store: StoreConfig) -> Server {
+    serve_under(folder, store, PolicyConfig::default()).await
+}
+
+async fn serve_under(folder: &TempDir, store: StoreConfig, policy: PolicyConfig) -> Server {
     let tenant = ScimTenantConfig {
         store,
+        policy,
         ..scim_tenant("contoso", "http://contoso.example", folder, &json!({}))
     };
     let server = Server::start(settings(None), config(vec![tenant])).await;
@@ -79,7 +84,7 @@ async fn whichever_is_asked_reports_what_all_did() {
     let folder = TempDir::new().unwrap();
     let mut servers = Vec::new();
     for _ in 0..3 {
-        servers.push(serve(&folder, database::store(&folder)).await);
+        servers.push(serve(&folder, database::store(&folder, "contoso")).await);
     }
     for number in 0..30 {
         let (status, _) = create(&servers[number % 3], &format!("p{number}")).await;
@@ -97,7 +102,7 @@ async fn whichever_is_asked_reports_what_all_did() {
     let (_, listed) = send(&servers[1], "GET", "/Users?count=0", &Value::Null).await;
     assert_eq!(listed["totalResults"], 30);
     servers.remove(1).shutdown().await;
-    servers.push(serve(&folder, database::store(&folder)).await);
+    servers.push(serve(&folder, database::store(&folder, "contoso")).await);
     let said = agreed(&servers, 31).await;
     assert_eq!(said["clients"][0]["lastCycle"]["created"], 30);
 }
@@ -106,8 +111,8 @@ async fn whichever_is_asked_reports_what_all_did() {
 async fn what_one_wrote_another_answers_and_a_name_is_given_once() {
     let folder = TempDir::new().unwrap();
     let servers = [
-        serve(&folder, database::store(&folder)).await,
-        serve(&folder, database::store(&folder)).await,
+        serve(&folder, database::store(&folder, "contoso")).await,
+        serve(&folder, database::store(&folder, "contoso")).await,
     ];
 
     let (one, other) = tokio::join!(create(&servers[0], "ada"), create(&servers[1], "ada"));
@@ -124,9 +129,42 @@ async fn what_one_wrote_another_answers_and_a_name_is_given_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_brake_counts_for_all_together() {
+    let folder = TempDir::new().unwrap();
+    let brake = BrakeConfig {
+        deactivations: 2,
+        deletions: 2,
+        membership_removals: 2,
+        per_minutes: 60,
+        open_until: None,
+    };
+    let policy = PolicyConfig {
+        brake: Some(brake),
+        ..PolicyConfig::default()
+    };
+    let store = || database::store(&folder, "contoso");
+    let servers = [
+        serve_under(&folder, store(), policy.clone()).await,
+        serve_under(&folder, store(), policy.clone()).await,
+    ];
+    let mut statuses = Vec::new();
+    for number in 0..4 {
+        let (_, person) = create(&servers[number % 2], &format!("p{number}")).await;
+        let path = format!("/Users/{}", person["id"].as_str().unwrap());
+        let other = &servers[(number + 1) % 2];
+        statuses.push(send(other, "DELETE", &path, &Value::Null).await.0);
+    }
+
+    assert_eq!(statuses, [204, 204, 429, 429]);
+    for server in &servers {
+        assert_eq!(report(server).await["held"]["deletions"], 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_its_database_a_workload_is_not_ready_and_says_why() {
     let folder = TempDir::new().unwrap();
-    let store = database::store(&folder);
+    let store = database::store(&folder, "contoso");
     let url = folder.path().join("url");
     let nowhere = "postgres://usher:secret-word@localhost/?host=/nowhere";
     std::fs::write(&url, nowhere).unwrap();

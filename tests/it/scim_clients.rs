@@ -29,6 +29,10 @@ async fn a_client_that_lacks_a_right_is_told_which() {
     let cases = [
         ("reader", Method::GET, "/Users", 200),
         ("reader", Method::GET, "/ServiceProviderConfig", 200),
+        // RFC 7644, section 3.4.3: a search is a read.
+        ("reader", Method::POST, "/.search", 200),
+        ("reader", Method::POST, "/Users/.search", 200),
+        ("people", Method::POST, "/Groups/.search", 403),
         ("reader", Method::POST, "/Users", 403),
         ("reader", Method::PATCH, "/Groups/1", 403),
         ("reader", Method::DELETE, "/Users/1", 403),
@@ -40,7 +44,8 @@ async fn a_client_that_lacks_a_right_is_told_which() {
         let request = workload
             .client
             .request(method.clone(), format!("{}{path}", workload.base))
-            .bearer_auth(format!("token-of-{client}"));
+            .bearer_auth(format!("token-of-{client}"))
+            .body("{}");
 
         let answer = request.send().await.unwrap();
 

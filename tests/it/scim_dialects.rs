@@ -78,6 +78,15 @@ async fn what_entra_sends_beyond_the_rfc_is_counted_and_a_strict_client_is_told_
         (
             "PATCH",
             user.as_str(),
+            patch(
+                json!({"op": "add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department", "value": "D"}),
+            ),
+            "invalidPath",
+            "DottedUrn",
+        ),
+        (
+            "PATCH",
+            user.as_str(),
             patch(json!({"op": "add", "path": "roles", "value": [{"value": "{\"value\":\"r\"}"}]})),
             "invalidValue",
             "JsonText",

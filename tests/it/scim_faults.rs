@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::workload_program::Program;
 use crate::workload_server::{
-    STRICT_TOKEN, TOKEN, Workload, answer, client, config, scim_tenant, strict_client,
+    STRICT_TOKEN, TOKEN, Workload, answer, client, config, scim_client, scim_tenant, strict_client,
 };
 
 async fn started() -> Workload {
@@ -164,13 +166,29 @@ async fn two_people_swap_their_names_and_stay_who_they_are() {
         .0
     };
 
-    assert_eq!(rename(&one, "two").await, 409);
-    assert_eq!(rename(&one, "free").await, 200);
-    assert_eq!(rename(&two, "one").await, 200);
-    assert_eq!(rename(&one, "two").await, 200);
+    let rounds = if option_env!("USHER_SOAK").is_some() {
+        1000
+    } else {
+        50
+    };
+    for round in 0..rounds {
+        let names = ["one", "two"];
+        let (first, second) = (names[round % 2], names[1 - round % 2]);
+        assert_eq!(rename(&one, second).await, 409);
+        assert_eq!(rename(&one, "free").await, 200);
+        assert_eq!(rename(&two, first).await, 200);
+        assert_eq!(rename(&one, second).await, 200);
 
-    assert_eq!(get(&workload, &one).await["title"], "1");
-    assert_eq!(get(&workload, &two).await["userName"], "one");
+        let (first_now, second_now) = (get(&workload, &one).await, get(&workload, &two).await);
+        assert_eq!(
+            (&first_now["title"], &second_now["title"]),
+            (&json!("1"), &json!("2"))
+        );
+        assert_eq!(
+            (&first_now["userName"], &second_now["userName"]),
+            (&json!(second), &json!(first))
+        );
+    }
     assert_eq!(total(&workload, "").await, 2);
     workload.server.shutdown().await;
 }
@@ -338,6 +356,84 @@ async fn many_half_bodies_keep_nobody_from_being_served() {
     assert_eq!(answer(good).await.0, 201);
     drop(open);
     program.kill();
+}
+
+/// Their time is over by a clock that is turned; nobody else waits for it.
+#[tokio::test]
+async fn who_sends_slowly_is_ended_and_others_are_served() {
+    let workload = started().await;
+    let connect = || TcpStream::connect(workload.server.local_addr());
+    let (mut slow_head, mut slow_body) = (connect().await.unwrap(), connect().await.unwrap());
+    slow_head.write_all(b"GET /scim/v2/Users HT").await.unwrap();
+    let head = format!(
+        "POST /scim/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n"
+    );
+    slow_body.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 25];
+    slow_body.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+    slow_body.write_all(b"{").await.unwrap();
+    assert_eq!(total(&workload, "").await, 0);
+
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(31)).await;
+    tokio::time::resume();
+
+    let (mut of_body, mut of_head) = (Vec::new(), Vec::new());
+    slow_body.read_buf(&mut of_body).await.unwrap();
+    slow_head.read_to_end(&mut of_head).await.unwrap();
+    let of_body = String::from_utf8(of_body).unwrap();
+    assert!(of_body.starts_with("HTTP/1.1 408"), "{of_body}");
+    assert_eq!(String::from_utf8(of_head).unwrap(), "");
+    assert_eq!(total(&workload, "").await, 0);
+    workload.server.shutdown().await;
+}
+
+/// A directory, a connector or a client that is taken away is no empty success for whoever goes on to ask.
+#[tokio::test]
+async fn what_was_taken_away_is_refused_and_never_an_empty_success() {
+    let workload =
+        Workload::start_with(&json!({}), |tenant| tenant.clients.push(strict_client())).await;
+    let one = path(&user(&workload, json!({"userName": "a"})).await);
+    let check = async |expected: u16| {
+        let one = one.as_str();
+        let patch = json!({"Operations": [{"op": "replace", "path": "active", "value": false}]});
+        for (method, path, body) in [
+            ("GET", "/Users?filter=userName+eq+%22a%22", None),
+            ("GET", one, None),
+            ("POST", "/Users", Some(json!({"userName": "b"}))),
+            ("PATCH", one, Some(patch)),
+            ("DELETE", one, None),
+        ] {
+            let (status, refused) = workload.send(method, path, body.as_ref()).await;
+            assert_eq!(status, expected, "{method} {path}: {refused}");
+            assert_eq!(refused["status"], expected.to_string());
+        }
+    };
+    let served = |clients| {
+        let mut tenant = scim_tenant(
+            "contoso",
+            "http://contoso.example",
+            &workload.folder,
+            &json!({}),
+        );
+        tenant.clients = clients;
+        config(vec![tenant])
+    };
+
+    workload
+        .server
+        .reload(served(vec![strict_client()]))
+        .await
+        .unwrap();
+    check(401).await;
+    workload.server.reload(config(Vec::new())).await.unwrap();
+    check(404).await;
+
+    let again = served(vec![scim_client("entra", TOKEN)]);
+    workload.server.reload(again).await.unwrap();
+    assert_eq!(get(&workload, &one).await["active"], Value::Null);
+    workload.server.shutdown().await;
 }
 
 #[tokio::test]

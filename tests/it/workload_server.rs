@@ -11,11 +11,12 @@ use tempfile::TempDir;
 use usher::clock::{Clock, ManualClock, SystemClock, SystemRandom};
 use usher::config::{
     AcceptedAt, CredentialConfig, PolicyConfig, Rights, ScimClientConfig, ScimTenantConfig,
-    ScimTenantName, StoreConfig, Token, WorkloadConfig,
+    ScimTenantName, Token, WorkloadConfig,
 };
 use usher::scim::dialect::Dialect;
 use usher::workload::{Server, Settings, TlsFiles};
 
+use crate::database;
 use crate::entra_exchanges::{Answer, Request};
 
 pub(crate) const TOKEN: &str = "the-token-of-entra";
@@ -57,9 +58,7 @@ pub(crate) fn scim_tenant(
     ScimTenantConfig {
         name: ScimTenantName(format!("identity/{name}")),
         url: url.parse().unwrap(),
-        store: StoreConfig::Sqlite {
-            path: folder.path().join(format!("{name}.db")),
-        },
+        store: database::chosen(folder, name),
         schema: serde_json::from_value(rules.clone()).unwrap(),
         policy: PolicyConfig::default(),
         trusted_proxies: Vec::new(),

@@ -170,7 +170,12 @@ impl<'t, 's> Parser<'t, 's> {
         }
         match self.scope {
             Scope::Resource(schema) => match schema.resolve(word) {
-                Some(Resolved::Attribute { path, target, .. }) => Ok((path, target)),
+                Some(Resolved::Attribute { path, target, .. }) => {
+                    if schema.has_dotted_urn(word) {
+                        self.deviations.push(Deviation::DottedUrn);
+                    }
+                    Ok((path, target))
+                }
                 Some(Resolved::Extension(_)) => {
                     Err(before.error("an attribute is missing behind the URN of the extension"))
                 }

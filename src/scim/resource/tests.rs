@@ -30,6 +30,32 @@ fn check_refused(body: &Value, part: &str) {
 }
 
 #[test]
+fn a_whole_attribute_is_taken_over_and_an_extension_without_any_is_none() {
+    let schemas = sample::schemas();
+    let read = |body: Value| Resource::parse(&schemas.user, &body).unwrap();
+    let path = |name: &str| match schemas.user.resolve(name) {
+        Some(Resolved::Attribute { path, .. }) => path,
+        other => panic!("{other:?}"),
+    };
+    let before = read(json!({"userName": "a", "title": "T", ENTERPRISE_URN: {"department": "D"}}));
+    let mut after =
+        read(json!({"userName": "b", ENTERPRISE_URN: {"department": "E", "costCenter": "C"}}));
+
+    assert!(after.take_over(&path("title"), &before));
+    assert!(after.take_over(&path("department"), &before));
+    assert!(!after.take_over(&path("department"), &before));
+
+    let expected = json!({"userName": "b", "title": "T", ENTERPRISE_URN: {"department": "D", "costCenter": "C"}});
+    assert_eq!(Value::Object(after.attributes), expected);
+    let mut alone = before;
+    assert!(alone.take_over(&path("department"), &read(json!({"userName": "c"}))));
+    assert_eq!(
+        Value::Object(alone.attributes),
+        json!({"userName": "a", "title": "T"})
+    );
+}
+
+#[test]
 fn bodies_are_read_in_any_casing_and_kept_byte_for_byte() {
     check(
         json!({"DISPLAYNAME": " Ana\u{301} "}),

@@ -130,9 +130,13 @@ impl ResourceSchema {
             .find(|schema| schema.urn.eq_ignore_ascii_case(urn))
     }
 
-    /// The schema with the longest URN that `name` begins with, and what follows it.
-    ///
-    /// A dot behind the URN is the form of very old Entra jobs.
+    /// Whether a URN is followed by a dot, as very old Entra jobs write it.
+    pub(crate) fn has_dotted_urn(&self, name: &str) -> bool {
+        let schema = self.by_urn(name).map(|(schema, _)| schema);
+        schema.is_some_and(|it| name[it.urn.len()..].starts_with('.'))
+    }
+
+    /// The schema with the longest URN that `name` begins with, and what follows it behind a colon or a dot.
     fn by_urn<'n>(&self, name: &'n str) -> Option<(&Schema, &'n str)> {
         std::iter::once(&self.core)
             .chain(&self.extensions)

@@ -1,6 +1,5 @@
 //! What goes out comes in again, from every store into every store; what was cut or changed is refused with its line.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -9,6 +8,11 @@ use tempfile::TempDir;
 use super::*;
 use crate::scim::resource::Resource;
 use crate::scim::schema::{Rules, Schemas};
+use crate::store::audit::AuditEvent;
+use crate::store::brake::Brake;
+use crate::store::conformance::audit::entry;
+use crate::store::conformance::server::{Schema, Server};
+use crate::store::conformance::{changed, deletion};
 use crate::store::{
     self, Deletion, Note, Reference, Related, ResourceId, Store, Stored, Terms, Version,
 };
@@ -38,8 +42,8 @@ fn stored(kind: ResourceType, id: &str, members: Vec<String>) -> Stored {
     }
 }
 
-async fn filled(path: &Path) -> Arc<dyn Store> {
-    let store = opened(path).await;
+async fn filled(at: &Location) -> Arc<dyn Store> {
+    let store = opened(at).await;
     let people = (0..MANY).map(|number| {
         let id = format!("u{number}");
         store.add(
@@ -70,17 +74,16 @@ async fn filled(path: &Path) -> Arc<dyn Store> {
     store
 }
 
-async fn opened(path: &Path) -> Arc<dyn Store> {
-    let location = store::Location::Sqlite(path.to_owned());
-    store::open(&location).await.unwrap()
+async fn opened(at: &Location) -> Arc<dyn Store> {
+    store::open(at).await.unwrap()
 }
 
-async fn backed_up(path: &Path) -> Vec<u8> {
-    let mut snapshot = snapshot(path).unwrap();
+async fn backed_up(at: &Location) -> Vec<u8> {
+    let mut snapshot = snapshot(at).await.unwrap();
     let header = Header {
         usher_backup: FORMAT,
         program: "0.0.0".to_owned(),
-        made_at: at(0),
+        made_at: self::at(0),
         scim_tenant: "identity/contoso".to_owned(),
         contents: snapshot.contents().await.unwrap(),
     };
@@ -89,20 +92,28 @@ async fn backed_up(path: &Path) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-async fn restored(path: &Path, backup: &[u8]) -> Result<Contents, BackupError> {
+async fn restored(to: &Location, backup: &[u8]) -> Result<Contents, BackupError> {
     let reader = BackupReader::new(backup)?;
-    restore(reader, restoration(path).unwrap()).await
+    restore(reader, restoration(to).await.unwrap()).await
 }
 
-fn paths() -> (TempDir, PathBuf, PathBuf) {
+fn file(folder: &TempDir, name: &str) -> Location {
+    Location::Sqlite(folder.path().join(name))
+}
+
+fn files() -> (TempDir, Location, Location) {
     let folder = TempDir::new().unwrap();
-    let (from, to) = (folder.path().join("from.db"), folder.path().join("to.db"));
+    let (from, to) = (file(&folder, "from.db"), file(&folder, "to.db"));
     (folder, from, to)
+}
+
+fn is_there(folder: &TempDir, name: &str) -> bool {
+    folder.path().join(name).exists()
 }
 
 #[tokio::test]
 async fn what_went_out_comes_in_again_with_ids_versions_times_and_order() {
-    let (_folder, from, to) = paths();
+    let (_folder, from, to) = files();
     let before = filled(&from).await;
     let backup = backed_up(&from).await;
 
@@ -134,26 +145,29 @@ async fn what_went_out_comes_in_again_with_ids_versions_times_and_order() {
 
 #[tokio::test]
 async fn what_follows_from_people_is_not_taken_from_a_backup() {
-    let (_folder, _, to) = paths();
-    let values = json!({"seq": 1, "attribute": 1, "value": "x", "label": ""});
-    let row = Record::Row {
-        table: "lookup".to_owned(),
-        values: values.as_object().unwrap().clone(),
-    };
-    let mut restoration = restoration(&to).unwrap();
+    let (_folder, _, file) = files();
+    let schema = Schema::new("follows").await;
+    for to in [file, Location::Postgres(schema.location.clone())] {
+        let values = json!({"seq": 1, "attribute": 1, "value": "x", "label": ""});
+        let row = Record::Row {
+            table: "lookup".to_owned(),
+            values: values.as_object().unwrap().clone(),
+        };
+        let mut restoration = restoration(&to).await.unwrap();
 
-    restoration.put(row).await.unwrap();
+        restoration.put(row).await.unwrap();
 
-    restoration.finish().await.unwrap();
-    let findings = check(&to).await.unwrap();
-    assert_eq!((findings.resources, findings.count), (0, 0));
+        restoration.finish().await.unwrap();
+        let findings = check(&to).await.unwrap();
+        assert_eq!((findings.resources, findings.count), (0, 0));
+    }
 }
 
 #[tokio::test]
 async fn a_backup_is_of_one_moment_while_others_write() {
-    let (_folder, from, to) = paths();
+    let (_folder, from, to) = files();
     let store = filled(&from).await;
-    let mut snapshot = snapshot(&from).unwrap();
+    let mut snapshot = snapshot(&from).await.unwrap();
     let contents = snapshot.contents().await.unwrap();
 
     let gone = Deletion {
@@ -178,7 +192,7 @@ async fn a_backup_is_of_one_moment_while_others_write() {
 
 #[tokio::test]
 async fn what_was_cut_or_changed_is_refused_with_its_line_and_nothing_is_restored() {
-    let (_folder, from, to) = paths();
+    let (folder, from, to) = files();
     filled(&from).await;
     let backup = backed_up(&from).await;
     let lines: Vec<&str> = str::from_utf8(&backup)
@@ -229,25 +243,25 @@ async fn what_was_cut_or_changed_is_refused_with_its_line_and_nothing_is_restore
         let expected = format!("line {line}: {why}");
         let said = refused.to_string();
         assert!(said.starts_with(&expected), "{said}, not {expected}");
-        assert!(!to.exists() && !store::is_restored(&to));
+        assert!(!is_there(&folder, "to.db") && !store::is_restored(&to));
     }
 }
 
 #[tokio::test]
 async fn a_backup_that_was_cut_anywhere_is_refused() {
-    let (_folder, from, to) = paths();
+    let (folder, from, to) = files();
     filled(&from).await;
     let backup = backed_up(&from).await;
     for cut in (1..backup.len()).step_by(backup.len() / 50) {
         assert!(restored(&to, &backup[..cut]).await.is_err());
     }
-    assert!(!to.exists() && !store::is_restored(&to));
+    assert!(!is_there(&folder, "to.db") && !store::is_restored(&to));
 }
 
 /// A kill leaves the database that was being filled, or the one that was not put in its place.
 #[tokio::test]
 async fn a_restore_that_was_killed_can_be_repeated() {
-    let (folder, from, to) = paths();
+    let (folder, from, to) = files();
     filled(&from).await;
     let backup = backed_up(&from).await;
     std::fs::write(folder.path().join("to.db.restoring"), "half of something").unwrap();
@@ -260,8 +274,9 @@ async fn a_restore_that_was_killed_can_be_repeated() {
         )
         .unwrap();
     }
-    std::fs::rename(&to, folder.path().join("to.db.restored")).unwrap();
-    std::fs::write(&to, "damaged").unwrap();
+    let path = folder.path().join("to.db");
+    std::fs::rename(&path, folder.path().join("to.db.restored")).unwrap();
+    std::fs::write(&path, "damaged").unwrap();
     let store = opened(&to).await;
 
     assert_eq!(store.counts().await.unwrap().groups, 2);
@@ -270,7 +285,7 @@ async fn a_restore_that_was_killed_can_be_repeated() {
 
 #[tokio::test]
 async fn a_store_in_use_is_replaced_when_its_owner_opens_it_again() {
-    let (_folder, from, to) = paths();
+    let (_folder, from, to) = files();
     filled(&from).await;
     let backup = backed_up(&from).await;
     let owner = opened(&to).await;
@@ -285,6 +300,197 @@ async fn a_store_in_use_is_replaced_when_its_owner_opens_it_again() {
         owner.counts().await.unwrap().users,
         i64::try_from(MANY).unwrap()
     );
+}
+
+/// A little of everything that a store has: members, a person who is deactivated and changed since, and rows of each table.
+async fn varied(at: &Location) -> Arc<dyn Store> {
+    let (user, group) = (ResourceType::User, ResourceType::Group);
+    let store = opened(at).await;
+    let terms = |id: &str| Terms {
+        audit: Some(entry(user, id, AuditEvent::Deleted, 1)),
+        brake: Some(Brake {
+            deactivations: 9,
+            deletions: 1,
+            membership_removals: 9,
+            window: jiff::SignedDuration::from_hours(1),
+            open_until: None,
+        }),
+        ..Terms::default()
+    };
+    for id in ["u1", "u2", "u3", "u4"] {
+        let added = store.add(user, stored(user, id, Vec::new()), terms(id));
+        added.await.unwrap();
+    }
+    let members = vec!["u1".to_owned(), "u2".to_owned()];
+    let added = store.add(group, stored(group, "g1", members), Terms::default());
+    added.await.unwrap();
+    let schemas = Schemas::new(&Rules::default()).unwrap();
+    for (version, title) in [(7, "one"), (8, "two")] {
+        let body = json!({"userName": "U1", "active": false, "title": title});
+        let mut change = changed("u1", version, None);
+        change.resource = Some(Resource::parse(schemas.of(user), &body).unwrap());
+        change.at = self::at(version * 1000);
+        store.change(user, change, terms("u1")).await.unwrap();
+    }
+    let gone = store.delete(user, deletion("u3", 0, 9), terms("u3"));
+    gone.await.unwrap();
+    let held = store.delete(user, deletion("u4", 0, 9), terms("u4")).await;
+    assert!(matches!(held, Err(StoreError::Held { .. })));
+    let note = Note {
+        name: "entra".to_owned(),
+        text: "{\"ü\":\"\\u0000\"}".to_owned(),
+    };
+    store.keep_note(note, None).await.unwrap();
+    let record = store::Record {
+        client: "entra".to_owned(),
+        at: self::at(5),
+        text: "{}".to_owned(),
+    };
+    store.keep_records(vec![record; 3]).await.unwrap();
+    store
+}
+
+#[tokio::test]
+async fn a_directory_moves_from_store_to_store_and_comes_back_the_same() {
+    let (_folder, from, to) = files();
+    let schema = Schema::new("moves").await;
+    let between = Location::Postgres(schema.location.clone());
+    let before = varied(&from).await;
+    let backup = backed_up(&from).await;
+    assert_eq!(contents(&between).await.unwrap(), None);
+
+    for place in [&between, &to] {
+        let contents = restored(place, &backup).await.unwrap();
+        assert_eq!((contents.users, contents.memberships), (3, 2));
+        // Entries, what the brake counted and held, records.
+        assert!(contents.rows > 10, "{contents:?}");
+        let again = backed_up(place).await;
+        assert_eq!(str::from_utf8(&again), str::from_utf8(&backup));
+        assert_eq!(check(place).await.unwrap(), check(&from).await.unwrap());
+    }
+    // The same once more, in the place of what is there.
+    let contents = restored(&between, &backup).await.unwrap();
+    assert_eq!(self::contents(&between).await.unwrap(), Some(contents));
+    assert_eq!(check(&between).await.unwrap(), check(&from).await.unwrap());
+    let after = opened(&between).await;
+    assert_eq!(
+        after.counts().await.unwrap(),
+        before.counts().await.unwrap()
+    );
+    assert_eq!(
+        after.held(Timestamp::UNIX_EPOCH).await.unwrap(),
+        before.held(Timestamp::UNIX_EPOCH).await.unwrap()
+    );
+    // Numbers go on behind what was restored.
+    let entry = entry(ResourceType::User, "u1", AuditEvent::Updated, 3);
+    after.record(entry).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_that_was_cut_changes_nothing_in_a_schema() {
+    let schema = Schema::new("cut_backup").await;
+    let place = Location::Postgres(schema.location.clone());
+    varied(&place).await;
+    let sound = backed_up(&place).await;
+    let lines: Vec<&str> = str::from_utf8(&sound)
+        .unwrap()
+        .split_inclusive('\n')
+        .collect();
+    let twice = lines[2].replace("\"id\":\"u2\"", "\"id\":\"u1\"");
+    let taken = lines[2].replace("u2@contoso.example", "U1");
+    for (line, why) in [
+        (twice.as_str(), "line 3: its id is there twice"),
+        (&taken, "line 3: another user already has this userName"),
+        ("{\"person\":{}}\n", "line 3: this is no line"),
+        ("", "line "),
+    ] {
+        let mut lines = lines.clone();
+        lines[2] = line;
+        let backup = lines.concat();
+
+        let refused = restored(&place, backup.as_bytes()).await;
+
+        let said = refused.unwrap_err().to_string();
+        assert!(said.starts_with(why), "{said}, not {why}");
+        assert_eq!(backed_up(&place).await, sound);
+    }
+}
+
+#[tokio::test]
+async fn a_schema_is_read_while_it_is_restored_and_written_afterwards() {
+    let schema = Schema::new("restored_beside").await;
+    let place = Location::Postgres(schema.location.clone());
+    let store = varied(&place).await;
+    let backup = backed_up(&place).await;
+    let user = ResourceType::User;
+    let gone = store.delete(user, deletion("u1", 0, 9), Terms::default());
+    gone.await.unwrap();
+    let mut target = restoration(&place).await.unwrap();
+    let mut reader = BackupReader::new(backup.as_slice()).unwrap();
+    target.put(reader.record().unwrap().unwrap()).await.unwrap();
+
+    let beside = Arc::clone(&store);
+    let writer = tokio::spawn(async move {
+        let added = stored(user, "u9", Vec::new());
+        beside.add(user, added, Terms::default()).await
+    });
+    assert_eq!(store.counts().await.unwrap().users, 2);
+    while let Some(record) = reader.record().unwrap() {
+        target.put(record).await.unwrap();
+    }
+    target.finish().await.unwrap();
+
+    writer.await.unwrap().unwrap();
+    assert_eq!(store.counts().await.unwrap().users, 4);
+    let back = ResourceId::new("u1");
+    let back = store.find(user, &back, Related::Skip).await.unwrap();
+    assert!(back.is_some());
+}
+
+#[tokio::test]
+async fn what_does_not_go_together_in_a_schema_is_found() {
+    let schema = Schema::new("unsound").await;
+    let place = Location::Postgres(schema.location.clone());
+    let missing = check(&place).await.unwrap_err().to_string();
+    assert!(
+        missing.contains("no directory in schema unsound"),
+        "{missing}"
+    );
+    varied(&place).await;
+    assert_eq!(check(&place).await.unwrap().count, 0);
+    for (damage, expected) in [
+        (
+            "UPDATE unsound.resource SET name_key = 'x' WHERE id = 'u2'",
+            "User u2 is found by other values than it has",
+        ),
+        (
+            "DELETE FROM unsound.lookup WHERE value = 'u4@mail.example'",
+            "User u4 is found by other values than it has",
+        ),
+        (
+            "UPDATE unsound.resource SET body = '{' WHERE id = 'u2'",
+            "resource u2 is not what was written",
+        ),
+        (
+            "UPDATE unsound.tally SET users = users + 1 WHERE shard = 3",
+            "people and groups are not as many as are counted",
+        ),
+    ] {
+        let mut administrator = Server::shared().connect().await;
+        sqlx::query(damage)
+            .execute(&mut administrator)
+            .await
+            .unwrap();
+        let wrong = check(&place).await.unwrap().wrong;
+        assert!(wrong.iter().any(|it| it == expected), "{wrong:?}");
+    }
+    let refused = backed_up_or_not(&place).await.unwrap_err().to_string();
+    assert!(refused.starts_with("User u2 cannot be read"), "{refused}");
+}
+
+async fn backed_up_or_not(at: &Location) -> Result<(), BackupError> {
+    let mut read = Contents::default();
+    snapshot(at).await?.read(&mut read).await
 }
 
 impl Sink for Contents {

@@ -5,7 +5,12 @@ use std::sync::Arc;
 use super::*;
 use crate::store::audit::{AuditEvent, Moved, Replaced, ReplacedNames, Requester};
 
-pub(super) fn entry(kind: ResourceType, id: &str, event: AuditEvent, second: i64) -> AuditEntry {
+pub(in crate::store) fn entry(
+    kind: ResourceType,
+    id: &str,
+    event: AuditEvent,
+    second: i64,
+) -> AuditEntry {
     AuditEntry {
         time: at(second),
         requester: Requester {

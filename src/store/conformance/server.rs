@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
@@ -19,7 +20,7 @@ pub(in crate::store) struct Server {
 }
 
 impl Server {
-    /// The server of `folder`, started if nobody did.
+    /// The server of `folder`, started if nobody did; over TLS too when the folder has a file `port` with a number.
     pub(in crate::store) fn in_folder(folder: &Path) -> Self {
         fs::create_dir_all(folder).unwrap();
         let held = File::create(folder.join("users.lock")).unwrap();
@@ -50,12 +51,20 @@ impl Server {
         })
     }
 
-    /// Kills it; the script starts it again.
+    /// Kills it, once it has been started again after the time before; its connections may live on for a while.
     pub(in crate::store) fn kill(&self) {
-        let pid = fs::read_to_string(self.data.join("db/postmaster.pid")).unwrap();
-        let pid = pid.lines().next().unwrap();
-        let killed = Command::new("kill").args(["-KILL", pid]).status().unwrap();
-        assert!(killed.success());
+        let file = self.data.join("db/postmaster.pid");
+        let began = Instant::now();
+        loop {
+            let pid = fs::read_to_string(&file).unwrap_or_default();
+            let pid = pid.lines().next().unwrap_or_default();
+            let killed = Command::new("kill").args(["-KILL", pid]).output().unwrap();
+            if killed.status.success() {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "{killed:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub(in crate::store) async fn connect(&self) -> PgConnection {

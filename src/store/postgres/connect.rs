@@ -279,6 +279,24 @@ fn pool(options: PgConnectOptions, schema: String) -> PgPool {
         .connect_lazy_with(options)
 }
 
+/// A connection for a task that may take as long as it takes.
+pub(super) async fn alone(location: &PostgresLocation) -> Result<PgConnection, ConnectError> {
+    let url = ConnectionUrl::read(&location.url_file).await?;
+    let options = url.options().ok_or_else(|| ConnectError::Url {
+        path: location.url_file.clone(),
+    })?;
+    let mut connection = options.connect().await.map_err(ConnectError::Refused)?;
+    let settings = format!(
+        "SET search_path TO {}; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0",
+        quoted(&location.schema)
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(settings))
+        .execute(&mut connection)
+        .await
+        .map_err(ConnectError::Refused)?;
+    Ok(connection)
+}
+
 /// A name as SQL has it.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

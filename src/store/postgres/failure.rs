@@ -53,13 +53,20 @@ impl From<CorruptResource> for Failure {
     }
 }
 
+impl From<ConnectError> for StoreError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Closed => Self::Closed,
+            other => Self::Unreachable(Arc::new(other)),
+        }
+    }
+}
+
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Connect(ConnectError::Closed) | Failure::Database(sqlx::Error::PoolClosed) => {
-                Self::Closed
-            }
-            Failure::Connect(error) => Self::Unreachable(Arc::new(error)),
+            Failure::Database(sqlx::Error::PoolClosed) => Self::Closed,
+            Failure::Connect(error) => error.into(),
             Failure::Database(error) => error.into(),
             Failure::Corrupt(error) => error.into(),
         }

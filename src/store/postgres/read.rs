@@ -3,7 +3,7 @@
 use futures::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
-use sqlx::{PgConnection, Row, TypeInfo, ValueRef};
+use sqlx::{Connection, PgConnection, Row, TypeInfo, ValueRef};
 
 use super::text::{key, text};
 use super::{Failure, statements};
@@ -16,6 +16,9 @@ use crate::store::{
     Counts, ListQuery, Listed, Note, Position, Related, ResourceId, SortValue, Stored, Version,
     Window,
 };
+
+/// Begins a transaction that sees one moment, and whom nobody disturbs.
+pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 pub(super) async fn find(
     connection: &mut PgConnection,
@@ -70,16 +73,18 @@ impl Part {
         connection: &mut PgConnection,
         search: &Search,
     ) -> Result<Listed, Failure> {
+        let mut snapshot = connection.begin_with(SNAPSHOT).await?;
         let total = if search.is_everything() {
-            counts(connection).await?.of(self.kind)
+            counts(&mut snapshot).await?.of(self.kind)
         } else {
             let count = search.count();
-            let row = bound(&count).fetch_one(&mut *connection).await?;
+            let row = bound(&count).fetch_one(&mut *snapshot).await?;
             row.try_get(0)?
         };
         let related = statements::related(self.kind, self.related);
         let page = search.page(related, signed(self.count), signed(self.offset));
-        let rows = bound(&page).fetch_all(connection).await?;
+        let rows = bound(&page).fetch_all(&mut *snapshot).await?;
+        snapshot.commit().await?;
         Ok(Listed {
             total: usize::try_from(total).unwrap_or_default(),
             resources: rows.iter().map(stored).collect::<Result<_, _>>()?,

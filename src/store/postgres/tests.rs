@@ -139,18 +139,34 @@ async fn connections_that_are_cut_are_not_seen_by_clients() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_writers_on_one_group_in_three_processes_see_no_error() {
     let schema = Schema::new("fifty_writers").await;
+    write_one_group(&schema, 50).await;
+}
+
+/// Where each writer fails whom another was faster than, they are tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_on_one_group_see_no_error_where_transactions_are_serializable() {
+    let schema = Schema::new("serializable").await;
+    let url = &Server::shared().url;
+    schema.set_url(&format!(
+        "{url}&options[default_transaction_isolation]=serializable"
+    ));
+    write_one_group(&schema, 10).await;
+}
+
+/// Each of `many` people joins one group, leaves it and joins it again.
+async fn write_one_group(schema: &Schema, many: usize) {
     let stores = [
         schema.store().await,
         schema.store().await,
         schema.store().await,
     ];
-    for number in 0..50 {
+    for number in 0..many {
         let id = format!("p{number}");
         stores[0].add(USER, person(&id), free()).await.unwrap();
     }
     stores[0].add(GROUP, team("t", &[]), free()).await.unwrap();
 
-    let writers = (0..50).map(|number| {
+    let writers = (0..many).map(|number| {
         let store = Arc::clone(&stores[number % 3]);
         let member = format!("p{number}");
         tokio::spawn(async move {
@@ -166,7 +182,8 @@ async fn fifty_writers_on_one_group_in_three_processes_see_no_error() {
     }
 
     let group = find(&*stores[1], GROUP, "t").await.unwrap();
-    assert_eq!((group.related.len(), group.version), (50, Version(151)));
+    let version = Version(i64::try_from(3 * many + 1).unwrap());
+    assert_eq!((group.related.len(), group.version), (many, version));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -460,6 +477,43 @@ async fn another_password_is_taken_up() {
 
     store.add(USER, person("c"), free()).await.unwrap();
     assert_eq!(store.counts().await.unwrap().users, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_is_encrypted_and_its_server_known_as_the_url_asks() {
+    let folder = TempDir::new().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    std::fs::write(folder.path().join("port"), port.to_string()).unwrap();
+    let server = Server::in_folder(folder.path());
+    let schema = Schema::on(&server, "tls").await;
+    let authority = folder.path().join("ca.crt");
+    let known = format!("sslmode=verify-full&sslrootcert={}", authority.display());
+    for (host, how, encrypted) in [
+        ("localhost", "sslmode=disable", false),
+        ("localhost", "sslmode=prefer", true),
+        ("localhost", "sslmode=require", true),
+        ("localhost", "sslmode=verify-full", false),
+        ("127.0.0.1", &known, false),
+        ("localhost", &known, true),
+    ] {
+        let url = format!("postgres://postgres@{host}:{port}/postgres?{how}");
+        schema.set_url(&url);
+        let store = schema.store().await;
+        let counted = store.counts().await;
+        assert_eq!(counted.is_ok(), encrypted, "{url}: {counted:?}");
+        let mut administrator = server.connect().await;
+        let in_the_open: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+             WHERE application_name = 'usher' AND NOT ssl",
+        )
+        .fetch_one(&mut administrator)
+        .await
+        .unwrap();
+        assert_eq!(in_the_open, 0, "{url}");
+        store.close().await;
+    }
 }
 
 #[tokio::test]

@@ -3,21 +3,12 @@
 use serde_json::Value;
 
 use super::provisioner::{Provisioner, Target};
-use super::{DirectoryError, Effect, Expected};
+use super::{DirectoryError, Expected, Provisioned};
+use crate::config::Adoption;
 use crate::scim::filter::Filter;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-use crate::store::{ListQuery, ResourceId, Stored};
-
-/// What a POST does to an account that is there already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Adoption {
-    /// It is refused.
-    #[default]
-    Never,
-    /// It becomes an update of the one account with the same `externalId`.
-    ByExternalId,
-}
+use crate::store::{ListQuery, ResourceId};
 
 impl Provisioner<'_> {
     /// Makes the POST of `posted` an update of an account that is there already, where that is declared. The account keeps its id, and what the POST does
@@ -26,7 +17,7 @@ impl Provisioner<'_> {
         &self,
         kind: ResourceType,
         posted: &Resource,
-    ) -> Result<Option<(Stored, Effect)>, DirectoryError> {
+    ) -> Result<Option<Provisioned>, DirectoryError> {
         if kind == ResourceType::Group || self.directory.policy.adoption == Adoption::Never {
             return Ok(None);
         }

@@ -2,8 +2,9 @@
 
 use jiff::SignedDuration;
 
-use super::adoption::Adoption;
-use crate::config::{self, BrakeConfig, PolicyConfig};
+use super::ownership::Ownership;
+use crate::config::{self, Adoption, BrakeConfig, PolicyConfig};
+use crate::scim::schema::ResourceSchema;
 use crate::store::UnknownMembers;
 use crate::store::brake::Brake;
 
@@ -18,23 +19,23 @@ pub(crate) struct Policy {
     pub(super) adoption: Adoption,
     /// User names of accounts that are out of reach.
     pub(super) break_glass: Vec<String>,
+    /// Who owns attributes of people.
+    pub(super) ownership: Ownership,
     /// What becomes of member ids that nobody has.
     pub(super) unknown_members: UnknownMembers,
 }
 
 impl Policy {
-    /// What `config` says.
-    pub(crate) fn of(config: &PolicyConfig) -> Self {
+    /// What `config` says of people who look like `people`.
+    pub(crate) fn of(config: &PolicyConfig, people: &ResourceSchema) -> Self {
         Self {
             brake: config.brake.as_ref().map(brake),
             erase_after: config
                 .erase_after_seconds
                 .map(|it| SignedDuration::from_secs(it.into())),
-            adoption: match config.adoption {
-                config::Adoption::Never => Adoption::Never,
-                config::Adoption::ByExternalId => Adoption::ByExternalId,
-            },
+            adoption: config.adoption,
             break_glass: config.break_glass.clone(),
+            ownership: Ownership::of(&config.attribute_owners, people),
             unknown_members: match config.unknown_members {
                 config::UnknownMembers::Refuse => UnknownMembers::Refuse,
                 config::UnknownMembers::Ignore => UnknownMembers::Ignore,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::audit::Entry;
 use super::sign_in_name::object_id;
-use super::{Directory, DirectoryError, Effect, Expected};
+use super::{Directory, DirectoryError, Effect, Expected, Provisioned};
 use crate::scim::error::ScimError;
 use crate::scim::patch::{MemberChange, PatchRequest, member_ids};
 use crate::scim::resource::Resource;
@@ -62,7 +62,7 @@ impl<'d> Provisioner<'d> {
         &self,
         kind: ResourceType,
         body: &Value,
-    ) -> Result<(Stored, Effect), DirectoryError> {
+    ) -> Result<Provisioned, DirectoryError> {
         let resource = Resource::parse(self.directory.schema(kind), body)?;
         let related = members(kind, body)?.unwrap_or_default();
         let now = self.directory.now();
@@ -73,6 +73,7 @@ impl<'d> Provisioner<'d> {
         if let Some(adopted) = self.adopt(kind, &resource).await? {
             return Ok(adopted);
         }
+        let (resource, not_owned) = self.keep(kind, &Resource::default(), resource);
         let created = Stored {
             id,
             version: Version::FIRST,
@@ -87,7 +88,11 @@ impl<'d> Provisioner<'d> {
         let terms = self.terms(entry, Some(&created.resource));
         let added = self.directory.store.add(kind, created.clone(), terms);
         added.await?;
-        Ok((created, Effect::Created))
+        Ok(Provisioned {
+            stored: created,
+            effect: Effect::Created,
+            not_owned,
+        })
     }
 
     /// Replaces the client's part of a resource by the body of a PUT.
@@ -97,7 +102,7 @@ impl<'d> Provisioner<'d> {
         id: &ResourceId,
         expected: &Expected,
         body: &Value,
-    ) -> Result<(Stored, Effect), DirectoryError> {
+    ) -> Result<Provisioned, DirectoryError> {
         let resource = Resource::parse(self.directory.schema(kind), body)?;
         let members = match (kind, members(kind, body)?) {
             (ResourceType::User, _) => Vec::new(),
@@ -110,16 +115,13 @@ impl<'d> Provisioner<'d> {
             expected,
             adopts: false,
         };
-        let (changed, effect) = self
+        let mut replaced = self
             .change(&target, &members, |_| Ok(resource.clone()))
             .await?;
-        match kind {
-            ResourceType::User => Ok((changed, effect)),
-            ResourceType::Group => Ok((
-                self.directory.find(kind, id, Related::Include).await?,
-                effect,
-            )),
+        if kind == ResourceType::Group {
+            replaced.stored = self.directory.find(kind, id, Related::Include).await?;
         }
+        Ok(replaced)
     }
 
     /// Applies a PATCH; members of a group are not part of the answer.
@@ -129,7 +131,7 @@ impl<'d> Provisioner<'d> {
         id: &ResourceId,
         expected: &Expected,
         request: &PatchRequest,
-    ) -> Result<(Stored, Effect), DirectoryError> {
+    ) -> Result<Provisioned, DirectoryError> {
         let schema = self.directory.schema(kind);
         let target = Target {
             kind,
@@ -149,7 +151,7 @@ impl<'d> Provisioner<'d> {
         target: &Target<'_>,
         members: &[MemberChange],
         compute: impl Fn(&Resource) -> Result<Resource, ScimError>,
-    ) -> Result<(Stored, Effect), DirectoryError> {
+    ) -> Result<Provisioned, DirectoryError> {
         let related = match target.kind {
             ResourceType::User => Related::Include,
             ResourceType::Group => Related::Skip,
@@ -162,6 +164,7 @@ impl<'d> Provisioner<'d> {
                 return Err(DirectoryError::Precondition);
             }
             let computed = compute(&current.resource)?;
+            let (computed, not_owned) = self.keep(target.kind, &current.resource, computed);
             self.guard(target, &computed, members).await?;
             let written = self.write(target, &current, computed, members).await;
             attempts -= 1;
@@ -171,8 +174,26 @@ impl<'d> Provisioner<'d> {
                         turn = Some(self.directory.contended.lock().await);
                     }
                 }
-                other => return other,
+                other => {
+                    let (stored, effect) = other?;
+                    return Ok(Provisioned {
+                        stored,
+                        effect,
+                        not_owned,
+                    });
+                }
             }
+        }
+    }
+
+    /// What is written of `wanted`: attributes that another client owns stay as they are; and how many these are.
+    fn keep(&self, kind: ResourceType, current: &Resource, wanted: Resource) -> (Resource, usize) {
+        match kind {
+            ResourceType::User => {
+                let ownership = &self.directory.policy.ownership;
+                ownership.keep(&self.requester.client, current, wanted)
+            }
+            ResourceType::Group => (wanted, 0),
         }
     }
 
@@ -202,7 +223,7 @@ impl<'d> Provisioner<'d> {
         }
         // Changes of members alone do not depend on what the attributes are.
         let kind = target.kind;
-        let depends = resource.is_some() || target.expected.0.is_some();
+        let depends = resource.is_some() || !target.expected.is_any();
         let now = self.directory.now();
         let change = Change {
             id: current.id.clone(),
@@ -242,14 +263,31 @@ impl<'d> Provisioner<'d> {
         id: &ResourceId,
         expected: &Expected,
     ) -> Result<(), DirectoryError> {
-        let mut version = None;
-        if expected.0.is_some() {
-            let current = self.directory.find(kind, id, Related::Skip).await?;
-            if !expected.allows(current.version) {
-                return Err(DirectoryError::Precondition);
+        let mut attempts = ATTEMPTS;
+        loop {
+            let mut version = None;
+            if !expected.is_any() {
+                let current = self.directory.find(kind, id, Related::Skip).await?;
+                if !expected.allows(current.version) {
+                    return Err(DirectoryError::Precondition);
+                }
+                version = Some(current.version);
             }
-            version = Some(current.version);
+            attempts -= 1;
+            match self.delete_version(kind, id, version).await {
+                Err(DirectoryError::Store(StoreError::VersionConflict)) if attempts > 0 => {}
+                other => return other,
+            }
         }
+    }
+
+    /// Deletes a resource if it has this version, or any.
+    async fn delete_version(
+        &self,
+        kind: ResourceType,
+        id: &ResourceId,
+        version: Option<Version>,
+    ) -> Result<(), DirectoryError> {
         let now = self.directory.now();
         let break_glass = self.directory.break_glass().await?;
         break_glass.guard(kind, id, None)?;
@@ -265,12 +303,8 @@ impl<'d> Provisioner<'d> {
             expected: version,
             at: now,
         };
-        match self.directory.store.delete(kind, deletion, terms).await {
-            Ok(Some(())) => Ok(()),
-            Ok(None) => Err(DirectoryError::NotFound(kind)),
-            Err(StoreError::VersionConflict) => Err(DirectoryError::Precondition),
-            Err(other) => Err(other.into()),
-        }
+        let deleted = self.directory.store.delete(kind, deletion, terms).await?;
+        deleted.ok_or(DirectoryError::NotFound(kind))
     }
 }
 

@@ -79,16 +79,30 @@ impl<'q> Query<'q> {
     }
 }
 
-/// The versions in `If-Match` (RFC 9110, section 13.1.1); weak and strong forms count as the same.
-pub(crate) fn expected(headers: &HeaderMap) -> Expected {
-    if !headers.contains_key(IF_MATCH) {
-        return Expected(None);
-    }
+/// The versions that may be read, by `If-Match` (RFC 9110, section 13.1.1); weak and strong forms count as the same.
+pub(super) fn readable(headers: &HeaderMap) -> Expected {
     let tags: Vec<String> = tags(headers, &IF_MATCH);
-    if tags.iter().any(|tag| tag == "*") {
-        return Expected(None);
+    let is_any = !headers.contains_key(IF_MATCH) || tags.iter().any(|tag| tag == "*");
+    Expected {
+        one_of: (!is_any).then(|| versions(&tags)),
+        none_of: Vec::new(),
     }
-    Expected(Some(tags.iter().filter_map(|tag| version(tag)).collect()))
+}
+
+/// The versions that may be changed, by `If-Match` and `If-None-Match` (RFC 9110, section 13.1.2).
+pub(crate) fn expected(headers: &HeaderMap) -> Expected {
+    let tags: Vec<String> = tags(headers, &IF_NONE_MATCH);
+    if tags.iter().any(|tag| tag == "*") {
+        // Whatever is there has a version.
+        return Expected {
+            one_of: Some(Vec::new()),
+            none_of: Vec::new(),
+        };
+    }
+    Expected {
+        none_of: versions(&tags),
+        ..readable(headers)
+    }
 }
 
 /// Whether `If-None-Match` names this version.
@@ -109,9 +123,9 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
         .collect()
 }
 
-fn version(tag: &str) -> Option<Version> {
-    let tag = tag.trim_start_matches("W/");
-    tag.trim_matches('"').parse().ok().map(Version)
+fn versions(tags: &[String]) -> Vec<Version> {
+    let number = |tag: &String| tag.trim_start_matches("W/").trim_matches('"').parse().ok();
+    tags.iter().filter_map(number).map(Version).collect()
 }
 
 /// Whether the content type is one that is read: JSON, SCIM's or plain, or none.
