@@ -13,8 +13,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 /// Rows of one transaction at most.
@@ -57,18 +56,17 @@ async fn insert(State(bare): State<Bare>, body: Bytes) -> impl IntoResponse {
     (StatusCode::CREATED, SCIM_JSON, body)
 }
 
-async fn write(mut database: SqliteConnection, mut rows: mpsc::Receiver<Row>) -> sqlx::Result<()> {
+fn write(mut database: Connection, mut rows: mpsc::Receiver<Row>) -> rusqlite::Result<()> {
     let mut batch = Vec::with_capacity(BATCH);
-    while rows.recv_many(&mut batch, BATCH).await > 0 {
-        let mut transaction = database.begin().await?;
+    while rows.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let transaction = database.transaction()?;
+        let mut insert =
+            transaction.prepare_cached("INSERT INTO row (key, body) VALUES (?1, ?2)")?;
         for row in &batch {
-            sqlx::query("INSERT INTO row (key, body) VALUES (?1, ?2)")
-                .bind(&row.key)
-                .bind(&*row.body)
-                .execute(&mut *transaction)
-                .await?;
+            insert.execute((&row.key, &*row.body))?;
         }
-        transaction.commit().await?;
+        drop(insert);
+        transaction.commit()?;
         for row in batch.drain(..) {
             row.done.send(()).ok();
         }
@@ -76,16 +74,13 @@ async fn write(mut database: SqliteConnection, mut rows: mpsc::Receiver<Row>) ->
     Ok(())
 }
 
-async fn open(path: &Path) -> sqlx::Result<SqliteConnection> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full);
-    let mut database = SqliteConnection::connect_with(&options).await?;
-    let table =
-        "CREATE TABLE row (seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, body BLOB NOT NULL)";
-    sqlx::query(table).execute(&mut database).await?;
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let database = Connection::open(path)?;
+    database.pragma_update(None, "journal_mode", "WAL")?;
+    database.pragma_update(None, "synchronous", "FULL")?;
+    database.execute_batch(
+        "CREATE TABLE row (seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, body BLOB NOT NULL)",
+    )?;
     Ok(database)
 }
 
@@ -96,9 +91,9 @@ async fn main() -> anyhow::Result<()> {
         anyhow::bail!("bare ADDRESS ANSWER DATABASE");
     };
     let answer = tokio::fs::read(answer).await.context("no answer")?.into();
-    let database = open(Path::new(database)).await?;
+    let database = open(Path::new(database))?;
     let (sender, receiver) = mpsc::channel(BATCH);
-    tokio::spawn(write(database, receiver));
+    std::thread::spawn(move || write(database, receiver));
     let routes = Router::new()
         .route("/scim/v2/Users", get(read).post(insert))
         .with_state(Bare {

@@ -30,7 +30,7 @@ use crate::scim::schema::ResourceType;
 
 use audit::{AuditEntry, AuditQuery, Audited};
 use brake::{Brake, Held};
-pub use error::{OpenError, StoreError};
+pub use error::{DatabaseError, OpenError, StoreError};
 pub use lock::Claim;
 pub use postgres::ConnectError;
 pub use query::{ListQuery, Listed, Position, SortValue, Window};

@@ -150,7 +150,7 @@ impl Platform for Kubernetes {
             references.clone().any(|it| it.uid == owner.uid)
         };
         if !self.caches.is_listed(kind, namespace) {
-            // A kind that came to the server after us, or a watch that has just begun.
+            // A watch that has just begun.
             let mut found = children::list(&self.client, kind, namespace).await?;
             found.retain(is_owned);
             return Ok(found);

@@ -126,8 +126,8 @@ fn take_up<K>(
 pub(super) async fn children(scope: Scope<'_>, kind: ChildKind) {
     let resource = children::resource(kind);
     let api: Api<PartialObjectMeta<DynamicObject>> = match &scope.namespace {
-        Some(namespace) => Api::namespaced_with(scope.client, namespace, &resource),
-        None => Api::all_with(scope.client, &resource),
+        Some(namespace) => Api::namespaced_with(scope.client.clone(), namespace, &resource),
+        None => Api::all_with(scope.client.clone(), &resource),
     };
     let ours = format!("{MANAGED_BY}={MANAGED_BY_USHER}");
     let config = watcher::Config::default().any_semantic().labels(&ours);
@@ -141,15 +141,7 @@ pub(super) async fn children(scope: Scope<'_>, kind: ChildKind) {
                 listed.insert(key_of(kind, &child));
                 put(scope.triggers, kind, child);
             }
-            Ok(Event::InitDone) => {
-                let namespace = scope.namespace.as_deref();
-                let gone = caches.children_where(kind, namespace, |key, _| !listed.contains(key));
-                for (key, meta) in gone {
-                    caches.remove_child(&key);
-                    scope.triggers.child(&key.object.namespace, &meta);
-                }
-                caches.note_listed(kind, scope.namespace.clone());
-            }
+            Ok(Event::InitDone) => settle(&scope, kind, &listed),
             Ok(Event::Apply(child)) => put(scope.triggers, kind, child),
             Ok(Event::Delete(child)) => {
                 let key = key_of(kind, &child);
@@ -158,11 +150,25 @@ pub(super) async fn children(scope: Scope<'_>, kind: ChildKind) {
             }
             Err(error) if is_unknown_kind(&error) => {
                 tracing::debug!(%kind, "the API server does not know the kind");
+                // So there are none, and nobody needs to ask for them.
+                settle(&scope, kind, &HashSet::new());
                 tokio::time::sleep(KIND_AGAIN).await;
             }
             Err(error) => complain(kind.plural(), &error),
         }
     }
+}
+
+/// Forgets all children but those of `listed`, which are known to be all that there are.
+fn settle(scope: &Scope<'_>, kind: ChildKind, listed: &HashSet<ChildKey>) {
+    let caches = &scope.triggers.caches;
+    let namespace = scope.namespace.as_deref();
+    let gone = caches.children_where(kind, namespace, |key, _| !listed.contains(key));
+    for (key, meta) in gone {
+        caches.remove_child(&key);
+        scope.triggers.child(&key.object.namespace, &meta);
+    }
+    caches.note_listed(kind, scope.namespace.clone());
 }
 
 fn put(triggers: &Triggers, kind: ChildKind, child: PartialObjectMeta<DynamicObject>) {

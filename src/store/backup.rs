@@ -202,13 +202,19 @@ impl From<sqlx::Error> for BackupError {
     }
 }
 
+impl From<rusqlite::Error> for BackupError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
 /// Everything in the store at `location`, as it is at this moment; whoever serves it goes on.
 ///
 /// # Errors
 /// When there is no such store, or it cannot be read.
 pub async fn snapshot(location: &Location) -> Result<Box<dyn Snapshot>, BackupError> {
     Ok(match location {
-        Location::Sqlite(path) => Box::new(sqlite::snapshot::SqliteSnapshot::open(path).await?),
+        Location::Sqlite(path) => Box::new(sqlite::snapshot::SqliteSnapshot::open(path)?),
         Location::Postgres(at) => Box::new(of_schema(at).await?),
     })
 }
@@ -248,7 +254,7 @@ pub async fn contents(location: &Location) -> Result<Option<Contents>, BackupErr
 /// When another one is being filled, or nothing can be written there.
 pub async fn restoration(location: &Location) -> Result<Box<dyn Restoration>, BackupError> {
     Ok(match location {
-        Location::Sqlite(path) => Box::new(sqlite::restore::SqliteRestoration::begin(path).await?),
+        Location::Sqlite(path) => Box::new(sqlite::restore::SqliteRestoration::begin(path)?),
         Location::Postgres(at) => Box::new(PostgresRestoration::begin(at).await?),
     })
 }
@@ -282,7 +288,7 @@ impl Findings {
 /// When there is no such store, or it cannot be read.
 pub async fn check(location: &Location) -> Result<Findings, BackupError> {
     match location {
-        Location::Sqlite(path) => Ok(sqlite::check::check(path).await?),
+        Location::Sqlite(path) => Ok(sqlite::check::check(path)?),
         Location::Postgres(at) => Ok(postgres::check::check(of_schema(at).await?).await?),
     }
 }

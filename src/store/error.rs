@@ -61,12 +61,28 @@ pub enum StoreError {
     Unreachable(#[source] Arc<ConnectError>),
     /// The database failed: full disk, lost file and the like.
     #[error("the database failed")]
-    Database(#[source] Arc<sqlx::Error>),
+    Database(#[source] Arc<DatabaseError>),
+}
+
+/// What the library says that speaks to a database.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub enum DatabaseError {
+    /// Of SQLite.
+    Sqlite(#[from] rusqlite::Error),
+    /// Of PostgreSQL.
+    Postgres(#[from] sqlx::Error),
 }
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(Arc::new(error))
+        Self::Database(Arc::new(error.into()))
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Arc::new(error.into()))
     }
 }
 
@@ -107,7 +123,7 @@ pub enum OpenError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: sqlx::Error,
+        source: rusqlite::Error,
     },
     /// A newer version of this program has changed the schema beyond what this one can work with.
     #[error(
@@ -129,6 +145,6 @@ pub enum OpenError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: sqlx::migrate::MigrateError,
+        source: rusqlite::Error,
     },
 }

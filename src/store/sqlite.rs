@@ -9,6 +9,7 @@ mod health;
 mod lookup;
 mod migrations;
 mod read;
+mod readers;
 mod records;
 pub(super) mod restore;
 pub(super) mod snapshot;
@@ -22,11 +23,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Row};
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::scim::schema::ResourceType;
@@ -39,23 +38,22 @@ use crate::store::{
     Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, lock,
 };
 use health::Health;
+use read::Part;
+use readers::Readers;
 use writer::{Known, Writer};
 
-/// Connections that read beside the writer; each is a thread and its cache.
-const READERS: u32 = 2;
+/// Connections that read beside the writer.
+const READERS: usize = 2;
 
 /// Searches at once that look at every resource: a reader is left for those who know whom they look for.
-const SCANS: usize = READERS as usize - 1;
-
-/// How long a read waits for a free connection before it fails.
-const READER_WAIT: Duration = Duration::from_secs(5);
+const SCANS: usize = READERS - 1;
 
 /// How long the first look for damage may keep the store from being served: enough for some ten thousand people.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// The store in one SQLite file.
 pub(super) struct SqliteStore {
-    readers: SqlitePool,
+    readers: Readers,
     scans: Semaphore,
     writer: Writer,
     health: Arc<Health>,
@@ -74,19 +72,11 @@ impl SqliteStore {
             path: path.to_owned(),
             source,
         };
-        let mut connection = options(path).connect().await.map_err(failed)?;
-        migrations::run(&mut connection, path).await?;
-        let has_lookup = lookup::is_whole(&mut connection).await.map_err(failed)?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(READER_WAIT)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options(path).pragma("query_only", "ON"))
-            .await
-            .map_err(failed)?;
-        let counts = read::counts(&readers).await.ok();
+        let mut connection = connect(path).map_err(failed)?;
+        migrations::run(&mut connection, path)?;
+        let has_lookup = lookup::is_whole(&connection).map_err(failed)?;
+        let readers = Readers::open(path, READERS).map_err(failed)?;
+        let counts = readers.look_up(read::counts).await.ok();
         let health = Arc::new(Health::default());
         let (first, looked) = oneshot::channel();
         let watch = health::watch(path.to_owned(), Arc::clone(&health), first);
@@ -105,18 +95,31 @@ impl SqliteStore {
     }
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
-        .pragma("cache_size", "-2000")
-        .pragma("cell_size_check", "ON")
-        .pragma("journal_size_limit", "8388608")
-        .disable_statement_logging()
+/// Statements that a connection keeps prepared: all of ours, and the shapes of the searches that clients send.
+const PREPARED: usize = 64;
+
+/// A connection that writes; it makes the database if there is none.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = configured(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+    for (name, value) in [
+        ("journal_mode", "WAL"),
+        ("synchronous", "FULL"),
+        ("foreign_keys", "ON"),
+        ("journal_size_limit", "8388608"),
+    ] {
+        connection.pragma_update(None, name, value)?;
+    }
+    Ok(connection)
+}
+
+fn configured(path: &Path, further: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | further;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    connection.pragma_update(None, "cache_size", "-2000")?;
+    connection.pragma_update(None, "cell_size_check", "ON")?;
+    Ok(connection)
 }
 
 /// The resource type that is stored under `number`.
@@ -134,8 +137,16 @@ impl Store for SqliteStore {
         id: &ResourceId,
         related: Related,
     ) -> Result<Option<Stored>, StoreError> {
-        self.health
-            .read(read::find(&self.readers, kind, id, related).await)
+        let (readers, owned) = (&self.readers, id.clone());
+        let found = if kind == ResourceType::Group && related == Related::Include {
+            let find = move |reader: &_, _: &_| read::find(reader, kind, &owned, related);
+            readers.walk(find).await
+        } else {
+            readers
+                .look_up(|reader| read::find(reader, kind, id, related))
+                .await
+        };
+        self.health.read(found)
     }
 
     async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
@@ -145,9 +156,18 @@ impl Store for SqliteStore {
         };
         let search = Search::new(database, kind, number(kind), query);
         let _permit = search.permit(&self.scans).await?;
-        let all = self.writer.counts().map(|it| it.of(kind));
-        self.health
-            .read(read::list(&self.readers, kind, query, &search, all).await)
+        let part = Part::new(kind, query, search, self.writer.counts());
+        let listed = if part.is_small() {
+            let abandoned = CancellationToken::new();
+            self.readers
+                .look_up(|reader| part.read(reader, &abandoned))
+                .await
+        } else {
+            self.readers
+                .walk(move |reader, abandoned| part.read(reader, abandoned))
+                .await
+        };
+        self.health.read(listed)
     }
 
     async fn add(&self, kind: ResourceType, added: Stored, terms: Terms) -> Result<(), StoreError> {
@@ -194,11 +214,16 @@ impl Store for SqliteStore {
     }
 
     async fn audit(&self, query: &AuditQuery) -> Result<Vec<Audited>, StoreError> {
-        audit::find(&self.readers, query).await
+        let query = query.clone();
+        self.readers
+            .walk(move |reader, _| audit::find(reader, &query))
+            .await
     }
 
     async fn held(&self, since: Timestamp) -> Result<Held, StoreError> {
-        audit::held(&self.readers, since).await
+        self.readers
+            .look_up(|reader| audit::held(reader, since))
+            .await
     }
 
     async fn deactivated(
@@ -206,7 +231,9 @@ impl Store for SqliteStore {
         before: Timestamp,
         count: usize,
     ) -> Result<Vec<ResourceId>, StoreError> {
-        audit::deactivated(&self.readers, before, count).await
+        self.readers
+            .look_up(|reader| audit::deactivated(reader, before, count))
+            .await
     }
 
     async fn forget(&self, forgetting: Forgetting) -> Result<u64, StoreError> {
@@ -219,24 +246,15 @@ impl Store for SqliteStore {
     async fn counts(&self) -> Result<Counts, StoreError> {
         match self.writer.counts() {
             Some(counts) if !self.readers.is_closed() => Ok(counts),
-            Some(_) | None => self.health.read(read::counts(&self.readers).await),
+            Some(_) | None => {
+                let counts = self.readers.walk(|reader, _| read::counts(reader));
+                self.health.read(counts.await)
+            }
         }
     }
 
     async fn notes(&self) -> Result<Vec<Note>, StoreError> {
-        let rows = sqlx::query("SELECT name, text FROM note ORDER BY name")
-            .fetch_all(&self.readers)
-            .await
-            .map_err(read::failed);
-        let rows = self.health.read(rows)?;
-        rows.iter()
-            .map(|row| {
-                Ok(Note {
-                    name: row.try_get(0)?,
-                    text: row.try_get(1)?,
-                })
-            })
-            .collect()
+        self.health.read(self.readers.look_up(read::notes).await)
     }
 
     async fn keep_note(&self, note: Note, before: Option<String>) -> Result<(), StoreError> {
@@ -255,11 +273,14 @@ impl Store for SqliteStore {
         before: Option<i64>,
         limit: i64,
     ) -> Result<Vec<KeptRecord>, StoreError> {
-        records::find(&self.readers, client, before, limit).await
+        let client = client.to_owned();
+        self.readers
+            .walk(move |reader, _| records::find(reader, &client, before, limit))
+            .await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        self.health.read(read::look(&self.readers).await)
+        self.health.read(self.readers.look_up(read::look).await)
     }
 
     fn commits(&self) -> Commits {
@@ -272,7 +293,7 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         self.watch.abort();
-        self.readers.close().await;
+        self.readers.close();
         self.writer.close().await;
     }
 }
@@ -281,23 +302,20 @@ impl Store for SqliteStore {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_commit_is_synced_before_it_is_answered() {
+    #[test]
+    fn a_commit_is_synced_before_it_is_answered() {
         let folder = tempfile::TempDir::new().unwrap();
-        let mut connection = options(&folder.path().join("people.db"))
-            .connect()
-            .await
-            .unwrap();
+        let connection = connect(&folder.path().join("people.db")).unwrap();
+        let value = |name| {
+            connection.pragma_query_value(None, name, |row| {
+                row.get_ref(0)?
+                    .as_str()
+                    .map(str::to_owned)
+                    .or_else(|_| Ok(row.get::<_, i64>(0)?.to_string()))
+            })
+        };
 
-        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-        let journal: String = sqlx::query_scalar("PRAGMA journal_mode")
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-
-        assert_eq!((synchronous, journal.as_str()), (2, "wal"));
+        assert_eq!(value("synchronous").unwrap(), "2");
+        assert_eq!(value("journal_mode").unwrap(), "wal");
     }
 }

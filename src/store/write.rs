@@ -108,9 +108,6 @@ impl From<Refused> for StoreError {
     }
 }
 
-/// What a write comes to inside its transaction; an error of the database undoes it.
-pub(super) type Outcome<T> = Result<Result<T, Refused>, sqlx::Error>;
-
 /// The number under which a resource type is stored.
 pub(super) fn number(kind: ResourceType) -> i64 {
     match kind {

@@ -87,9 +87,14 @@ pub(in crate::store) struct Statement {
 }
 
 impl Statement {
-    /// The text; it depends on the shape of a query and not on its values, so that a database can keep it prepared.
+    /// The text for sqlx, which wants to be told that nothing of it comes from a client.
     pub(in crate::store) fn sql(&self) -> SqlStr {
         AssertSqlSafe(self.text.clone()).into_sql_str()
+    }
+
+    /// The text; it depends on the shape of a query and not on its values, so that a database can keep it prepared.
+    pub(in crate::store) fn text(&self) -> &str {
+        &self.text
     }
 
     #[cfg(test)]

@@ -3,10 +3,11 @@
 use sqlx::PgConnection;
 
 use super::text::text;
+use super::write::Outcome;
 use crate::scim::patch::MemberChange;
 use crate::store::UnknownMembers;
 use crate::store::audit::Moved;
-use crate::store::write::{Outcome, Refused};
+use crate::store::write::Refused;
 
 /// Applies one change of members; says how many memberships came and went.
 pub(super) async fn change(

@@ -7,11 +7,12 @@ use sqlx::PgConnection;
 use sqlx::error::ErrorKind;
 
 use super::text::{key, text};
+use super::write::Outcome;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::AuditEntry;
 use crate::store::lookup::LookupKey;
-use crate::store::write::{Keys, Outcome, Refused, Written, audit_texts, number};
+use crate::store::write::{Keys, Refused, Written, audit_texts, number};
 use crate::store::{Change, Changed, ResourceId, Stored, Terms, Version};
 
 /// The row of the tally that a write counts in.

@@ -5,9 +5,10 @@ use sqlx::postgres::PgQueryResult;
 use sqlx::{Connection, PgConnection};
 
 use super::text::text;
+use super::write::Outcome;
 use crate::store::audit::AuditEntry;
 use crate::store::brake::{Brake, Removal, minute};
-use crate::store::write::{Outcome, Refused, Stopped, Write, audit_texts, signed};
+use crate::store::write::{Refused, Stopped, Write, audit_texts, signed};
 use crate::store::{Forgetting, ResourceId};
 
 /// Rows that are forgotten at a time.

@@ -12,8 +12,11 @@ use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
-use crate::store::write::{Outcome, Refused, Write, Written};
+use crate::store::write::{Refused, Write, Written};
 use crate::store::{Change, Changed, Deletion, Note, Stored, Terms, Version};
+
+/// What a write comes to inside its transaction; an error of the database undoes it.
+pub(super) type Outcome<T> = Result<Result<T, Refused>, sqlx::Error>;
 
 /// One try of a write.
 #[derive(Clone, Copy, Debug)]

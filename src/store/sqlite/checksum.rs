@@ -4,7 +4,7 @@
 //! them. Keys and indexes have none: they can be computed from the row, and the check of the whole database does that.
 
 use crc::{CRC_32_ISCSI, Crc, Table};
-use sqlx::{Row, SqliteConnection};
+use rusqlite::Connection;
 
 use super::write::execute;
 
@@ -24,25 +24,26 @@ pub(super) fn of(kind: i64, id: &str, body: &str) -> i64 {
 }
 
 /// Gives a checksum to some of the rows that have none; whether there may be more.
-pub(super) async fn fill(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    let rows = sqlx::query(
+pub(super) fn fill(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let mut lacking = connection.prepare_cached(
         "SELECT seq, kind, id, body FROM resource WHERE checksum IS NULL ORDER BY seq LIMIT 256",
-    )
-    .fetch_all(&mut *connection)
-    .await?;
+    )?;
+    let rows = lacking.query_map((), |row| {
+        let (id, body) = (row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?);
+        Ok((row.get(0)?, of(row.get(1)?, id, body)))
+    })?;
+    let rows: Vec<(i64, i64)> = rows.collect::<Result<_, _>>()?;
     if rows.is_empty() {
         return Ok(false);
     }
-    execute(connection, "BEGIN IMMEDIATE").await?;
+    execute(connection, "BEGIN IMMEDIATE")?;
     for row in &rows {
-        sqlx::query(
-            "UPDATE resource SET checksum = ?2 + version + created + modified WHERE seq = ?1",
-        )
-        .bind(row.try_get::<i64, _>(0)?)
-        .bind(of(row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
-        .execute(&mut *connection)
-        .await?;
+        connection
+            .prepare_cached(
+                "UPDATE resource SET checksum = ?2 + version + created + modified WHERE seq = ?1",
+            )?
+            .execute(*row)?;
     }
-    execute(connection, "COMMIT").await?;
+    execute(connection, "COMMIT")?;
     Ok(rows.len() == BATCH)
 }

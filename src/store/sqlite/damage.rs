@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
-use sqlx::Connection;
 use tempfile::TempDir;
 
 use super::*;
@@ -225,14 +224,14 @@ async fn a_damaged_row_fails_alone_and_stops_the_writing() {
     filled(&path).await;
     let store = SqliteStore::open(&path).await.unwrap();
     assert_eq!(store.fault(), None);
-    let mut disk = options(&path).connect().await.unwrap();
+    let disk = connect(&path).unwrap();
     for statement in [
         "DROP TRIGGER resource_changed",
         "UPDATE resource SET body = replace(body, 'Name of', 'Nome of') WHERE id = 'u7'",
     ] {
-        write::execute(&mut disk, statement).await.unwrap();
+        write::execute(&disk, statement).unwrap();
     }
-    disk.close().await.unwrap();
+    disk.close().unwrap();
     let find = |id| {
         let (id, store) = (ResourceId::new(id), &store);
         async move { store.find(ResourceType::User, &id, Related::Skip).await }
@@ -243,7 +242,7 @@ async fn a_damaged_row_fails_alone_and_stops_the_writing() {
     assert_eq!(damaged.to_string(), "resource u7 was changed on the disk");
     assert!(find("u8").await.unwrap().is_some());
     assert_eq!(store.fault(), Some(Fault::Damaged));
-    let findings = check::check(&path).await.unwrap();
+    let findings = check::check(&path).unwrap();
     assert_eq!(findings.wrong, ["resource u7 is not what was written"]);
     store.close().await;
 }
@@ -253,30 +252,24 @@ async fn rows_of_the_version_before_get_their_checksum_while_it_serves() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("people.db");
     filled(&path).await;
-    let mut before = options(&path).connect().await.unwrap();
-    write::execute(&mut before, "UPDATE resource SET checksum = NULL")
-        .await
-        .unwrap();
+    let before = connect(&path).unwrap();
+    write::execute(&before, "UPDATE resource SET checksum = NULL").unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
 
     loop {
         let query = "SELECT count(*) FROM resource WHERE checksum IS NULL";
-        let left: i64 = sqlx::query_scalar(query)
-            .fetch_one(&mut before)
-            .await
-            .unwrap();
+        let left: i64 = before.query_row(query, (), |row| row.get(0)).unwrap();
         if left == 0 {
             break;
         }
         tokio::task::yield_now().await;
     }
-    assert_eq!(check::check(&path).await.unwrap().count, 0);
+    assert_eq!(check::check(&path).unwrap().count, 0);
     // And the version before goes on to write.
     write::execute(
-        &mut before,
+        &before,
         "UPDATE resource SET version = version + 1 WHERE id = 'u1'",
     )
-    .await
     .unwrap();
     let one = ResourceId::new("u1");
     let found = store
@@ -287,8 +280,8 @@ async fn rows_of_the_version_before_get_their_checksum_while_it_serves() {
 }
 
 /// What a loss of power leaves: the database and then its log. A reader keeps the log from being begun anew in between.
-async fn image(path: &Path, to: PathBuf) -> PathBuf {
-    let _reader = snapshot::SqliteSnapshot::open(path).await.unwrap();
+fn image(path: &Path, to: PathBuf) -> PathBuf {
+    let _reader = snapshot::SqliteSnapshot::open(path).unwrap();
     for ending in ["", "-wal"] {
         let name = |it: &Path| format!("{}{ending}", it.display());
         std::fs::copy(name(path), name(&to)).unwrap();
@@ -323,7 +316,7 @@ async fn what_was_answered_is_in_an_image_of_the_disk_at_any_moment() {
         }
         let before = answered.load(Ordering::SeqCst);
 
-        let image = image(&path, folder.path().join(format!("{number}.db"))).await;
+        let image = image(&path, folder.path().join(format!("{number}.db")));
 
         let opened = SqliteStore::open(&image).await.unwrap();
         assert_eq!(opened.fault(), None);

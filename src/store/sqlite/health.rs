@@ -1,6 +1,6 @@
 //! What is known of the state of the database: whether the last write went well, and whether anything in it is damaged.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,19 +9,13 @@ use tokio::sync::oneshot;
 
 use super::{check, snapshot};
 use crate::store::backup::Findings;
-use crate::store::{Fault, StoreError};
+use crate::store::{DatabaseError, Fault, StoreError};
 
 /// How often a sound database is looked through.
 const LOOK_EVERY: Duration = Duration::from_hours(1);
 
 /// How often a damaged one is: whoever keeps the disk may have mended it.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
-
-/// What SQLite calls it when a disk has no room left.
-const SQLITE_FULL: i64 = 13;
-
-/// What SQLite calls it when a file is damaged, and when it is no database.
-const SQLITE_DAMAGED: [i64; 2] = [11, 26];
 
 #[derive(Default)]
 pub(super) struct Health {
@@ -43,7 +37,7 @@ impl Health {
     }
 
     /// Remembers how a write went.
-    pub(super) fn wrote<T>(&self, outcome: &Result<T, sqlx::Error>) {
+    pub(super) fn wrote<T>(&self, outcome: &Result<T, rusqlite::Error>) {
         let fault = outcome.as_ref().err().map(fault_of);
         if fault == Some(Fault::Damaged) {
             self.found(true);
@@ -60,7 +54,9 @@ impl Health {
     pub(super) fn read<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         let damaged = match &outcome {
             Err(StoreError::Damaged(_) | StoreError::Corrupt(_)) => true,
-            Err(StoreError::Database(error)) => fault_of(error) == Fault::Damaged,
+            Err(StoreError::Database(error)) => {
+                matches!(&**error, DatabaseError::Sqlite(error) if fault_of(error) == Fault::Damaged)
+            }
             Ok(_) | Err(_) => false,
         };
         if damaged {
@@ -81,17 +77,18 @@ impl Health {
 }
 
 /// What an error of the database means for all that is to be written.
-fn fault_of(error: &sqlx::Error) -> Fault {
-    let code = match error {
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => return Fault::Damaged,
-        sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i64>().ok()),
-        _ => None,
-    };
-    // The low byte is the primary code.
-    match code.map(|code| code & 0xff) {
-        Some(SQLITE_FULL) => Fault::Full,
-        Some(code) if SQLITE_DAMAGED.contains(&code) => Fault::Damaged,
-        Some(_) | None => Fault::Failed,
+fn fault_of(error: &rusqlite::Error) -> Fault {
+    use rusqlite::{Error, ErrorCode};
+    match error {
+        Error::FromSqlConversionFailure(..)
+        | Error::InvalidColumnType(..)
+        | Error::Utf8Error(..) => Fault::Damaged,
+        Error::SqliteFailure(failure, _) => match failure.code {
+            ErrorCode::DiskFull => Fault::Full,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Fault::Damaged,
+            _ => Fault::Failed,
+        },
+        _ => Fault::Failed,
     }
 }
 
@@ -99,24 +96,11 @@ fn fault_of(error: &sqlx::Error) -> Fault {
 pub(super) async fn watch(path: PathBuf, health: Arc<Health>, first: oneshot::Sender<()>) {
     let mut first = Some(first);
     loop {
-        let mut findings = Findings::default();
-        let outcome = match snapshot::connect(&path).await {
-            Ok(mut connection) => check::look(&mut connection, &mut findings).await,
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "the database cannot be looked through");
-                Ok(())
-            }
+        let path = path.clone();
+        let looked = tokio::task::spawn_blocking(move || look(&path));
+        let Ok(findings) = looked.await else {
+            return;
         };
-        if let Err(error) = outcome {
-            match fault_of(&error) {
-                Fault::Damaged => findings.add(|| error.to_string()),
-                Fault::Full | Fault::Failed => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "the database was not looked through to its end");
-                }
-            }
-        }
         if !health.is_damaged() {
             for wrong in &findings.wrong {
                 tracing::error!(wrong, "the database is damaged");
@@ -134,4 +118,26 @@ pub(super) async fn watch(path: PathBuf, health: Arc<Health>, first: oneshot::Se
         };
         tokio::time::sleep(pause).await;
     }
+}
+
+fn look(path: &Path) -> Findings {
+    let mut findings = Findings::default();
+    let connection = match snapshot::connect(path) {
+        Ok(connection) => connection,
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the database cannot be looked through");
+            return findings;
+        }
+    };
+    if let Err(error) = check::look(&connection, &mut findings) {
+        match fault_of(&error) {
+            Fault::Damaged => findings.add(|| error.to_string()),
+            Fault::Full | Fault::Failed => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the database was not looked through to its end");
+            }
+        }
+    }
+    findings
 }

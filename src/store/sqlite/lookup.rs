@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{Row, SqliteConnection};
+use rusqlite::Connection;
 
 use super::write::execute;
 use crate::scim::resource::Resource;
@@ -21,7 +21,7 @@ macro_rules! keys {
 pub(super) use keys;
 
 /// The keys as a statement gets them.
-pub(super) fn as_json(keys: &BTreeSet<LookupKey>) -> String {
+fn as_json(keys: &BTreeSet<LookupKey>) -> String {
     serde_json::json!(keys).to_string()
 }
 
@@ -30,61 +30,70 @@ pub(super) fn read(found: &str) -> BTreeSet<LookupKey> {
     serde_json::from_str(found).unwrap_or_default()
 }
 
-/// Puts `keys` into the place of those that the row has.
-pub(super) async fn replace(
-    connection: &mut SqliteConnection,
+/// Adds the keys of a row that has none.
+pub(super) fn insert(
+    connection: &Connection,
     seq: i64,
     keys: &BTreeSet<LookupKey>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "DELETE FROM lookup WHERE seq = ?1;
-         INSERT INTO lookup (seq, attribute, value, label)
-         SELECT ?1, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?2)",
-    )
-    .bind(seq)
-    .bind(as_json(keys))
-    .execute(connection)
-    .await
-    .map(|_| ())
+) -> Result<(), rusqlite::Error> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO lookup (seq, attribute, value, label)
+             SELECT ?1, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?2)",
+        )?
+        .execute((seq, as_json(keys)))
+        .map(|_| ())
+}
+
+/// Puts `keys` into the place of those that the row has.
+pub(super) fn replace(
+    connection: &Connection,
+    seq: i64,
+    keys: &BTreeSet<LookupKey>,
+) -> Result<(), rusqlite::Error> {
+    connection
+        .prepare_cached("DELETE FROM lookup WHERE seq = ?1")?
+        .execute([seq])?;
+    insert(connection, seq, keys)
 }
 
 /// Whether every person's values are in the table.
-pub(super) async fn is_whole(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
+pub(super) fn is_whole(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    connection.query_row(
         "SELECT NOT EXISTS (SELECT 1 FROM resource WHERE kind = 0 AND looked_up IS NOT version)",
+        (),
+        |row| row.get(0),
     )
-    .fetch_one(connection)
-    .await
 }
 
 /// Puts the values of some of the people into the table who are not in it; whether there may be more.
-pub(super) async fn fill(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    let rows = sqlx::query(
+pub(super) fn fill(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let mut lacking = connection.prepare_cached(
         "SELECT seq, version, body FROM resource WHERE kind = 0 AND looked_up IS NOT version ORDER BY seq LIMIT 256",
-    )
-    .fetch_all(&mut *connection)
-    .await?;
+    )?;
+    let rows = lacking.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let rows: Vec<(i64, i64, String)> = rows.collect::<Result<_, _>>()?;
     if rows.is_empty() {
         return Ok(false);
     }
-    execute(connection, "BEGIN IMMEDIATE").await?;
-    for row in &rows {
-        let seq = row.try_get(0)?;
-        let resource = Resource::from_json(row.try_get(2)?)
-            .map_err(|error| sqlx::Error::Decode(error.into()))?;
+    execute(connection, "BEGIN IMMEDIATE")?;
+    for (seq, version, body) in &rows {
+        let resource = Resource::from_json(body).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, error.into())
+        })?;
         replace(
             connection,
-            seq,
+            *seq,
             &LookupKey::all(ResourceType::User, &resource),
-        )
-        .await?;
-        sqlx::query("UPDATE resource SET looked_up = ?2 WHERE seq = ?1")
-            .bind(seq)
-            .bind(row.try_get::<i64, _>(1)?)
-            .execute(&mut *connection)
-            .await?;
+        )?;
+        connection
+            .prepare_cached("UPDATE resource SET looked_up = ?2 WHERE seq = ?1")?
+            .execute((seq, version))?;
     }
-    execute(connection, "COMMIT").await?;
+    execute(connection, "COMMIT")?;
     Ok(rows.len() == BATCH)
 }
 
@@ -93,15 +102,15 @@ mod tests {
     use std::path::Path;
 
     use jiff::Timestamp;
+    use rusqlite::params_from_iter;
     use serde_json::json;
-    use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
     use tempfile::TempDir;
 
-    use super::super::{SqliteStore, check, migrations, options};
+    use super::super::{SqliteStore, check, connect, migrations};
     use super::*;
     use crate::scim::filter::Filter;
     use crate::scim::schema::sample;
-    use crate::store::filter_sql::{Argument, Database, Search, SqlDialect, Statement};
+    use crate::store::filter_sql::{Database, Search, SqlDialect, Statement};
     use crate::store::{ListQuery, ResourceId, Store, Stored, Terms, Version};
 
     const PEOPLE: usize = 2 * BATCH + 10;
@@ -133,12 +142,11 @@ mod tests {
         store.close().await;
     }
 
-    async fn executed(path: &Path, statements: &[&'static str]) {
-        let mut connection = options(path).connect().await.unwrap();
+    fn executed(path: &Path, statements: &[&'static str]) {
+        let connection = connect(path).unwrap();
         for statement in statements {
-            execute(&mut connection, statement).await.unwrap();
+            execute(&connection, statement).unwrap();
         }
-        connection.close().await.unwrap();
     }
 
     async fn found(store: &SqliteStore, filter: &str) -> Vec<String> {
@@ -153,25 +161,21 @@ mod tests {
             .collect()
     }
 
-    async fn plan(connection: &mut SqliteConnection, statement: &Statement) -> Vec<String> {
-        let explained = format!("EXPLAIN QUERY PLAN {}", statement.sql().as_str());
-        let mut query = sqlx::query(AssertSqlSafe(explained));
-        for argument in &statement.arguments {
-            query = match argument {
-                Argument::Text(text) | Argument::Key(text) => query.bind(text.as_str()),
-                Argument::Number(number) => query.bind(*number),
-            };
-        }
-        let steps = query.fetch_all(connection).await.unwrap();
-        steps.iter().map(|step| step.get("detail")).collect()
+    fn plan(connection: &Connection, statement: &Statement) -> Vec<String> {
+        let explained = format!("EXPLAIN QUERY PLAN {}", statement.text());
+        let mut explained = connection.prepare(&explained).unwrap();
+        let steps = explained.query_map(params_from_iter(&statement.arguments), |row| {
+            row.get("detail")
+        });
+        steps.unwrap().map(Result::unwrap).collect()
     }
 
-    #[tokio::test]
-    async fn what_entra_matches_by_is_found_by_an_index() {
+    #[test]
+    fn what_entra_matches_by_is_found_by_an_index() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("people.db");
-        let mut connection = options(&path).connect().await.unwrap();
-        migrations::run(&mut connection, &path).await.unwrap();
+        let mut connection = connect(&path).unwrap();
+        migrations::run(&mut connection, &path).unwrap();
         let database = Database {
             dialect: SqlDialect::Sqlite,
             has_lookup: true,
@@ -188,7 +192,7 @@ mod tests {
             ("employeeNumber eq \"a\"", "lookup_of_value"),
         ] {
             let search = Search::new(database, ResourceType::User, 0, &asked(filter));
-            let steps = plan(&mut connection, &search.rows("NULL")).await;
+            let steps = plan(&connection, &search.rows("NULL"));
             let is_used = |step: &String| step.starts_with("SEARCH") && step.contains(index);
             assert!(!search.scans() && search.finds_few(), "{filter}");
             assert!(steps.iter().any(is_used), "{filter}: {steps:#?}");
@@ -210,10 +214,10 @@ mod tests {
             "UPDATE resource SET looked_up = NULL",
             "UPDATE resource SET version = 2, body = replace(body, 'U7@x', 'seven@x') WHERE id = '7'",
         ];
-        executed(&path, &before).await;
-        let mut killed = options(&path).connect().await.unwrap();
-        assert!(fill(&mut killed).await.unwrap());
-        assert!(!is_whole(&mut killed).await.unwrap());
+        executed(&path, &before);
+        let killed = connect(&path).unwrap();
+        assert!(fill(&killed).unwrap());
+        assert!(!is_whole(&killed).unwrap());
         drop(killed);
 
         let store = SqliteStore::open(&path).await.unwrap();
@@ -232,7 +236,7 @@ mod tests {
             assert_eq!(found(&store, filter).await, expected, "{filter}");
         }
         store.close().await;
-        assert_eq!(check::check(&path).await.unwrap().count, 0);
+        assert_eq!(check::check(&path).unwrap().count, 0);
     }
 
     #[tokio::test]
@@ -244,9 +248,9 @@ mod tests {
             "UPDATE lookup SET value = 'x' WHERE value = 'u3@x'",
             "DELETE FROM lookup WHERE value = 'u4@x'",
         ];
-        executed(&path, &damage).await;
+        executed(&path, &damage);
 
-        let findings = check::check(&path).await.unwrap();
+        let findings = check::check(&path).unwrap();
 
         let wrong = ["3", "4"].map(|id| format!("User {id} is found by other values than it has"));
         assert_eq!(findings.wrong, wrong);

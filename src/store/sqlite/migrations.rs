@@ -12,8 +12,7 @@
 
 use std::path::Path;
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{SqlSafeStr, SqliteConnection};
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::OpenError;
 
@@ -50,14 +49,12 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
 ];
 
 /// Brings the schema of the database at `path` up to date.
-pub(super) async fn run(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    let needed: i64 = sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(|source| OpenError::Database {
-            path: path.to_owned(),
-            source,
-        })?;
+pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let needed = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+    let needed: i64 = needed.map_err(|source| OpenError::Database {
+        path: path.to_owned(),
+        source,
+    })?;
     let known = MIGRATIONS.last().map_or(0, |it| it.0);
     if needed > known {
         return Err(OpenError::Newer {
@@ -66,25 +63,27 @@ pub(super) async fn run(connection: &mut SqliteConnection, path: &Path) -> Resul
             known,
         });
     }
-    migrator(known)
-        .run_direct(None, connection, false)
-        .await
-        .map_err(|source| OpenError::Migration {
-            path: path.to_owned(),
-            source,
-        })
+    migrate(connection, known).map_err(|source| OpenError::Migration {
+        path: path.to_owned(),
+        source,
+    })
 }
 
-/// The migrations up to the one of this number; those of a later minor version do no harm.
-fn migrator(last: i64) -> Migrator {
-    let migrations = MIGRATIONS
-        .iter()
-        .filter(|it| it.0 <= last)
-        .map(|&(number, name, text)| {
-            let kind = MigrationType::Simple;
-            Migration::new(number, name.into(), kind, text.into_sql_str(), false)
-        });
-    let mut migrator = Migrator::with_migrations(migrations.collect());
-    migrator.set_ignore_missing(true);
-    migrator
+/// Does what was not done yet up to the migration of this number; those of a later minor version do no harm.
+fn migrate(connection: &mut Connection, last: i64) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT",
+    )?;
+    for (number, name, text) in MIGRATIONS.iter().filter(|it| it.0 <= last) {
+        let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let noted = step.execute(
+            "INSERT OR IGNORE INTO migration (number, name) VALUES (?1, ?2)",
+            (number, name),
+        )?;
+        if noted > 0 {
+            step.execute_batch(text)?;
+        }
+        step.commit()?;
+    }
+    Ok(())
 }

@@ -1,67 +1,49 @@
 //! The last requests of each client.
 
-use jiff::Timestamp;
-use sqlx::sqlite::SqlitePool;
-use sqlx::{Row, SqliteConnection};
+use rusqlite::Connection;
 
-use super::read;
+use crate::store::candidate::time;
 use crate::store::{KeptRecord, RECORDS_PER_CLIENT, Record, StoreError};
 
 /// Adds records and forgets those that are too many.
-pub(super) async fn keep(
-    connection: &mut SqliteConnection,
-    records: &[Record],
-) -> Result<(), sqlx::Error> {
+pub(super) fn keep(connection: &Connection, records: &[Record]) -> Result<(), rusqlite::Error> {
+    let mut insert =
+        connection.prepare_cached("INSERT INTO record (client, at, text) VALUES (?1, ?2, ?3)")?;
     for record in records {
-        sqlx::query("INSERT INTO record (client, at, text) VALUES (?1, ?2, ?3)")
-            .bind(&record.client)
-            .bind(record.at.as_millisecond())
-            .bind(&record.text)
-            .execute(&mut *connection)
-            .await?;
+        insert.execute((&record.client, record.at.as_millisecond(), &record.text))?;
     }
     let mut clients: Vec<&str> = records.iter().map(|it| it.client.as_str()).collect();
     clients.sort_unstable();
     clients.dedup();
+    let mut forget = connection.prepare_cached(
+        "DELETE FROM record WHERE client = ?1 AND seq <=
+         (SELECT seq FROM record WHERE client = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)",
+    )?;
     for client in clients {
-        sqlx::query(
-            "DELETE FROM record WHERE client = ?1 AND seq <=
-             (SELECT seq FROM record WHERE client = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)",
-        )
-        .bind(client)
-        .bind(RECORDS_PER_CLIENT)
-        .execute(&mut *connection)
-        .await?;
+        forget.execute((client, RECORDS_PER_CLIENT))?;
     }
     Ok(())
 }
 
 /// The newest `limit` records of `client` with a number below `before`.
-pub(super) async fn find(
-    readers: &SqlitePool,
+pub(super) fn find(
+    connection: &Connection,
     client: &str,
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<KeptRecord>, StoreError> {
-    let rows = sqlx::query(
+    let mut statement = connection.prepare_cached(
         "SELECT seq, at, text FROM record WHERE client = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
-    )
-    .bind(client)
-    .bind(before.unwrap_or(i64::MAX))
-    .bind(limit)
-    .fetch_all(readers)
-    .await
-    .map_err(read::failed)?;
-    rows.iter()
-        .map(|row| {
-            Ok(KeptRecord {
-                number: row.try_get(0)?,
-                record: Record {
-                    client: client.to_owned(),
-                    at: Timestamp::from_millisecond(row.try_get(1)?).unwrap_or_default(),
-                    text: row.try_get(2)?,
-                },
-            })
+    )?;
+    let records = statement.query_map((client, before.unwrap_or(i64::MAX), limit), |row| {
+        Ok(KeptRecord {
+            number: row.get(0)?,
+            record: Record {
+                client: client.to_owned(),
+                at: time(row.get(1)?),
+                text: row.get(2)?,
+            },
         })
-        .collect()
+    })?;
+    Ok(records.collect::<Result<_, _>>()?)
 }

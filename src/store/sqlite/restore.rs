@@ -9,11 +9,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+use rusqlite::{Connection, Error, OpenFlags, ffi};
 
 use super::snapshot::columns;
-use super::{migrations, options, write};
+use super::{configured, migrations, write};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::backup::{BackupError, Entry, Record, Restoration};
@@ -26,7 +25,7 @@ const BATCH: u32 = 10_000;
 
 /// A database that is being filled.
 pub(in crate::store) struct SqliteRestoration {
-    connection: Option<SqliteConnection>,
+    connection: Option<Connection>,
     path: PathBuf,
     filling: PathBuf,
     inserts: HashMap<String, Option<String>>,
@@ -67,7 +66,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 
 impl SqliteRestoration {
     /// Begins to fill a database for the place of the one at `path`.
-    pub(in crate::store) async fn begin(path: &Path) -> Result<Self, OpenError> {
+    pub(in crate::store) fn begin(path: &Path) -> Result<Self, OpenError> {
         let only = lock::take_for_restore(path)?;
         let filling = beside(path, "restoring");
         if let Err(source) = fs::remove_file(&filling)
@@ -87,15 +86,21 @@ impl SqliteRestoration {
             path: filling.clone(),
             source,
         };
-        let options: SqliteConnectOptions = options(&filling)
-            .journal_mode(SqliteJournalMode::Memory)
-            .synchronous(SqliteSynchronous::Off)
-            .pragma("cache_size", "-32000");
-        let mut connection = options.connect().await.map_err(failed)?;
-        migrations::run(&mut connection, &filling).await?;
-        write::execute(&mut connection, "BEGIN")
-            .await
-            .map_err(failed)?;
+        let filled = || {
+            let connection = configured(&filling, OpenFlags::SQLITE_OPEN_CREATE)?;
+            for (name, value) in [
+                ("journal_mode", "MEMORY"),
+                ("synchronous", "OFF"),
+                ("foreign_keys", "ON"),
+                ("cache_size", "-32000"),
+            ] {
+                connection.pragma_update(None, name, value)?;
+            }
+            Ok(connection)
+        };
+        let mut connection = filled().map_err(failed)?;
+        migrations::run(&mut connection, &filling)?;
+        write::execute(&connection, "BEGIN").map_err(failed)?;
         Ok(Self {
             connection: Some(connection),
             path: path.to_owned(),
@@ -106,27 +111,27 @@ impl SqliteRestoration {
         })
     }
 
-    fn connection(&mut self) -> Result<&mut SqliteConnection, BackupError> {
+    fn connection(&self) -> Result<&Connection, BackupError> {
         self.connection
-            .as_mut()
+            .as_ref()
             .ok_or(BackupError::Store(StoreError::Closed))
     }
 
-    async fn write(&mut self, write: Write) -> Result<(), BackupError> {
-        match write::apply(self.connection()?, &write, &mut write::Aside::default()).await {
+    fn write(&self, write: &Write) -> Result<(), BackupError> {
+        match write::apply(self.connection()?, write, &mut write::Aside::default()) {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(refused)) => Err(BackupError::Refused(StoreError::from(refused).to_string())),
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            Err(Error::SqliteFailure(failure, _)) if is_there_twice(failure) => {
                 Err(BackupError::Refused("its id is there twice".to_owned()))
             }
             Err(other) => Err(other.into()),
         }
     }
 
-    async fn members(&mut self, of: String, ids: &[String]) -> Result<(), BackupError> {
+    fn members(&self, of: String, ids: &[String]) -> Result<(), BackupError> {
         let group = ResourceId::new(of);
         let refused = |why| Err(BackupError::Refused(why));
-        match write::join(self.connection()?, &group, ids).await? {
+        match write::join(self.connection()?, &group, ids)? {
             Ok(Some(_)) => Ok(()),
             Ok(None) => refused(format!("there is no group {group}")),
             Err(Refused::UnknownMembers { count, .. }) => refused(format!(
@@ -136,24 +141,30 @@ impl SqliteRestoration {
         }
     }
 
-    async fn row(&mut self, table: String, values: &str) -> Result<(), BackupError> {
-        if !self.inserts.contains_key(&table) {
-            let columns = columns(self.connection()?, &table).await?;
-            let statement = (!columns.is_empty()).then(|| insert(&table, &columns));
-            self.inserts.insert(table.clone(), statement);
+    fn row(&mut self, table: &str, values: &str) -> Result<(), BackupError> {
+        if !self.inserts.contains_key(table) {
+            let columns = columns(self.connection()?, table)?;
+            let statement = (!columns.is_empty()).then(|| insert(table, &columns));
+            self.inserts.insert(table.to_owned(), statement);
         }
-        let Some(Some(insert)) = self.inserts.get(&table).cloned() else {
+        let Some(Some(insert)) = self.inserts.get(table).cloned() else {
             return Err(BackupError::Refused(format!(
                 "this version knows no table {table}; a newer one made the backup"
             )));
         };
-        sqlx::query(AssertSqlSafe(insert))
-            .bind(values)
-            .execute(self.connection()?)
-            .await
+        self.connection()?
+            .prepare_cached(&insert)?
+            .execute([values])
             .map_err(|error| BackupError::Refused(format!("the row does not fit: {error}")))?;
         Ok(())
     }
+}
+
+fn is_there_twice(failure: ffi::Error) -> bool {
+    matches!(
+        failure.extended_code,
+        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+    )
 }
 
 fn insert(table: &str, columns: &[String]) -> String {
@@ -189,43 +200,41 @@ impl Restoration for SqliteRestoration {
         match record {
             Record::User(entry) => {
                 let (id, deactivated) = (entry.id.clone(), entry.deactivated);
-                self.write(added(ResourceType::User, entry)?).await?;
+                self.write(&added(ResourceType::User, entry)?)?;
                 if let Some(since) = deactivated {
-                    sqlx::query("UPDATE resource SET deactivated = ?2 WHERE id = ?1")
-                        .bind(id)
-                        .bind(since.as_millisecond())
-                        .execute(self.connection()?)
-                        .await?;
+                    self.connection()?
+                        .prepare_cached("UPDATE resource SET deactivated = ?2 WHERE id = ?1")?
+                        .execute((id, since.as_millisecond()))?;
                 }
             }
-            Record::Group(entry) => self.write(added(ResourceType::Group, entry)?).await?,
-            Record::Members { of, ids } => self.members(of, &ids).await?,
+            Record::Group(entry) => self.write(&added(ResourceType::Group, entry)?)?,
+            Record::Members { of, ids } => self.members(of, &ids)?,
             Record::Note { name, text } => {
                 let note = Note { name, text };
-                self.write(Write::Note { note, before: None }).await?;
+                self.write(&Write::Note { note, before: None })?;
             }
             // The version before takes along what it does not know; people bring it themselves.
             Record::Row { table, .. } if table == "lookup" => {}
             Record::Row { table, values } => {
                 let values = serde_json::Value::Object(values).to_string();
-                self.row(table, &values).await?;
+                self.row(&table, &values)?;
             }
         }
         self.uncommitted += 1;
         if self.uncommitted == BATCH {
             self.uncommitted = 0;
-            write::execute(self.connection()?, "COMMIT").await?;
-            write::execute(self.connection()?, "BEGIN").await?;
+            write::execute(self.connection()?, "COMMIT")?;
+            write::execute(self.connection()?, "BEGIN")?;
         }
         Ok(())
     }
 
     async fn finish(mut self: Box<Self>) -> Result<(), BackupError> {
-        let Some(mut connection) = self.connection.take() else {
+        let Some(connection) = self.connection.take() else {
             return Err(BackupError::Store(StoreError::Closed));
         };
-        write::execute(&mut connection, "COMMIT").await?;
-        connection.close().await?;
+        write::execute(&connection, "COMMIT")?;
+        connection.close().map_err(|(_, error)| error)?;
         File::open(&self.filling)?.sync_all()?;
         fs::rename(&self.filling, beside(&self.path, "restored"))?;
         sync_folder(&self.path)?;

@@ -5,17 +5,20 @@ mod row;
 pub(super) mod terms;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
+use rusqlite::Connection;
 
 use super::records;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
-use crate::store::write::{Outcome, Refused, Write, Written};
+use crate::store::write::{Refused, Write, Written};
 use crate::store::{
     Change, Changed, Counts, Deletion, Note, ResourceId, Stored, Terms, UnknownMembers, Version,
 };
+
+/// What a write comes to inside its transaction; an error of the database undoes it.
+pub(super) type Outcome<T> = Result<Result<T, Refused>, rusqlite::Error>;
 
 /// What a transaction comes to beside its rows.
 #[derive(Default)]
@@ -27,12 +30,8 @@ pub(super) struct Aside {
 }
 
 /// Does one write, and notes in `aside` what comes of it.
-pub(super) async fn apply(
-    connection: &mut SqliteConnection,
-    write: &Write,
-    aside: &mut Aside,
-) -> Outcome<Written> {
-    let outcome = whole(connection, write, &mut aside.more).await?;
+pub(super) fn apply(connection: &Connection, write: &Write, aside: &mut Aside) -> Outcome<Written> {
+    let outcome = whole(connection, write, &mut aside.more)?;
     let audit = &mut aside.audit;
     if let Write::Record(entry) = write {
         audit.push(entry.clone());
@@ -45,7 +44,7 @@ pub(super) async fn apply(
             audit.push(entry.with_members(*moved));
         }
         (Err(Refused::Held(stopped)), entry) => {
-            let news = terms::hold(connection, stopped, id, at).await?;
+            let news = terms::hold(connection, stopped, id, at)?;
             let entry = entry.as_ref().filter(|_| news);
             audit.extend(entry.map(|it| it.held(stopped.removed_members())));
         }
@@ -65,33 +64,25 @@ fn is_single(write: &Write) -> bool {
 }
 
 /// All of a write or nothing: a savepoint stands around more than one statement.
-async fn whole(
-    connection: &mut SqliteConnection,
-    write: &Write,
-    more: &mut Counts,
-) -> Outcome<(Written, Moved)> {
+fn whole(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome<(Written, Moved)> {
     if is_single(write) {
-        return perform(connection, write, more).await;
+        return perform(connection, write, more);
     }
-    execute(connection, "SAVEPOINT one").await?;
-    let outcome = perform(connection, write, more).await?;
+    execute(connection, "SAVEPOINT one")?;
+    let outcome = perform(connection, write, more)?;
     if outcome.is_err() {
-        execute(connection, "ROLLBACK TO one").await?;
+        execute(connection, "ROLLBACK TO one")?;
     }
-    execute(connection, "RELEASE one").await?;
+    execute(connection, "RELEASE one")?;
     Ok(outcome)
 }
 
 /// What is refused counts nobody.
-async fn perform(
-    connection: &mut SqliteConnection,
-    write: &Write,
-    more: &mut Counts,
-) -> Outcome<(Written, Moved)> {
+fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome<(Written, Moved)> {
     let alone = |written| Ok((written, Moved::default()));
     match write {
         Write::Add { kind, added, terms } => {
-            let outcome = add(connection, *kind, added, terms).await?;
+            let outcome = add(connection, *kind, added, terms)?;
             if outcome.is_ok() {
                 more.count(*kind, added.resource.is_active(), 1);
             }
@@ -101,49 +92,47 @@ async fn perform(
             kind,
             change,
             terms,
-        } => self::change(connection, (*kind, change), terms, more).await,
+        } => self::change(connection, (*kind, change), terms, more),
         Write::Delete {
             kind,
             deletion,
             terms,
-        } => delete(connection, (*kind, deletion), terms, more).await,
+        } => delete(connection, (*kind, deletion), terms, more),
         Write::Note { note, before } => {
-            let kept = keep(connection, note, before.as_deref()).await?;
+            let kept = keep(connection, note, before.as_deref())?;
             Ok(kept.map(|()| (Written::Done, Moved::default())))
         }
         Write::Records(records) => {
-            records::keep(connection, records).await?;
+            records::keep(connection, records)?;
             Ok(alone(Written::Done))
         }
         Write::Record(_) => Ok(alone(Written::Done)),
         Write::Forget(forgetting) => {
-            let forgotten = terms::forget(connection, forgetting).await?;
+            let forgotten = terms::forget(connection, forgetting)?;
             Ok(alone(Written::Forgotten(forgotten)))
         }
     }
 }
 
-pub(super) async fn execute(
-    connection: &mut SqliteConnection,
-    text: &'static str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(text).execute(connection).await.map(|_| ())
+/// Runs a statement that gives no rows.
+pub(super) fn execute(connection: &Connection, text: &'static str) -> Result<(), rusqlite::Error> {
+    connection.prepare_cached(text)?.execute(()).map(|_| ())
 }
 
-async fn add(
-    connection: &mut SqliteConnection,
+fn add(
+    connection: &Connection,
     kind: ResourceType,
     added: &Stored,
     terms: &Terms,
 ) -> Outcome<(Written, Moved)> {
-    let seq = match row::insert(connection, kind, added, terms).await? {
+    let seq = match row::insert(connection, kind, added, terms)? {
         Ok(seq) => seq,
         Err(refused) => return Ok(Err(refused)),
     };
     let mut moved = Moved::default();
     if !added.related.is_empty() {
         let ids: Vec<&str> = added.related.iter().map(|it| it.id.as_str()).collect();
-        match members::join(connection, seq, &ids, terms.unknown_members).await? {
+        match members::join(connection, seq, &ids, terms.unknown_members)? {
             Ok(joined) => moved.added = joined,
             Err(refused) => return Ok(Err(refused)),
         }
@@ -151,13 +140,13 @@ async fn add(
     Ok(Ok((Written::Done, moved)))
 }
 
-async fn change(
-    connection: &mut SqliteConnection,
+fn change(
+    connection: &Connection,
     (kind, change): (ResourceType, &Change),
     terms: &Terms,
     more: &mut Counts,
 ) -> Outcome<(Written, Moved)> {
-    let Some(before) = row::locate(connection, kind, &change.id).await? else {
+    let Some(before) = row::locate(connection, kind, &change.id)? else {
         return Ok(Ok((Written::NotFound, Moved::default())));
     };
     if change.expected.is_some_and(|it| it != before.version) {
@@ -165,7 +154,7 @@ async fn change(
     }
     let mut moved = Moved::default();
     for change in &change.members {
-        match members::change(connection, before.seq, change, terms.unknown_members).await? {
+        match members::change(connection, before.seq, change, terms.unknown_members)? {
             Ok(some) => moved += some,
             Err(refused) => return Ok(Err(refused)),
         }
@@ -176,12 +165,12 @@ async fn change(
         (Removal::Deactivation, u64::from(deactivated)),
         (Removal::Membership, moved.removed),
     ];
-    if let Err(refused) = pass(connection, terms.brake.as_ref(), &removals, change.at).await? {
+    if let Err(refused) = pass(connection, terms.brake.as_ref(), &removals, change.at)? {
         return Ok(Err(refused));
     }
     if let Some(resource) = &change.resource
         && terms.unique_external_id
-        && row::is_external_id_taken(connection, kind, before.seq, resource).await?
+        && row::is_external_id_taken(connection, kind, before.seq, resource)?
     {
         return Ok(Err(Refused::ExternalIdTaken(kind)));
     }
@@ -189,7 +178,7 @@ async fn change(
     match &change.resource {
         Some(resource) => {
             let updated = row::replace(connection, kind, (&before, next), change, resource);
-            if let Err(refused) = updated.await? {
+            if let Err(refused) = updated? {
                 return Ok(Err(refused));
             }
             more.count(kind, before.active, -1);
@@ -202,7 +191,7 @@ async fn change(
             };
             return Ok(Ok((Written::Changed(unchanged), moved)));
         }
-        None => row::touch(connection, before.seq, next, change.at).await?,
+        None => row::touch(connection, before.seq, next, change.at)?,
     }
     let changed = Changed {
         version: next,
@@ -212,27 +201,27 @@ async fn change(
 }
 
 /// Counts removals of several kinds, unless one would be too many.
-async fn pass(
-    connection: &mut SqliteConnection,
+fn pass(
+    connection: &Connection,
     brake: Option<&Brake>,
     removals: &[(Removal, u64)],
     at: Timestamp,
 ) -> Outcome<()> {
     for removal in removals {
-        if let Err(refused) = terms::pass(connection, brake, *removal, at).await? {
+        if let Err(refused) = terms::pass(connection, brake, *removal, at)? {
             return Ok(Err(refused));
         }
     }
     Ok(Ok(()))
 }
 
-async fn delete(
-    connection: &mut SqliteConnection,
+fn delete(
+    connection: &Connection,
     (kind, deletion): (ResourceType, &Deletion),
     terms: &Terms,
     more: &mut Counts,
 ) -> Outcome<(Written, Moved)> {
-    let Some(before) = row::locate(connection, kind, &deletion.id).await? else {
+    let Some(before) = row::locate(connection, kind, &deletion.id)? else {
         return Ok(Ok((Written::NotFound, Moved::default())));
     };
     if deletion.expected.is_some_and(|it| it != before.version) {
@@ -240,46 +229,46 @@ async fn delete(
     }
     let mut moved = Moved::default();
     if kind == ResourceType::Group {
-        moved.removed = members::count(connection, before.seq).await?;
+        moved.removed = members::count(connection, before.seq)?;
     }
     let removals = [(Removal::Deletion, 1), (Removal::Membership, moved.removed)];
-    if let Err(refused) = pass(connection, terms.brake.as_ref(), &removals, deletion.at).await? {
+    if let Err(refused) = pass(connection, terms.brake.as_ref(), &removals, deletion.at)? {
         return Ok(Err(refused));
     }
     if kind == ResourceType::User {
-        row::leave_groups(connection, before.seq, deletion.at).await?;
+        row::leave_groups(connection, before.seq, deletion.at)?;
     }
-    row::remove(connection, before.seq).await?;
+    row::remove(connection, before.seq)?;
     if terms.audit.as_ref().is_some_and(AuditEntry::erases) {
-        terms::forget_names(connection, &deletion.id).await?;
+        terms::forget_names(connection, &deletion.id)?;
     }
     more.count(kind, before.active, -1);
     Ok(Ok((Written::Done, moved)))
 }
 
 /// Makes users members of a group, whose version stays; nothing when there is no such group.
-pub(super) async fn join(
-    connection: &mut SqliteConnection,
+pub(super) fn join(
+    connection: &Connection,
     group: &ResourceId,
     ids: &[String],
 ) -> Outcome<Option<u64>> {
-    let Some(before) = row::locate(connection, ResourceType::Group, group).await? else {
+    let Some(before) = row::locate(connection, ResourceType::Group, group)? else {
         return Ok(Ok(None));
     };
     let joined = members::join(connection, before.seq, ids, UnknownMembers::Refuse);
-    Ok(joined.await?.map(Some))
+    Ok(joined?.map(Some))
 }
 
-async fn keep(connection: &mut SqliteConnection, note: &Note, before: Option<&str>) -> Outcome<()> {
+fn keep(connection: &Connection, note: &Note, before: Option<&str>) -> Outcome<()> {
     let text = match before {
         None => "INSERT INTO note (name, text) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
         Some(_) => "UPDATE note SET text = ?2 WHERE name = ?1 AND text = ?3",
     };
-    let query = sqlx::query(text).bind(&note.name).bind(&note.text);
-    let query = match before {
-        None => query,
-        Some(before) => query.bind(before),
+    let mut statement = connection.prepare_cached(text)?;
+    let kept = match before {
+        None => statement.execute((&note.name, &note.text))?,
+        Some(before) => statement.execute((&note.name, &note.text, before))?,
     };
-    let kept = query.execute(connection).await?.rows_affected() > 0;
+    let kept = kept > 0;
     Ok(kept.then_some(()).ok_or(Refused::VersionConflict))
 }

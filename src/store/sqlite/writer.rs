@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::Connection;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::health::Health;
 use super::{checksum, lookup, write};
 use crate::store::write::{Refused, Write, Written};
-use crate::store::{Commits, Counts, Fault, StoreError};
+use crate::store::{Commits, Counts, DatabaseError, Fault, StoreError};
 
 /// Writes that wait at most; whoever comes then waits for a place.
 const QUEUE: usize = 1024;
@@ -68,7 +69,7 @@ impl Committed {
 impl Writer {
     /// Starts to write on `connection`; `lock` is held until the writer has ended.
     pub(super) fn start(
-        connection: SqliteConnection,
+        connection: Connection,
         lock: File,
         health: Arc<Health>,
         known: Known,
@@ -81,13 +82,16 @@ impl Writer {
             has_lookup: known.has_lookup.into(),
             ..Committed::default()
         });
-        let task = tokio::spawn(run(
+        let writing = run(
             connection,
             queued,
             closing.clone(),
             Arc::clone(&committed),
             lock,
-        ));
+        );
+        // It waits for the disk, so it has a thread of its own.
+        let runtime = Handle::current();
+        let task = tokio::task::spawn_blocking(move || runtime.block_on(writing));
         Self {
             queue,
             closing,
@@ -149,7 +153,7 @@ impl Drop for Writer {
 }
 
 async fn run(
-    mut connection: SqliteConnection,
+    connection: Connection,
     mut queued: mpsc::Receiver<Queued>,
     closing: CancellationToken,
     committed: Arc<Committed>,
@@ -168,20 +172,20 @@ async fn run(
                 continue;
             }
             () = tokio::time::sleep(PROBE_EVERY), if matches!(fault, Some(Fault::Full | Fault::Failed)) => {
-                committed.health.wrote(&probe(&mut connection).await);
+                committed.health.wrote(&probe(&connection));
                 continue;
             }
             () = tokio::task::yield_now(), if unfilled && fault.is_none() => {
-                unfilled = fill(&mut connection, &committed).await;
+                unfilled = fill(&connection, &committed);
                 continue;
             }
         };
         if received == 0 {
             break;
         }
-        settle(&mut connection, &mut batch, &committed).await;
+        settle(&connection, &mut batch, &committed);
     }
-    if let Err(error) = connection.close().await {
+    if let Err((_, error)) = connection.close() {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             "the database was not closed in order"
@@ -191,21 +195,21 @@ async fn run(
 }
 
 /// A write that changes nothing, to see whether one can be done again before somebody needs it: the mark of the file.
-async fn probe(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    write::execute(connection, "PRAGMA application_id = 1433626738").await
+fn probe(connection: &Connection) -> Result<(), rusqlite::Error> {
+    write::execute(connection, "PRAGMA application_id = 1433626738")
 }
 
 /// Gives some rows of the version before what they lack; whether there may be more.
-async fn fill(connection: &mut SqliteConnection, committed: &Committed) -> bool {
-    let filled = async {
-        if checksum::fill(connection).await? {
+fn fill(connection: &Connection, committed: &Committed) -> bool {
+    let filled = || {
+        if checksum::fill(connection)? {
             return Ok(true);
         }
-        let more = lookup::fill(connection).await?;
+        let more = lookup::fill(connection)?;
         committed.has_lookup.store(!more, Ordering::Relaxed);
-        Ok::<_, sqlx::Error>(more)
+        Ok::<_, rusqlite::Error>(more)
     };
-    match filled.await {
+    match filled() {
         Ok(more) => more,
         Err(error) => {
             tracing::warn!(
@@ -213,16 +217,16 @@ async fn fill(connection: &mut SqliteConnection, committed: &Committed) -> bool 
                 "old rows stay without checksum or lookup until the next start"
             );
             // It may have ended by itself.
-            drop(write::execute(connection, "ROLLBACK").await);
+            drop(write::execute(connection, "ROLLBACK"));
             false
         }
     }
 }
 
 /// Commits a batch and answers; when that fails, each write is tried by itself, so that one cannot harm the others.
-async fn settle(connection: &mut SqliteConnection, batch: &mut Vec<Queued>, committed: &Committed) {
+fn settle(connection: &Connection, batch: &mut Vec<Queued>, committed: &Committed) {
     let writes: Vec<&Write> = batch.iter().map(|queued| &queued.write).collect();
-    match commit(connection, &writes, committed).await {
+    match commit(connection, &writes, committed) {
         Ok(results) => {
             for (queued, result) in batch.drain(..).zip(results) {
                 reply(queued.answer, result.map_err(Refused::into));
@@ -235,7 +239,7 @@ async fn settle(connection: &mut SqliteConnection, batch: &mut Vec<Queued>, comm
         }
         Err(_) => {
             for queued in batch.drain(..) {
-                let result = match commit(connection, &[&queued.write], committed).await {
+                let result = match commit(connection, &[&queued.write], committed) {
                     Ok(mut results) => results.pop().unwrap_or(Ok(Written::NotFound)),
                     Err(error) => {
                         reply(queued.answer, Err(StoreError::Database(error)));
@@ -255,14 +259,14 @@ fn reply(answer: oneshot::Sender<Answer>, result: Answer) {
 }
 
 /// One transaction; what is refused inside leaves no trace, and the rest is committed.
-async fn commit(
-    connection: &mut SqliteConnection,
+fn commit(
+    connection: &Connection,
     writes: &[&Write],
     committed: &Committed,
-) -> Result<Vec<Result<Written, Refused>>, Arc<sqlx::Error>> {
-    let outcome = transact(connection, writes).await;
+) -> Result<Vec<Result<Written, Refused>>, Arc<DatabaseError>> {
+    let outcome = transact(connection, writes);
     committed.health.wrote(&outcome);
-    let (results, more) = outcome.map_err(Arc::new)?;
+    let (results, more) = outcome.map_err(|error| Arc::new(error.into()))?;
     if let Some(counts) = committed.counts().as_mut() {
         *counts += more;
     }
@@ -272,16 +276,16 @@ async fn commit(
     Ok(results)
 }
 
-/// By statements of our own: SQLite ends a transaction by itself when the disk is full, and a [`sqlx::Transaction`] does not learn
-/// of it and can never begin another.
-async fn transact(
-    connection: &mut SqliteConnection,
+/// By statements of our own: SQLite ends a transaction by itself when the disk is full, and a [`rusqlite::Transaction`] does not learn
+/// of it.
+fn transact(
+    connection: &Connection,
     writes: &[&Write],
-) -> Result<(Vec<Result<Written, Refused>>, Counts), sqlx::Error> {
-    write::execute(connection, "BEGIN IMMEDIATE").await?;
-    let outcome = all(connection, writes).await;
+) -> Result<(Vec<Result<Written, Refused>>, Counts), rusqlite::Error> {
+    write::execute(connection, "BEGIN IMMEDIATE")?;
+    let outcome = all(connection, writes);
     if outcome.is_err()
-        && let Err(error) = write::execute(connection, "ROLLBACK").await
+        && let Err(error) = write::execute(connection, "ROLLBACK")
     {
         tracing::debug!(
             error = &error as &dyn std::error::Error,
@@ -291,25 +295,23 @@ async fn transact(
     outcome
 }
 
-async fn all(
-    connection: &mut SqliteConnection,
+fn all(
+    connection: &Connection,
     writes: &[&Write],
-) -> Result<(Vec<Result<Written, Refused>>, Counts), sqlx::Error> {
+) -> Result<(Vec<Result<Written, Refused>>, Counts), rusqlite::Error> {
     let mut results = Vec::with_capacity(writes.len());
     let mut aside = write::Aside::default();
     for write in writes {
-        results.push(write::apply(connection, write, &mut aside).await?);
+        results.push(write::apply(connection, write, &mut aside)?);
     }
-    write::terms::write_audit(connection, &aside.audit).await?;
-    write::execute(connection, "COMMIT").await?;
+    write::terms::write_audit(connection, &aside.audit)?;
+    write::execute(connection, "COMMIT")?;
     Ok((results, aside.more))
 }
 
 #[cfg(test)]
 mod tests {
-    use sqlx::ConnectOptions;
-
-    use super::super::{lock, migrations, options};
+    use super::super::{connect, lock, migrations};
     use super::*;
     use crate::store::Note;
 
@@ -327,11 +329,10 @@ mod tests {
     async fn after_a_full_disk_writing_goes_on_by_itself() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("people.db");
-        let mut connection = options(&path).connect().await.unwrap();
-        migrations::run(&mut connection, &path).await.unwrap();
-        sqlx::query("PRAGMA max_page_count = 60")
-            .execute(&mut connection)
-            .await
+        let mut connection = connect(&path).unwrap();
+        migrations::run(&mut connection, &path).unwrap();
+        connection
+            .pragma_update(None, "max_page_count", 60)
             .unwrap();
         let health = Arc::new(Health::default());
         let writer = Writer::start(

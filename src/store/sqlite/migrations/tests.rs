@@ -1,9 +1,8 @@
 //! The schema after each migration, and after one that was killed; the minor version before beside the newest.
 
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tempfile::TempDir;
 
-use super::super::{SqliteStore, options};
+use super::super::{SqliteStore, connect};
 use super::*;
 use crate::scim::filter::Filter;
 use crate::scim::schema::{ResourceType, sample};
@@ -34,26 +33,23 @@ fn statements(script: &str) -> Vec<String> {
     all
 }
 
-async fn at_level(path: &Path, level: i64) -> SqliteConnection {
-    let mut connection = options(path).connect().await.unwrap();
-    migrator(level)
-        .run_direct(None, &mut connection, false)
-        .await
-        .unwrap();
+fn at_level(path: &Path, level: i64) -> Connection {
+    let mut connection = connect(path).unwrap();
+    migrate(&mut connection, level).unwrap();
     connection
 }
 
-async fn schema(connection: &mut SqliteConnection) -> Vec<(String, Option<String>)> {
-    sqlx::query_as("SELECT name, sql FROM sqlite_schema ORDER BY name")
-        .fetch_all(connection)
-        .await
-        .unwrap()
+fn schema(connection: &Connection) -> Vec<(String, Option<String>)> {
+    let mut schema = connection
+        .prepare("SELECT name, sql FROM sqlite_schema ORDER BY name")
+        .unwrap();
+    let rows = schema.query_map((), |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.unwrap().map(Result::unwrap).collect()
 }
 
-async fn execute(connection: &mut SqliteConnection, statement: &str) {
-    sqlx::query(AssertSqlSafe(statement.to_owned()))
-        .execute(connection)
-        .await
+fn execute(connection: &Connection, statement: &str) {
+    connection
+        .execute_batch(statement)
         .unwrap_or_else(|error| panic!("{statement}: {error}"));
 }
 
@@ -79,20 +75,19 @@ fn numbers_follow_each_other_and_a_migration_only_adds() {
 }
 
 /// A kill leaves the files as they are, with a transaction that nobody ends.
-#[tokio::test]
-async fn a_migration_that_was_killed_at_any_statement_is_done_at_the_next_start() {
+#[test]
+fn a_migration_that_was_killed_at_any_statement_is_done_at_the_next_start() {
     let folder = TempDir::new().unwrap();
-    let mut expected = at_level(&folder.path().join("expected.db"), newest()).await;
-    let expected = schema(&mut expected).await;
+    let expected = schema(&at_level(&folder.path().join("expected.db"), newest()));
     for (number, name, script) in MIGRATIONS {
         let script = statements(script);
         for killed_at in 0..=script.len() {
             let path = folder.path().join(format!("{number}-{killed_at}.db"));
-            let mut killed = at_level(&path, number - 1).await;
-            execute(&mut killed, "PRAGMA cache_spill = 1").await;
-            execute(&mut killed, "BEGIN").await;
+            let killed = at_level(&path, number - 1);
+            execute(&killed, "PRAGMA cache_spill = 1");
+            execute(&killed, "BEGIN");
             for statement in &script[..killed_at] {
-                execute(&mut killed, statement).await;
+                execute(&killed, statement);
             }
             let image = folder.path().join(format!("{number}-{killed_at}-image.db"));
             for ending in ["", "-wal"] {
@@ -100,14 +95,10 @@ async fn a_migration_that_was_killed_at_any_statement_is_done_at_the_next_start(
                 std::fs::copy(name(&path), name(&image)).unwrap();
             }
 
-            let mut resumed = options(&image).connect().await.unwrap();
-            run(&mut resumed, &image).await.unwrap();
+            let mut resumed = connect(&image).unwrap();
+            run(&mut resumed, &image).unwrap();
 
-            assert_eq!(
-                schema(&mut resumed).await,
-                expected,
-                "{name} at {killed_at}"
-            );
+            assert_eq!(schema(&resumed), expected, "{name} at {killed_at}");
         }
     }
 }
@@ -116,13 +107,13 @@ async fn a_migration_that_was_killed_at_any_statement_is_done_at_the_next_start(
 async fn the_minor_version_before_works_on_the_newest_schema() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("people.db");
-    at_level(&path, newest()).await.close().await.unwrap();
+    at_level(&path, newest()).close().unwrap();
 
-    let mut before = at_level(&path, BEFORE.0).await;
+    let before = at_level(&path, BEFORE.0);
     for statement in statements(BEFORE.1) {
-        execute(&mut before, &statement).await;
+        execute(&before, &statement);
     }
-    before.close().await.unwrap();
+    before.close().unwrap();
 
     let store = SqliteStore::open(&path).await.unwrap();
     let find = |kind, id| {
@@ -149,9 +140,9 @@ async fn the_minor_version_before_works_on_the_newest_schema() {
 async fn a_database_that_needs_a_newer_program_is_refused_and_stays_as_it_is() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("people.db");
-    let mut connection = at_level(&path, newest()).await;
-    execute(&mut connection, "PRAGMA user_version = 99").await;
-    connection.close().await.unwrap();
+    let connection = at_level(&path, newest());
+    execute(&connection, "PRAGMA user_version = 99");
+    connection.close().unwrap();
 
     let refused = SqliteStore::open(&path).await.err().unwrap().to_string();
 
@@ -163,10 +154,7 @@ async fn a_database_that_needs_a_newer_program_is_refused_and_stays_as_it_is() {
             path.display()
         )
     );
-    let mut connection = options(&path).connect().await.unwrap();
-    let kept = sqlx::query("PRAGMA user_version")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
-    assert_eq!(kept.get::<i64, _>(0), 99);
+    let kept = connect(&path).unwrap();
+    let kept = kept.pragma_query_value(None, "user_version", |row| row.get(0));
+    assert_eq!(kept, Ok(99));
 }

@@ -1,6 +1,6 @@
 //! Memberships inside a write: by reference, so that they cost what changes.
 
-use sqlx::{Row, SqliteConnection};
+use rusqlite::Connection;
 
 use crate::scim::patch::MemberChange;
 use crate::store::UnknownMembers;
@@ -20,90 +20,74 @@ fn as_json<T: AsRef<str>>(ids: &[T]) -> String {
 }
 
 /// Makes the users called `ids` members; says how many were not yet.
-pub(super) async fn join<T: AsRef<str> + Sync>(
-    connection: &mut SqliteConnection,
+pub(super) fn join<T: AsRef<str> + Sync>(
+    connection: &Connection,
     group: i64,
     ids: &[T],
     unknown: UnknownMembers,
-) -> Result<Result<u64, Refused>, sqlx::Error> {
+) -> Result<Result<u64, Refused>, rusqlite::Error> {
     let ids = as_json(ids);
     if unknown == UnknownMembers::Refuse
-        && let Some(refused) = strangers(connection, &ids).await?
+        && let Some(refused) = strangers(connection, &ids)?
     {
         return Ok(Err(refused));
     }
-    let joined = sqlx::query(JOIN).bind(group).bind(&ids);
-    let joined = joined.execute(connection).await?;
-    Ok(Ok(joined.rows_affected()))
+    let joined = connection.prepare_cached(JOIN)?.execute((group, &ids))?;
+    Ok(Ok(joined as u64))
 }
 
 /// Those in the JSON list `ids` who are no users.
-async fn strangers(
-    connection: &mut SqliteConnection,
-    ids: &str,
-) -> Result<Option<Refused>, sqlx::Error> {
-    let unknown = sqlx::query(STRANGERS).bind(ids);
-    let unknown = unknown.fetch_one(connection).await?;
-    let count: i64 = unknown.try_get(0)?;
-    if count == 0 {
-        return Ok(None);
-    }
-    let first: i64 = unknown.try_get(1)?;
+fn strangers(connection: &Connection, ids: &str) -> Result<Option<Refused>, rusqlite::Error> {
+    let (count, first): (i64, Option<i64>) = connection
+        .prepare_cached(STRANGERS)?
+        .query_row([ids], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let number = |it: i64| usize::try_from(it).unwrap_or_default();
-    Ok(Some(Refused::UnknownMembers {
+    Ok(first.map(|first| Refused::UnknownMembers {
         count: number(count),
         first: number(first) + 1,
     }))
 }
 
 /// How many members a group has.
-pub(super) async fn count(
-    connection: &mut SqliteConnection,
-    group: i64,
-) -> Result<u64, sqlx::Error> {
-    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM membership WHERE group_seq = ?1")
-        .bind(group)
-        .fetch_one(connection)
-        .await?;
+pub(super) fn count(connection: &Connection, group: i64) -> Result<u64, rusqlite::Error> {
+    let count: i64 = connection
+        .prepare_cached("SELECT count(*) FROM membership WHERE group_seq = ?1")?
+        .query_row([group], |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
 /// Applies one change of members; says how many memberships came and went.
-pub(super) async fn change(
-    connection: &mut SqliteConnection,
+pub(super) fn change(
+    connection: &Connection,
     group: i64,
     change: &MemberChange,
     unknown: UnknownMembers,
-) -> Result<Result<Moved, Refused>, sqlx::Error> {
+) -> Result<Result<Moved, Refused>, rusqlite::Error> {
     let mut moved = Moved::default();
     match change {
-        MemberChange::Add(ids) => match join(connection, group, ids, unknown).await? {
+        MemberChange::Add(ids) => match join(connection, group, ids, unknown)? {
             Ok(added) => moved.added = added,
             Err(refused) => return Ok(Err(refused)),
         },
         MemberChange::Remove(ids) => {
-            let left = sqlx::query(LEAVE).bind(group).bind(as_json(ids));
-            let left = left.execute(connection);
-            moved.removed = left.await?.rows_affected();
+            let mut left = connection.prepare_cached(LEAVE)?;
+            moved.removed = left.execute((group, as_json(ids)))? as u64;
         }
         MemberChange::Replace(ids) => {
-            let left = sqlx::query(
+            let mut left = connection.prepare_cached(
                 "DELETE FROM membership WHERE group_seq = ?1 AND member_seq NOT IN
                  (SELECT u.seq FROM json_each(?2) j JOIN resource u ON u.id = j.value)",
-            );
-            let left = left
-                .bind(group)
-                .bind(as_json(ids))
-                .execute(&mut *connection);
-            moved.removed = left.await?.rows_affected();
-            match join(connection, group, ids, unknown).await? {
+            )?;
+            moved.removed = left.execute((group, as_json(ids)))? as u64;
+            match join(connection, group, ids, unknown)? {
                 Ok(added) => moved.added = added,
                 Err(refused) => return Ok(Err(refused)),
             }
         }
         MemberChange::Clear => {
-            let left = sqlx::query("DELETE FROM membership WHERE group_seq = ?1").bind(group);
-            moved.removed = left.execute(connection).await?.rows_affected();
+            let mut left =
+                connection.prepare_cached("DELETE FROM membership WHERE group_seq = ?1")?;
+            moved.removed = left.execute([group])? as u64;
         }
     }
     Ok(Ok(moved))
@@ -111,25 +95,21 @@ pub(super) async fn change(
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{AssertSqlSafe, ConnectOptions};
-
-    use super::super::super::{migrations, options};
+    use super::super::super::{connect, migrations};
     use super::*;
 
     /// What is looked for is found by an index, whatever the size of the group or of the directory.
-    #[tokio::test]
-    async fn adding_or_removing_a_member_looks_at_no_other_member() {
+    #[test]
+    fn adding_or_removing_a_member_looks_at_no_other_member() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("people.db");
-        let mut connection = options(&path).connect().await.unwrap();
-        migrations::run(&mut connection, &path).await.unwrap();
+        let mut connection = connect(&path).unwrap();
+        migrations::run(&mut connection, &path).unwrap();
         for statement in [STRANGERS, JOIN, LEAVE] {
             let explained = format!("EXPLAIN QUERY PLAN {statement}");
-            let steps = sqlx::query(AssertSqlSafe(explained))
-                .fetch_all(&mut connection)
-                .await
-                .unwrap();
-            let steps: Vec<String> = steps.iter().map(|step| step.get("detail")).collect();
+            let mut steps = connection.prepare(&explained).unwrap();
+            let steps = steps.raw_query().mapped(|row| row.get("detail"));
+            let steps: Vec<String> = steps.map(Result::unwrap).collect();
             let scans = steps.iter().filter(|it| it.starts_with("SCAN"));
             let scans: Vec<_> = scans.filter(|it| !it.starts_with("SCAN j ")).collect();
             assert!(scans.is_empty(), "{statement}: {steps:#?}");

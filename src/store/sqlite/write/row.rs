@@ -3,23 +3,23 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sqlx::error::ErrorKind;
-use sqlx::{Row, SqliteConnection};
+use rusqlite::{Connection, Error, OptionalExtension, ffi, params};
 
+use super::Outcome;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::lookup::LookupKey;
 use crate::store::sqlite::{checksum, lookup};
-use crate::store::write::{Keys, Outcome, Refused, number};
+use crate::store::write::{Keys, Refused, number};
 use crate::store::{Change, ResourceId, Stored, Terms, Version};
 
 /// The one place that knows that the only unique constraint a client can meet is that of the name.
-fn taken<T>(kind: ResourceType, result: Result<T, sqlx::Error>) -> Outcome<T> {
+fn taken(kind: ResourceType, result: Result<usize, Error>) -> Outcome<usize> {
     match result {
-        Ok(done) => Ok(Ok(done)),
-        Err(sqlx::Error::Database(error))
-            if error.kind() == ErrorKind::UniqueViolation
-                && error.message().contains("resource.name_key") =>
+        Ok(rows) => Ok(Ok(rows)),
+        Err(Error::SqliteFailure(failure, Some(message)))
+            if failure.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE
+                && message.contains("resource.name_key") =>
         {
             Ok(Err(Refused::Taken(kind)))
         }
@@ -28,58 +28,56 @@ fn taken<T>(kind: ResourceType, result: Result<T, sqlx::Error>) -> Outcome<T> {
 }
 
 /// Writes a new row; says its number.
-pub(super) async fn insert(
-    connection: &mut SqliteConnection,
+pub(super) fn insert(
+    connection: &Connection,
     kind: ResourceType,
     added: &Stored,
     terms: &Terms,
 ) -> Outcome<i64> {
     let keys = Keys::of(kind, &added.resource);
     let body = added.resource.to_json();
-    let inserted = sqlx::query(
-        "INSERT INTO resource (kind, id, version, created, modified, name_key, display_key, external_id, active, body, deactivated, checksum, looked_up)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, iif(?9, NULL, ?4), ?12 + ?3 + ?4 + ?5, ?3
-         WHERE NOT ?11 OR NOT EXISTS (SELECT 1 FROM resource WHERE kind = ?1 AND external_id = ?8);
-         INSERT INTO lookup (seq, attribute, value, label)
-         SELECT r.seq, j.value ->> 0, j.value ->> 1, j.value ->> 2 FROM json_each(?13) j JOIN resource r ON r.id = ?2",
-    )
-    .bind(number(kind))
-    .bind(added.id.as_str())
-    .bind(added.version.0)
-    .bind(added.created.as_millisecond())
-    .bind(added.last_modified.as_millisecond())
-    .bind(keys.name)
-    .bind(keys.display)
-    .bind(keys.external_id)
-    .bind(added.resource.is_active())
-    .bind(&body)
-    .bind(terms.unique_external_id)
-    .bind(checksum::of(number(kind), added.id.as_str(), &body))
-    .bind(lookup::as_json(&LookupKey::all(kind, &added.resource)))
-    .execute(&mut *connection)
-    .await;
-    Ok(match taken(kind, inserted)? {
-        Ok(inserted) if inserted.rows_affected() == 0 => Err(Refused::ExternalIdTaken(kind)),
-        Ok(inserted) => Ok(inserted.last_insert_rowid()),
-        Err(refused) => Err(refused),
-    })
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO resource (kind, id, version, created, modified, name_key, display_key, external_id, active, body, deactivated, checksum, looked_up)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, iif(?9, NULL, ?4), ?12 + ?3 + ?4 + ?5, ?3
+             WHERE NOT ?11 OR NOT EXISTS (SELECT 1 FROM resource WHERE kind = ?1 AND external_id = ?8)",
+        )?
+        .execute(params![
+            number(kind),
+            added.id.as_str(),
+            added.version.0,
+            added.created.as_millisecond(),
+            added.last_modified.as_millisecond(),
+            keys.name,
+            keys.display,
+            keys.external_id,
+            added.resource.is_active(),
+            body,
+            terms.unique_external_id,
+            checksum::of(number(kind), added.id.as_str(), &body),
+        ]);
+    match taken(kind, inserted)? {
+        Ok(0) => return Ok(Err(Refused::ExternalIdTaken(kind))),
+        Ok(_) => {}
+        Err(refused) => return Ok(Err(refused)),
+    }
+    let seq = connection.last_insert_rowid();
+    lookup::insert(connection, seq, &LookupKey::all(kind, &added.resource))?;
+    Ok(Ok(seq))
 }
 
 /// Whether another resource has the same `externalId`.
-pub(super) async fn is_external_id_taken(
-    connection: &mut SqliteConnection,
+pub(super) fn is_external_id_taken(
+    connection: &Connection,
     kind: ResourceType,
     seq: i64,
     resource: &Resource,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM resource WHERE kind = ?1 AND external_id = ?2 AND seq <> ?3)",
-    )
-    .bind(number(kind))
-    .bind(resource.external_id())
-    .bind(seq)
-    .fetch_one(connection)
-    .await
+) -> Result<bool, Error> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM resource WHERE kind = ?1 AND external_id = ?2 AND seq <> ?3)",
+        )?
+        .query_row((number(kind), resource.external_id(), seq), |row| row.get(0))
 }
 
 /// A resource as it is before a write.
@@ -92,51 +90,45 @@ pub(super) struct Before {
 }
 
 /// Where a resource is and which version it has.
-pub(super) async fn locate(
-    connection: &mut SqliteConnection,
+pub(super) fn locate(
+    connection: &Connection,
     kind: ResourceType,
     id: &ResourceId,
-) -> Result<Option<Before>, sqlx::Error> {
-    let row = sqlx::query(concat!(
-        "SELECT r.seq, r.version, r.active, ",
-        lookup::keys!(),
-        " FROM resource r WHERE r.kind = ?1 AND r.id = ?2"
-    ))
-    .bind(number(kind))
-    .bind(id.as_str())
-    .fetch_optional(connection)
-    .await?;
-    row.map(|row| {
-        Ok(Before {
-            seq: row.try_get(0)?,
-            version: Version(row.try_get(1)?),
-            active: row.try_get(2)?,
-            keys: lookup::read(row.try_get(3)?),
+) -> Result<Option<Before>, Error> {
+    connection
+        .prepare_cached(concat!(
+            "SELECT r.seq, r.version, r.active, ",
+            lookup::keys!(),
+            " FROM resource r WHERE r.kind = ?1 AND r.id = ?2"
+        ))?
+        .query_row((number(kind), id.as_str()), |row| {
+            Ok(Before {
+                seq: row.get(0)?,
+                version: Version(row.get(1)?),
+                active: row.get(2)?,
+                keys: lookup::read(row.get_ref(3)?.as_str()?),
+            })
         })
-    })
-    .transpose()
+        .optional()
 }
 
-pub(super) async fn touch(
-    connection: &mut SqliteConnection,
+pub(super) fn touch(
+    connection: &Connection,
     seq: i64,
     version: Version,
     at: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE resource SET version = ?2, modified = ?3, checksum = checksum + (?2 - version) + (?3 - modified)
-         WHERE seq = ?1",
-    )
-        .bind(seq)
-        .bind(version.0)
-        .bind(at.as_millisecond())
-        .execute(connection)
-        .await
+) -> Result<(), Error> {
+    connection
+        .prepare_cached(
+            "UPDATE resource SET version = ?2, modified = ?3, checksum = checksum + (?2 - version) + (?3 - modified)
+             WHERE seq = ?1",
+        )?
+        .execute((seq, version.0, at.as_millisecond()))
         .map(|_| ())
 }
 
-pub(super) async fn replace(
-    connection: &mut SqliteConnection,
+pub(super) fn replace(
+    connection: &Connection,
     kind: ResourceType,
     (before, version): (&Before, Version),
     change: &Change,
@@ -144,55 +136,49 @@ pub(super) async fn replace(
 ) -> Outcome<()> {
     let keys = Keys::of(kind, resource);
     let body = resource.to_json();
-    let updated = sqlx::query(
-        "UPDATE resource SET version = ?2, modified = ?3, name_key = ?4, display_key = ?5, external_id = ?6,
-         active = ?7, body = ?8,
-         deactivated = iif(?7, NULL, iif(active, ?3, coalesce(deactivated, ?3))),
-         checksum = ?9 + ?2 + created + ?3, looked_up = ?2 WHERE seq = ?1",
-    )
-    .bind(before.seq)
-    .bind(version.0)
-    .bind(change.at.as_millisecond())
-    .bind(keys.name)
-    .bind(keys.display)
-    .bind(keys.external_id)
-    .bind(resource.is_active())
-    .bind(&body)
-    .bind(checksum::of(number(kind), change.id.as_str(), &body))
-    .execute(&mut *connection)
-    .await;
+    let updated = connection
+        .prepare_cached(
+            "UPDATE resource SET version = ?2, modified = ?3, name_key = ?4, display_key = ?5, external_id = ?6,
+             active = ?7, body = ?8,
+             deactivated = iif(?7, NULL, iif(active, ?3, coalesce(deactivated, ?3))),
+             checksum = ?9 + ?2 + created + ?3, looked_up = ?2 WHERE seq = ?1",
+        )?
+        .execute((
+            before.seq,
+            version.0,
+            change.at.as_millisecond(),
+            keys.name,
+            keys.display,
+            keys.external_id,
+            resource.is_active(),
+            &body,
+            checksum::of(number(kind), change.id.as_str(), &body),
+        ));
     if let Err(refused) = taken(kind, updated)? {
         return Ok(Err(refused));
     }
     let keys = LookupKey::all(kind, resource);
     if keys != before.keys {
-        lookup::replace(connection, before.seq, &keys).await?;
+        lookup::replace(connection, before.seq, &keys)?;
     }
     Ok(Ok(()))
 }
 
 /// The groups of a user who goes change.
-pub(super) async fn leave_groups(
-    connection: &mut SqliteConnection,
-    user: i64,
-    at: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE resource SET version = version + 1, modified = ?2, checksum = checksum + 1 + (?2 - modified)
-         WHERE seq IN (SELECT group_seq FROM membership WHERE member_seq = ?1)",
-    )
-    .bind(user)
-    .bind(at.as_millisecond())
-    .execute(connection)
-    .await
-    .map(|_| ())
+pub(super) fn leave_groups(connection: &Connection, user: i64, at: Timestamp) -> Result<(), Error> {
+    connection
+        .prepare_cached(
+            "UPDATE resource SET version = version + 1, modified = ?2, checksum = checksum + 1 + (?2 - modified)
+             WHERE seq IN (SELECT group_seq FROM membership WHERE member_seq = ?1)",
+        )?
+        .execute((user, at.as_millisecond()))
+        .map(|_| ())
 }
 
 /// Deletes a row, and with it its memberships.
-pub(super) async fn remove(connection: &mut SqliteConnection, seq: i64) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM resource WHERE seq = ?1")
-        .bind(seq)
-        .execute(connection)
-        .await
+pub(super) fn remove(connection: &Connection, seq: i64) -> Result<(), Error> {
+    connection
+        .prepare_cached("DELETE FROM resource WHERE seq = ?1")?
+        .execute([seq])
         .map(|_| ())
 }
