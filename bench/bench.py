@@ -65,6 +65,8 @@ def million():
         with servers.usher(path) as server:
             load.seed(server, 1)
         servers.multiply(path / "usher.db", MILLION)
+        with servers.usher(path):
+            servers.wait_until_filled(path / "usher.db")
         (path / "done").touch()
     return path
 

@@ -155,19 +155,29 @@ def bare(folder, answer):
 
 
 def multiply(database, people):
-    """Copies the one user of a SQLite store until there are `people`: a million are there in seconds."""
+    """Copies the one user of a SQLite store until there are `people`: a million are there in seconds.
+
+    The copies have neither checksum nor what they are looked up by; the next server gives it to them.
+    """
     with sqlite3.connect(database) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         columns = [row[1] for row in connection.execute("PRAGMA table_info(resource)") if row[1] != "seq"]
         # Every number of the one user becomes another one: in its name, its address, its externalId.
-        copied = [
-            "printf('%08x-0000-7000-8000-%012x', n, n)" if it == "id" else f"replace({it}, '000000', printf('%06d', n))"
-            if it in ("name_key", "display_key", "external_id", "body") else it
-            for it in columns
-        ]
+        numbered = "replace({}, '000000', printf('%06d', n))"
+        copied = {name: numbered.format(name) for name in ("name_key", "display_key", "external_id", "body")}
+        copied |= {"id": "printf('%08x-0000-7000-8000-%012x', n, n)", "checksum": "NULL", "looked_up": "NULL"}
         connection.execute(
             f"WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {people - 1}) "
-            f"INSERT INTO resource ({', '.join(columns)}) SELECT {', '.join(copied)} FROM resource, number WHERE resource.seq = 1"
+            f"INSERT INTO resource ({', '.join(columns)}) "
+            f"SELECT {', '.join(copied.get(it, it) for it in columns)} FROM resource, number WHERE resource.seq = 1"
         )
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
+
+
+def wait_until_filled(database):
+    """Until the server has given each copy what it lacks."""
+    lacking = "SELECT EXISTS (SELECT 1 FROM resource WHERE checksum IS NULL OR kind = 0 AND looked_up IS NOT version)"
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        while connection.execute(lacking).fetchone()[0]:
+            time.sleep(1)
