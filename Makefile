@@ -9,7 +9,8 @@ export PATH := $(PATH):$(USHER_CACHE)/bin
 UNIT := kind(lib) | kind(bin) | test(/^house_rules::/) | test(/^documents::/) | test(/^manual::/)
 
 # Those of the workload, which run a second time on PostgreSQL.
-STORED := conformance|contention|directory_rules|microsoft_validators|model|scim_bulk|scim_clients|scim_dialects|scim_http|scim_lists|scim_oauth|scim_records
+STORED := test(/^(conformance|contention|directory_rules|kills|microsoft_validators|model)::/) \
+  | test(/^scim_(bulk|clients|dialects|faults|http|lists|oauth|records)::/) | test(a_directory_is_backed_up_checked_and_restored)
 
 # Pods run on a cluster of our own, where one can be had, or on an existing one that has the image that is named.
 PODS = $(if $(filter existing,$(USHER_TEST_CLUSTER)),$(USHER_TEST_IMAGE),$(shell scripts/cluster.sh possible >/dev/null && echo here))
@@ -28,7 +29,7 @@ demo: ## watch people arrive from a played Entra in one process; no cluster, no 
 test: setup ## everything: unit tests, a real Kubernetes, the program; installs what it needs
 	cargo test --doc --quiet
 	cargo nextest run $(if $(LEFT_OUT),-E 'not test(/^($(LEFT_OUT))::/)')
-	USHER_TEST_STORE=postgres cargo nextest run --test it -E 'test(/^($(STORED))::/)'
+	USHER_TEST_STORE=postgres cargo nextest run --test it -E '$(STORED)'
 	@[ -z '$(LEFT_OUT)' ] || echo 'Not run: the tests of $(subst |, ,$(LEFT_OUT)). All run as root on Linux; all but those of the' \
 	  'image on a cluster that you have, by USHER_TEST_CLUSTER=existing USHER_TEST_IMAGE=usher:0.1.0 (see CONTRIBUTING.md).'
 

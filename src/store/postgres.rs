@@ -1,9 +1,8 @@
 //! The store in one schema of a PostgreSQL database, which several processes may have open.
 //!
-//! Plain SQL that databases compatible with PostgreSQL run as well: `INSERT … ON CONFLICT`, data-modifying `WITH`, `RETURNING`,
-//! `SELECT … FOR UPDATE` and `FOR NO KEY UPDATE`, `unnest … WITH ORDINALITY`, `json_agg`, identity columns, partial indexes, foreign
-//! keys with `ON DELETE CASCADE`. No extensions, triggers, advisory locks or notifications. Right under READ COMMITTED and under
-//! anything stricter: a writer locks the rows that it decides by, and what the database undoes is tried again.
+//! Plain SQL, so that databases compatible with PostgreSQL can run it: no extensions, triggers, advisory locks or notifications; what
+//! it does use is listed in `docs/kubernetes.md`. Right under READ COMMITTED and under anything stricter: a writer locks the rows that
+//! it decides by, and what the database undoes is tried again.
 
 mod audit;
 pub(super) mod check;

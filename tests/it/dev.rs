@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use usher::config::StoreConfig;
+
+use crate::database;
 
 const SLOW: Duration = Duration::from_secs(20);
 
@@ -187,6 +190,30 @@ fn people_arrive_and_a_second_start_finds_them() {
         fs::read(again.connector()["passwordFile"].as_str().expect("a path")).expect("a file");
     assert_eq!(kept, password);
     assert_eq!(again.interrupt(), Some(0));
+}
+
+#[test]
+fn people_arrive_in_a_database_whose_url_is_in_a_secret() {
+    let folder = quickstart();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let StoreConfig::Postgres { schema, url_file } = database::store(&elsewhere, "dev") else {
+        panic!("a store in PostgreSQL");
+    };
+    let file = folder.path().join("scim-tenant.yaml");
+    let tenant = fs::read_to_string(&file).expect("a file");
+    let postgres = format!("postgres: {{urlSecretRef: {{name: database}}, schema: {schema}}}");
+    let tenant = tenant.replace("sqlite:\n      size: 1Gi", &postgres);
+    fs::write(file, tenant).expect("a file");
+    let secret = folder.path().join(".usher/secrets/identity/database");
+    fs::create_dir_all(&secret).expect("a folder");
+    fs::copy(url_file, secret.join("url")).expect("a copy");
+
+    let dev = Dev::on(folder.path());
+
+    let first = dev.provision(&[]);
+    assert!(words(&first).contains("initial"), "{first:?}");
+    dev.await_counts("True contoso.id.example.com 12 12 3");
+    assert_eq!(dev.interrupt(), Some(0));
 }
 
 #[test]

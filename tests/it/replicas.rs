@@ -177,8 +177,10 @@ async fn without_its_database_a_workload_is_not_ready_and_says_why() {
     let said = report(&server).await["storeUnavailable"].to_string();
     assert!(said.contains("cannot be reached"), "{said}");
     assert!(!format!("{text}{said}").contains("secret-word"));
-    let (status, _) = send(&server, "GET", "/Users", &Value::Null).await;
-    assert_eq!(status, 503);
+    let users = format!("http://{}/scim/v2/Users", server.local_addr());
+    let asked = client().get(users).bearer_auth(TOKEN).send().await.unwrap();
+    assert_eq!(asked.status(), 503);
+    assert_eq!(asked.headers()["retry-after"], "1");
     std::fs::write(&url, database::url()).unwrap();
     let arrived = async {
         while ready(&server).await.0 != 200 {
