@@ -52,6 +52,10 @@ impl Projection {
         self.includes(&path) && !self.excludes(&path)
     }
 
+    fn is_default(&self) -> bool {
+        self.included.is_none() && self.excluded.is_empty()
+    }
+
     fn includes(&self, path: &AttributePath) -> bool {
         self.included.as_ref().is_none_or(|selectors| {
             selectors.iter().any(|selector| match selector {
@@ -118,18 +122,19 @@ impl Projection {
         definition: Option<&Attribute>,
         value: Value,
     ) -> Option<Value> {
-        let path = AttributePath {
-            extension: extension.cloned(),
-            attribute: name.to_owned(),
-            sub_attribute: None,
-        };
         let returned = definition.map_or(Returned::Default, |attribute| attribute.returned);
         match returned {
             Returned::Always => return Some(value),
             Returned::Never => return None,
             Returned::Request if self.included.is_none() => return None,
+            Returned::Default if self.is_default() => return Some(value),
             Returned::Default | Returned::Request => {}
         }
+        let path = AttributePath {
+            extension: extension.cloned(),
+            attribute: name.to_owned(),
+            sub_attribute: None,
+        };
         if !self.includes(&path) || self.excludes(&path) {
             return None;
         }

@@ -190,22 +190,26 @@ impl Resource {
     /// `extra` holds what lives elsewhere: `members` of a group, `groups` of a user. Empty values
     /// in it are left out.
     pub fn render(
-        &self,
+        self,
         schema: &ResourceSchema,
         meta: &Meta,
-        extra: &Map<String, Value>,
+        extra: Map<String, Value>,
         projection: &Projection,
     ) -> Value {
         let extensions = schema.extensions.iter().map(|extension| &extension.urn);
         let present = extensions.filter(|urn| self.attributes.contains_key(*urn));
-        let schemas: Vec<&String> = std::iter::once(&schema.core.urn).chain(present).collect();
+        let schemas = json!(
+            std::iter::once(&schema.core.urn)
+                .chain(present)
+                .collect::<Vec<_>>()
+        );
 
         let mut rendered = Map::new();
-        rendered.insert("schemas".to_owned(), json!(schemas));
+        rendered.insert("schemas".to_owned(), schemas);
         rendered.insert("id".to_owned(), json!(meta.id));
-        rendered.extend(self.attributes.clone());
+        rendered.extend(self.attributes);
         let filled = |value: &Value| value.as_array().is_none_or(|list| !list.is_empty());
-        rendered.extend(extra.clone().into_iter().filter(|(_, value)| filled(value)));
+        rendered.extend(extra.into_iter().filter(|(_, value)| filled(value)));
         rendered.insert("meta".to_owned(), meta.to_value());
         Value::Object(projection.apply(schema, rendered))
     }

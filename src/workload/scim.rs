@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::directory::{DirectoryError, Effect, Provisioned, Provisioner};
+use super::directory::{DirectoryError, Effect, Provisioner};
 use super::routing::{Endpoint, ScimTenant};
 use crate::config::ScimClientConfig;
 use crate::scim::bounds::{DEFAULT_PAGE, MAX_PAGE};
@@ -106,7 +106,7 @@ impl Call<'_> {
         if request::is_known(self.headers, found.version) {
             return Ok((Answer::not_modified(found.version), Effect::Read));
         }
-        let body = self.scim_tenant.render(kind, &found, &projection);
+        let body = self.scim_tenant.render(kind, found, &projection);
         Ok((Answer::resource(StatusCode::OK, body), Effect::Read))
     }
 
@@ -115,10 +115,14 @@ impl Call<'_> {
         let repaired = self.admit(&of_resource(self.schema(kind), &body))?;
         let projection = self.projection(kind, &Query::parse(self.query));
         let created = self.provisioner().create(kind, &body).await?;
-        let body = self.scim_tenant.render(kind, &created.stored, &projection);
+        let body = self.scim_tenant.render(kind, created.stored, &projection);
         // 201 for an account that was taken over as well: Entra links what it posted to the id in the answer.
         let answer = Answer::resource(StatusCode::CREATED, body);
-        Ok(answered(answer, repaired, &created))
+        Ok(answered(
+            answer,
+            repaired,
+            (created.effect, created.not_owned),
+        ))
     }
 
     async fn replace(&self, kind: ResourceType, id: &ResourceId) -> Done {
@@ -129,9 +133,13 @@ impl Call<'_> {
             .provisioner()
             .replace(kind, id, &expected(self.headers), &body)
             .await?;
-        let body = self.scim_tenant.render(kind, &replaced.stored, &projection);
+        let body = self.scim_tenant.render(kind, replaced.stored, &projection);
         let answer = Answer::resource(StatusCode::OK, body);
-        Ok(answered(answer, repaired, &replaced))
+        Ok(answered(
+            answer,
+            repaired,
+            (replaced.effect, replaced.not_owned),
+        ))
     }
 
     /// A user is answered, as Microsoft's validator wants it; a group is not, for it may hold many members.
@@ -145,12 +153,16 @@ impl Call<'_> {
         let answer = match kind {
             ResourceType::User => {
                 let projection = self.projection(kind, &Query::parse(self.query));
-                let body = self.scim_tenant.render(kind, &patched.stored, &projection);
+                let body = self.scim_tenant.render(kind, patched.stored, &projection);
                 Answer::resource(StatusCode::OK, body)
             }
             ResourceType::Group => Answer::no_content(Some(patched.stored.version)),
         };
-        Ok(answered(answer, repaired, &patched))
+        Ok(answered(
+            answer,
+            repaired,
+            (patched.effect, patched.not_owned),
+        ))
     }
 
     async fn delete(&self, kind: ResourceType, id: &ResourceId) -> Done {
@@ -199,10 +211,10 @@ fn everything(resources: Vec<Value>) -> Value {
 fn answered(
     answer: Answer,
     mut repaired: Vec<Deviation>,
-    changed: &Provisioned,
+    (effect, not_owned): (Effect, usize),
 ) -> (Answer, Effect) {
-    repaired.extend(std::iter::repeat_n(Deviation::NotOwned, changed.not_owned));
-    (answer.repaired(repaired), changed.effect)
+    repaired.extend(std::iter::repeat_n(Deviation::NotOwned, not_owned));
+    (answer.repaired(repaired), effect)
 }
 
 /// Loads memberships only for who wants to see them.

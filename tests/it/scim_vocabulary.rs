@@ -239,7 +239,8 @@ impl Model {
         };
         stored
             .resource
-            .render(self.schemas.of(kind), &meta, &extra(stored), to)
+            .clone()
+            .render(self.schemas.of(kind), &meta, extra(stored), to)
     }
 
     fn list(&mut self, kind: ResourceType, query: &Query) -> Result<Value, ScimError> {

@@ -194,7 +194,9 @@ fn an_answer_has_its_schemas_meta_and_extras_but_nothing_empty() {
     };
     let render = |members: Value| {
         let extra = Map::from_iter([("members".to_owned(), members)]);
-        group.render(&schemas.group, &meta, &extra, &Projection::default())
+        group
+            .clone()
+            .render(&schemas.group, &meta, extra, &Projection::default())
     };
     assert!(render(json!([])).get("members").is_none());
     assert_eq!(

@@ -143,7 +143,7 @@ impl ScimTenant {
     pub(super) fn render(
         &self,
         kind: ResourceType,
-        stored: &Stored,
+        stored: Stored,
         projection: &Projection,
     ) -> Value {
         let meta = Meta {
@@ -156,7 +156,7 @@ impl ScimTenant {
         };
         let schema = self.directory.schemas().of(kind);
         let extra = self.extra(kind, &stored.related);
-        stored.resource.render(schema, &meta, &extra, projection)
+        stored.resource.render(schema, &meta, extra, projection)
     }
 
     fn extra(&self, kind: ResourceType, related: &[Reference]) -> Map<String, Value> {

@@ -77,7 +77,7 @@ impl Call<'_> {
         let render = |it| self.scim_tenant.render(kind, it, &projection);
         Ok(Rendered {
             total: listed.total,
-            resources: listed.resources.iter().map(render).collect(),
+            resources: listed.resources.into_iter().map(render).collect(),
             end: listed.end,
         })
     }
