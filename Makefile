@@ -42,7 +42,7 @@ check: ## formatting, lints, documentation, unit tests, licenses
 	cargo deny --log-level warn check bans licenses sources
 
 bench: ## measure: each figure of SCIM beside its peers and bare limits; ROWS=sqlite,groups for some of them
-	@scripts/setup.sh packages rust oha python
+	@scripts/setup.sh packages rust oha python postgres
 	@bench/peers/setup.sh polis scim2-server >/dev/null
 	cargo build --release --quiet --bin usher --example bare
 	@bench/bench.py $(if $(ROWS),--rows $(ROWS))

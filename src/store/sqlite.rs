@@ -107,6 +107,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
         ("synchronous", "FULL"),
         ("foreign_keys", "ON"),
         ("journal_size_limit", "8388608"),
+        // Names come in no order, so that in a large directory each one changes another page.
+        ("cache_size", "-16000"),
     ] {
         connection.pragma_update(None, name, value)?;
     }
