@@ -32,15 +32,15 @@ pub(super) async fn workload(
     if is_available(&deployment) {
         return Ok(WorkloadState::Available);
     }
+    let status = deployment.status.as_ref();
+    let pods = status.and_then(|it| it.replicas).unwrap_or(0);
     let message = match complaint(&deployment) {
-        Some(complaint) => complaint,
-        None => pod_complaint(client, key)
-            .await?
-            .unwrap_or_else(|| "the pods are starting".to_owned()),
+        None if pods > 0 => pod_complaint(client, key).await?,
+        complaint => complaint,
     };
-    let available = deployment.status.and_then(|it| it.available_replicas);
+    let available = status.and_then(|it| it.available_replicas);
     Ok(WorkloadState::Rolling {
-        message,
+        message: message.unwrap_or_else(|| "the pods are starting".to_owned()),
         serving: available.unwrap_or(0) > 0,
     })
 }
