@@ -58,8 +58,14 @@ impl World {
             Object::ScimTenant(it) => {
                 let rejection =
                     self.rejection(plan::scim_tenant(it, &self.around_tenant(&key, it)));
+                let claim = match &rejection {
+                    Some(Rejection::Conflict { claim, .. }) if claim.starts_with("schema ") => {
+                        "/spec/store/postgres/schema"
+                    }
+                    Some(_) | None => "/spec/host",
+                };
                 rejection
-                    .map(|it| said(declared, &it, "/spec/host"))
+                    .map(|it| said(declared, &it, claim))
                     .into_iter()
                     .collect()
             }
