@@ -74,9 +74,8 @@ impl Opened {
                 error = crate::telemetry::chain(&error),
                 "the records of requests were not saved"
             );
-            for exchange in waiting {
-                self.record(exchange);
-            }
+            let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+            recorder.take_back(waiting);
         }
     }
 
