@@ -151,7 +151,7 @@ impl Core {
     ) -> Result<ScimTenant, ReloadError> {
         let name = config.name.clone();
         let schemas = schemas(&config)?;
-        let location = location(&config.store);
+        let location = location(&config);
         let is_same = |it: &&Arc<ScimTenant>| it.opened.location == location;
         if let Some(other) = others.iter().find(is_same) {
             return Err(ReloadError::SharedStore {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::activity::Activity;
 use super::recorder::{self, Exchange, Recorder};
-use crate::config::StoreConfig;
+use crate::config::{ScimTenantConfig, StoreConfig};
 use crate::store::{Location, PostgresLocation, Store, StoreError};
 
 /// Notes that are kept in one go, some of them again because another process was faster.
@@ -124,12 +124,14 @@ impl Opened {
     }
 }
 
-/// Where the store is that `store` speaks of.
-pub fn location(store: &StoreConfig) -> Location {
-    match store.clone() {
+/// Where the people of `scim_tenant` are.
+pub fn location(scim_tenant: &ScimTenantConfig) -> Location {
+    match scim_tenant.store.clone() {
         StoreConfig::Sqlite { path } => Location::Sqlite(path),
-        StoreConfig::Postgres { url_file, schema } => {
-            Location::Postgres(PostgresLocation { url_file, schema })
-        }
+        StoreConfig::Postgres { url_file, schema } => Location::Postgres(PostgresLocation {
+            url_file,
+            schema,
+            scim_tenant: scim_tenant.name.to_string(),
+        }),
     }
 }

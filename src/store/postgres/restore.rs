@@ -4,11 +4,9 @@ use async_trait::async_trait;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-use super::connect;
 use super::row::{self, Slot};
 use super::text::text;
-use super::write::{self, Attempt};
-use super::{members, migrations};
+use super::{connect, members, write};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::backup::{BackupError, Entry, Record, Restoration};
@@ -18,10 +16,7 @@ use crate::store::{
 };
 
 /// People and groups are counted at the end, not one by one: no row of the tally has this number.
-const UNCOUNTED: Attempt = Attempt {
-    slot: Slot(-1),
-    maybe_done: false,
-};
+const UNCOUNTED: Slot = Slot(-1);
 
 /// Keeps writers away until the end, and lets readers see what was there.
 const BEGIN: &str = "
@@ -51,7 +46,7 @@ impl PostgresRestoration {
     /// Begins to fill the schema at `location`, making it if it does not exist.
     pub(in crate::store) async fn begin(location: &PostgresLocation) -> Result<Self, BackupError> {
         let mut connection = connect::alone(location).await.map_err(StoreError::from)?;
-        migrations::run(&mut connection, &location.schema)
+        connect::up_to_date(&mut connection, location)
             .await
             .map_err(StoreError::from)?;
         sqlx::raw_sql(BEGIN).execute(&mut connection).await?;
