@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::activity::Activity;
 use super::recorder::{self, Exchange, Recorder};
 use crate::config::{ScimTenantConfig, StoreConfig};
@@ -104,6 +106,17 @@ impl Opened {
                 return;
             }
         }
+    }
+
+    /// Saves what the clients did by a task of its own.
+    pub(crate) fn save_aside(self: Arc<Self>) -> JoinHandle<()> {
+        tokio::spawn(async move { self.save_activity().await })
+    }
+
+    /// Saves what the clients did, and closes the store.
+    pub(crate) async fn close(&self) {
+        self.save_activity().await;
+        self.store.close().await;
     }
 
     /// Reads what all processes saved, if that can be done soon.
