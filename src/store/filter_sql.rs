@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::scim::filter::{Comparison, Filter, Literal, Operator};
 use crate::scim::schema::{AttributePath, ENTERPRISE_URN, MEMBERS, ResourceType};
 use crate::store::{ListQuery, Related, StoreError, Window};
+pub(super) use comparison::LONG_KEY;
 use comparison::{Column, compare_time};
 use fragment::Fragment;
 pub(super) use fragment::{Argument, Statement};

@@ -1,6 +1,7 @@
 //! Each write as one statement where that is enough, else as a transaction that first locks what it decides by.
 //!
-//! Locks are taken in one order: the resource, its groups, the brake, the tally.
+//! Locks are taken in one order: the resource, its groups, the brake, the tally. But a group whose members change is locked before the
+//! people who join, and a person who is deleted before the groups; where both meet, the database ends one, which is tried again.
 
 use sqlx::{Connection, PgConnection};
 
@@ -58,7 +59,7 @@ pub(super) async fn settled(
         Ok(outcome) => outcome.is_err(),
         Err(error) => error
             .as_database_error()
-            .is_some_and(|it| it.is_unique_violation()),
+            .is_some_and(sqlx::error::DatabaseError::is_unique_violation),
     };
     let is_done = match write {
         Write::Add { added, .. } => is_in_the_way && row::is_there(connection, &added.id).await?,
@@ -183,12 +184,7 @@ async fn change(
             Err(refused) => return Ok(Err(refused)),
         }
     }
-    let leaves = |it: &Resource| kind == ResourceType::User && before.active && !it.is_active();
-    let deactivated = change.resource.as_ref().is_some_and(leaves);
-    let removals = [
-        (Removal::Deactivation, u64::from(deactivated)),
-        (Removal::Membership, moved.removed),
-    ];
+    let removals = change.removals(kind, before.active, moved);
     if let Err(refused) = pass(connection, terms.brake.as_ref(), &removals, change.at).await? {
         return Ok(Err(refused));
     }
