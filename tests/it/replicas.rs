@@ -244,3 +244,27 @@ async fn without_its_database_a_workload_is_not_ready_and_says_why() {
     tokio::time::timeout(limit, arrived).await.unwrap();
     assert_eq!(create(&server, "ada").await.0, 201);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_in_the_schema_of_another_one_is_not_served_and_says_why() {
+    let folder = TempDir::new().unwrap();
+    let store = database::store(&folder, "contoso");
+    let first = serve(&folder, store.clone()).await;
+    assert_eq!(create(&first, "ada").await.0, 201);
+    let other = ScimTenantConfig {
+        store,
+        ..scim_tenant("fabrikam", "http://contoso.example", &folder, &json!({}))
+    };
+
+    let second = Server::start(settings(None), config(vec![other])).await;
+
+    let second = second.unwrap();
+    assert_eq!(create(&second, "bob").await.0, 503);
+    assert_eq!(ready(&second).await.0, 503);
+    let said = report(&second).await["storeUnavailable"].to_string();
+    assert!(
+        said.contains("the people of ScimTenant identity/contoso"),
+        "{said}"
+    );
+    assert_eq!(create(&first, "bob").await.0, 201);
+}

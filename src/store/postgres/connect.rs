@@ -137,24 +137,27 @@ impl Connections {
 
     /// A connection, after a bounded wait.
     pub(super) async fn acquire(&self) -> Result<PoolConnection<Postgres>, Arc<ConnectError>> {
-        let pool = match timeout(WAIT, self.pool()).await {
-            Ok(pool) => pool?,
-            Err(_) => return Err(Arc::new(ConnectError::Silent)),
-        };
-        let error = match pool.acquire().await {
-            Ok(connection) => return Ok(connection),
-            Err(sqlx::Error::PoolClosed) => ConnectError::Closed,
-            Err(sqlx::Error::PoolTimedOut) if pool.size() >= CONNECTIONS => ConnectError::Busy,
-            // The pool does not say why; one attempt of our own does.
-            Err(sqlx::Error::PoolTimedOut) => {
-                match timeout(LOOK, pool.connect_options().connect()).await {
-                    Ok(Err(error)) => ConnectError::Refused(error),
-                    Ok(Ok(_)) | Err(_) => ConnectError::Silent,
+        loop {
+            let pool = match timeout(WAIT, self.pool()).await {
+                Ok(pool) => pool?,
+                Err(_) => return Err(Arc::new(ConnectError::Silent)),
+            };
+            let error = match pool.acquire().await {
+                Ok(connection) => return Ok(connection),
+                // One by another URL took its place just then.
+                Err(sqlx::Error::PoolClosed) => continue,
+                Err(sqlx::Error::PoolTimedOut) if pool.size() >= CONNECTIONS => ConnectError::Busy,
+                // The pool does not say why; one attempt of our own does.
+                Err(sqlx::Error::PoolTimedOut) => {
+                    match timeout(LOOK, pool.connect_options().connect()).await {
+                        Ok(Err(error)) => ConnectError::Refused(error),
+                        Ok(Ok(_)) | Err(_) => ConnectError::Silent,
+                    }
                 }
-            }
-            Err(error) => ConnectError::Refused(error),
-        };
-        Err(Arc::new(error))
+                Err(error) => ConnectError::Refused(error),
+            };
+            return Err(Arc::new(error));
+        }
     }
 
     /// Whether there is a database to connect to: by a connection that is free, else by one more. One that is busy is there.
