@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row};
 
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
 use crate::store::brake::{EXAMPLES, Held};
+use crate::store::write::signed;
 use crate::store::{ResourceId, StoreError};
 
 /// Entries, the newest first; one that is not understood is left out.
@@ -77,8 +78,4 @@ pub(super) fn deactivated(
     Ok(ids
         .map(|it| it.map(ResourceId::new))
         .collect::<Result<_, _>>()?)
-}
-
-fn signed(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -226,6 +226,9 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
         DirectoryError::Store(StoreError::VersionConflict) => {
             ScimError::unavailable("Too many changes of this resource at once; try again.")
         }
+        DirectoryError::Store(StoreError::Crowded) => {
+            ScimError::unavailable("Too much is read at once; try again in a second.")
+        }
         DirectoryError::Store(
             error @ (StoreError::Database(_)
             | StoreError::Unreachable(_)

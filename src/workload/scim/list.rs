@@ -63,6 +63,7 @@ impl Call<'_> {
             )?,
             window: Window::default(),
             related: related(kind, &self.projection(kind, asked)),
+            ..ListQuery::default()
         })
     }
 
@@ -177,6 +178,7 @@ impl Call<'_> {
             paging: Paging::Index(page.start_index),
             resources: Vec::new(),
         };
+        let mut room = page.count;
         for kind in [ResourceType::User, ResourceType::Group] {
             if self.client.rights.check(Some(kind), false).is_err() {
                 continue;
@@ -187,12 +189,17 @@ impl Call<'_> {
                 sort: None,
                 window: Window::Index(Page {
                     start_index: before + 1,
-                    count: page.count - response.resources.len(),
+                    count: room,
                 }),
                 related: related(kind, &self.projection(kind, asked)),
+                ..ListQuery::default()
             };
             let rendered = self.page(kind, asked, &query).await?;
             response.total_results += rendered.total;
+            let given = rendered.resources.len();
+            // A page may end before it is full, and then nothing comes behind the gap.
+            let is_over = before + given < rendered.total;
+            room = if is_over { 0 } else { room - given };
             response.resources.extend(rendered.resources);
         }
         Ok(response)
