@@ -129,9 +129,12 @@ async fn serve(
     };
     record(&line, &method, user_agent.as_deref(), told.began, &result);
 
+    let mut operations = Vec::new();
     let (response, answer, error) = match result {
-        Ok((answer, _)) => {
+        Ok((mut answer, _)) => {
+            operations = std::mem::take(&mut answer.operations);
             shared.metrics.repairs(&answer.repairs);
+            shared.metrics.operations(&operations);
             let (response, answer) = answer.into_response();
             (response, answer, None)
         }
@@ -139,7 +142,7 @@ async fn serve(
     };
     if let (Some(scim_tenant), Some(identity)) = (&line.scim_tenant, &line.identity) {
         let endpoint = line.endpoint.as_ref();
-        scim_tenant.opened.record(Exchange {
+        let exchange = Exchange {
             at: told.began,
             client: identity.client.name.clone(),
             request_id,
@@ -152,7 +155,12 @@ async fn serve(
             error,
             body: content,
             answer,
-        });
+        };
+        let failed = operations
+            .into_iter()
+            .filter_map(|it| exchange.operation(it));
+        failed.for_each(|it| scim_tenant.opened.record(it));
+        scim_tenant.opened.record(exchange);
     }
     let route = line.endpoint.as_ref().map_or("other", Endpoint::route);
     let told = told.about(
@@ -331,7 +339,7 @@ async fn perform(
     call.perform().await
 }
 
-/// Adds the request to what is known of its client.
+/// Adds the request to what is known of its client, and each operation of a bulk request like a request.
 fn record(
     line: &Line,
     method: &Method,
@@ -342,6 +350,7 @@ fn record(
     let (Some(scim_tenant), Some(identity)) = (&line.scim_tenant, &line.identity) else {
         return;
     };
+    let answer = result.as_ref().ok().map(|(answer, _)| answer);
     let event = Event {
         time,
         client: &identity.client.name,
@@ -351,14 +360,22 @@ fn record(
         method: known_method(method),
         target: line.endpoint.as_ref().map_or("…", Endpoint::target),
         kind: line.endpoint.as_ref().and_then(Endpoint::kind),
-        repairs: result
-            .as_ref()
-            .map_or(&[][..], |(answer, _)| answer.repairs.as_slice()),
+        repairs: answer.map_or(&[][..], |it| it.repairs.as_slice()),
         outcome: result.as_ref().map(|(_, effect)| *effect),
     };
-    scim_tenant
-        .opened
-        .with_activity(|activity| activity.record(&event));
+    scim_tenant.opened.with_activity(|activity| {
+        activity.record(&event);
+        for operation in answer.map_or(&[][..], |it| it.operations.as_slice()) {
+            activity.record(&Event {
+                method: operation.method,
+                target: operation.endpoint.as_ref().map_or("…", Endpoint::target),
+                kind: operation.endpoint.as_ref().and_then(Endpoint::kind),
+                repairs: &operation.repairs,
+                outcome: operation.outcome.as_ref().map(|effect| *effect),
+                ..event
+            });
+        }
+    });
 }
 
 fn refused(line: &Line, error: &ScimError) -> Response<Body> {

@@ -9,6 +9,7 @@ use axum::http::header::{
 use axum::http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::bulk::Performed;
 use crate::scim::deviation::Deviation;
 use crate::scim::error::ScimError;
 use crate::scim::projection::Projection;
@@ -32,6 +33,8 @@ pub(crate) struct Answer {
     tag: Option<String>,
     /// What was repaired in the request.
     pub(crate) repairs: Vec<Deviation>,
+    /// The operations of a bulk request.
+    pub(crate) operations: Vec<Performed>,
 }
 
 /// What an answer says of the resource.
@@ -43,42 +46,37 @@ pub(super) struct ResourceMeta {
 }
 
 impl Answer {
+    fn new(status: StatusCode, body: Option<Value>, version: Option<Version>) -> Self {
+        Self {
+            status,
+            body,
+            tag: version.map(entity_tag),
+            repairs: Vec::new(),
+            operations: Vec::new(),
+        }
+    }
+
     /// A document that has no version.
     pub(super) fn ok(body: Value) -> Self {
-        Self {
-            status: StatusCode::OK,
-            body: Some(body),
-            tag: None,
-            repairs: Vec::new(),
-        }
+        Self::new(StatusCode::OK, Some(body), None)
     }
 
     /// A rendered resource; its address and version become headers.
     pub(super) fn resource(status: StatusCode, body: Value) -> Self {
-        Self {
-            status,
-            body: Some(body),
-            tag: None,
-            repairs: Vec::new(),
-        }
+        Self::new(status, Some(body), None)
     }
 
     pub(super) fn no_content(version: Option<Version>) -> Self {
-        Self {
-            status: StatusCode::NO_CONTENT,
-            body: None,
-            tag: version.map(entity_tag),
-            repairs: Vec::new(),
-        }
+        Self::new(StatusCode::NO_CONTENT, None, version)
     }
 
     pub(super) fn not_modified(version: Version) -> Self {
-        Self {
-            status: StatusCode::NOT_MODIFIED,
-            body: None,
-            tag: Some(entity_tag(version)),
-            repairs: Vec::new(),
-        }
+        Self::new(StatusCode::NOT_MODIFIED, None, Some(version))
+    }
+
+    /// The same answer to a bulk request of these operations.
+    pub(super) fn of(self, operations: Vec<Performed>) -> Self {
+        Self { operations, ..self }
     }
 
     /// The same answer to a request of which something was repaired.
