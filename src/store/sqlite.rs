@@ -77,7 +77,7 @@ impl SqliteStore {
         migrations::run(&mut connection, path)?;
         let has_lookup = lookup::is_whole(&connection).map_err(failed)?;
         let readers = Readers::open(path, READERS).map_err(failed)?;
-        let counts = readers.walk(|reader, _| read::counts(reader)).await.ok();
+        let counts = readers.walk(read::counts).await.ok();
         let health = Arc::new(Health::default());
         let (first, looked) = oneshot::channel();
         let closing = readers.closing();

@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::routing::Endpoint;
-use super::scim::Performed;
+use super::scim::Answer;
 use crate::scim::deviation::Deviation;
 use crate::store::brake::Held;
 use crate::store::{Commits, Counts};
@@ -168,9 +168,10 @@ impl Metrics {
         self.seconds.observe(seconds);
     }
 
-    /// Counts the operations of one bulk request.
-    pub(crate) fn operations(&self, operations: &[Performed]) {
-        for operation in operations {
+    /// Counts what was repaired in one request, and the operations of a bulk request.
+    pub(crate) fn answer(&self, answer: &Answer) {
+        self.repairs(&answer.repairs);
+        for operation in &answer.operations {
             let labels = RequestLabels {
                 route: operation.endpoint.as_ref().map_or("other", Endpoint::route),
                 method: operation.method,
@@ -186,8 +187,7 @@ impl Metrics {
         self.panics.inc();
     }
 
-    /// Counts what was repaired in one request.
-    pub(crate) fn repairs(&self, repairs: &[Deviation]) {
+    fn repairs(&self, repairs: &[Deviation]) {
         for repair in repairs {
             let labels = RepairLabels {
                 kind: repair.name(),

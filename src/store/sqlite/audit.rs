@@ -63,15 +63,16 @@ pub(super) fn held(connection: &Connection, since: Timestamp) -> Result<Held, St
     Ok(Held::of(&counted, examples.collect::<Result<_, _>>()?))
 }
 
+pub(super) const DEACTIVATED: &str = "SELECT id FROM resource
+    WHERE deactivated < ?1 AND active = 0 AND kind = 0 ORDER BY deactivated LIMIT ?2";
+
 /// People who have been deactivated since before `before`.
 pub(super) fn deactivated(
     connection: &Connection,
     before: Timestamp,
     count: usize,
 ) -> Result<Vec<ResourceId>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id FROM resource WHERE deactivated < ?1 AND active = 0 AND kind = 0 ORDER BY deactivated LIMIT ?2",
-    )?;
+    let mut statement = connection.prepare_cached(DEACTIVATED)?;
     let ids = statement.query_map((before.as_millisecond(), signed(count)), |row| {
         row.get::<_, String>(0)
     })?;

@@ -116,7 +116,7 @@ pub(super) async fn watch(
     let mut first = Some(first);
     loop {
         let (path, closing) = (path.clone(), closing.clone());
-        let looked = tokio::task::spawn_blocking(move || look(&path, closing));
+        let looked = tokio::task::spawn_blocking(move || look(&path, &closing));
         let Ok(findings) = looked.await else {
             return;
         };
@@ -135,7 +135,7 @@ pub(super) async fn watch(
 }
 
 /// What is found; nothing of a database that is not looked through to its end, unless damage was found before.
-fn look(path: &Path, closing: CancellationToken) -> Option<Findings> {
+fn look(path: &Path, closing: &CancellationToken) -> Option<Findings> {
     let mut findings = Findings::default();
     let is_over = {
         let closing = closing.clone();
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     fn looked(path: &Path) -> Option<u64> {
-        look(path, CancellationToken::new()).map(|it| it.count)
+        look(path, &CancellationToken::new()).map(|it| it.count)
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
 
         std::fs::write(&path, "no database".repeat(100)).unwrap();
         assert_eq!(looked(&path), Some(1));
-        health.looked(look(&path, CancellationToken::new()).as_ref());
+        health.looked(look(&path, &CancellationToken::new()).as_ref());
         assert_eq!(health.fault(), Some(Fault::Damaged));
 
         health.looked(None);

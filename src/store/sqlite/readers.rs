@@ -217,13 +217,13 @@ mod tests {
         let readers = readers(&folder, 1);
         let scans = Arc::new(Semaphore::new(1));
         let permit = Arc::clone(&scans).acquire_owned().await.unwrap();
-        let (began, begun) = oneshot::channel();
+        let (started, running) = oneshot::channel();
         let ended = Arc::new(AtomicBool::new(false));
         let walk = {
             let ended = Arc::clone(&ended);
             readers.walk(move |reader| {
                 let _permit = permit;
-                began.send(()).unwrap();
+                started.send(()).unwrap();
                 let outcome = count(reader, i64::MAX);
                 ended.store(true, Ordering::SeqCst);
                 outcome
@@ -231,7 +231,7 @@ mod tests {
         };
         tokio::select! {
             _ = walk => panic!("it never ends"),
-            begun = begun => begun.unwrap(),
+            begun = running => begun.unwrap(),
         }
 
         drop(scans.acquire().await.unwrap());
@@ -243,13 +243,13 @@ mod tests {
     async fn who_ends_the_readers_does_not_wait_for_a_walk() {
         let folder = TempDir::new().unwrap();
         let readers = readers(&folder, 1);
-        let (began, begun) = oneshot::channel();
+        let (started, running) = oneshot::channel();
         let walk = readers.walk(move |reader| {
-            began.send(()).unwrap();
+            started.send(()).unwrap();
             count(reader, i64::MAX)
         });
         let close = async {
-            begun.await.unwrap();
+            running.await.unwrap();
             readers.close();
         };
 

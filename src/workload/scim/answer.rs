@@ -96,8 +96,8 @@ impl Answer {
         }
     }
 
-    /// The response, and what is recorded of its body.
-    pub(crate) fn into_response(self) -> (Response<Body>, Content) {
+    /// The response, what is recorded of its body, and the operations of a bulk request.
+    pub(crate) fn into_response(self) -> (Response<Body>, Content, Vec<Performed>) {
         let meta = self.body.as_ref().and_then(|body| body.get("meta"));
         let header = |name: &str| {
             let text = meta.and_then(|meta| meta.get(name)).and_then(Value::as_str);
@@ -112,7 +112,7 @@ impl Answer {
         let headers = response.headers_mut();
         headers.extend(location.map(|it| (LOCATION, it)));
         headers.extend(tag.map(|it| (ETAG, it)));
-        (response, content)
+        (response, content, self.operations)
     }
 }
 
