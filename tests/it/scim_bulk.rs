@@ -156,26 +156,36 @@ async fn what_cannot_be_taken_back_is_told() {
     workload.server.shutdown().await;
 }
 
-#[tokio::test]
-async fn each_operation_counts_like_a_request_and_the_ones_that_failed_are_recorded() {
-    let workload = Workload::start(&json!({})).await;
+/// Some operations that are done and some that fail.
+async fn mixed(workload: &Workload) {
     let (_, ada) = workload
         .send("POST", "/Users", Some(&json!({"userName": "ada"})))
         .await;
     let path = format!("/Users/{}", ada["id"].as_str().unwrap());
-    bulk(
-        &workload,
-        json!({"Operations": [
-            post("/Users", "a", json!({"userName": "a"})),
-            post("/Users", "b", json!({"userName": "b"})),
-            post("/Groups", "g", json!({"displayName": "g"})),
-            post("/Users", "c", json!({"userName": "ADA"})),
-            {"method": "patch", "path": path,
-                "data": {"Operations": [{"op": "replace", "path": "active", "value": false}]}},
-            {"method": "DELETE", "path": "/Users/nobody"},
-        ]}),
-    )
-    .await;
+    let operations = json!([
+        post("/Users", "a", json!({"userName": "a"})),
+        post("/Users", "b", json!({"userName": "b"})),
+        post("/Groups", "g", json!({"displayName": "g"})),
+        post("/Users", "c", json!({"userName": "ADA"})),
+        {"method": "patch", "path": path,
+            "data": {"Operations": [{"op": "replace", "path": "active", "value": false}]}},
+        {"method": "DELETE", "path": "/Users/nobody"},
+    ]);
+    bulk(workload, json!({"Operations": operations})).await;
+}
+
+/// What is read beside SCIM.
+async fn told(workload: &Workload, path: &str) -> String {
+    let address = workload.server.report_addr().unwrap();
+    let request = workload.client.get(format!("http://{address}{path}"));
+    let response = request.bearer_auth(REPORT_TOKEN).send().await.unwrap();
+    response.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn each_operation_counts_like_a_request() {
+    let workload = Workload::start(&json!({})).await;
+    mixed(&workload).await;
 
     let report = workload.report().await;
     let client = &report["scimTenants"][0]["clients"][0];
@@ -194,29 +204,25 @@ async fn each_operation_counts_like_a_request_and_the_ones_that_failed_are_recor
     assert!(client["evidence"]["firstGroup"].is_string(), "{client}");
     let error = client["lastError"]["summary"].as_str().unwrap();
     assert!(error.starts_with("POST Users: 409 uniqueness:"), "{error}");
-
-    let address = workload.server.report_addr().unwrap();
-    let read = async |path: &str| {
-        let request = workload.client.get(format!("http://{address}{path}"));
-        let response = request.bearer_auth(REPORT_TOKEN).send().await.unwrap();
-        response.text().await.unwrap()
-    };
-    let metrics = read("/metrics").await;
+    let metrics = told(&workload, "/metrics").await;
     let counted =
         "usher_scim_bulk_operations_total{route=\"/Users\",method=\"POST\",status=\"201\"} 2";
     assert!(metrics.contains(counted), "{metrics}");
-    let records = read("/requests?client=entra").await;
-    let seen: Vec<Value> = records
-        .lines()
-        .map(|it| serde_json::from_str(it).unwrap())
-        .collect();
-    let mut seen: Vec<String> = seen
-        .iter()
-        .map(|it| {
-            let text = |name: &str| it[name].as_str().unwrap().to_owned();
-            format!("{} {} {}", text("method"), text("path"), it["status"])
-        })
-        .collect();
+    workload.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_operation_that_failed_has_a_record_of_its_own() {
+    let workload = Workload::start(&json!({})).await;
+    mixed(&workload).await;
+
+    let records = told(&workload, "/requests?client=entra").await;
+    let line = |it: &str| {
+        let it: Value = serde_json::from_str(it).unwrap();
+        let text = |name: &str| it[name].as_str().unwrap().to_owned();
+        format!("{} {} {}", text("method"), text("path"), it["status"])
+    };
+    let mut seen: Vec<String> = records.lines().map(line).collect();
     seen.sort();
     assert_eq!(
         seen,
