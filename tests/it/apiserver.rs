@@ -6,6 +6,7 @@
 
 mod access;
 mod audit;
+mod kept;
 pub(crate) mod server;
 
 use std::path::PathBuf;
@@ -20,7 +21,8 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Client, Config, ResourceExt};
 
 pub(crate) use access::Rights;
-pub(crate) use audit::Request;
+pub(crate) use audit::{Request, Right, granted_rights};
+pub(crate) use kept::kept;
 
 use crate::programs::program;
 
@@ -205,15 +207,25 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
 }
 
 #[tokio::test]
-async fn the_server_is_of_the_version_we_test_against() {
+async fn the_server_is_of_a_version_that_is_supported() {
     let cluster = cluster().await;
 
     let version = cluster.client.apiserver_version().await.expect("a version");
 
-    assert_eq!(
-        (version.major.as_str(), version.minor.trim_end_matches('+')),
-        ("1", "34")
-    );
+    assert_eq!(version.major, "1");
+    let minor: u32 = version
+        .minor
+        .trim_end_matches('+')
+        .parse()
+        .expect("a number");
+    if server::is_existing() {
+        let chart = include_str!("../../charts/usher/Chart.yaml");
+        let (_, oldest) = chart.split_once("kubeVersion: \">=1.").expect("a version");
+        let oldest = oldest.split('.').next().expect("a minor version");
+        assert!(minor >= oldest.parse().expect("a number"), "1.{minor}");
+    } else {
+        assert_eq!(minor, 34);
+    }
 }
 
 #[tokio::test]
