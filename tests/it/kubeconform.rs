@@ -27,9 +27,10 @@ async fn schemas(objects: &[Value]) -> Schemas {
     cluster
         .install_crds(&api::custom_resource_definitions())
         .await;
-    let skipped = match stand_ins::install(&cluster).await {
-        true => Vec::new(),
-        false => stand_ins::kinds(),
+    let skipped = if stand_ins::install(&cluster).await {
+        Vec::new()
+    } else {
+        stand_ins::kinds()
     };
     let folder = tempfile::tempdir().expect("a folder");
     let known = objects.iter().filter(|it| !skipped.contains(&kind_of(it)));
