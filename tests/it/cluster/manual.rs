@@ -142,11 +142,9 @@ async fn type_all(site: &Site, document: &str) -> usize {
         run += 1;
         site.tell(&format!("{document}: {command}"));
         if command.contains(GOES_ON.0) {
+            ana_arrives(site).await;
             going.push(Going::begin(site, &command).await);
             continue;
-        }
-        if command.contains("person=ana") {
-            ana_arrives(site).await;
         }
         let said = typed(site, &format!("{variables}{command}")).await;
         let said = said.unwrap_or_else(|complaint| panic!("{document}: {command}\n{complaint}"));
@@ -161,13 +159,20 @@ async fn type_all(site: &Site, document: &str) -> usize {
 
 /// What is so after some of the commands.
 async fn look(site: &Site, command: &str, said: &str) {
-    if command.contains("person=ana") {
-        assert!(said.contains("\"ana@example.com\""), "{said}");
-    } else if command.contains("localhost:9464") {
-        assert!(said.contains("\"contoso-entra\""), "{said}");
-    } else if command.contains("watch.namespaces") {
+    for (part, expected) in [
+        ("/requests?", "\"POST\""),
+        ("/audit?", "\"contoso-entra\""),
+        ("/person?", "\"ana@example.com\""),
+    ] {
+        assert!(
+            !command.contains(part) || said.contains(expected),
+            "{command}: {said}"
+        );
+    }
+    if command.contains("watch.namespaces") {
         what_is_not_watched_stays_untouched(site).await;
-    } else if command.contains("metrics.namespaces") {
+    }
+    if command.contains("metrics.namespaces") {
         metrics_are_read_through_services(site).await;
     }
 }
