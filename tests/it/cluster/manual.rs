@@ -33,11 +33,11 @@ const NAMESPACES: [&str; 3] = ["identity", "identity-test", "usher-system"];
 
 /// Commands that are not run, by a part of each, and what they need.
 const LEFT_OUT: [(&str, &str); 14] = [
-    ("make demo", "a terminal, and a minute"),
+    ("make demo", "nothing: a test of its own runs it"),
     ("make test", "this very run"),
     ("cargo build --release", "minutes"),
     ("alias usher=", "the program that this would build"),
-    ("usher dev", "somebody who ends it"),
+    ("usher dev", "somebody who ends it, as tests of its own do"),
     ("docker build", "Docker"),
     ("docker push", "a registry"),
     ("secret generic registry", "a registry"),
