@@ -1,7 +1,8 @@
 //! What the API server wrote down about who asked for what.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde::Deserialize;
 use usher::operator::rbac;
@@ -40,6 +41,10 @@ pub(crate) struct Request {
     pub(crate) name: String,
     /// The HTTP status of the answer.
     pub(crate) code: u16,
+    /// The pod of whoever asked, if it was one.
+    pub(crate) pod: String,
+    /// When it was answered.
+    pub(crate) at: Timestamp,
 }
 
 impl Request {
@@ -98,6 +103,7 @@ struct Line {
     verb: String,
     #[serde(rename = "requestURI")]
     request_uri: String,
+    stage_timestamp: Timestamp,
     user: User,
     #[serde(default)]
     object_ref: ObjectRef,
@@ -109,6 +115,8 @@ struct Line {
 struct User {
     #[serde(default)]
     username: String,
+    #[serde(default)]
+    extra: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -130,6 +138,8 @@ struct Status {
 impl Line {
     fn into_request(self) -> Request {
         let of = self.object_ref;
+        let pods = self.user.extra.get("authentication.kubernetes.io/pod-name");
+        let pod = pods.and_then(|it| it.first()).cloned().unwrap_or_default();
         let resource = match (of.resource.as_str(), of.subresource.as_str()) {
             ("", _) => self.request_uri,
             (resource, "") => resource.to_owned(),
@@ -142,6 +152,8 @@ impl Line {
             namespace: of.namespace,
             name: of.name,
             code: self.response_status.code,
+            pod,
+            at: self.stage_timestamp,
         }
     }
 }
