@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -292,9 +292,11 @@ async fn a_fresh_namespace_is_empty() {
     );
 
     assert_ne!(one, other);
-    let maps: Api<ConfigMap> = Api::namespaced(cluster.client.clone(), &one);
+    // Not ConfigMaps: a controller of a whole cluster puts one there.
+    let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &one);
     assert_eq!(
-        maps.list(&ListParams::default())
+        secrets
+            .list(&ListParams::default())
             .await
             .expect("a list")
             .items

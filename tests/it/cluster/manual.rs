@@ -110,10 +110,10 @@ async fn each_command_of_the_manuals_does_what_it_says() {
             .await;
     }
     stand_ins::install(&site.cluster).await;
-    // What a run that was killed has left.
-    forget(&site).await;
     let mut run = 0;
     for story in STORIES {
+        // Of the story before, or of a run that was killed.
+        forget(&site).await;
         for namespace in ["identity-test", "usher-system"] {
             site.kubectl(&["create", "namespace", namespace]).await;
         }
@@ -123,7 +123,6 @@ async fn each_command_of_the_manuals_does_what_it_says() {
         for document in story {
             run += type_all(&site, document).await;
         }
-        forget(&site).await;
     }
     assert!(run > 40, "only {run} commands were found");
     let operator = "system:serviceaccount:usher-system:usher";
@@ -250,7 +249,9 @@ async fn metrics_are_read_through_services(site: &Site) {
         let url = format!("{}:{port}/metrics", address(site, namespace, service).await);
         let what = format!("{service} tells {metric}");
         site.within(Duration::from_mins(1), &what, async || {
-            let read = site.inside(&["curl", "--fail", "--silent", &url]).await;
+            // The pod before may be who is asked, and gone before it answers.
+            let curl = ["curl", "--fail", "--silent", "--max-time", "5", &url];
+            let read = site.inside(&curl).await;
             let metrics = String::from_utf8_lossy(&read.stdout);
             metrics.contains(metric).then_some(())
         })
