@@ -23,7 +23,7 @@ mod url;
 mod write;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -55,7 +55,7 @@ const SCANS: usize = 4;
 /// The store in one schema of a PostgreSQL database.
 pub(super) struct PostgresStore {
     connections: Connections,
-    scans: Semaphore,
+    scans: Arc<Semaphore>,
     next: AtomicI64,
     transactions: AtomicU64,
     fault: Mutex<Option<Fault>>,
@@ -94,7 +94,7 @@ impl PostgresStore {
     pub(super) fn new(location: PostgresLocation) -> Self {
         Self {
             connections: Connections::new(location),
-            scans: Semaphore::new(SCANS),
+            scans: Arc::new(Semaphore::new(SCANS)),
             next: AtomicI64::new(0),
             transactions: AtomicU64::new(0),
             fault: Mutex::default(),

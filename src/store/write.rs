@@ -223,6 +223,7 @@ pub(super) fn audit_texts(entry: &AuditEntry) -> (String, Option<String>) {
     (json!(entry).to_string(), names)
 }
 
-pub(super) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+/// A number as databases have it.
+pub(super) fn signed(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
 }

@@ -393,7 +393,7 @@ fn a_folder_with_an_error_ends_with_exit_code_1_and_a_summary() {
         ),
         "{out}"
     );
-    assert_eq!(err, "usher: 1 error, 0 warnings in 1 object of 2 files\n");
+    assert_eq!(err, "usher: 1 error, 0 warnings in 2 files\n");
 }
 
 #[test]
@@ -403,7 +403,7 @@ fn a_good_file_ends_with_exit_code_0() {
     let (output, out, err) = usher_lint(folder.path(), &["good.yaml"]);
 
     assert_eq!((output.status.code(), out.as_str()), (Some(0), ""));
-    assert_eq!(err, "usher: 0 errors, 0 warnings in 1 object of 1 file\n");
+    assert_eq!(err, "usher: 0 errors, 0 warnings in 1 file\n");
 }
 
 #[test]
