@@ -212,6 +212,21 @@ fn what_only_one_can_have_is_an_error_of_the_second() {
         &(tenant("a", "a.example.com", "") + &tenant("b", "a.example.com", "")),
         &["error: spec.host: host a.example.com is also claimed by ScimTenant default/a"],
     );
+    let in_schema = |name: &str| {
+        let store = "store: {postgres: {urlSecretRef: {name: database}, schema: people}}";
+        let text = tenant(
+            name,
+            &format!("{name}.example.com"),
+            "  deletionPolicy: Retain\n",
+        );
+        text.replace("store: {sqlite: {}}", store)
+    };
+    check(
+        &(in_schema("a") + &in_schema("b")),
+        &[
+            "error: spec.store.postgres.schema: schema people in the database of Secret database is also claimed by ScimTenant default/a",
+        ],
+    );
     let served = tenant("a", "a.example.com", ENTITLED);
     check(
         &(served.clone() + &connector("c", "a", GUID) + &connector("d", "a", GUID)),
@@ -378,7 +393,7 @@ fn a_folder_with_an_error_ends_with_exit_code_1_and_a_summary() {
         ),
         "{out}"
     );
-    assert_eq!(err, "usher: 1 error, 0 warnings in 1 object of 2 files\n");
+    assert_eq!(err, "usher: 1 error, 0 warnings in 2 files\n");
 }
 
 #[test]
@@ -388,7 +403,7 @@ fn a_good_file_ends_with_exit_code_0() {
     let (output, out, err) = usher_lint(folder.path(), &["good.yaml"]);
 
     assert_eq!((output.status.code(), out.as_str()), (Some(0), ""));
-    assert_eq!(err, "usher: 0 errors, 0 warnings in 1 object of 1 file\n");
+    assert_eq!(err, "usher: 0 errors, 0 warnings in 1 file\n");
 }
 
 #[test]

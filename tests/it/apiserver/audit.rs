@@ -3,9 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde::Deserialize;
+use usher::operator::rbac;
 
 use super::Cluster;
+
+/// API group, resource and verb.
+pub(crate) type Right = (String, String, String);
+
+/// What the operator may do.
+pub(crate) fn granted_rights() -> BTreeSet<Right> {
+    fn of_rule(rule: &PolicyRule) -> impl Iterator<Item = Right> {
+        let groups = rule.api_groups.iter().flatten();
+        groups.flat_map(move |group| {
+            let resources = rule.resources.iter().flatten();
+            resources.flat_map(move |resource| {
+                let verbs = rule.verbs.iter();
+                verbs.map(move |verb| (group.clone(), resource.clone(), verb.clone()))
+            })
+        })
+    }
+    let rules: Vec<_> = rbac::watched().into_iter().chain(rbac::lease()).collect();
+    rules.iter().flat_map(of_rule).collect()
+}
 
 /// One request, as the server saw it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,13 +53,24 @@ impl Request {
         let reads = ["get", "list", "watch"];
         self.code < 300 && !reads.contains(&self.verb.as_str())
     }
+
+    /// What had to be granted for it.
+    pub(crate) fn right(&self) -> Right {
+        (self.group.clone(), self.resource.clone(), self.verb.clone())
+    }
 }
 
 impl Cluster {
     /// The requests of one user in the order of their answers; a watch counts once, when it begins. None with an
-    /// existing cluster, whose audit log is not ours to read.
+    /// existing cluster, whose audit log is not ours to read, and it is said that they are not looked at.
     pub(crate) fn requests_of(&self, user: &str) -> Option<Vec<Request>> {
-        let text = std::fs::read_to_string(self.audit_log.as_ref()?).expect("an audit log");
+        let Some(log) = &self.audit_log else {
+            eprintln!(
+                "not checked: what {user} asked for, because this cluster's audit log cannot be read"
+            );
+            return None;
+        };
+        let text = std::fs::read_to_string(log).expect("an audit log");
         let mut watches = BTreeSet::new();
         // The last line may be half written.
         let requests = text
@@ -49,6 +81,17 @@ impl Cluster {
             .map(Line::into_request)
             .collect();
         Some(requests)
+    }
+
+    /// What an operator was refused, because it is not among its rights; one that was not told yet, or any more, does not
+    /// count.
+    pub(crate) fn missing_rights_of(&self, operator: &str) -> Vec<Request> {
+        let Some(mut requests) = self.requests_of(operator) else {
+            return Vec::new();
+        };
+        let granted = granted_rights();
+        requests.retain(|it| it.code == 403 && !granted.contains(&it.right()));
+        requests
     }
 }
 
