@@ -118,7 +118,7 @@ mod tests {
             }
             let members = steps.iter().filter(|it| it.contains(" membership "));
             for step in members {
-                assert!(step.contains("(group_seq=?"), "{statement}: {steps:#?}");
+                assert!(step.contains("group_seq=?"), "{statement}: {steps:#?}");
             }
         }
     }
