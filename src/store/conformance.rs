@@ -3,6 +3,7 @@
 pub(super) mod audit;
 mod brake;
 mod members;
+mod pages;
 mod records;
 mod search;
 pub(super) mod server;
@@ -20,6 +21,7 @@ use crate::scim::schema::{Rules, Schemas};
 use audit::*;
 use brake::*;
 use members::*;
+use pages::*;
 use records::*;
 use search::*;
 
@@ -56,6 +58,7 @@ conformance!(
     a_list_is_in_order_and_in_pages,
     a_list_is_sorted_and_walked_from_place_to_place,
     a_walk_by_place_misses_nobody_who_stays,
+    a_page_ends_where_memberships_are_too_many,
     a_store_finds_what_the_filter_finds,
     filters_find_by_index_and_without,
     a_membership_is_looked_up,

@@ -21,7 +21,7 @@ mod text;
 mod write;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -54,7 +54,7 @@ const SCANS: usize = 4;
 /// The store in one schema of a PostgreSQL database.
 pub(super) struct PostgresStore {
     connections: Connections,
-    scans: Semaphore,
+    scans: Arc<Semaphore>,
     next: AtomicI64,
     transactions: AtomicU64,
     fault: Mutex<Option<Fault>>,
@@ -93,7 +93,7 @@ impl PostgresStore {
     pub(super) fn new(location: PostgresLocation) -> Self {
         Self {
             connections: Connections::new(location),
-            scans: Semaphore::new(SCANS),
+            scans: Arc::new(Semaphore::new(SCANS)),
             next: AtomicI64::new(0),
             transactions: AtomicU64::new(0),
             fault: Mutex::default(),
@@ -187,10 +187,7 @@ impl Store for PostgresStore {
             change,
             terms,
         };
-        match self.write(write).await? {
-            Written::Changed(changed) => Ok(Some(changed)),
-            Written::Done | Written::NotFound | Written::Forgotten(_) => Ok(None),
-        }
+        Ok(self.write(write).await?.changed())
     }
 
     async fn delete(
@@ -204,10 +201,7 @@ impl Store for PostgresStore {
             deletion,
             terms,
         };
-        match self.write(write).await? {
-            Written::NotFound => Ok(None),
-            Written::Done | Written::Changed(_) | Written::Forgotten(_) => Ok(Some(())),
-        }
+        Ok(self.write(write).await?.found())
     }
 
     async fn record(&self, entry: AuditEntry) -> Result<(), StoreError> {
@@ -231,10 +225,7 @@ impl Store for PostgresStore {
     }
 
     async fn forget(&self, forgetting: Forgetting) -> Result<u64, StoreError> {
-        match self.write(Write::Forget(forgetting)).await? {
-            Written::Forgotten(rows) => Ok(rows),
-            Written::Done | Written::Changed(_) | Written::NotFound => Ok(0),
-        }
+        Ok(self.write(Write::Forget(forgetting)).await?.forgotten())
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

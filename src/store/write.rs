@@ -71,6 +71,30 @@ impl Written {
             Self::NotFound | Self::Forgotten(_) => false,
         }
     }
+
+    /// What came of a change; nothing when there was nothing to change.
+    pub(super) fn changed(self) -> Option<Changed> {
+        match self {
+            Self::Changed(changed) => Some(changed),
+            Self::Done | Self::NotFound | Self::Forgotten(_) => None,
+        }
+    }
+
+    /// Nothing when there was nothing to delete.
+    pub(super) fn found(self) -> Option<()> {
+        match self {
+            Self::NotFound => None,
+            Self::Done | Self::Changed(_) | Self::Forgotten(_) => Some(()),
+        }
+    }
+
+    /// How many rows were forgotten.
+    pub(super) fn forgotten(self) -> u64 {
+        match self {
+            Self::Forgotten(rows) => rows,
+            Self::Done | Self::Changed(_) | Self::NotFound => 0,
+        }
+    }
 }
 
 /// Why it was not done, although the database works.
@@ -175,6 +199,7 @@ pub(super) fn audit_texts(entry: &AuditEntry) -> (String, Option<String>) {
     (json!(entry).to_string(), names)
 }
 
-pub(super) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+/// A number as databases have it.
+pub(super) fn signed(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
 }

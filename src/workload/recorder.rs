@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::routing::Endpoint;
+use super::scim::Performed;
 use crate::scim::error::{ScimError, ScimType};
 use crate::store::{RECORDS_PER_CLIENT, Record};
 
@@ -79,6 +81,25 @@ impl Content {
 }
 
 impl Exchange {
+    /// One of its operations, where it is a bulk request, and that failed: each of the others would take the place of a request.
+    pub(crate) fn operation(&self, performed: Performed) -> Option<Self> {
+        let endpoint = performed.endpoint.as_ref();
+        Some(Self {
+            at: self.at,
+            client: self.client.clone(),
+            request_id: self.request_id.clone(),
+            method: performed.method,
+            target: endpoint.map_or("…", Endpoint::target),
+            id: endpoint.and_then(|it| it.id().map(str::to_owned)),
+            query: None,
+            status: performed.status,
+            ms: self.ms,
+            error: Some(performed.outcome.err()?),
+            body: performed.body,
+            answer: Content::Absent,
+        })
+    }
+
     fn weight(&self) -> usize {
         512 + self.body.weight() + self.answer.weight()
     }

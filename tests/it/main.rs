@@ -48,6 +48,7 @@ mod scim_oauth;
 mod scim_records;
 mod scim_vocabulary;
 mod serve;
+mod stand_ins;
 mod store_commands;
 mod story;
 mod workload_program;
