@@ -117,16 +117,19 @@ pub(super) fn person(id: &str) -> Stored {
     stored(USER, id, &body)
 }
 
-pub(super) fn team(id: &str, members: &[&str]) -> Stored {
-    let related = members
-        .iter()
+/// Members as a group comes with them.
+pub(super) fn references<T: AsRef<str>>(ids: &[T]) -> Vec<Reference> {
+    ids.iter()
         .map(|id| Reference {
-            id: ResourceId::new(*id),
+            id: ResourceId::new(id.as_ref()),
             display: None,
         })
-        .collect();
+        .collect()
+}
+
+pub(super) fn team(id: &str, members: &[&str]) -> Stored {
     Stored {
-        related,
+        related: references(members),
         ..stored(GROUP, id, &json!({"displayName": format!("Team {id}")}))
     }
 }

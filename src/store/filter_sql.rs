@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::scim::filter::{Comparison, Filter, Literal, Operator};
 use crate::scim::schema::{AttributePath, MEMBERS, ResourceType};
 use crate::store::{ListQuery, Related, StoreError, Window};
+pub(super) use comparison::LONG_KEY;
 use comparison::{Column, compare_time};
 use fragment::Fragment;
 pub(super) use fragment::{Argument, Statement};

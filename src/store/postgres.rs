@@ -10,6 +10,7 @@ mod connect;
 mod failure;
 mod members;
 mod migrations;
+mod owner;
 mod read;
 mod records;
 pub(super) mod restore;
@@ -18,6 +19,7 @@ pub(super) mod snapshot;
 mod statements;
 mod terms;
 mod text;
+mod url;
 mod write;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -41,7 +43,6 @@ use crate::store::{
 use connect::Connections;
 use failure::{Failure, Kind, Retry};
 use row::Slot;
-use write::Attempt;
 
 pub use connect::ConnectError;
 
@@ -118,23 +119,18 @@ impl PostgresStore {
         }
     }
 
+    /// One try; an earlier one may have done it.
     async fn attempt(
         &self,
         write: &Write,
         maybe_done: bool,
     ) -> Result<Result<Written, Refused>, Failure> {
         let mut connection = self.connections.acquire().await?;
-        if maybe_done
-            && let Write::Add { added, .. } = write
-            && row::is_there(&mut connection, &added.id).await?
-        {
-            return Ok(Ok(Written::Done));
+        let slot = Slot(self.next.fetch_add(1, Ordering::Relaxed).rem_euclid(SHARDS));
+        let mut outcome = write::apply(&mut connection, write, slot).await;
+        if maybe_done {
+            outcome = write::settled(&mut connection, write, outcome).await;
         }
-        let attempt = Attempt {
-            slot: Slot(self.next.fetch_add(1, Ordering::Relaxed).rem_euclid(SHARDS)),
-            maybe_done,
-        };
-        let outcome = write::apply(&mut connection, write, attempt).await;
         let outcome = outcome.map_err(Failure::from);
         dispose(connection, &outcome);
         outcome

@@ -123,13 +123,6 @@ fn configured(path: &Path, further: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The resource type that is stored under `number`.
-fn kind_of(number: i64) -> Option<ResourceType> {
-    [ResourceType::User, ResourceType::Group]
-        .into_iter()
-        .find(|kind| self::number(*kind) == number)
-}
-
 #[async_trait]
 impl Store for SqliteStore {
     async fn find(

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::audit::AuditEntry;
+use super::audit::{AuditEntry, Moved};
 use super::brake::{Brake, Removal};
 use super::{
     Change, Changed, Deletion, Forgetting, Note, Record, ResourceId, StoreError, Stored, Terms,
@@ -51,6 +51,23 @@ impl Write {
             } => Some((&deletion.id, deletion.at, terms)),
             Self::Note { .. } | Self::Records(_) | Self::Record(_) | Self::Forget(_) => None,
         }
+    }
+}
+
+impl Change {
+    /// What it takes away from a resource that was `active`, and of whose members `moved` came and went.
+    pub(super) fn removals(
+        &self,
+        kind: ResourceType,
+        active: bool,
+        moved: Moved,
+    ) -> [(Removal, u64); 2] {
+        let leaves = |it: &Resource| kind == ResourceType::User && active && !it.is_active();
+        let deactivated = self.resource.as_ref().is_some_and(leaves);
+        [
+            (Removal::Deactivation, u64::from(deactivated)),
+            (Removal::Membership, moved.removed),
+        ]
     }
 }
 
@@ -138,6 +155,13 @@ pub(super) fn number(kind: ResourceType) -> i64 {
         ResourceType::User => 0,
         ResourceType::Group => 1,
     }
+}
+
+/// The resource type that is stored under a number.
+pub(super) fn kind_of(stored: i64) -> Option<ResourceType> {
+    [ResourceType::User, ResourceType::Group]
+        .into_iter()
+        .find(|kind| number(*kind) == stored)
 }
 
 /// A write that the brake does not let pass.

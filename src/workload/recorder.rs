@@ -172,6 +172,14 @@ impl Recorder {
         }
     }
 
+    /// Takes back what could not be written; it goes before what came since.
+    pub(crate) fn take_back(&mut self, exchanges: Vec<Exchange>) {
+        let since = self.waiting();
+        for exchange in exchanges.into_iter().chain(since) {
+            self.take(exchange);
+        }
+    }
+
     /// What has to be written since this was last asked.
     pub(crate) fn waiting(&mut self) -> Vec<Exchange> {
         let waiting = std::mem::take(&mut self.waiting);
@@ -233,5 +241,25 @@ mod tests {
         assert!(waiting.len() > 100, "{}", waiting.len());
         assert_eq!(waiting.last().unwrap().request_id, "999");
         assert!(recorder.waiting().is_empty());
+    }
+
+    #[test]
+    fn what_could_not_be_written_goes_before_what_came_since() {
+        let mut recorder = Recorder::default();
+        let numbered = |number: i64| Exchange {
+            request_id: number.to_string(),
+            ..exchange("{}")
+        };
+        let most = RECORDS_PER_CLIENT;
+        (0..most - 1).for_each(|it| recorder.take(numbered(it)));
+        let lost = recorder.waiting();
+        (most - 1..most + 2).for_each(|it| recorder.take(numbered(it)));
+
+        recorder.take_back(lost);
+
+        let waiting = recorder.waiting();
+        let ids: Vec<&str> = waiting.iter().map(|it| it.request_id.as_str()).collect();
+        let expected: Vec<String> = (2..most + 2).map(|it| it.to_string()).collect();
+        assert_eq!(ids, expected);
     }
 }

@@ -212,6 +212,21 @@ fn what_only_one_can_have_is_an_error_of_the_second() {
         &(tenant("a", "a.example.com", "") + &tenant("b", "a.example.com", "")),
         &["error: spec.host: host a.example.com is also claimed by ScimTenant default/a"],
     );
+    let in_schema = |name: &str| {
+        let store = "store: {postgres: {urlSecretRef: {name: database}, schema: people}}";
+        let text = tenant(
+            name,
+            &format!("{name}.example.com"),
+            "  deletionPolicy: Retain\n",
+        );
+        text.replace("store: {sqlite: {}}", store)
+    };
+    check(
+        &(in_schema("a") + &in_schema("b")),
+        &[
+            "error: spec.store.postgres.schema: schema people in the database of Secret database is also claimed by ScimTenant default/a",
+        ],
+    );
     let served = tenant("a", "a.example.com", ENTITLED);
     check(
         &(served.clone() + &connector("c", "a", GUID) + &connector("d", "a", GUID)),
@@ -411,4 +426,18 @@ fn a_path_that_is_not_there_is_named() {
 
     assert_eq!(output.status.code(), Some(1));
     assert!(err.contains("cannot read no/such/file.yaml"), "{err}");
+}
+
+#[test]
+fn an_expression_is_named_with_the_column_that_is_wrong() {
+    let around = tenant("t", "t.example.com", ENTITLED) + &connector("c", "t", GUID);
+    let lines = "    - {target: userName, source: userPrincipalName}\n    - {target: title, expression: 'Mid([jobTitle], 1'}\n";
+    let found = said(&(around + &mapping("m", "c", lines)));
+
+    assert!(
+        found.iter().any(|it| it.contains(
+            "error: spec.users.attributes[1].expression: column 4: the parenthesis of Mid is not closed"
+        )),
+        "{found:#?}"
+    );
 }
