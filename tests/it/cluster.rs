@@ -16,7 +16,6 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use usher::operator::rbac;
 
 use crate::apiserver::server::{self, Shared};
 use crate::apiserver::{self, Cluster, Request};
@@ -226,10 +225,7 @@ impl Site {
             "{} asked for nothing",
             self.operator()
         );
-        let missing: Vec<_> = requests
-            .iter()
-            .filter(|it| it.code == 403 && !is_granted(it))
-            .collect();
+        let missing = self.cluster.missing_rights_of(&self.operator());
         assert!(missing.is_empty(), "{missing:?}");
     }
 
@@ -327,18 +323,6 @@ fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, text).expect("a file");
     path
-}
-
-fn is_granted(request: &Request) -> bool {
-    let names = |words: &Option<Vec<String>>, word: &String| {
-        words.as_ref().is_some_and(|it| it.contains(word))
-    };
-    let mut rules = rbac::watched().into_iter().chain(rbac::lease());
-    rules.any(|it| {
-        names(&it.api_groups, &request.group)
-            && names(&it.resources, &request.resource)
-            && it.verbs.contains(&request.verb)
-    })
 }
 
 /// A field of a condition in the status of an object; empty when there is none.

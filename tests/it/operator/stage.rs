@@ -286,10 +286,11 @@ impl Stage {
 impl Drop for Stage {
     /// However a test ends, its operator has been refused nothing; what there is to see of one that fails is kept.
     fn drop(&mut self) {
+        let missing = self.cluster.missing_rights_of(&self.user);
         if std::thread::panicking() {
             self.cluster.keep_if_failing(&self.test, &[&self.namespace]);
+            eprintln!("rights that are missing: {missing:?}");
         } else {
-            let missing = self.cluster.missing_rights_of(&self.user);
             assert!(missing.is_empty(), "rights are missing: {missing:?}");
         }
     }
