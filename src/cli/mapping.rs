@@ -1,5 +1,10 @@
 //! `usher mapping`: the expressions of mappings, explained and tried.
 
+mod people;
+mod table;
+
+use std::path::PathBuf;
+
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
@@ -25,16 +30,26 @@ enum Action {
         /// Only this function
         name: Option<String>,
     },
-    /// Evaluate an expression for one person, as Entra would
-    Try(Try),
+    /// Show what an expression or a UserMapping comes to for sample people, as Entra would evaluate it
+    Try(Box<Try>),
 }
 
-/// An expression, and what it is evaluated for.
+/// An expression or a mapping, and what it is evaluated for.
 #[derive(Debug, clap::Args)]
 struct Try {
+    /// A YAML file with one UserMapping
+    #[arg(
+        value_name = "FILE",
+        requires = "people",
+        required_unless_present = "expression"
+    )]
+    file: Option<PathBuf>,
+    /// Sample people: a JSON array of objects with Entra's attributes, or CSV with their names in the first line
+    #[arg(long, value_name = "FILE", requires = "file")]
+    people: Option<PathBuf>,
     /// The expression, such as 'Split([jobTitle], ",")'
-    #[arg(long)]
-    expression: String,
+    #[arg(long, conflicts_with = "file")]
+    expression: Option<String>,
     /// Entra's attributes of the person in JSON, such as '{"jobTitle": "Deck, Bridge"}'
     #[arg(long, value_name = "JSON", default_value = "{}")]
     person: String,
@@ -76,7 +91,6 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 
 impl Try {
     fn run(self) -> anyhow::Result<()> {
-        let person = SourceObject::from_json(&self.person).context("--person cannot be used")?;
         let mut environment =
             Environment::at(self.now.unwrap_or_else(|| SystemClock.now()), &SystemRandom);
         environment.default_domain = self.default_domain;
@@ -85,24 +99,59 @@ impl Try {
         for value in &self.existing_value {
             environment.take(value);
         }
-        let expression = Expression::parse(&self.expression);
-        let outcome = match &expression {
-            Ok(expression) => expression.evaluate(&person, &environment),
-            Err(error) => Err(error.clone()),
-        };
-        if self.json {
-            output::print(&format!("{}\n", as_json(&outcome)))?;
-            return Ok(());
+        match (self.expression, self.file, self.people) {
+            (Some(expression), _, _) => {
+                let person =
+                    SourceObject::from_json(&self.person).context("--person cannot be used")?;
+                one(&expression, &person, environment, self.json)
+            }
+            (None, Some(file), Some(people)) => {
+                let mapping = people::mapping(&file)?;
+                let people = people::read(&people)?;
+                let table = table::of(&mapping.spec.users.attributes, &people, &environment);
+                output::print(&if self.json {
+                    format!("{}\n", serde_json::to_string(&table)?)
+                } else {
+                    table::drawn(&table)
+                })?;
+                Ok(())
+            }
+            (None, _, _) => bail!("give --expression, or a file with --people"),
         }
-        say(&outcome)?;
-        environment.eager_iif = true;
-        if let Ok(Err(error)) = expression.map(|it| it.evaluate(&person, &environment).map(drop)) {
-            output::remark(&format!(
-                "a branch of IIF that is not taken fails; Entra may evaluate it all the same: {error}\n"
-            ));
-        }
-        Ok(())
     }
+}
+
+/// Says what one expression comes to for one person.
+fn one(
+    expression: &str,
+    person: &SourceObject,
+    mut environment: Environment<'_>,
+    json: bool,
+) -> anyhow::Result<()> {
+    let expression = Expression::parse(expression);
+    let outcome = evaluated(&expression, person, &environment);
+    if json {
+        return Ok(output::print(&format!("{}\n", as_json(&outcome)))?);
+    }
+    say(&outcome)?;
+    environment.eager_iif = true;
+    if let Err(error) = evaluated(&expression, person, &environment) {
+        output::remark(&format!(
+            "a branch of IIF that is not taken fails; Entra may evaluate it all the same: {error}\n"
+        ));
+    }
+    Ok(())
+}
+
+fn evaluated<'a>(
+    expression: &'a Result<Expression, ExpressionError>,
+    person: &'a SourceObject,
+    environment: &'a Environment<'a>,
+) -> Result<Outcome<'a>, ExpressionError> {
+    expression
+        .as_ref()
+        .map_err(Clone::clone)?
+        .evaluate(person, environment)
 }
 
 fn as_json(outcome: &Result<Outcome<'_>, ExpressionError>) -> Json {

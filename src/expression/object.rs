@@ -56,7 +56,12 @@ impl SourceObject {
     ///
     /// Objects in a list, as app role assignments are, become their JSON text. Null and the empty list are no value.
     pub fn from_json(text: &str) -> Result<Self, ObjectError> {
-        let Json::Object(members) = serde_json::from_str(text)? else {
+        Self::of(serde_json::from_str(text)?)
+    }
+
+    /// The object in JSON; see [`Self::from_json`].
+    pub fn of(json: Json) -> Result<Self, ObjectError> {
+        let Json::Object(members) = json else {
             return Err(ObjectError::NoObject);
         };
         let mut object = Self::new();
@@ -77,8 +82,8 @@ impl SourceObject {
         Ok(object)
     }
 
-    /// The value of `name`.
-    pub(super) fn value(&self, name: &str) -> Value<'_> {
+    /// The value of `name`; Null if there is none.
+    pub fn value(&self, name: &str) -> Value<'_> {
         match self.0.get(name) {
             None => Value::Null,
             Some(Attribute::One(text)) => Value::Text(Cow::Borrowed(text)),

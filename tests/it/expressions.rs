@@ -272,3 +272,64 @@ fn a_person_reads_values_on_lines_and_mistakes_with_carets() {
         "{remark}"
     );
 }
+
+#[test]
+fn a_mapping_is_tried_on_people() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    };
+    let mapping = file(
+        "mapping.yaml",
+        "apiVersion: usher.dev/v1alpha1
+kind: UserMapping
+metadata: {name: people}
+spec:
+  connectorRef: {name: entra}
+  users:
+    attributes:
+      - {target: userName, source: userPrincipalName}
+      - {target: userType, source: companyName, default: Standard}
+      - {target: locale, constant: en-US}
+      - {target: title, expression: 'Split([jobTitle], \",\")'}
+      - {target: nickName, expression: 'CDate([userPrincipalName])'}
+",
+    );
+    let csv = file(
+        "people.csv",
+        "userPrincipalName,companyName,jobTitle\nana@contoso.com,,\"Deck, Bridge\"\n",
+    );
+    let json = file(
+        "people.json",
+        r#"[{"userPrincipalName": "bo@contoso.com", "companyName": "Premium"}]"#,
+    );
+
+    let (table, said, success) = tried(&[&mapping, "--people", &csv]);
+    assert!(success, "{said}");
+    let rows: Vec<&str> = table.lines().collect();
+    assert_eq!(
+        rows[..5],
+        [
+            "PERSON 1   VALUE               WHY",
+            "userName   ana@contoso.com     userPrincipalName",
+            "userType   Standard            default when created: no value of companyName",
+            "locale     en-US               constant",
+            r#"title      ["Deck","Bridge"]   expression"#,
+        ]
+    );
+    assert!(
+        rows[5]
+            .contains("error, so the person is not written: column 7: CDate, argument expression"),
+        "{table}"
+    );
+    let (table, said, success) = tried(&[&mapping, "--people", &json, "--json"]);
+    assert!(success, "{said}");
+    assert!(
+        table.starts_with(r#"[{"person":1,"attributes":[{"attribute":"userName","value":"bo@contoso.com","why":"userPrincipalName"},{"attribute":"userType","value":"Premium","why":"companyName"},"#),
+        "{table}"
+    );
+    let (_, said, success) = tried(&[&mapping]);
+    assert!(!success && said.contains("--people"), "{said}");
+}

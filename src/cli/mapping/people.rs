@@ -1,0 +1,84 @@
+//! Files of sample people, and the mapping that is tried on them.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use serde_json::Value as Json;
+
+use crate::api::UserMapping;
+use crate::expression::SourceObject;
+use crate::lint::{Object, Rules, Severity, Source};
+
+/// The only mapping in the file at `path`, which the API server would take.
+pub(super) fn mapping(path: &Path) -> anyhow::Result<UserMapping> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
+    let outcome = Rules::of_this_version().read(&[Source {
+        file: file.clone(),
+        text,
+    }]);
+    let errors: Vec<String> = outcome
+        .findings
+        .iter()
+        .filter(|it| it.severity == Severity::Error)
+        .map(ToString::to_string)
+        .collect();
+    if !errors.is_empty() {
+        bail!("{}", errors.join("\n"));
+    }
+    let mut mappings = outcome
+        .objects
+        .into_iter()
+        .filter_map(|it| match it.object {
+            Object::UserMapping(mapping) => Some(*mapping),
+            Object::ScimTenant(_) | Object::AzureConnector(_) => None,
+        });
+    match (mappings.next(), mappings.next()) {
+        (Some(mapping), None) => Ok(mapping),
+        (None, _) => bail!("{file} has no UserMapping"),
+        (Some(_), Some(_)) => bail!("{file} has several UserMappings; try one at a time"),
+    }
+}
+
+/// The people in the file at `path`: CSV if it is called so, else JSON.
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<SourceObject>> {
+    let file = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
+    let is_csv = path
+        .extension()
+        .is_some_and(|it| it.eq_ignore_ascii_case("csv"));
+    let people = if is_csv {
+        of_csv(&text)
+    } else {
+        of_json(&text)
+    };
+    people.with_context(|| format!("{file} cannot be used"))
+}
+
+fn of_json(text: &str) -> anyhow::Result<Vec<SourceObject>> {
+    let people = match serde_json::from_str(text)? {
+        Json::Array(people) => people,
+        one => vec![one],
+    };
+    let people = people.into_iter().enumerate();
+    people
+        .map(|(index, it)| SourceObject::of(it).with_context(|| format!("person {}", index + 1)))
+        .collect()
+}
+
+/// An empty cell is no value, as in Entra's own exports.
+fn of_csv(text: &str) -> anyhow::Result<Vec<SourceObject>> {
+    let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{FEFF}').as_bytes());
+    let names = reader.headers()?.clone();
+    let mut people = Vec::new();
+    for row in reader.records() {
+        let mut person = SourceObject::new();
+        for (name, value) in names.iter().zip(&row?) {
+            if !value.is_empty() {
+                person.set(name, value);
+            }
+        }
+        people.push(person);
+    }
+    Ok(people)
+}
