@@ -11,8 +11,10 @@ use sqlx::{PgConnection, SqlSafeStr};
 use super::connect::{ConnectError, quoted};
 
 /// Number and text of each, in order; what was released is never edited.
-const MIGRATIONS: &[(i64, &str)] =
-    &[(1, include_str!("../migrations/postgres/0001_directory.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("../migrations/postgres/0001_directory.sql")),
+    (2, include_str!("../migrations/postgres/0002_session.sql")),
+];
 
 /// How often a statement is tried that another replica is in the way of.
 const ATTEMPTS: u32 = 20;

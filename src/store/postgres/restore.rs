@@ -26,7 +26,7 @@ const UNCOUNTED: Attempt = Attempt {
 /// Keeps writers away until the end, and lets readers see what was there.
 const BEGIN: &str = "
     BEGIN;
-    LOCK TABLE resource, membership, note, held, audit, removal, record IN EXCLUSIVE MODE;
+    LOCK TABLE resource, membership, note, held, audit, removal, record, session IN EXCLUSIVE MODE;
     DELETE FROM membership;
     DELETE FROM resource;
     DELETE FROM note;
@@ -34,6 +34,8 @@ const BEGIN: &str = "
     DELETE FROM audit;
     DELETE FROM removal;
     DELETE FROM record;
+    DELETE FROM session;
+    DELETE FROM sign_in_attempt;
 ";
 
 const COUNT: &str = "
