@@ -3,6 +3,7 @@
 // Vocabulary: plain data, no I/O.
 pub mod api;
 pub mod config;
+pub mod oidc;
 pub mod scim;
 
 // Time and randomness as inputs.

@@ -4,6 +4,7 @@
 pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("scim", &[]),
+    ("oidc", &[]),
     ("clock", &[]),
     ("telemetry", &[]),
     ("config", &["scim"]),
@@ -41,7 +42,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["scim", "clock"]),
     (
         "workload",
-        &["store", "scim", "config", "clock", "telemetry"],
+        &["store", "scim", "oidc", "config", "clock", "telemetry"],
     ),
     ("emulator", &["scim"]),
     (
@@ -49,6 +50,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "api",
             "scim",
+            "oidc",
             "clock",
             "telemetry",
             "config",
@@ -94,6 +96,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("axum_server::", &["workload", "operator"]),
     ("reqwest::", &["operator", "dev", "emulator", "workload"]),
     ("jsonwebtoken::", &["workload"]),
+    ("askama::", &["workload"]),
     ("clap::", &["cli"]),
     ("std::env", &["cli"]),
     ("env::var", &["cli"]),
