@@ -9,6 +9,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::workload::outbound::{MAX_BYTES, OutboundError};
 
 /// A server of keys that counts how often it was asked.
 struct KeyServer {
@@ -110,5 +111,6 @@ async fn keys_are_fetched_over_https_except_from_this_machine() {
         .await;
 
     assert_eq!(found, Err(Untrusted::KeysUnavailable));
-    assert!(matches!(fetch(&url).await, Err(FetchError::Plain)));
+    let fetched = Outbound::default().get::<JwkSet>(&url).await;
+    assert!(matches!(fetched, Err(OutboundError::Plain)));
 }
