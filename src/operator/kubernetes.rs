@@ -17,7 +17,8 @@ use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{Report, StoreConfig, Token};
 use crate::plan::objects::database;
 use crate::plan::{
-    Announcement, AnnouncementType, Child, ChildKey, ChildKind, Owner, Site, WorkloadState,
+    Announcement, AnnouncementType, Child, ChildKey, ChildKind, ClientSecretFiles, Owner, Site,
+    WorkloadState,
 };
 use crate::platform::{Platform, PlatformError, StatusOf};
 use crate::telemetry;
@@ -103,6 +104,7 @@ impl Platform for Kubernetes {
                     schema: database::schema(&ObjectKey::of(tenant), postgres),
                 },
             },
+            client_secrets: ClientSecretFiles::Mounted,
         }
     }
 
