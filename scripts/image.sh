@@ -47,11 +47,15 @@ stripped() { # program
   strip -o "$work/build/usher" "$1"
 }
 
+# What its labels say.
+version=$(sed -n '0,/^version = /s/^version = "\(.*\)"/\1/p' "$root/Cargo.toml")
+revision=$(git -C "$root" describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null) || revision=unknown
+
 # Of the stripped program.
-archive() { # where to, name, base, arguments of the Dockerfile …
-  local archive=$1 name=$2 base=$3 id; shift 3
+archive() { # where to, name, base
+  local archive=$1 name=$2 base=$3 id
   id=$(store bud --quiet --build-context "build=$work/build" --build-arg "RUNTIME_IMAGE=$base" \
-    "${@/#/--build-arg=}" --file "$root/Dockerfile" "$root")
+    --build-arg "VERSION=$version" --build-arg "REVISION=$revision" --file "$root/Dockerfile" "$root")
   rm -f "$archive"
   store push --quiet "$id" "docker-archive:$archive:$name" >/dev/null
   store rmi "$id" >/dev/null
@@ -62,7 +66,7 @@ usher() { # program, archive
   base=$(base)
   stripped "$1"
   # Named by what is in it, so that a pod with another program is another pod.
-  name=usher.test/usher:$(cat "$work/build/usher" "$root/Dockerfile" - <<<"$base" | sha256sum | cut -c1-12)
+  name=usher.test/usher:$(cat "$work/build/usher" "$root/Dockerfile" - <<<"$base $version $revision" | sha256sum | cut -c1-12)
   if [ "$(cat "$2.name" 2>/dev/null)" != "$name" ] || [ ! -f "$2" ]; then
     rm -f "$2.name"
     archive "$2" "$name" "$base"
@@ -72,13 +76,11 @@ usher() { # program, archive
 }
 
 release() { # program
-  local version name archive revision
+  local name archive
   stripped "$1"
-  version=$(sed -n '0,/^version = /s/^version = "\(.*\)"/\1/p' "$root/Cargo.toml")
-  revision=$(git -C "$root" describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null) || revision=unknown
   name=usher:$version
   archive=$(dirname "$1")/usher-$version.tar
-  archive "$archive" "$name" "$(base)" "VERSION=$version" "REVISION=$revision"
+  archive "$archive" "$name" "$(base)"
   echo "$name is in $archive, revision $revision"
   within "the image" "$archive" "$image_limit"
   within "the program" "$work/build/usher" "$program_limit"

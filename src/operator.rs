@@ -5,6 +5,7 @@ mod children;
 pub mod connection;
 mod controllers;
 mod definitions;
+mod events;
 mod failure;
 mod kubernetes;
 mod leadership;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::Client;
-use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::events::Reporter;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +36,7 @@ use crate::reconcile::{Context, Settings as ReconcileSettings};
 
 use children::Applied;
 use controllers::Controllers;
+use events::Events;
 use kubernetes::Kubernetes;
 use leadership::{Elector, Leadership};
 use metrics::Metrics;
@@ -156,7 +158,7 @@ impl Operator {
             applied: Applied::default(),
             reports: Arc::clone(&reports),
             leadership: Arc::clone(&leadership),
-            recorder: Recorder::new(client.clone(), reporter),
+            events: Events::new(client.clone(), reporter),
         };
         let context = Context::new(
             Arc::new(platform),

@@ -53,10 +53,9 @@ fn summary(outcome: &Outcome, files: usize) -> String {
     let said =
         |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     format!(
-        "{}, {} in {} of {}",
+        "{}, {} in {}",
         said(count(Severity::Error), "error"),
         said(count(Severity::Warning), "warning"),
-        said(outcome.objects.len(), "object"),
         said(files, "file"),
     )
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use kube::core::ResourceExt;
 use url::Url;
 
 use super::{Declared, Finding, Object, Severity, words};
@@ -58,9 +59,10 @@ impl World {
             Object::ScimTenant(it) => {
                 let rejection =
                     self.rejection(plan::scim_tenant(it, &self.around_tenant(&key, it)));
-                rejection
-                    .map(|it| said(declared, &it, "/spec/host"))
+                let rejected = rejection.map(|it| said(declared, &it, "/spec/host"));
+                rejected
                     .into_iter()
+                    .chain(self.unknown_owners(declared, &key, it))
                     .collect()
             }
             Object::AzureConnector(it) => {
@@ -82,6 +84,32 @@ impl World {
             }
             Object::UserMapping(it) => self.of_mapping(declared, &key, it),
         }
+    }
+
+    /// Owners of attributes that are no client of `tenant`, as far as was given: what they own would stay as it is for ever.
+    fn unknown_owners(
+        &self,
+        declared: &Declared,
+        key: &ObjectKey,
+        tenant: &ScimTenant,
+    ) -> Vec<Finding> {
+        let connectors = in_namespace(&self.connectors, &key.namespace);
+        let of_this = |it: &&Arc<AzureConnector>| it.spec.scim_tenant_ref.name == key.name;
+        let connectors = connectors.iter().filter(of_this).map(|it| it.name_any());
+        let clients = tenant.spec.clients.iter().map(|it| it.name.clone());
+        let known: Vec<String> = clients.chain(connectors).collect();
+        let owners = tenant.spec.attribute_owners.iter().enumerate();
+        owners
+            .filter(|(_, owner)| self.is_complete && !known.contains(&owner.scim_client))
+            .map(|(index, owner)| {
+                let pointer = format!("/spec/attributeOwners/{index}/scimClient");
+                let message = format!(
+                    "no client of spec.clients and no AzureConnector of this ScimTenant in the files given is called {:?}; nobody could write what it owns",
+                    owner.scim_client
+                );
+                declared.finding(Severity::Warning, &pointer, message)
+            })
+            .collect()
     }
 
     fn of_mapping(

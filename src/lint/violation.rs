@@ -66,6 +66,14 @@ fn worded(error: &ValidationError<'_>) -> (String, Nature) {
             format!("must have at most {limit} members"),
             Nature::Blocking,
         ),
+        Kind::Minimum { limit } => (
+            format!("must be at least {}, got {got}", number(limit)),
+            Nature::Other,
+        ),
+        Kind::Maximum { limit } => (
+            format!("must be at most {}, got {got}", number(limit)),
+            Nature::Other,
+        ),
         Kind::Pattern { pattern } => (format!("must match {pattern}, got {got}"), Nature::Other),
         Kind::PropertyNames { error } => (
             format!(
@@ -76,6 +84,12 @@ fn worded(error: &ValidationError<'_>) -> (String, Nature) {
         ),
         _ => (words::clipped(&error.masked().to_string()), Nature::Other),
     }
+}
+
+/// A limit as a person writes it: a definition has 1 as 1.0.
+fn number(limit: &Value) -> String {
+    let text = limit.to_string();
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
 fn type_names(kind: &TypeKind) -> String {

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::{ObjectReference, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::{NamespaceResourceScope, ObjectMeta, Resource};
-use kube::runtime::events::{Event, EventType, Recorder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -17,8 +16,7 @@ use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{Report, StoreConfig, Token};
 use crate::plan::objects::database;
 use crate::plan::{
-    Announcement, AnnouncementType, Child, ChildKey, ChildKind, ClientSecretFiles, Owner, Site,
-    WorkloadState,
+    Announcement, Child, ChildKey, ChildKind, ClientSecretFiles, Owner, Site, WorkloadState,
 };
 use crate::platform::{Platform, PlatformError, StatusOf};
 use crate::telemetry;
@@ -26,14 +24,12 @@ use crate::telemetry;
 use super::FIELD_MANAGER;
 use super::cache::{Cache, Caches, Change};
 use super::children::{self, Applied};
+use super::events::Events;
 use super::failure::{Failure, request};
 use super::leadership::Leadership;
 use super::reports::Reports;
 use super::triggers::Triggers;
 use super::workloads;
-
-/// Longest note of an event that the API server takes.
-const LONGEST_NOTE: usize = 1000;
 
 /// A cluster.
 pub(super) struct Kubernetes {
@@ -50,7 +46,7 @@ pub(super) struct Kubernetes {
     /// Whether we may write.
     pub(super) leadership: Arc<Leadership>,
     /// The way to events.
-    pub(super) recorder: Recorder,
+    pub(super) events: Events,
 }
 
 #[async_trait]
@@ -205,25 +201,7 @@ impl Platform for Kubernetes {
         if self.leadership.check().is_err() {
             return;
         }
-        let about = ObjectReference {
-            api_version: Some(owner.api_version.clone()),
-            kind: Some(owner.kind.clone()),
-            name: Some(owner.object.name.clone()),
-            namespace: Some(owner.object.namespace.clone()),
-            uid: Some(owner.uid.clone()),
-            ..ObjectReference::default()
-        };
-        let event = Event {
-            type_: match announcement.type_ {
-                AnnouncementType::Normal => EventType::Normal,
-                AnnouncementType::Warning => EventType::Warning,
-            },
-            reason: announcement.reason.as_str().to_owned(),
-            note: Some(announcement.note.chars().take(LONGEST_NOTE).collect()),
-            action: announcement.action.to_owned(),
-            secondary: None,
-        };
-        if let Err(error) = self.recorder.publish(&event, &about).await {
+        if let Err(error) = self.events.publish(owner, announcement).await {
             tracing::warn!(
                 object = %owner.object,
                 error = telemetry::chain(&error),

@@ -188,10 +188,7 @@ impl Store for PostgresStore {
             change,
             terms,
         };
-        match self.write(write).await? {
-            Written::Changed(changed) => Ok(Some(changed)),
-            Written::Done | Written::NotFound | Written::Forgotten(_) => Ok(None),
-        }
+        Ok(self.write(write).await?.changed())
     }
 
     async fn delete(
@@ -205,10 +202,7 @@ impl Store for PostgresStore {
             deletion,
             terms,
         };
-        match self.write(write).await? {
-            Written::NotFound => Ok(None),
-            Written::Done | Written::Changed(_) | Written::Forgotten(_) => Ok(Some(())),
-        }
+        Ok(self.write(write).await?.found())
     }
 
     async fn record(&self, entry: AuditEntry) -> Result<(), StoreError> {
@@ -232,10 +226,7 @@ impl Store for PostgresStore {
     }
 
     async fn forget(&self, forgetting: Forgetting) -> Result<u64, StoreError> {
-        match self.write(Write::Forget(forgetting)).await? {
-            Written::Forgotten(rows) => Ok(rows),
-            Written::Done | Written::Changed(_) | Written::NotFound => Ok(0),
-        }
+        Ok(self.write(Write::Forget(forgetting)).await?.forgotten())
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

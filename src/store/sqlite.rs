@@ -34,7 +34,7 @@ use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
 use crate::store::brake::Held;
 use crate::store::filter_sql::{Database, Search, SqlDialect};
-use crate::store::write::{Write, Written, number};
+use crate::store::write::{Write, number};
 use crate::store::{
     Change, Changed, Commits, Counts, Deletion, Fault, Forgetting, KeptRecord, ListQuery, Listed,
     Note, OpenError, Record, Related, ResourceId, Store, StoreError, Stored, Terms, lock,
@@ -49,6 +49,9 @@ const READERS: usize = 2;
 
 /// Searches at once that look at every resource: a reader is left for those who know whom they look for.
 const SCANS: usize = READERS - 1;
+
+/// Statements that a connection keeps prepared: all of ours, and the shapes of the searches that clients send.
+const PREPARED: usize = 64;
 
 /// How long the first look for damage may keep the store from being served: enough for some ten thousand people.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
@@ -78,7 +81,7 @@ impl SqliteStore {
         migrations::run(&mut connection, path)?;
         let has_lookup = lookup::is_whole(&connection).map_err(failed)?;
         let readers = Readers::open(path, READERS).map_err(failed)?;
-        let counts = readers.look_up(read::counts).await.ok();
+        let counts = readers.walk(|reader, _| read::counts(reader)).await.ok();
         let health = Arc::new(Health::default());
         let (first, looked) = oneshot::channel();
         let watch = health::watch(path.to_owned(), Arc::clone(&health), first);
@@ -96,9 +99,6 @@ impl SqliteStore {
         })
     }
 }
-
-/// Statements that a connection keeps prepared: all of ours, and the shapes of the searches that clients send.
-const PREPARED: usize = 64;
 
 /// A connection that writes; it makes the database if there is none.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -123,7 +123,6 @@ fn configured(path: &Path, further: OpenFlags) -> rusqlite::Result<Connection> {
     connection.set_prepared_statement_cache_capacity(PREPARED);
     // Else SQLite would prepare a statement again for each value of a column that a partial index speaks of.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.pragma_update(None, "cache_size", "-2000")?;
     connection.pragma_update(None, "cell_size_check", "ON")?;
     Ok(connection)
 }
@@ -192,10 +191,7 @@ impl Store for SqliteStore {
             change,
             terms,
         };
-        match self.writer.write(write).await? {
-            Written::Changed(changed) => Ok(Some(changed)),
-            Written::Done | Written::NotFound | Written::Forgotten(_) => Ok(None),
-        }
+        Ok(self.writer.write(write).await?.changed())
     }
 
     async fn delete(
@@ -209,10 +205,7 @@ impl Store for SqliteStore {
             deletion,
             terms,
         };
-        match self.writer.write(write).await? {
-            Written::NotFound => Ok(None),
-            Written::Done | Written::Changed(_) | Written::Forgotten(_) => Ok(Some(())),
-        }
+        Ok(self.writer.write(write).await?.found())
     }
 
     async fn record(&self, entry: AuditEntry) -> Result<(), StoreError> {
@@ -243,10 +236,11 @@ impl Store for SqliteStore {
     }
 
     async fn forget(&self, forgetting: Forgetting) -> Result<u64, StoreError> {
-        match self.writer.write(Write::Forget(forgetting)).await? {
-            Written::Forgotten(rows) => Ok(rows),
-            Written::Done | Written::Changed(_) | Written::NotFound => Ok(0),
-        }
+        Ok(self
+            .writer
+            .write(Write::Forget(forgetting))
+            .await?
+            .forgotten())
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

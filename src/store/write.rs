@@ -77,6 +77,30 @@ impl Written {
             Self::NotFound | Self::Forgotten(_) => false,
         }
     }
+
+    /// What came of a change; nothing when there was nothing to change.
+    pub(super) fn changed(self) -> Option<Changed> {
+        match self {
+            Self::Changed(changed) => Some(changed),
+            Self::Done | Self::NotFound | Self::Forgotten(_) => None,
+        }
+    }
+
+    /// Nothing when there was nothing to delete.
+    pub(super) fn found(self) -> Option<()> {
+        match self {
+            Self::NotFound => None,
+            Self::Done | Self::Changed(_) | Self::Forgotten(_) => Some(()),
+        }
+    }
+
+    /// How many rows were forgotten.
+    pub(super) fn forgotten(self) -> u64 {
+        match self {
+            Self::Forgotten(rows) => rows,
+            Self::Done | Self::Changed(_) | Self::NotFound => 0,
+        }
+    }
 }
 
 /// Why it was not done, although the database works.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use k8s_openapi::api::core::v1::{Affinity, Toleration, TopologySpreadConstraint};
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -120,6 +121,10 @@ fn a_key_that_is_no_value_is_refused() {
         "metrics.serviceMonitor.label=a",
         "networkPolicy.ports=1",
         "podDisruptionBudget.minAvailable=1",
+        "affinity.nodeAffinty.a=b",
+        "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKeys=zone",
+        "tolerations[0].keys=dedicated",
+        "topologySpreadConstraints[0].labelSelector.matchlabels.a=b",
         "replicas=0",
         "image.pullPolicy=Sometimes",
         "image.digest=latest",
@@ -127,6 +132,119 @@ fn a_key_that_is_no_value_is_refused() {
     for fault in faults {
         let complaint = render("usher-system", &["--set", fault]).expect_err(fault);
         assert!(complaint.contains("values"), "{fault}: {complaint}");
+    }
+}
+
+/// The keys that a JSON schema names, each with those above it; a list has no key of its own.
+fn keys(schema: &Value, root: &Value) -> BTreeSet<String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let place = root.pointer(reference.trim_start_matches('#'));
+        return keys(place.expect("a definition"), root);
+    }
+    if schema.get("items").is_some() {
+        return keys(&schema["items"], root);
+    }
+    let mut found = BTreeSet::new();
+    for (name, below) in schema["properties"].as_object().into_iter().flatten() {
+        found.extend(keys(below, root).iter().map(|it| format!("{name}.{it}")));
+        found.insert(name.clone());
+    }
+    found
+}
+
+#[test]
+fn the_values_for_the_scheduler_have_the_keys_that_kubernetes_knows() {
+    let text = fs::read_to_string(chart().join("values.schema.json")).expect("a schema");
+    let ours: Value = serde_json::from_str(&text).expect("JSON");
+    for (value, theirs) in [
+        ("affinity", schemars::schema_for!(Affinity)),
+        ("tolerations", schemars::schema_for!(Toleration)),
+        (
+            "topologySpreadConstraints",
+            schemars::schema_for!(TopologySpreadConstraint),
+        ),
+    ] {
+        let theirs = theirs.as_value();
+
+        assert_eq!(
+            keys(&ours["properties"][value], &ours),
+            keys(theirs, theirs),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn the_schema_of_the_values_refuses_keys_wherever_it_names_some() {
+    fn open(schema: &Value) -> Vec<&Value> {
+        let is_open =
+            schema["properties"].is_object() && schema["additionalProperties"] != json!(false);
+        let members = schema.as_object().into_iter().flat_map(|it| it.values());
+        let below = members.flat_map(open);
+        is_open.then_some(schema).into_iter().chain(below).collect()
+    }
+    let text = fs::read_to_string(chart().join("values.schema.json")).expect("a schema");
+
+    let schema = serde_json::from_str(&text).expect("JSON");
+
+    assert_eq!(open(&schema), Vec::<&Value>::new());
+}
+
+/// Helm hands such keys to each chart below, so `global` takes any.
+#[test]
+fn a_chart_that_depends_on_it_may_have_globals() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dependency = format!("file://{}", chart().display());
+    let parent = json!({
+        "apiVersion": "v2", "name": "platform", "version": "1.0.0",
+        "dependencies": [{"name": "usher", "version": "*", "repository": dependency}],
+    });
+    fs::write(folder.path().join("Chart.yaml"), parent.to_string()).expect("written");
+    let path = folder.path().display().to_string();
+    helm(&["dependency", "update", &path]).expect("packed");
+    let globals = ["template", "it", &path, "--set", "global.team=identity"];
+
+    helm(&globals).expect("globals are for all charts");
+
+    let misspelt = [&globals[..], &["--set", "usher.replica=2"]].concat();
+    assert!(helm(&misspelt).expect_err("no value").contains("replica"));
+}
+
+#[test]
+fn its_notes_say_what_is_next() {
+    let apply_crds = "kubectl apply --server-side -f charts/usher/files/crds";
+    let apart = "The 2 replicas may share a node";
+    let spread = "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey=zone";
+    let cases: [(&[&str], &[&str], &[&str]); 5] = [
+        (
+            &[],
+            &[
+                "started in usher-system and works in every namespace.",
+                "kubectl rollout status deployment/usher -n usher-system",
+                "kubectl get connectors -A",
+            ],
+            &[apply_crds, "replicas"],
+        ),
+        (
+            &["--set", "watch.namespaces={one,two}"],
+            &["works in one, two."],
+            &["every namespace"],
+        ),
+        (&["--set", "crds.install=false"], &[apply_crds], &[]),
+        (&["--set", "replicas=2"], &[apart], &[]),
+        (&["--set", "replicas=2", "--set", spread], &[], &[apart]),
+    ];
+    for (values, present, absent) in cases {
+        let install = ["install", "usher", "charts/usher", "-n", "usher-system"];
+        let said = helm(&[&install, &["--dry-run=client"][..], values].concat());
+        let said = said.expect("installed, but for the dry run");
+        let (_, notes) = said.split_once("\nNOTES:\n").expect("notes");
+        for words in present {
+            assert!(notes.contains(words), "{values:?}: no {words} in {notes}");
+        }
+        for words in absent {
+            assert!(!notes.contains(words), "{values:?}: {words} in {notes}");
+        }
     }
 }
 
@@ -245,7 +363,9 @@ async fn a_real_api_server_takes_what_the_chart_makes() {
         ("namespaced", vec!["--set", &watched]),
         ("proxied", vec!["--set", mounted]),
     ] {
+        // The pod of `helm test` is among them, and must fit `restricted` as well.
         let mut objects = render(&namespace, &arguments).expect("rendered");
+        assert_eq!(of_kind(&objects, "Pod").len(), 1);
         objects.extend(
             of_kind(&objects, "Deployment")
                 .into_iter()

@@ -9,8 +9,10 @@ pub(crate) mod process;
 mod record;
 mod release;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -35,6 +37,8 @@ pub(crate) struct Site {
     pub(crate) image: String,
     /// Of the cluster; None when it is not ours.
     folder: Option<PathBuf>,
+    /// What nothing that is kept may tell.
+    secrets: Mutex<BTreeSet<String>>,
     began: Instant,
 }
 
@@ -66,10 +70,13 @@ impl Site {
             system,
             image,
             folder,
+            secrets: Mutex::default(),
             began: Instant::now(),
         };
         // Of the run before.
-        std::fs::remove_dir_all(site.kept()).ok();
+        for folder in [site.kept(), site.private()] {
+            std::fs::remove_dir_all(folder).ok();
+        }
         let restricted = "pod-security.kubernetes.io/enforce=restricted";
         for namespace in [&site.namespace, &site.system] {
             site.kubectl(&["label", "namespace", namespace, restricted])
@@ -121,18 +128,28 @@ impl Site {
 
     /// A file of this test.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
-        let folder = self.kept();
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let path = folder.join(name);
-        std::fs::write(&path, text).expect("a file");
-        path
+        written(&self.kept(), name, text)
+    }
+
+    /// A file with a secret, which is not among what is kept.
+    pub(crate) fn private_file(&self, name: &str, text: &str) -> PathBuf {
+        written(&self.private(), name, text)
     }
 
     /// Where what this test leaves for a look is kept.
     pub(crate) fn kept(&self) -> PathBuf {
+        self.folder_called("kept")
+    }
+
+    /// Where its secrets are.
+    pub(crate) fn private(&self) -> PathBuf {
+        self.folder_called("private")
+    }
+
+    fn folder_called(&self, name: &str) -> PathBuf {
         let prefix = self.namespace.rsplit_once('-').map_or("", |(it, _)| it);
         Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join("kept")
+            .join(name)
             .join(prefix)
     }
 
@@ -174,11 +191,41 @@ impl Site {
             .expect("this needs a cluster of our own")
     }
 
+    /// What the API server was asked by our operators.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        let requests = self.cluster.requests_of(&self.operator());
+        requests.unwrap_or_default()
+    }
+
+    /// The account of our operators.
+    fn operator(&self) -> String {
+        format!("system:serviceaccount:{}:{}", self.system, self.release)
+    }
+
+    /// What the operator in a pod changed, beside its Lease.
+    pub(crate) fn writes_of(&self, pod: &str) -> Vec<Request> {
+        let mut requests = self.requests();
+        requests.retain(|it| it.pod == pod && it.is_write() && it.resource != "leases");
+        requests
+    }
+
+    /// How often an object was made, by whichever operator.
+    pub(crate) fn made(&self, resource: &str, name: &str) -> usize {
+        let requests = self.requests();
+        let made = requests.iter().filter(|it| {
+            it.code == 201 && it.verb == "create" && it.resource == resource && it.name == name
+        });
+        made.count()
+    }
+
     /// Whatever the operator asked for is among its rights; those that were not told yet, or any more, do not count.
     pub(crate) fn no_right_is_missing(&self) {
-        let operator = format!("system:serviceaccount:{}:{}", self.system, self.release);
-        let requests = self.cluster.requests_of(&operator).unwrap_or_default();
-        assert!(self.folder.is_none() || !requests.is_empty(), "{operator}");
+        let requests = self.requests();
+        assert!(
+            self.folder.is_none() || !requests.is_empty(),
+            "{} asked for nothing",
+            self.operator()
+        );
         let missing: Vec<_> = requests
             .iter()
             .filter(|it| it.code == 403 && !is_granted(it))
@@ -194,7 +241,7 @@ impl Site {
     /// Runs a command in the network of the cluster, where Services have their addresses.
     pub(crate) async fn inside(&self, command: &[&str]) -> Output {
         if self.is_ours() {
-            return self.script("enter", command).await;
+            return self.tried("enter", command).await;
         }
         let mut all = Vec::from(command);
         let network = server::variable("USHER_TEST_NETWORK").map(|it| format!("--net={it}"));
@@ -206,8 +253,18 @@ impl Site {
         output(command).await
     }
 
-    /// `scripts/cluster.sh VERB` with the cluster's folder.
-    pub(crate) async fn script(&self, verb: &str, arguments: &[&str]) -> Output {
+    /// `scripts/cluster.sh VERB` with the cluster's folder; it must succeed.
+    pub(crate) async fn script(&self, verb: &str, arguments: &[&str]) {
+        let output = self.tried(verb, arguments).await;
+        assert!(
+            output.status.success(),
+            "cluster.sh {verb} {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// The same; it may fail.
+    async fn tried(&self, verb: &str, arguments: &[&str]) -> Output {
         let mut command = script("cluster.sh");
         command.arg(verb).arg(self.folder()).args(arguments);
         output(command).await
@@ -225,6 +282,12 @@ impl Site {
         let template = format!("go-template={{{{index .data \"{key}\" | base64decode}}}}");
         self.kubectl(&["get", "secret", name, "-o", &template])
             .await
+    }
+
+    /// Remembers what must not be told.
+    pub(crate) fn keep_secret(&self, secret: &str) {
+        let mut secrets = self.secrets.lock().expect("no panic while held");
+        secrets.insert(secret.to_owned());
     }
 
     /// Tells what is going on, with the time since the beginning.
@@ -248,7 +311,7 @@ impl Drop for Site {
         // A runtime of its own: the test's cannot be waited in.
         let record = || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(self.record());
+            runtime.block_on(self.record("failed"));
         };
         let recorded = std::thread::scope(|scope| scope.spawn(record).join());
         let kept = self.kept();
@@ -257,6 +320,13 @@ impl Drop for Site {
             Err(_) => eprintln!("not all objects and logs are in {}", kept.display()),
         }
     }
+}
+
+fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
+    std::fs::create_dir_all(folder).expect("a folder");
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("a file");
+    path
 }
 
 fn is_granted(request: &Request) -> bool {

@@ -438,3 +438,20 @@ fn without_json_the_tables_are_printed_when_something_has_happened() {
     );
     assert_eq!(dev.interrupt(), Some(0));
 }
+
+#[test]
+fn the_demo_ends_with_the_people_that_it_brought() {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/demo.sh");
+
+    let output = Command::new(demo)
+        .arg(env!("CARGO_BIN_EXE_usher"))
+        .output()
+        .expect("the demo runs");
+
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        said.contains("contoso.id.example.com   51"),
+        "nobody is counted: {said}"
+    );
+}

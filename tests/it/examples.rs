@@ -11,6 +11,7 @@ use usher::lint::{Rules, Severity, Source};
 
 use crate::apiserver::cluster;
 use crate::chart::helm::render;
+use crate::stand_ins;
 
 /// The folder of each story.
 fn stories() -> Vec<PathBuf> {
@@ -113,33 +114,70 @@ fn the_values_of_an_example_are_values_of_the_chart() {
 }
 
 #[tokio::test]
-async fn a_real_api_server_takes_every_example() {
+async fn a_real_api_server_takes_every_example_and_lets_it_go() {
     let cluster = cluster().await;
     cluster
         .install_crds(&api::custom_resource_definitions())
         .await;
+    let knows_others = stand_ins::install(&cluster).await;
     let namespace = cluster.namespace("examples").await;
     let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("examples.json");
-
+    let file = folder.path().join("example.json").display().to_string();
     let mut objects = objects();
-    objects.retain(|(_, it)| it["apiVersion"] == "usher.dev/v1alpha1");
-    for (origin, mut object) in objects {
-        // The namespace of the examples need not exist here.
-        object["metadata"]["namespace"] = json!(namespace);
-        fs::write(&file, object.to_string()).expect("a file");
+    objects.retain(|(_, it)| knows_others || !stand_ins::is_one(it));
+    // A namespace that is being deleted would take nothing any more.
+    let (namespaces, objects): (Vec<_>, Vec<_>) = objects
+        .into_iter()
+        .partition(|(_, it)| it["kind"] == "Namespace");
 
-        let applied = cluster
-            .kubectl(&[
-                "apply",
-                "--server-side",
-                "--dry-run=server",
-                "--validate=strict",
-                "-f",
-                &file.display().to_string(),
-            ])
+    for (origin, mut object) in [namespaces, objects].concat() {
+        // That of the test, in the place of those which the examples are for.
+        if object["kind"] == "Namespace" {
+            object["metadata"]["name"] = json!(namespace);
+        } else {
+            object["metadata"]["namespace"] = json!(namespace);
+        }
+        fs::write(&file, object.to_string()).expect("a file");
+        let apply = ["apply", "--server-side", "--validate=strict", "-f", &file];
+        let applied = cluster.kubectl(&apply).await;
+        assert!(applied.is_ok(), "{origin}: {applied:?}");
+        if object["kind"] == "Namespace" {
+            continue;
+        }
+
+        let deleted = cluster
+            .kubectl(&["delete", "--wait=false", "-f", &file])
             .await;
 
-        assert!(applied.is_ok(), "{origin}: {applied:?}");
+        assert!(deleted.is_ok(), "{origin}: {deleted:?}");
+        let left = cluster
+            .kubectl(&["get", "--ignore-not-found", "-o", "name", "-f", &file])
+            .await;
+        assert_eq!(left.as_deref(), Ok(""), "{origin}: it stays");
+    }
+}
+
+#[tokio::test]
+async fn a_misspelt_field_of_another_kind_is_refused() {
+    let cluster = cluster().await;
+    if !stand_ins::install(&cluster).await {
+        return;
+    }
+    let namespace = cluster.namespace("misspelt").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("example.json").display().to_string();
+
+    for (origin, mut object) in objects() {
+        if !stand_ins::is_one(&object) {
+            continue;
+        }
+        object["metadata"]["namespace"] = json!(namespace);
+        object["spec"]["intervall"] = json!("1m");
+        fs::write(&file, object.to_string()).expect("a file");
+        let apply = ["apply", "--server-side", "--validate=strict", "-f", &file];
+
+        let complaint = cluster.kubectl(&apply).await.expect_err(&origin);
+
+        assert!(complaint.contains("intervall"), "{origin}: {complaint}");
     }
 }

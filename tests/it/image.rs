@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::cluster;
 
-/// Bytes of what the program needs: a C library, time zones, certificates.
-const BESIDE_THE_PROGRAM: u64 = 16_000_000;
+/// Bytes of what the program needs: a C library, time zones, certificates. With the 30,000,000 that `make image` grants the
+/// program the image keeps within its 45,000,000.
+const BESIDE_THE_PROGRAM: u64 = 15_000_000;
 
 /// An archive of the kind that `docker save` writes.
 struct Image {
@@ -83,8 +84,25 @@ fn it_says_what_it_is() {
         |name: &str| text(&image.config["Labels"][format!("org.opencontainers.image.{name}")]);
     assert_eq!(label("title"), "Usher");
     assert_eq!(label("licenses"), env!("CARGO_PKG_LICENSE"));
-    for name in ["description", "version", "revision", "base.name"] {
-        assert!(!label(name).is_empty(), "{name}");
+    assert_eq!(label("version"), env!("CARGO_PKG_VERSION"));
+    assert_eq!(label("revision"), revision());
+    let base = label("base.name");
+    assert!(base.starts_with("localhost/usher-base:"), "{base}");
+    let description = label("description");
+    assert!(description.contains("Entra ID"), "{description}");
+}
+
+/// The commit that is checked out, and whether something has changed since.
+fn revision() -> String {
+    let arguments = "describe --always --dirty --abbrev=40 --exclude *";
+    let described = Command::new("git")
+        .args(arguments.split(' '))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    match described {
+        Ok(it) if it.status.success() => String::from_utf8_lossy(&it.stdout).trim().to_owned(),
+        // Out of an archive of the sources.
+        _ => "unknown".to_owned(),
     }
 }
 

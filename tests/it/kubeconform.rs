@@ -12,31 +12,29 @@ use usher::api;
 use crate::apiserver::{Cluster, cluster, eventually};
 use crate::chart;
 use crate::chart::helm::helm;
+use crate::stand_ins::{self, kind_of};
 use crate::{examples, programs};
 
-/// Kinds of others, of which the API server of the tests has no schema.
-const FOREIGN: [&str; 5] = [
-    "argoproj.io/v1alpha1/Application",
-    "helm.toolkit.fluxcd.io/v2/HelmRelease",
-    "kustomize.toolkit.fluxcd.io/v1/Kustomization",
-    "monitoring.coreos.com/v1/ServiceMonitor",
-    "source.toolkit.fluxcd.io/v1/GitRepository",
-];
-
-fn is_foreign(object: &Value) -> bool {
-    let text = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
-    FOREIGN.contains(&&*format!("{}/{}", text("apiVersion"), text("kind")))
+/// A schema for each kind, and the kinds that none is had of: they are skipped.
+struct Schemas {
+    folder: TempDir,
+    skipped: Vec<String>,
 }
 
-/// A folder with a schema for each kind in the API versions of `objects`.
-async fn schemas(objects: &[Value]) -> TempDir {
+/// Those of each kind in the API versions of `objects`.
+async fn schemas(objects: &[Value]) -> Schemas {
     let cluster = cluster().await;
     cluster
         .install_crds(&api::custom_resource_definitions())
         .await;
+    let skipped = if stand_ins::install(&cluster).await {
+        Vec::new()
+    } else {
+        stand_ins::kinds()
+    };
     let folder = tempfile::tempdir().expect("a folder");
-    let own = objects.iter().filter(|it| !is_foreign(it));
-    let versions: BTreeSet<&str> = own.filter_map(|it| it["apiVersion"].as_str()).collect();
+    let known = objects.iter().filter(|it| !skipped.contains(&kind_of(it)));
+    let versions: BTreeSet<&str> = known.filter_map(|it| it["apiVersion"].as_str()).collect();
     for version in versions {
         let document = eventually(&format!("{version} is described"), async || {
             description(&cluster, version).await
@@ -44,7 +42,7 @@ async fn schemas(objects: &[Value]) -> TempDir {
         .await;
         write_schemas(folder.path(), version, document);
     }
-    folder
+    Schemas { folder, skipped }
 }
 
 /// What the API server says of the kinds of an API version; it says so a moment after a definition came.
@@ -95,10 +93,10 @@ fn close(schema: &mut Value) {
 }
 
 /// How many objects kubeconform found valid and how many it skipped, or what it complains about.
-fn conform(schemas: &TempDir, path: &str) -> Result<(u64, u64), String> {
+fn conform(schemas: &Schemas, path: &str) -> Result<(u64, u64), String> {
     let location = format!(
         "{}/{{{{.Group}}}}_{{{{.ResourceAPIVersion}}}}_{{{{.ResourceKind}}}}.json",
-        schemas.path().display()
+        schemas.folder.path().display()
     );
     let said = programs::run(
         "kubeconform",
@@ -107,7 +105,7 @@ fn conform(schemas: &TempDir, path: &str) -> Result<(u64, u64), String> {
             "-summary",
             "-output=json",
             "-skip",
-            &FOREIGN.join(","),
+            &schemas.skipped.join(","),
             // Values of Helm are no objects.
             "-ignore-filename-pattern=/values.yaml$",
             "-schema-location",
@@ -126,9 +124,10 @@ fn parsed(text: &str) -> Vec<Value> {
     objects
 }
 
-/// Every object of `objects` is valid but those of others, which are skipped.
-fn all_of(objects: &[Value]) -> (u64, u64) {
-    let skipped = objects.iter().filter(|it| is_foreign(it)).count();
+/// Every object of `objects` is valid but those that are skipped.
+fn all_of(objects: &[Value], schemas: &Schemas) -> (u64, u64) {
+    let is_skipped = |it: &&Value| schemas.skipped.contains(&kind_of(it));
+    let skipped = objects.iter().filter(is_skipped).count();
     let count = |it: usize| u64::try_from(it).expect("a few");
     (count(objects.len() - skipped), count(skipped))
 }
@@ -138,28 +137,27 @@ async fn the_chart_makes_what_the_api_server_describes() {
     let release = ["template", "usher", "charts/usher", "-n", "usher-system"];
     let with_all = chart::with_every_value();
     let with_all: Vec<&str> = with_all.iter().map(String::as_str).collect();
-    for (values, skipped) in [(&[][..], 0), (&with_all, 1)] {
+    for values in [&[][..], &with_all] {
         let text = helm(&[&release, values].concat()).expect("rendered");
         let objects = parsed(&text);
-        let folder = schemas(&objects).await;
-        let file = folder.path().join("chart.yaml");
+        let schemas = schemas(&objects).await;
+        let file = schemas.folder.path().join("chart.yaml");
         fs::write(&file, text).expect("written");
 
-        let found = conform(&folder, &file.display().to_string());
+        let found = conform(&schemas, &file.display().to_string());
 
-        assert_eq!(found, Ok(all_of(&objects)));
-        assert_eq!(all_of(&objects).1, skipped);
+        assert_eq!(found, Ok(all_of(&objects, &schemas)));
     }
 }
 
 #[tokio::test]
 async fn the_examples_are_what_the_api_server_describes() {
     let objects: Vec<Value> = examples::objects().into_iter().map(|(_, it)| it).collect();
-    let folder = schemas(&objects).await;
+    let schemas = schemas(&objects).await;
 
-    let found = conform(&folder, "examples");
+    let found = conform(&schemas, "examples");
 
-    assert_eq!(found, Ok(all_of(&objects)));
+    assert_eq!(found, Ok(all_of(&objects, &schemas)));
 }
 
 #[tokio::test]
@@ -196,12 +194,12 @@ async fn a_planted_fault_is_found() {
         json!({"apiVersion": "apps/v1"}),
         json!({"apiVersion": "usher.dev/v1alpha1"}),
     ];
-    let folder = schemas(&known).await;
-    let file = folder.path().join("planted.yaml");
+    let schemas = schemas(&known).await;
+    let file = schemas.folder.path().join("planted.yaml");
     for (text, expected) in cases {
         fs::write(&file, &text).expect("written");
 
-        let found = conform(&folder, &file.display().to_string());
+        let found = conform(&schemas, &file.display().to_string());
 
         match expected {
             None => assert_eq!(found, Ok((1, 0)), "{text}"),

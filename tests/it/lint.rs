@@ -75,6 +75,43 @@ fn an_unknown_field_is_named_at_its_key_with_the_likely_one() {
 }
 
 #[test]
+fn a_number_out_of_bounds_is_named_with_the_bound() {
+    check(
+        &tenant("a", "a.example.com", "  replicas: 0\n"),
+        &["8:13: error: spec.replicas: must be at least 1, got 0"],
+    );
+    check(
+        &tenant("a", "a.example.com", "  replicas: 17\n"),
+        &[
+            "5:1: error: spec: replicas must be 1 with store.sqlite",
+            "8:13: error: spec.replicas: must be at most 16, got 17",
+        ],
+    );
+}
+
+#[test]
+fn an_owner_of_attributes_is_a_client_or_a_connector() {
+    let owner = |name: &str| {
+        let clients = "  clients: [{name: okta}]\n";
+        let owners = format!("  attributeOwners: [{{scimClient: {name}, attributes: [title]}}]\n");
+        tenant(
+            "a",
+            "a.example.com",
+            &format!("{ENTITLED}{clients}{owners}"),
+        )
+    };
+    let entra = connector("entra", "a", GUID);
+    check(&owner("okta"), &[]);
+    check(&format!("{}{entra}", owner("entra")), &[]);
+    check(
+        &format!("{}{entra}", owner("octa")),
+        &[
+            "10:34: warning: spec.attributeOwners[0].scimClient: no client of spec.clients and no AzureConnector",
+        ],
+    );
+}
+
+#[test]
 fn a_long_value_is_cut() {
     let long = "x".repeat(300);
 
@@ -341,7 +378,7 @@ fn a_folder_with_an_error_ends_with_exit_code_1_and_a_summary() {
         ),
         "{out}"
     );
-    assert_eq!(err, "usher: 1 error, 0 warnings in 1 object of 2 files\n");
+    assert_eq!(err, "usher: 1 error, 0 warnings in 2 files\n");
 }
 
 #[test]
@@ -351,7 +388,7 @@ fn a_good_file_ends_with_exit_code_0() {
     let (output, out, err) = usher_lint(folder.path(), &["good.yaml"]);
 
     assert_eq!((output.status.code(), out.as_str()), (Some(0), ""));
-    assert_eq!(err, "usher: 0 errors, 0 warnings in 1 object of 1 file\n");
+    assert_eq!(err, "usher: 0 errors, 0 warnings in 1 file\n");
 }
 
 #[test]

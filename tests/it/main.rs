@@ -49,6 +49,7 @@ mod scim_records;
 mod scim_vocabulary;
 mod serve;
 mod sign_in;
+mod stand_ins;
 mod store_commands;
 mod story;
 mod workload_program;

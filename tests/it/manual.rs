@@ -1,9 +1,12 @@
-//! The manuals keep up with the code: every condition, reason, column and limit is in them.
+//! The manuals keep up with the code: every condition, reason, column, limit, right and kind is in them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use usher::api;
+use usher::operator::rbac;
+use usher::plan::ChildKind;
 use usher::scim::bounds;
 use usher::scim::bulk::MAX_BULK_OPERATIONS;
 
@@ -48,23 +51,92 @@ fn every_condition_and_reason_has_its_line() {
     }
 }
 
+/// The cells of each row of a table in a part of a document.
+fn rows(part: &str) -> Vec<Vec<&str>> {
+    let lines = part.lines().filter_map(|line| {
+        let row = line.strip_prefix("| ")?.strip_suffix('|')?;
+        Some(row.split('|').map(str::trim).collect())
+    });
+    lines.collect()
+}
+
+/// The part of a document under a heading of the second level.
+fn part<'a>(text: &'a str, heading: &str) -> &'a str {
+    let (_, after) = text
+        .split_once(&format!("\n## {heading}\n"))
+        .unwrap_or_else(|| panic!("no heading {heading}"));
+    after.split("\n## ").next().unwrap_or_default()
+}
+
 #[test]
-fn every_column_has_its_line() {
+fn every_column_has_its_line_that_says_what_to_do() {
     let text = document("status.md");
+    let rows = rows(part(&text, "Columns"));
     for crd in api::custom_resource_definitions() {
+        let kind = crd.spec.names.kind;
         let columns = crd.spec.versions[0].additional_printer_columns.clone();
         for column in columns.expect("columns") {
-            let line = format!(
-                "| {} | {} |",
-                crd.spec.names.kind,
-                column.name.to_uppercase()
-            );
-            let any = format!("| all | {} |", column.name.to_uppercase());
-            assert!(
-                text.contains(&line) || text.contains(&any),
-                "docs/status.md lacks {line}"
-            );
+            let name = column.name.to_uppercase();
+            let row = rows
+                .iter()
+                .find(|it| (it[0] == kind || it[0] == "all") && it[1] == name);
+            let row = row.unwrap_or_else(|| panic!("docs/status.md lacks {kind} {name}"));
+            assert_eq!(row.len(), 4, "{row:?}");
+            assert!(row.iter().all(|it| !it.is_empty()), "{row:?}");
         }
+    }
+}
+
+#[test]
+fn every_kind_that_is_made_has_its_line_and_no_other_has() {
+    let text = document("kubernetes.md");
+    let told: BTreeSet<&str> = rows(part(&text, "What is created"))
+        .iter()
+        .flat_map(|row| row[0].split(" or "))
+        .filter(|it| *it != "object")
+        .collect();
+
+    let made: BTreeSet<&str> = ChildKind::ALL.map(ChildKind::as_str).into();
+
+    assert_eq!(told, made);
+}
+
+#[test]
+fn the_table_of_rights_is_what_the_operator_is_granted() {
+    let text = document("install.md");
+    let kinds = "ScimTenants, AzureConnectors, UserMappings";
+    let statuses = "scimtenants/status, azureconnectors/status, usermappings/status";
+    let mut told: BTreeMap<bool, BTreeSet<(String, String)>> = BTreeMap::new();
+    let mut is_lease = false;
+    for row in rows(part(&text, "What the operator may do")) {
+        match row[0] {
+            "where" => continue,
+            "watched namespaces" => is_lease = false,
+            "its own namespace" => is_lease = true,
+            below => assert_eq!(below, ""),
+        }
+        let what = match row[1] {
+            "the three kinds" => kinds,
+            "their `status`" => statuses,
+            other => other,
+        };
+        for resource in what.split(", ") {
+            let verbs = row[2].split(", ");
+            told.entry(is_lease)
+                .or_default()
+                .extend(verbs.map(|verb| (resource.to_lowercase(), verb.to_owned())));
+        }
+    }
+
+    for (is_lease, rules) in [(false, rbac::watched()), (true, rbac::lease())] {
+        let granted: BTreeSet<(String, String)> = rules
+            .iter()
+            .flat_map(|rule| {
+                let resources = rule.resources.iter().flatten();
+                resources.flat_map(|it| rule.verbs.iter().map(|verb| (it.clone(), verb.clone())))
+            })
+            .collect();
+        assert_eq!(told.get(&is_lease), Some(&granted));
     }
 }
 

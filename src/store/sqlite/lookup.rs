@@ -60,20 +60,28 @@ pub(super) fn replace(
     insert(connection, seq, keys)
 }
 
+/// The people whose values are not in the table. By this index alone: SQLite takes one that has everybody else as well.
+macro_rules! lacking {
+    () => {
+        " FROM resource INDEXED BY resource_not_looked_up WHERE kind = 0 AND looked_up IS NOT version"
+    };
+}
+
+const IS_WHOLE: &str = concat!("SELECT NOT EXISTS (SELECT 1", lacking!(), ")");
+const LACKING: &str = concat!(
+    "SELECT seq, version, body",
+    lacking!(),
+    " ORDER BY seq LIMIT 256"
+);
+
 /// Whether every person's values are in the table.
 pub(super) fn is_whole(connection: &Connection) -> Result<bool, rusqlite::Error> {
-    connection.query_row(
-        "SELECT NOT EXISTS (SELECT 1 FROM resource WHERE kind = 0 AND looked_up IS NOT version)",
-        (),
-        |row| row.get(0),
-    )
+    connection.query_row(IS_WHOLE, (), |row| row.get(0))
 }
 
 /// Puts the values of some of the people into the table who are not in it; whether there may be more.
 pub(super) fn fill(connection: &Connection) -> Result<bool, rusqlite::Error> {
-    let mut lacking = connection.prepare_cached(
-        "SELECT seq, version, body FROM resource WHERE kind = 0 AND looked_up IS NOT version ORDER BY seq LIMIT 256",
-    )?;
+    let mut lacking = connection.prepare_cached(LACKING)?;
     let rows = lacking.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let rows: Vec<(i64, i64, String)> = rows.collect::<Result<_, _>>()?;
     if rows.is_empty() {
@@ -110,7 +118,7 @@ mod tests {
     use super::*;
     use crate::scim::filter::Filter;
     use crate::scim::schema::sample;
-    use crate::store::filter_sql::{Database, Search, SqlDialect, Statement};
+    use crate::store::filter_sql::{Argument, Database, Search, SqlDialect};
     use crate::store::{ListQuery, ResourceId, Store, Stored, Terms, Version};
 
     const PEOPLE: usize = 2 * BATCH + 10;
@@ -161,13 +169,26 @@ mod tests {
             .collect()
     }
 
-    fn plan(connection: &Connection, statement: &Statement) -> Vec<String> {
-        let explained = format!("EXPLAIN QUERY PLAN {}", statement.text());
-        let mut explained = connection.prepare(&explained).unwrap();
-        let steps = explained.query_map(params_from_iter(&statement.arguments), |row| {
-            row.get("detail")
-        });
+    fn plan(connection: &Connection, text: &str, arguments: &[Argument]) -> Vec<String> {
+        let mut explained = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {text}"))
+            .unwrap();
+        let steps = explained.query_map(params_from_iter(arguments), |row| row.get("detail"));
         steps.unwrap().map(Result::unwrap).collect()
+    }
+
+    /// Else each batch would pass by all that were filled before it.
+    #[test]
+    fn who_lacks_a_lookup_is_found_without_passing_by_the_others() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("people.db");
+        let mut connection = connect(&path).unwrap();
+        migrations::run(&mut connection, &path).unwrap();
+        for statement in [IS_WHOLE, LACKING] {
+            let steps = plan(&connection, statement, &[]);
+            let by_index = "SCAN resource USING INDEX resource_not_looked_up";
+            assert!(steps.iter().any(|step| step == by_index), "{steps:#?}");
+        }
     }
 
     #[test]
@@ -192,7 +213,8 @@ mod tests {
             ("employeeNumber eq \"a\"", "lookup_of_value"),
         ] {
             let search = Search::new(database, ResourceType::User, 0, &asked(filter));
-            let steps = plan(&connection, &search.rows("NULL"));
+            let rows = search.rows("NULL");
+            let steps = plan(&connection, rows.text(), &rows.arguments);
             let is_used = |step: &String| step.starts_with("SEARCH") && step.contains(index);
             assert!(!search.scans() && search.finds_few(), "{filter}");
             assert!(steps.iter().any(is_used), "{filter}: {steps:#?}");

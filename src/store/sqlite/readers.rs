@@ -106,6 +106,8 @@ impl Drop for Reader {
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = configured(path, OpenFlags::empty())?;
-    connection.pragma_update(None, "query_only", "ON")?;
+    for (name, value) in [("query_only", "ON"), ("cache_size", "-2000")] {
+        connection.pragma_update(None, name, value)?;
+    }
     Ok(connection)
 }

@@ -26,6 +26,7 @@ pub(crate) struct Stage {
     pub(crate) cluster: Cluster,
     pub(crate) namespace: String,
     pub(crate) report_port: u16,
+    test: String,
     user: String,
     client: kube::Client,
     running: Option<(CancellationToken, JoinHandle<()>)>,
@@ -39,6 +40,8 @@ impl Stage {
         let cluster = apiserver::cluster().await;
         cluster.install_crds(&custom_resource_definitions()).await;
         let namespace = cluster.namespace(prefix).await;
+        // Of the run before.
+        std::fs::remove_dir_all(apiserver::kept(&format!("operator-{prefix}"))).ok();
         let mut here = rbac::watched();
         here.extend(rbac::lease());
         let rights = Rights {
@@ -48,6 +51,7 @@ impl Stage {
         let account = cluster.account(&namespace, "usher-operator", rights).await;
         let mut stage = Self {
             cluster,
+            test: format!("operator-{prefix}"),
             namespace,
             report_port: free_port(),
             user: account.user,
@@ -113,7 +117,8 @@ impl Stage {
 
     /// What the operator asked of the API server.
     pub(crate) fn requests(&self) -> Vec<Request> {
-        self.cluster.requests_of(&self.user).unwrap_or_default()
+        let requests = self.cluster.requests_of(&self.user);
+        requests.expect("a server of our own, without controllers that play along")
     }
 
     /// What the operator changed, without its Lease.
@@ -275,6 +280,18 @@ impl Stage {
     {
         let list = self.api::<K>().list(&ListParams::default()).await.unwrap();
         list.iter().filter_map(ResourceExt::uid).collect()
+    }
+}
+
+impl Drop for Stage {
+    /// However a test ends, its operator has been refused nothing; what there is to see of one that fails is kept.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.cluster.keep_if_failing(&self.test, &[&self.namespace]);
+        } else {
+            let missing = self.cluster.missing_rights_of(&self.user);
+            assert!(missing.is_empty(), "rights are missing: {missing:?}");
+        }
     }
 }
 

@@ -71,9 +71,8 @@ async fn told(site: &Site, [requests, created, updated, failed]: [u64; 4], error
 
 /// In every place where a client may put something.
 pub(super) async fn canaries_are_planted(site: &Site, scim: &Scim<'_>) {
-    let token = site.file("canary.token", CANARY);
-    let token = token.to_str().expect("UTF-8");
-    assert_eq!(scim.send_as(token, "GET", "/Users", "").await.0, 401);
+    site.keep_secret(CANARY);
+    assert_eq!(scim.status_with(CANARY).await, 401);
     let person = json!({
         "userName": format!("{CANARY}@example.com"), "displayName": CANARY, "password": CANARY,
         "emails": [{"type": "work", "value": format!("{CANARY}@example.com")}],
@@ -95,4 +94,19 @@ pub(super) async fn canaries_are_planted(site: &Site, scim: &Scim<'_>) {
     assert_eq!(scim.send("POST", "/Users", &broken).await.0, 400);
     let group = json!({"displayName": CANARY, "members": [{"value": CANARY}]}).to_string();
     assert_eq!(scim.send("POST", "/Groups", &group).await.0, 400);
+    let id = made["id"].as_str().expect("an id");
+    let patch = |path: &str| {
+        json!({"Operations": [{"op": "replace", "path": path, "value": CANARY}]}).to_string()
+    };
+    let address = format!("/Users/{id}");
+    for (path, expected) in [("title", 200), (CANARY, 400)] {
+        let answer = scim.send("PATCH", &address, &patch(path)).await;
+        assert_eq!(answer.0, expected, "{}", answer.1);
+    }
+    let search = json!({"filter": format!("{CANARY} eq \"{CANARY}\"")}).to_string();
+    assert_eq!(scim.send("POST", "/Users/.search", &search).await.0, 400);
+    let bulk = json!({"Operations": [{"method": "POST", "path": "/Users", "bulkId": CANARY, "data": person}]});
+    assert_eq!(scim.send("POST", "/Bulk", &bulk.to_string()).await.0, 200);
+    let strange = format!("/Users?attributes={CANARY}&{CANARY}={CANARY}");
+    assert_eq!(scim.send("GET", &strange, "").await.0, 200);
 }

@@ -20,27 +20,45 @@ pub(super) async fn secret_edited_then_deleted(site: &Site, scim: &Scim<'_>) {
         (now != CANARY && now != first).then_some(())
     })
     .await;
-    // The one before goes on, so that Entra does until the new one is pasted.
+    // The one before goes on, so that Entra does until the new one is pasted; the one that was typed opens nothing.
     assert!(scim.count("Users").await > 0);
+    assert_eq!(scim.status_with(CANARY).await, 401);
+    is_said(site, "changed in the Secret").await;
+    let second = site.secret(SECRET, "password").await;
+    site.keep_secret(&second);
     site.kubectl(&["delete", "secret", SECRET]).await;
     site.within(SOON, "a deleted Secret comes back", async || {
         (site.get(&format!("secret/{SECRET}")).await != Value::Null).then_some(())
     })
     .await;
     let took = site.ready(CONNECTOR, SOON).await;
-    let events = site.kubectl(&["get", "events"]).await;
-    assert!(
-        events.contains(SECRET),
-        "no event tells of the Secret:\n{events}"
-    );
-    let told = site.get(CONNECTOR).await;
-    let said = condition(&told, "CredentialsCurrent", "message");
-    assert!(said.contains("paste"), "{said}");
+    is_said(site, "deleted").await;
+    site.within(SOON, "an event says so", async || {
+        let events = site.kubectl(&["get", "events"]).await;
+        let event = "was deleted, so it was made again";
+        events.contains(event).then_some(())
+    })
+    .await;
     scim.paste().await;
+    assert_ne!(site.secret(SECRET, "password").await, second);
     assert!(scim.count("Users").await > 0);
     site.tell(&format!(
         "Secret edited, then deleted: healed and accepted after {took:?}"
     ));
+}
+
+/// What happened to the password, and what to do.
+async fn is_said(site: &Site, what: &str) {
+    site.within(
+        SOON,
+        &format!("CredentialsCurrent says: {what}"),
+        async || {
+            let connector = site.get(CONNECTOR).await;
+            let said = condition(&connector, "CredentialsCurrent", "message");
+            (said.contains(what) && said.contains("paste")).then_some(())
+        },
+    )
+    .await;
 }
 
 pub(super) async fn bad_image_then_good(site: &Site, scim: &Scim<'_>) {

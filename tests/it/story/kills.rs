@@ -1,11 +1,16 @@
 //! Programs that are killed: nothing that was acknowledged is lost, and all is well again.
 
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
+
+use jiff::Timestamp;
+use usher::clock::{Clock, SystemClock};
 
 use super::scim::Scim;
 use super::{SOON, WORKLOAD, all_ready};
+use crate::apiserver::Request;
 use crate::cluster::Site;
-use crate::cluster::process::Part;
+use crate::cluster::process::{Part, signal_pod};
 
 /// So many that the first kill comes in the middle of their cycle.
 const PEOPLE: usize = 1000;
@@ -34,9 +39,20 @@ pub(super) async fn workload_killed_in_mid_cycle(site: &Site, scim: &Scim<'_>) {
         "no kill came while writes were under way"
     );
     scim.all_there(&writes).await;
+    let before = scim.people().await;
     let (well, printed) = scim.provision(PEOPLE, 20).await;
     assert!(well, "the cycle does not resume: {printed}");
-    assert!(scim.count("Users").await >= PEOPLE as u64);
+    let after = scim.people().await;
+    let lost: Vec<_> = before.difference(&after).collect();
+    assert!(lost.is_empty(), "people went or came anew: {lost:?}");
+    // All of the cycle, the one with the canaries, who was acknowledged, and perhaps who was not.
+    let least = PEOPLE + 1 + writes.acknowledged().len();
+    let most = least + writes.refused().len();
+    assert!(
+        (least..=most).contains(&after.len()),
+        "{} people are there instead of {least} to {most}",
+        after.len()
+    );
     all_ready(site).await;
     site.tell(&format!(
         "2 kills of the workload: {} people acknowledged, all there; the cycle resumed: {}",
@@ -45,8 +61,12 @@ pub(super) async fn workload_killed_in_mid_cycle(site: &Site, scim: &Scim<'_>) {
     ));
 }
 
-/// With a connector made before each kill, so that there is something to be in the middle of.
+/// Connectors that are made as each kill comes, so that there is something to be in the middle of.
+const EACH_TIME: usize = 5;
+
 pub(super) async fn operator_killed_ten_times(site: &Site) {
+    let seed = RandomState::new().hash_one("moments");
+    let mut killed = Vec::new();
     for round in 0..10 {
         site.within(SOON, "an operator leads", async || {
             let lease = site.get_in(&site.system, "lease/usher-operator").await;
@@ -56,13 +76,18 @@ pub(super) async fn operator_killed_ten_times(site: &Site) {
             holder.starts_with(&pod).then_some(())
         })
         .await;
-        site.apply(&format!(
-            "apiVersion: usher.dev/v1alpha1\nkind: AzureConnector\nmetadata: {{name: extra-{round}}}\nspec:\n  \
-             scimTenantRef: {{name: contoso}}\n  entraTenantId: 99999999-0000-0000-0000-00000000000{round}\n"
-        ))
-        .await;
-        tokio::time::sleep(Duration::from_millis(round * 67 % 400)).await;
-        assert_eq!(site.signal(Part::Operator, "KILL").await, 1);
+        let pods = site.pods(Part::Operator).await;
+        let connectors = extra(round).map(|name| connector(&name));
+        let connectors = connectors.collect::<Vec<_>>().join("---\n");
+        let pause = Duration::from_millis((seed >> (4 * round)) % 800);
+        let kill = async {
+            tokio::time::sleep(pause).await;
+            assert_eq!(signal_pod(&pods[0], "KILL"), 1);
+            killed.push(SystemClock.now());
+        };
+        tokio::join!(site.apply(&connectors), kill);
+        site.record_logs(&format!("killed-{round}"), &site.system)
+            .await;
         // A new pod, for the same one would be started again later and later; and a Lease that ran out.
         let (namespace, selector) = site.place(Part::Operator);
         for what in [
@@ -74,14 +99,52 @@ pub(super) async fn operator_killed_ten_times(site: &Site) {
             site.kubectl(&delete).await;
         }
     }
-    for round in 0..10 {
-        site.ready(&format!("azureconnector/extra-{round}"), SOON)
-            .await;
+    let all: Vec<_> = (0..10).flat_map(extra).collect();
+    for name in &all {
+        site.ready(&format!("azureconnector/{name}"), SOON).await;
+        assert_eq!(site.made("secrets", &format!("{name}-scim")), 1, "{name}");
     }
     all_ready(site).await;
-    site.tell("10 kills of the operator: all 10 new connectors are ready");
-    for round in 0..10 {
-        site.kubectl(&["delete", "azureconnector", &format!("extra-{round}")])
-            .await;
-    }
+    let requests = site.requests();
+    let amid = killed
+        .iter()
+        .enumerate()
+        .filter(|(round, killed)| is_amid(&requests, *round, **killed));
+    site.tell(&format!(
+        "10 kills of the operator at moments of {seed}, {} between the first and the last write of a connector: all {} are ready",
+        amid.count(),
+        all.len()
+    ));
+    let all = all.iter().map(String::as_str);
+    let delete: Vec<_> = ["delete", "azureconnector"]
+        .into_iter()
+        .chain(all)
+        .collect();
+    site.kubectl(&delete).await;
+}
+
+/// The names of the connectors of a round.
+fn extra(round: usize) -> impl Iterator<Item = String> {
+    (0..EACH_TIME).map(move |it| format!("extra-{round}-{it}"))
+}
+
+/// Each of an Entra tenant of its own.
+fn connector(name: &str) -> String {
+    let digits: String = name.chars().filter(char::is_ascii_digit).collect();
+    format!(
+        "apiVersion: usher.dev/v1alpha1\nkind: AzureConnector\nmetadata: {{name: {name}}}\nspec:\n  scimTenantRef: {{name: contoso}}\n  \
+         entraTenantId: 99999999-0000-0000-0000-{digits:0>12}\n"
+    )
+}
+
+/// Whether an operator had begun with a connector by `now`, of which the Secret comes first, and not ended, with the status.
+fn is_amid(requests: &[Request], round: usize, now: Timestamp) -> bool {
+    let wrote = |resource: &str, name: &str| {
+        requests
+            .iter()
+            .any(|it| it.at <= now && it.is_write() && it.resource == resource && it.name == name)
+    };
+    extra(round).any(|name| {
+        wrote("secrets", &format!("{name}-scim")) && !wrote("azureconnectors/status", &name)
+    })
 }

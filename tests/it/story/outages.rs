@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use usher::clock::{Clock, SystemClock};
+
 use super::scim::Scim;
 use super::{CONNECTOR, SECRET, SOON, TENANT, all_ready, apply_quickstart};
 use crate::cluster::process::{Part, signal_pod};
@@ -36,6 +38,8 @@ pub(super) async fn api_server_stopped(site: &Site, scim: &Scim<'_>) {
     let stop = async {
         site.script("stop", &["apiserver"]).await;
         tokio::time::sleep(Duration::from_secs(30)).await;
+        let asked = site.try_kubectl(&["get", "--raw", "/readyz"]).await;
+        assert!(asked.is_err(), "the API server was not stopped: {asked:?}");
         site.script("start", &["apiserver"]).await;
     };
     let writes = scim.create_while("no-api-server", stop).await;
@@ -69,7 +73,7 @@ pub(super) async fn api_server_stopped(site: &Site, scim: &Scim<'_>) {
     ));
 }
 
-/// Its Secret is made by the one that leads then; the one that thaws must not make another.
+/// In the middle of its work; what it was about is done by the one that leads then, and once. The one that thaws does nothing any more.
 pub(super) async fn leader_frozen(site: &Site) {
     let holder = async || {
         let lease = site.get_in(&site.system, "lease/usher-operator").await;
@@ -83,6 +87,8 @@ pub(super) async fn leader_frozen(site: &Site) {
         .iter()
         .find(|it| name(it).is_some_and(|it| leader.starts_with(&it)))
         .unwrap_or_else(|| panic!("the leader {leader} is no pod"));
+    let name = name(pod).expect("a pod has a name");
+    site.apply(&LATE.replace("late", "frozen")).await;
     assert_eq!(signal_pod(pod, "STOP"), 1);
     let took = site
         .within(SOON, "the other one leads", async || {
@@ -98,11 +104,19 @@ pub(super) async fn leader_frozen(site: &Site) {
     })
     .await;
     site.ready(CONNECTOR, SOON).await;
+    site.ready("azureconnector/frozen", SOON).await;
     let made = site.secret(SECRET, "password").await;
+    let thawed = SystemClock.now();
     assert_eq!(signal_pod(pod, "CONT"), 1);
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(site.secret(SECRET, "password").await, made);
     assert_ne!(holder().await, leader);
+    let mut late = site.writes_of(&name);
+    assert!(!late.is_empty(), "{name} wrote nothing while it led");
+    late.retain(|it| it.at > thawed);
+    assert_eq!(late, [], "the thawed one wrote");
+    assert_eq!(site.made("secrets", "frozen-scim"), 1);
+    site.kubectl(&["delete", "azureconnector", "frozen"]).await;
     all_ready(site).await;
     site.tell(&format!(
         "leader frozen: the other one led after {took:?}, the thawed one did nothing"

@@ -1,5 +1,6 @@
 //! What clients of the directory do, from inside the cluster's network.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -57,7 +58,8 @@ impl<'a> Scim<'a> {
     /// Takes the password that the Secret holds now.
     pub(super) async fn paste(&self) {
         let token = self.site.secret(self.secret, "password").await;
-        self.site.file(&self.token_name(), &token);
+        self.site.keep_secret(&token);
+        self.site.private_file(&self.token_name(), &token);
     }
 
     fn token_name(&self) -> String {
@@ -70,7 +72,7 @@ impl<'a> Scim<'a> {
     }
 
     fn token_file(&self) -> String {
-        text(self.site.kept().join(self.token_name()))
+        text(self.site.private().join(self.token_name()))
     }
 
     /// A cycle in Entra's shapes over connections that are kept open; what it printed, and whether all went well.
@@ -143,8 +145,33 @@ impl<'a> Scim<'a> {
         self.send_as(&self.token_file(), method, path, body).await
     }
 
-    /// The same with the token in another file.
-    pub(super) async fn send_as(
+    /// How a request with another token is answered.
+    pub(super) async fn status_with(&self, token: &str) -> u16 {
+        let file = text(self.site.private_file("other.token", token));
+        self.send_as(&file, "GET", "/Users?count=1", "").await.0
+    }
+
+    /// Who there is: id and `userName`.
+    pub(super) async fn people(&self) -> BTreeSet<(String, String)> {
+        let mut all = BTreeSet::new();
+        loop {
+            let path = format!(
+                "/Users?attributes=userName&count=200&startIndex={}",
+                all.len() + 1
+            );
+            let (status, list) = self.send("GET", &path, "").await;
+            assert_eq!(status, 200, "{list}");
+            let page = list["Resources"].as_array().into_iter().flatten();
+            let word = |it: &Value| it.as_str().unwrap_or_default().to_owned();
+            let before = all.len();
+            all.extend(page.map(|it| (word(&it["id"]), word(&it["userName"]))));
+            if all.len() == before || list["totalResults"] == all.len() {
+                return all;
+            }
+        }
+    }
+
+    async fn send_as(
         &self,
         token_file: &str,
         method: &str,

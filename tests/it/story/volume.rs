@@ -76,8 +76,10 @@ pub(super) async fn volume_full(site: &Site) {
     site.within(SOON, "Ready says why", async || {
         let tenant = site.get(TENANT).await;
         let ready = |field: &str| condition(&tenant, "Ready", field).to_owned();
-        (ready("status") == "False" && ready("message").contains("small-data is full"))
-            .then_some(())
+        (ready("status") == "False"
+            && ready("reason") == "StoreReadOnly"
+            && ready("message").contains("small-data is full"))
+        .then_some(())
     })
     .await;
 
