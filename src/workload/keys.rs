@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jsonwebtoken::jwk::JwkSet;
+use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use url::Url;
 
 use super::jwt::{self, Untrusted};
@@ -15,7 +17,27 @@ use crate::config::oauth::{Keys, TrustedIssuer};
 #[derive(Default)]
 pub(crate) struct IssuerKeys {
     outbound: Outbound,
-    fetched: Documents<JwkSet>,
+    fetched: Documents<Understood>,
+}
+
+/// RFC 7517, section 5: keys of a kind that is not understood are passed over.
+#[derive(Deserialize)]
+#[serde(from = "Published")]
+struct Understood(JwkSet);
+
+#[derive(Deserialize)]
+struct Published {
+    keys: Vec<Value>,
+}
+
+impl From<Published> for Understood {
+    fn from(published: Published) -> Self {
+        let keys = published.keys.into_iter();
+        let keys = keys.filter_map(|it| serde_json::from_value(it).ok());
+        Self(JwkSet {
+            keys: keys.collect(),
+        })
+    }
 }
 
 impl IssuerKeys {
@@ -45,10 +67,10 @@ impl IssuerKeys {
             Keys::Url(url) => url,
         };
         let keys = self.keys(url, now, false).await?;
-        match jwt::verify(token, issuer, &keys, now) {
+        match jwt::verify(token, issuer, &keys.0, now) {
             Err(Untrusted::UnknownKey) => {
                 let keys = self.keys(url, now, true).await?;
-                jwt::verify(token, issuer, &keys, now)
+                jwt::verify(token, issuer, &keys.0, now)
             }
             known => known,
         }
@@ -59,7 +81,7 @@ impl IssuerKeys {
         url: &Url,
         now: Timestamp,
         lacks_one: bool,
-    ) -> Result<Arc<JwkSet>, Untrusted> {
+    ) -> Result<Arc<Understood>, Untrusted> {
         let keys = self.fetched.get(&self.outbound, url, now, lacks_one).await;
         keys.ok_or(Untrusted::KeysUnavailable)
     }

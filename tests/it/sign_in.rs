@@ -308,12 +308,6 @@ async fn who_was_not_provisioned_or_is_deactivated_reads_so() {
 
     stage.set_active(&id, true).await;
     assert_eq!(stage.sign_in(&stage.browser()).await.status, 303);
-    stage.add("twin@contoso.example", OBJECT_ID).await;
-    let ambiguous = stage.refused(403).await;
-    assert!(
-        ambiguous.contains("There is no account for you here"),
-        "{ambiguous}"
-    );
     stage.workload.server.shutdown().await;
 }
 
@@ -437,7 +431,7 @@ async fn a5_a_sign_in_that_this_browser_did_not_begin_or_that_was_finished_is_re
     assert_eq!(one.get(&back).await.status, 303);
     assert_eq!(one.get(&back).await.status, 400);
 
-    let late = stage.go(&one, "/sign-in").await;
+    let late = stage.go(&one, "/sign-in/entra").await;
     stage.clock.advance(Duration::from_secs(601));
     assert_eq!(one.get(&late).await.status, 400);
     stage.workload.server.shutdown().await;
@@ -526,11 +520,13 @@ async fn a23_what_is_no_session_is_nobody() {
         "%00",
         "\"",
         "x'; DROP TABLE session",
-        &"x".repeat(50_000),
+        &"x".repeat(4_000),
     ] {
         browser.set_cookie(SESSION, bad);
         assert!(!stage.is_signed_in(&browser).await, "{bad}");
     }
+    browser.set_cookie(SESSION, &"x".repeat(100_000));
+    assert_eq!(browser.get("/signed-in").await.status, 431);
     stage.workload.server.shutdown().await;
 }
 

@@ -27,8 +27,8 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; 
 pub(super) struct Frame<'p> {
     /// The host of the directory.
     pub(super) host: &'p str,
-    /// The public URL without a trailing slash.
-    pub(super) base: &'p str,
+    /// What paths of this directory begin with: pages lead to each other whatever name the browser knows the host by.
+    pub(super) prefix: &'p str,
     pub(super) style: &'static str,
 }
 
@@ -100,7 +100,7 @@ pub(super) struct Refusal<'p> {
 pub(super) fn frame<'v>(visit: &'v Visit<'_>) -> Frame<'v> {
     Frame {
         host: visit.scim_tenant.config.url.host_str().unwrap_or_default(),
-        base: visit.base(),
+        prefix: &visit.scim_tenant.prefix,
         style: style_name(),
     }
 }
@@ -117,7 +117,7 @@ pub(super) fn signed_in(visit: &Visit<'_>, name: &str, further: Option<&str>) ->
 
 /// Where signing in through `connector` begins.
 pub(super) fn begin_url(visit: &Visit<'_>, connector: &str, return_to: Option<&str>) -> String {
-    let url = format!("{}/sign-in/{connector}", visit.base());
+    let url = format!("{}/sign-in/{connector}", visit.scim_tenant.prefix);
     with_return(url, return_to)
 }
 
@@ -126,7 +126,9 @@ pub(super) fn with_return(url: String, return_to: Option<&str>) -> String {
     let Some(return_to) = return_to else {
         return url;
     };
-    form_urlencoded::Serializer::new(format!("{url}?"))
+    let url = url + "?";
+    let end = url.len();
+    form_urlencoded::Serializer::for_suffix(url, end)
         .append_pair("return_to", return_to)
         .finish()
 }

@@ -176,7 +176,7 @@ impl Refused {
             reason: self.reason(),
             again: self
                 .may_begin_again()
-                .then(|| format!("{}/sign-in", visit.base())),
+                .then(|| format!("{}/sign-in", visit.scim_tenant.prefix)),
             request_id,
         };
         let mut response = pages::page(visit, status, &page);

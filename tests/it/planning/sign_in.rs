@@ -63,14 +63,6 @@ fn a_connector_with_oidc_lets_people_sign_in() {
     );
     let without = steps(&tenant, &[connector("entra", OLD, "")], None);
     assert_eq!(sign_in(&without), None);
-    assert!(!may_call_out(&without));
-    assert!(
-        pod(&without)
-            .volumes
-            .unwrap()
-            .iter()
-            .all(|it| it.name != "sign-in")
-    );
 
     let with = steps(&tenant, &[connector("entra", OLD, OIDC)], None);
 
@@ -102,6 +94,18 @@ fn a_connector_with_oidc_lets_people_sign_in() {
         provider.client_secret_file.to_str(),
         Some("/etc/usher-sign-in/entra")
     );
+}
+
+#[test]
+fn the_pods_are_given_client_secrets_and_may_call_out() {
+    let tenant = tenant("");
+    let without = steps(&tenant, &[connector("entra", OLD, "")], None);
+    assert!(!may_call_out(&without));
+    let volumes = pod(&without).volumes.unwrap();
+    assert!(volumes.iter().all(|it| it.name != "sign-in"));
+
+    let with = steps(&tenant, &[connector("entra", OLD, OIDC)], None);
+
     assert!(may_call_out(&with));
     let pod = pod(&with);
     let volume = pod

@@ -39,6 +39,8 @@ impl Entra {
         let mut base = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut base).unwrap();
+        // It would end with the pipe.
+        std::thread::spawn(move || out.lines().for_each(drop));
         Self {
             child,
             base: base.trim().to_owned(),

@@ -242,15 +242,16 @@ fn redeem(
         part(changed(header, &conduct.header)),
         part(changed(claims, &conduct.claims)),
     );
-    let signed = format!("{header}.{claims}");
-    let signature = match conduct.signature {
-        Some(wrong) => wrong(&signed, &keys(conduct)),
-        None => {
-            let signature = conduct.key.sign(&SystemRandom::new(), signed.as_bytes());
-            URL_SAFE_NO_PAD.encode(signature.unwrap())
-        }
+    let id_token = sign(conduct, &format!("{header}.{claims}"));
+    Ok(json!({"token_type": "Bearer", "access_token": access_token, "id_token": id_token}))
+}
+
+/// A token of its first two parts.
+fn sign(conduct: &Conduct, signed: &str) -> String {
+    let good = || {
+        let signature = conduct.key.sign(&SystemRandom::new(), signed.as_bytes());
+        URL_SAFE_NO_PAD.encode(signature.unwrap())
     };
-    Ok(
-        json!({"token_type": "Bearer", "access_token": access_token, "id_token": format!("{signed}.{signature}")}),
-    )
+    let wrong = conduct.signature.map(|it| it(signed, &keys(conduct)));
+    format!("{signed}.{}", wrong.unwrap_or_else(good))
 }
