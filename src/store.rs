@@ -377,6 +377,8 @@ pub struct PostgresLocation {
     pub url_file: PathBuf,
     /// Name of the schema: lower-case letters, digits and underscores.
     pub schema: String,
+    /// Namespace and name of the `ScimTenant` whose people it holds, those of no other.
+    pub scim_tenant: String,
 }
 
 /// Opens the store at `location`, making it if it does not exist. The folder of a SQLite file must; a PostgreSQL database is

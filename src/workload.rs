@@ -13,6 +13,7 @@ mod jwt;
 mod keys;
 mod listener;
 mod metrics;
+mod noted;
 mod oauth;
 mod opened;
 mod outbound;

@@ -98,7 +98,7 @@ impl Which {
 }
 
 async fn back_up(of: &ScimTenantConfig, output: &Path) -> anyhow::Result<()> {
-    let mut snapshot = backup::snapshot(&location(&of.store)).await?;
+    let mut snapshot = backup::snapshot(&location(of)).await?;
     let header = Header {
         usher_backup: FORMAT,
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -183,7 +183,7 @@ impl Write for Target {
 }
 
 async fn restore(of: &ScimTenantConfig, input: &Path, replace: bool) -> anyhow::Result<()> {
-    let location = location(&of.store);
+    let location = location(of);
     if !replace {
         refuse_unless_empty(&location, of).await?;
     }
@@ -233,7 +233,7 @@ async fn refuse_unless_empty(location: &Location, of: &ScimTenantConfig) -> anyh
 }
 
 async fn check(of: &ScimTenantConfig) -> anyhow::Result<()> {
-    let findings = backup::check(&location(&of.store)).await?;
+    let findings = backup::check(&location(of)).await?;
     for wrong in &findings.wrong {
         output::print(&format!("{wrong}\n"))?;
     }

@@ -59,7 +59,13 @@ impl World {
             Object::ScimTenant(it) => {
                 let rejection =
                     self.rejection(plan::scim_tenant(it, &self.around_tenant(&key, it)));
-                let rejected = rejection.map(|it| said(declared, &it, "/spec/host"));
+                let claim = match &rejection {
+                    Some(Rejection::Conflict { claim, .. }) if claim.starts_with("schema ") => {
+                        "/spec/store/postgres/schema"
+                    }
+                    Some(_) | None => "/spec/host",
+                };
+                let rejected = rejection.map(|it| said(declared, &it, claim));
                 rejected
                     .into_iter()
                     .chain(self.unknown_owners(declared, &key, it))

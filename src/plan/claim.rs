@@ -1,18 +1,58 @@
 //! Claims that only one object can have: the oldest keeps it, so that a newcomer never breaks what works.
 
+use std::fmt;
 use std::sync::Arc;
 
 use kube::core::Resource;
 
+use crate::api::scim_tenant::SecretKeyReference;
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 
 use super::credential;
+use super::objects::database;
 use super::verdict::Rejection;
 
-/// Refuses `tenant` when an older one among `others` has the same host.
+/// Refuses `tenant` when an older one among `others` has the same host, or the same schema of a database.
 pub fn scim_tenant(tenant: &ScimTenant, others: &[Arc<ScimTenant>]) -> Result<(), Rejection> {
+    let schema = schema(tenant);
     oldest(tenant, others, "ScimTenant", |other| {
-        (other.spec.host == tenant.spec.host).then(|| format!("host {}", tenant.spec.host))
+        if other.spec.host == tenant.spec.host {
+            Some(format!("host {}", tenant.spec.host))
+        } else {
+            schema
+                .clone()
+                .filter(|it| self::schema(other).as_ref() == Some(it))
+                .map(|it| it.to_string())
+        }
+    })
+}
+
+/// A schema as far as it can be told apart here; that two URLs lead to one database is seen in the database.
+#[derive(Clone, PartialEq)]
+struct Schema {
+    namespace: String,
+    url: SecretKeyReference,
+    name: String,
+}
+
+impl fmt::Display for Schema {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, url, .. } = self;
+        write!(
+            formatter,
+            "schema {name} in the database of Secret {}",
+            url.name
+        )
+    }
+}
+
+fn schema(tenant: &ScimTenant) -> Option<Schema> {
+    let key = ObjectKey::of(tenant);
+    let postgres = tenant.spec.store.postgres.as_ref()?;
+    Some(Schema {
+        name: database::schema(&key, postgres),
+        url: postgres.url_secret_ref.clone(),
+        namespace: key.namespace,
     })
 }
 

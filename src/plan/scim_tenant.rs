@@ -299,19 +299,14 @@ pub fn progress(
     let waiting = |reason, message: String| Verdict::Waiting { reason, message };
     let problem = report.and_then(|it| store_problem(tenant, it));
     match (workload, report) {
-        (WorkloadState::Rolling { .. }, _)
-            if problem.as_ref().is_some_and(|it| it.0 == Reason::StoreUnavailable) =>
-        {
-            let (reason, message) = problem.unwrap_or((Reason::StoreUnavailable, String::new()));
-            waiting(reason, message)
-        }
         (WorkloadState::Absent, _) => waiting(
             Reason::WorkloadStarting,
             "the Deployment was written and does not exist yet".to_owned(),
         ),
-        (WorkloadState::Rolling { message, .. }, _) => {
-            waiting(Reason::WorkloadStarting, message.clone())
-        }
+        (WorkloadState::Rolling { message, .. }, _) => match problem {
+            Some((reason @ Reason::StoreUnavailable, message)) => waiting(reason, message),
+            Some(_) | None => waiting(Reason::WorkloadStarting, message.clone()),
+        },
         (WorkloadState::Available, None) => waiting(
             Reason::ReportUnavailable,
             "the pods run and their report cannot be read; see that the operator reaches port 9464 of the report Service".to_owned(),

@@ -40,6 +40,10 @@ pub const DEFAULT_PAGE: usize = 100;
 /// Resources of one page at most, whatever the client says.
 pub const MAX_PAGE: usize = 1_000;
 
+/// Memberships after which a page ends, however few its resources are: a hundred groups with everybody in them would be too much to
+/// hold at once.
+pub const MAX_PAGE_MEMBERSHIPS: usize = 20_000;
+
 /// Characters of a refused value that an error repeats.
 pub const MAX_ECHO_CHARS: usize = 64;
 

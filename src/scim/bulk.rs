@@ -10,6 +10,9 @@ use crate::scim::bounds;
 use crate::scim::error::ScimError;
 use crate::scim::value;
 
+/// The schema URN of a bulk request.
+pub const BULK_REQUEST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+
 /// The schema URN of a bulk response.
 pub const BULK_RESPONSE_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 

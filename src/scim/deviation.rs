@@ -6,8 +6,9 @@
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::scim::bulk::BULK_REQUEST_URN;
 use crate::scim::error::ScimError;
-use crate::scim::filter::Filter;
+use crate::scim::list::SEARCH_URN;
 use crate::scim::patch::PATCH_URN;
 use crate::scim::path::Path;
 use crate::scim::schema::Attribute;
@@ -35,6 +36,8 @@ pub enum Deviation {
     DottedUrn,
     /// A role as JSON in a text.
     JsonText,
+    /// `"method": "post"`.
+    LowercaseMethod,
     /// `userName eq ana`.
     UnquotedValue,
     /// `emails[type eq "work"].value eq "x"` in a filter.
@@ -49,11 +52,12 @@ pub enum Deviation {
 
 impl Deviation {
     /// All, in the order of their names.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::CapitalizedOp,
         Self::DottedKey,
         Self::DottedUrn,
         Self::JsonText,
+        Self::LowercaseMethod,
         Self::MemberValueList,
         Self::MissingSchemas,
         Self::NotOwned,
@@ -71,6 +75,7 @@ impl Deviation {
             Self::DottedKey => "DottedKey",
             Self::DottedUrn => "DottedUrn",
             Self::JsonText => "JsonText",
+            Self::LowercaseMethod => "LowercaseMethod",
             Self::MemberValueList => "MemberValueList",
             Self::MissingSchemas => "MissingSchemas",
             Self::NotOwned => "NotOwned",
@@ -90,6 +95,7 @@ impl Deviation {
             }
             Self::DottedUrn => "a colon stands between a URN and an attribute",
             Self::JsonText => "a role must be an object, not a text with JSON",
+            Self::LowercaseMethod => "method must be POST, PUT, PATCH or DELETE, in capitals",
             Self::MemberValueList => {
                 "remove takes no value; choose values by a path such as members[value eq \"id\"]"
             }
@@ -129,7 +135,7 @@ impl Found {
             Deviation::UnquotedValue | Deviation::ValuePathFilter => {
                 ScimError::invalid_filter(detail)
             }
-            Deviation::CapitalizedOp | Deviation::MissingSchemas => {
+            Deviation::CapitalizedOp | Deviation::LowercaseMethod | Deviation::MissingSchemas => {
                 ScimError::invalid_syntax(detail)
             }
             Deviation::DottedUrn if self.at == FILTER => ScimError::invalid_filter(detail),
@@ -144,17 +150,45 @@ impl Found {
     }
 }
 
-/// Those of a filter.
-pub fn of_filter(text: &str, schema: &ResourceSchema) -> Vec<Found> {
-    let deviations = Filter::deviations(text, schema);
-    let at = || FILTER.to_owned();
-    deviations
-        .into_iter()
-        .map(|deviation| Found {
-            deviation,
-            at: at(),
-        })
-        .collect()
+/// Those of a filter, as [`Filter::read`](crate::scim::filter::Filter::read) has them.
+pub fn of_filter(deviations: Vec<Deviation>) -> Vec<Found> {
+    let mut search = Search::default();
+    for deviation in deviations {
+        search.add(deviation, FILTER);
+    }
+    search.found
+}
+
+/// Those of the body of a search; what its filter has is told by [`of_filter`].
+pub fn of_search(body: &Value) -> Vec<Found> {
+    let mut search = Search::default();
+    if let Some(members) = body.as_object() {
+        search.schemas(members, SEARCH_URN);
+    }
+    search.found
+}
+
+/// Those of a bulk request; what its operations carry is told where each is done.
+pub fn of_bulk(body: &Value) -> Vec<Found> {
+    let mut search = Search::default();
+    let Some(members) = body.as_object() else {
+        return search.found;
+    };
+    search.schemas(members, BULK_REQUEST_URN);
+    let operations = value::find(members, "Operations").and_then(Value::as_array);
+    for (index, operation) in operations.into_iter().flatten().enumerate() {
+        let method = operation
+            .as_object()
+            .and_then(|it| value::find(it, "method"));
+        let method = method.and_then(Value::as_str).unwrap_or_default();
+        if method.contains(|it: char| it.is_ascii_lowercase()) {
+            search.add(
+                Deviation::LowercaseMethod,
+                &format!("Operation {}", index + 1),
+            );
+        }
+    }
+    search.found
 }
 
 /// Those of the body of a POST or PUT; a body that cannot be read has none.
@@ -225,6 +259,13 @@ impl Search {
                         self.add(Deviation::DottedKey, key);
                     }
                     self.value(target, written);
+                }
+                // Only where a name stands before it is the key a path, and else unknown.
+                None if key
+                    .split_once('[')
+                    .is_some_and(|(name, _)| schema.resolve(name).is_some()) =>
+                {
+                    self.add(Deviation::DottedKey, key);
                 }
                 None => {}
             }
@@ -357,6 +398,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::scim::filter::Filter;
     use crate::scim::schema::GROUP_URN;
     use crate::scim::schema::USER_URN;
     use crate::scim::schema::sample;
@@ -422,6 +464,10 @@ mod tests {
             "DottedKey",
         );
         check_patch(
+            &json!({"op": "add", "value": {"emails[type eq \"work\"].value": "y", "nobody[x": 1}}),
+            "DottedKey",
+        );
+        check_patch(
             &json!({"op": "remove", "path": "members", "value": [{"value": "x"}]}),
             "MemberValueList",
         );
@@ -446,7 +492,8 @@ mod tests {
     #[test]
     fn what_a_filter_has_beyond_the_rfc_is_found() {
         let check = |filter: &str, expected: &str| {
-            let found = of_filter(filter, &sample::schemas().user);
+            let (_, found) = Filter::read(filter, &sample::schemas().user).unwrap();
+            let found = of_filter(found);
             assert_eq!(names(&found), expected, "{filter}");
         };
         check("userName eq \"a\" and active eq true", "");
@@ -454,7 +501,21 @@ mod tests {
         check("active eq \"True\"", "StringBoolean");
         check("emails[type eq \"work\"].value eq \"x\"", "ValuePathFilter");
         check(&format!("{USER_URN}.title eq \"x\""), "DottedUrn");
-        check("broken", "");
+    }
+
+    #[test]
+    fn what_a_search_or_a_bulk_request_has_beyond_the_rfc_is_found() {
+        let operation = |method| json!({"method": method, "path": "/Users/1"});
+        let check = |found: Vec<Found>, expected: &str| assert_eq!(names(&found), expected);
+        check(of_search(&json!({"schemas": [SEARCH_URN]})), "");
+        check(of_search(&json!({"schemas": [USER_URN]})), "MissingSchemas");
+        let found = of_bulk(&json!({"Operations": [operation("DELETE"), operation("Delete")]}));
+        assert_eq!(
+            found[1].refusal().detail,
+            "Operation 2: method must be POST, PUT, PATCH or DELETE, in capitals. This client is read by RFC 7644 alone."
+        );
+        check(found, "MissingSchemas LowercaseMethod");
+        check(of_bulk(&json!({"schemas": [BULK_REQUEST_URN]})), "");
     }
 
     #[test]

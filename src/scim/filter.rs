@@ -126,14 +126,37 @@ impl Filter {
     /// # Errors
     /// `400 invalidFilter` with the position of the fault.
     pub fn parse(text: &str, schema: &ResourceSchema) -> Result<Self, ScimError> {
-        Parser::filter(text, schema)
-            .map(|(filter, _)| filter)
-            .map_err(crate::scim::scanner::SyntaxError::in_filter)
+        Self::read(text, schema).map(|(filter, _)| filter)
     }
 
-    /// Where the text of a filter goes beyond RFC 7644; one that cannot be read does nowhere.
-    pub fn deviations(text: &str, schema: &ResourceSchema) -> Vec<Deviation> {
-        Parser::filter(text, schema).map_or_else(|_| Vec::new(), |(_, deviations)| deviations)
+    /// The same, and where the text goes beyond RFC 7644.
+    ///
+    /// # Errors
+    /// As [`Filter::parse`].
+    pub fn read(text: &str, schema: &ResourceSchema) -> Result<(Self, Vec<Deviation>), ScimError> {
+        Parser::filter(text, schema).map_err(crate::scim::scanner::SyntaxError::in_filter)
+    }
+
+    /// The same filter for a resource whose core schema is `urn`: what is named with this URN is an attribute of the core.
+    #[must_use]
+    pub fn on_core(mut self, urn: &str) -> Self {
+        let mut open = vec![&mut self];
+        while let Some(filter) = open.pop() {
+            let path = match filter {
+                Self::And(terms) | Self::Or(terms) => {
+                    open.extend(terms);
+                    continue;
+                }
+                Self::Not(inner) => {
+                    open.push(inner);
+                    continue;
+                }
+                Self::Compare(comparison) => &mut comparison.attribute,
+                Self::Present(attribute) | Self::Element { attribute, .. } => attribute,
+            };
+            path.extension.take_if(|it| it == urn);
+        }
+        self
     }
 
     /// Whether the filter regards the core attribute of this canonical name, such as `members`.

@@ -12,6 +12,7 @@ pub(crate) mod sample;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::scim::list::SEARCH_URN;
 pub use crate::scim::schema::discovery::Limits;
 pub use crate::scim::schema::lookup::AttributePath;
 pub use crate::scim::schema::lookup::Resolved;
@@ -176,14 +177,23 @@ impl Schemas {
     }
 
     /// What users and groups may have, as the schema of one resource: for a filter on both.
+    ///
+    /// A bare name is an attribute of either. With the URN of a core schema it is one of that type alone, so that these are like
+    /// extensions here, and the core has a URN that no attribute is named with.
     pub fn everything(&self) -> ResourceSchema {
         let mut both = self.user.clone();
+        SEARCH_URN.clone_into(&mut both.core.urn);
         for attribute in &self.group.core.attributes {
             if both.core.attribute(&attribute.name).is_none() {
                 both.core.attributes.push(attribute.clone());
             }
         }
         both.extensions.extend(self.group.extensions.clone());
+        for schema in [&self.user, &self.group] {
+            let mut core = schema.core.clone();
+            core.attributes.extend(core::common());
+            both.extensions.push(core);
+        }
         both
     }
 }

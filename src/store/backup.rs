@@ -3,6 +3,7 @@
 //! The first line says what follows and how much of it; each further one is a [`Record`]; every thousandth and the last carry a
 //! digest of all before, so that a file that was cut or changed is noticed. People come before groups, and groups before members.
 
+mod members;
 mod reading;
 mod writing;
 
@@ -11,19 +12,23 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::postgres::restore::PostgresRestoration;
 use crate::store::postgres::snapshot::PostgresSnapshot;
-use crate::store::{Location, OpenError, PostgresLocation, StoreError, postgres, sqlite};
+use crate::store::write::Refused;
+use crate::store::{
+    Location, OpenError, PostgresLocation, ResourceId, StoreError, Stored, Version, postgres,
+    sqlite,
+};
 
+pub use members::MEMBERS_PER_RECORD;
+pub(super) use members::MembersInParts;
 pub use reading::BackupReader;
 pub use writing::BackupWriter;
 
 /// The version of the format that this program writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
-
-/// The ids of one [`Record::Members`] at most.
-pub const MEMBERS_PER_RECORD: usize = 1000;
 
 /// Records between two digests.
 const RECORDS_PER_DIGEST: u64 = 1000;
@@ -122,6 +127,21 @@ pub struct Entry {
     pub attributes: Map<String, Value>,
 }
 
+impl Entry {
+    /// The resource as a store adds it.
+    pub(super) fn stored(self) -> Result<Stored, StoreError> {
+        let body = Value::Object(self.attributes).to_string();
+        Ok(Stored {
+            id: ResourceId::new(self.id),
+            version: Version(self.version),
+            created: self.created,
+            last_modified: self.last_modified,
+            resource: Resource::from_json(&body)?,
+            related: Vec::new(),
+        })
+    }
+}
+
 impl Record {
     /// A user or group.
     pub fn resource(kind: ResourceType, entry: Entry) -> Self {
@@ -194,6 +214,12 @@ pub enum BackupError {
     /// What the record says does not go together with what is there.
     #[error("{0}")]
     Refused(String),
+}
+
+impl From<Refused> for BackupError {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(StoreError::from(refused).to_string())
+    }
 }
 
 impl From<sqlx::Error> for BackupError {

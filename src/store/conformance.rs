@@ -3,6 +3,7 @@
 pub(super) mod audit;
 mod brake;
 mod members;
+mod pages;
 mod records;
 mod search;
 pub(super) mod server;
@@ -21,6 +22,7 @@ use crate::scim::schema::{Rules, Schemas};
 use audit::*;
 use brake::*;
 use members::*;
+use pages::*;
 use records::*;
 use search::*;
 use sessions::*;
@@ -58,6 +60,7 @@ conformance!(
     a_list_is_in_order_and_in_pages,
     a_list_is_sorted_and_walked_from_place_to_place,
     a_walk_by_place_misses_nobody_who_stays,
+    a_page_ends_where_memberships_are_too_many,
     a_store_finds_what_the_filter_finds,
     filters_find_by_index_and_without,
     a_membership_is_looked_up,
@@ -123,16 +126,19 @@ pub(super) fn person(id: &str) -> Stored {
     stored(USER, id, &body)
 }
 
-pub(super) fn team(id: &str, members: &[&str]) -> Stored {
-    let related = members
-        .iter()
+/// Members as a group comes with them.
+pub(super) fn references<T: AsRef<str>>(ids: &[T]) -> Vec<Reference> {
+    ids.iter()
         .map(|id| Reference {
-            id: ResourceId::new(*id),
+            id: ResourceId::new(id.as_ref()),
             display: None,
         })
-        .collect();
+        .collect()
+}
+
+pub(super) fn team(id: &str, members: &[&str]) -> Stored {
     Stored {
-        related,
+        related: references(members),
         ..stored(GROUP, id, &json!({"displayName": format!("Team {id}")}))
     }
 }

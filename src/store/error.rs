@@ -44,6 +44,9 @@ pub enum StoreError {
     /// Too many searches that look at every resource; others are served.
     #[error("another search looks at every resource")]
     Busy,
+    /// More is read at once than there are connections to the database.
+    #[error("all connections to the database are in use")]
+    Crowded,
     /// What was stored cannot be read.
     #[error("a stored resource cannot be read")]
     Corrupt(#[source] Arc<CorruptResource>),

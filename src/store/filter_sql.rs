@@ -6,21 +6,25 @@
 
 mod comparison;
 mod fragment;
+mod list;
 mod order;
 mod term;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::scim::filter::{Comparison, Filter, Literal, Operator};
-use crate::scim::schema::{AttributePath, ENTERPRISE_URN, MEMBERS, ResourceType};
+use crate::scim::schema::{AttributePath, MEMBERS, ResourceType};
 use crate::store::{ListQuery, Related, StoreError, Window};
+pub(super) use comparison::LONG_KEY;
 use comparison::{Column, compare_time};
 use fragment::Fragment;
 pub(super) use fragment::{Argument, Statement};
+use list::List;
 use order::Order;
 use term::{Access, Term};
 
@@ -91,6 +95,11 @@ impl Search {
         self.condition.access == Access::Few
     }
 
+    /// Remembers that the rows turned out to be many: an index finds them, and they are no fewer for it.
+    pub(super) fn finds_many(&mut self) {
+        self.condition.access = self.condition.access.max(Access::Range);
+    }
+
     /// Whether no index helps: every resource of the kind is looked at.
     pub(super) fn scans(&self) -> bool {
         match self.condition.access {
@@ -106,14 +115,14 @@ impl Search {
     }
 
     /// Leave to look at every resource, if that is needed: few may at once, so that others are served meanwhile.
-    pub(super) async fn permit<'s>(
+    pub(super) async fn permit(
         &self,
-        scans: &'s Semaphore,
-    ) -> Result<Option<SemaphorePermit<'s>>, StoreError> {
+        scans: &Arc<Semaphore>,
+    ) -> Result<Option<OwnedSemaphorePermit>, StoreError> {
         if !self.scans() {
             return Ok(None);
         }
-        match tokio::time::timeout(SCAN_WAIT, scans.acquire()).await {
+        match tokio::time::timeout(SCAN_WAIT, Arc::clone(scans).acquire_owned()).await {
             Ok(permit) => Ok(permit.ok()),
             Err(_) => Err(StoreError::Busy),
         }
@@ -173,85 +182,6 @@ impl Search {
 enum Scope {
     Resource(ResourceType),
     Element(List),
-}
-
-/// A multi-valued attribute that has a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum List {
-    Emails,
-    EmployeeNumber,
-    Groups,
-    Members,
-}
-
-impl List {
-    fn of(kind: ResourceType, path: &AttributePath) -> Option<Self> {
-        match (kind, path.extension.as_deref(), path.attribute.as_str()) {
-            (ResourceType::User, None, "emails") => Some(Self::Emails),
-            (ResourceType::User, None, "groups") => Some(Self::Groups),
-            (ResourceType::Group, None, MEMBERS) => Some(Self::Members),
-            (ResourceType::User, Some(ENTERPRISE_URN), "employeeNumber") => {
-                Some(Self::EmployeeNumber)
-            }
-            _ => None,
-        }
-    }
-
-    fn is_in_lookup(self) -> bool {
-        matches!(self, Self::Emails | Self::EmployeeNumber)
-    }
-
-    fn column(self, path: &AttributePath) -> Option<Column> {
-        let column = |name, folded, present| Column {
-            name,
-            folded,
-            is_key: name != "o.id",
-            present,
-            // Many have the same one, and no index begins with it.
-            access: if name == "l.label" {
-                Access::All
-            } else {
-                Access::Few
-            },
-        };
-        match (self, path.attribute.as_str()) {
-            (Self::Emails | Self::EmployeeNumber, "value") => {
-                Some(column("l.value", true, Some("l.value <> ''")))
-            }
-            (Self::Emails, "type") => Some(column("l.label", true, Some("l.label <> ''"))),
-            (Self::Groups | Self::Members, "value") => Some(column("o.id", false, None)),
-            (Self::Groups, "display") => Some(column("o.name_key", true, Some("o.name_key <> ''"))),
-            _ => None,
-        }
-    }
-
-    /// Whether one of the values fulfils `inner`.
-    fn any(self, inner: Term) -> Term {
-        let access = match self {
-            Self::Emails | Self::EmployeeNumber | Self::Members => inner.access,
-            // A group may have everybody.
-            Self::Groups => inner.access.max(Access::Range),
-        };
-        let (before, always) = match self {
-            Self::Emails => (
-                "r.seq IN (SELECT l.seq FROM lookup l WHERE l.attribute = 1 AND ",
-                "EXISTS (SELECT 1 FROM lookup l WHERE l.seq = r.seq AND l.attribute = 1)",
-            ),
-            Self::EmployeeNumber => (
-                "r.seq IN (SELECT l.seq FROM lookup l WHERE l.attribute = 2 AND ",
-                "EXISTS (SELECT 1 FROM lookup l WHERE l.seq = r.seq AND l.attribute = 2)",
-            ),
-            Self::Groups => (
-                "r.seq IN (SELECT m.member_seq FROM membership m JOIN resource o ON o.seq = m.group_seq WHERE ",
-                "EXISTS (SELECT 1 FROM membership m WHERE m.member_seq = r.seq)",
-            ),
-            Self::Members => (
-                "r.seq IN (SELECT m.group_seq FROM membership m JOIN resource o ON o.seq = m.member_seq WHERE ",
-                "EXISTS (SELECT 1 FROM membership m WHERE m.group_seq = r.seq)",
-            ),
-        };
-        inner.within(before, ")", always).reached_by(access)
-    }
 }
 
 /// The column of a single value of the resource itself.

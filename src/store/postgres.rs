@@ -31,6 +31,7 @@ mod connect;
 mod failure;
 mod members;
 mod migrations;
+mod owner;
 mod read;
 mod records;
 pub(super) mod restore;
@@ -40,10 +41,11 @@ pub(super) mod snapshot;
 mod statements;
 mod terms;
 mod text;
+mod url;
 mod write;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -63,7 +65,6 @@ use crate::store::{
 use connect::Connections;
 use failure::{Failure, Kind, Retry};
 use row::Slot;
-use write::Attempt;
 
 pub use connect::ConnectError;
 
@@ -76,7 +77,7 @@ const SCANS: usize = 4;
 /// The store in one schema of a PostgreSQL database.
 pub(super) struct PostgresStore {
     connections: Connections,
-    scans: Semaphore,
+    scans: Arc<Semaphore>,
     next: AtomicI64,
     transactions: AtomicU64,
     fault: Mutex<Option<Fault>>,
@@ -94,7 +95,7 @@ impl PostgresStore {
     pub(super) fn new(location: PostgresLocation) -> Self {
         Self {
             connections: Connections::new(location),
-            scans: Semaphore::new(SCANS),
+            scans: Arc::new(Semaphore::new(SCANS)),
             next: AtomicI64::new(0),
             transactions: AtomicU64::new(0),
             fault: Mutex::default(),
@@ -119,23 +120,18 @@ impl PostgresStore {
         }
     }
 
+    /// One try; an earlier one may have done it.
     async fn attempt(
         &self,
         write: &Write,
         maybe_done: bool,
     ) -> Result<Result<Written, Refused>, Failure> {
         let mut connection = self.connections.acquire().await?;
-        if maybe_done
-            && let Write::Add { added, .. } = write
-            && row::is_there(&mut connection, &added.id).await?
-        {
-            return Ok(Ok(Written::Done));
+        let slot = Slot(self.next.fetch_add(1, Ordering::Relaxed).rem_euclid(SHARDS));
+        let mut outcome = write::apply(&mut connection, write, slot).await;
+        if maybe_done {
+            outcome = write::settled(&mut connection, write, outcome).await;
         }
-        let attempt = Attempt {
-            slot: Slot(self.next.fetch_add(1, Ordering::Relaxed).rem_euclid(SHARDS)),
-            maybe_done,
-        };
-        let outcome = write::apply(&mut connection, write, attempt).await;
         let outcome = outcome.map_err(Failure::from);
         dispose(connection, &outcome);
         outcome

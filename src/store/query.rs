@@ -1,12 +1,13 @@
 //! What is asked of a list, and what is answered: filter, order, and the part that is wanted.
 
 use super::{Related, Stored};
+use crate::scim::bounds::MAX_PAGE_MEMBERSHIPS;
 use crate::scim::filter::Filter;
 use crate::scim::list::Page;
 use crate::scim::sort::Sort;
 
 /// What is asked of a list.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ListQuery {
     /// What each must fulfil; everything when absent.
     pub filter: Option<Filter>,
@@ -16,6 +17,20 @@ pub struct ListQuery {
     pub window: Window,
     /// Whether memberships are loaded.
     pub related: Related,
+    /// Memberships after which the page ends.
+    pub memberships: usize,
+}
+
+impl Default for ListQuery {
+    fn default() -> Self {
+        Self {
+            filter: None,
+            sort: None,
+            window: Window::default(),
+            related: Related::default(),
+            memberships: MAX_PAGE_MEMBERSHIPS,
+        }
+    }
 }
 
 /// The part of a list that is wanted.
@@ -58,7 +73,7 @@ pub enum SortValue {
     Time(i64),
 }
 
-/// The part of a list that was asked for.
+/// The part of a list that was asked for; fewer than were asked for when they have very many memberships.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listed {
     /// How many match: on all pages together, or behind the position.
@@ -67,4 +82,28 @@ pub struct Listed {
     pub resources: Vec<Stored>,
     /// The place behind the last of them; nothing when there is none.
     pub end: Option<Position>,
+    /// Of all resources of the page.
+    memberships: usize,
+}
+
+impl Listed {
+    /// A page, still empty, of so many.
+    pub(super) fn of(total: i64) -> Self {
+        Self {
+            total: usize::try_from(total).unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether another resource fits on a page of so many resources and memberships.
+    pub(super) fn has_room(&self, count: usize, memberships: usize) -> bool {
+        self.resources.len() < count && self.memberships < memberships
+    }
+
+    /// Puts the next resource on the page.
+    pub(super) fn push(&mut self, resource: Stored, end: Position) {
+        self.memberships += resource.related.len();
+        self.resources.push(resource);
+        self.end = Some(end);
+    }
 }

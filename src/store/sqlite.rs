@@ -27,8 +27,6 @@ use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, oneshot};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
@@ -59,10 +57,9 @@ const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// The store in one SQLite file.
 pub(super) struct SqliteStore {
     readers: Readers,
-    scans: Semaphore,
+    scans: Arc<Semaphore>,
     writer: Writer,
     health: Arc<Health>,
-    watch: AbortOnDropHandle<()>,
 }
 
 impl SqliteStore {
@@ -81,21 +78,21 @@ impl SqliteStore {
         migrations::run(&mut connection, path)?;
         let has_lookup = lookup::is_whole(&connection).map_err(failed)?;
         let readers = Readers::open(path, READERS).map_err(failed)?;
-        let counts = readers.walk(|reader, _| read::counts(reader)).await.ok();
+        let counts = readers.walk(read::counts).await.ok();
         let health = Arc::new(Health::default());
         let (first, looked) = oneshot::channel();
-        let watch = health::watch(path.to_owned(), Arc::clone(&health), first);
-        let watch = AbortOnDropHandle::new(tokio::spawn(watch));
+        let closing = readers.closing();
+        let watch = health::watch(path.to_owned(), Arc::clone(&health), closing.clone(), first);
+        tokio::spawn(closing.clone().run_until_cancelled_owned(watch));
         if tokio::time::timeout(FIRST_LOOK, looked).await.is_err() {
             tracing::info!("the database is looked through while it is served");
         }
         let known = Known { counts, has_lookup };
         Ok(Self {
             readers,
-            scans: Semaphore::new(SCANS),
+            scans: Arc::new(Semaphore::new(SCANS)),
             writer: Writer::start(connection, lock, Arc::clone(&health), known),
             health,
-            watch,
         })
     }
 }
@@ -127,13 +124,6 @@ fn configured(path: &Path, further: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The resource type that is stored under `number`.
-fn kind_of(number: i64) -> Option<ResourceType> {
-    [ResourceType::User, ResourceType::Group]
-        .into_iter()
-        .find(|kind| self::number(*kind) == number)
-}
-
 #[async_trait]
 impl Store for SqliteStore {
     async fn find(
@@ -142,16 +132,16 @@ impl Store for SqliteStore {
         id: &ResourceId,
         related: Related,
     ) -> Result<Option<Stored>, StoreError> {
-        let (readers, owned) = (&self.readers, id.clone());
-        let found = if kind == ResourceType::Group && related == Related::Include {
-            let find = move |reader: &_, _: &_| read::find(reader, kind, &owned, related);
-            readers.walk(find).await
-        } else {
-            readers
-                .look_up(|reader| read::find(reader, kind, id, related))
-                .await
-        };
-        self.health.read(found)
+        let has_members = kind == ResourceType::Group && related == Related::Include;
+        if !has_members {
+            let find = |reader: &_| read::find(reader, kind, id, related);
+            if let Some(found) = self.health.read(self.readers.glance(find).await)? {
+                return Ok(found);
+            }
+        }
+        let id = id.clone();
+        let find = move |reader: &_| read::find(reader, kind, &id, related);
+        self.health.read(self.readers.walk(find).await)
     }
 
     async fn list(&self, kind: ResourceType, query: &ListQuery) -> Result<Listed, StoreError> {
@@ -160,19 +150,21 @@ impl Store for SqliteStore {
             has_lookup: self.writer.has_lookup(),
         };
         let search = Search::new(database, kind, number(kind), query);
-        let _permit = search.permit(&self.scans).await?;
-        let part = Part::new(kind, query, search, self.writer.counts());
-        let listed = if part.is_small() {
-            let abandoned = CancellationToken::new();
-            self.readers
-                .look_up(|reader| part.read(reader, &abandoned))
-                .await
-        } else {
-            self.readers
-                .walk(move |reader, abandoned| part.read(reader, abandoned))
-                .await
+        let mut part = Part::new(kind, query, search, self.writer.counts());
+        if part.is_small() {
+            let found = self.readers.glance(|reader| part.looked_at(reader)).await;
+            if let Some(listed) = self.health.read(found)? {
+                return Ok(listed);
+            }
+            part.search.finds_many();
+        }
+        // Of the walk, which may go on for a moment when nobody waits for it any more.
+        let permit = part.search.permit(&self.scans).await?;
+        let walk = move |reader: &_| {
+            let _permit = permit;
+            part.read(reader)
         };
-        self.health.read(listed)
+        self.health.read(self.readers.walk(walk).await)
     }
 
     async fn add(&self, kind: ResourceType, added: Stored, terms: Terms) -> Result<(), StoreError> {
@@ -215,7 +207,7 @@ impl Store for SqliteStore {
     async fn audit(&self, query: &AuditQuery) -> Result<Vec<Audited>, StoreError> {
         let query = query.clone();
         self.readers
-            .walk(move |reader, _| audit::find(reader, &query))
+            .walk(move |reader| audit::find(reader, &query))
             .await
     }
 
@@ -247,7 +239,7 @@ impl Store for SqliteStore {
         match self.writer.counts() {
             Some(counts) if !self.readers.is_closed() => Ok(counts),
             Some(_) | None => {
-                let counts = self.readers.walk(|reader, _| read::counts(reader));
+                let counts = self.readers.walk(read::counts);
                 self.health.read(counts.await)
             }
         }
@@ -275,7 +267,7 @@ impl Store for SqliteStore {
     ) -> Result<Vec<KeptRecord>, StoreError> {
         let client = client.to_owned();
         self.readers
-            .walk(move |reader, _| records::find(reader, &client, before, limit))
+            .walk(move |reader| records::find(reader, &client, before, limit))
             .await
     }
 
@@ -292,7 +284,6 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        self.watch.abort();
         self.readers.close();
         self.writer.close().await;
     }
@@ -300,7 +291,59 @@ impl Store for SqliteStore {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::scim::filter::Filter;
+    use crate::scim::resource::Resource;
+    use crate::scim::schema::sample;
+    use crate::store::Version;
+
+    #[tokio::test]
+    async fn what_very_many_have_is_found_on_a_thread_of_its_own() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = SqliteStore::open(&folder.path().join("people.db"))
+            .await
+            .unwrap();
+        let schemas = sample::schemas();
+        let people = (0..1000).map(|number| {
+            let body = json!({"userName": format!("u{number}"), "externalId": "one", "title": "x"});
+            let added = Stored {
+                id: ResourceId::new(number.to_string()),
+                version: Version::FIRST,
+                created: Timestamp::UNIX_EPOCH,
+                last_modified: Timestamp::UNIX_EPOCH,
+                resource: Resource::parse(&schemas.user, &body).unwrap(),
+                related: Vec::new(),
+            };
+            store.add(ResourceType::User, added, Terms::default())
+        });
+        for added in futures::future::join_all(people).await {
+            added.unwrap();
+        }
+        for (filter, takes_turn) in [
+            ("externalId eq \"one\"", false),
+            ("externalId eq \"one\" and title eq \"x\"", true),
+        ] {
+            let query = ListQuery {
+                filter: Some(Filter::parse(filter, &schemas.user).unwrap()),
+                ..ListQuery::default()
+            };
+            let turn = Arc::clone(&store.scans).acquire_owned().await.unwrap();
+            let listed = store.list(ResourceType::User, &query);
+            let listed = if takes_turn {
+                let mut listed = listed;
+                assert!(futures::poll!(&mut listed).is_pending());
+                drop(turn);
+                listed.await
+            } else {
+                listed.await
+            };
+            let listed = listed.unwrap();
+            assert_eq!((listed.total, listed.resources.len()), (1000, 100));
+        }
+        store.close().await;
+    }
 
     #[test]
     fn a_commit_is_synced_before_it_is_answered() {

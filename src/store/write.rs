@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::audit::AuditEntry;
+use super::audit::{AuditEntry, Moved};
 use super::brake::{Brake, Removal};
 use super::sessions::SessionWrite;
 use super::{
@@ -57,6 +57,23 @@ impl Write {
             | Self::Forget(_)
             | Self::Session(_) => None,
         }
+    }
+}
+
+impl Change {
+    /// What it takes away from a resource that was `active`, and of whose members `moved` came and went.
+    pub(super) fn removals(
+        &self,
+        kind: ResourceType,
+        active: bool,
+        moved: Moved,
+    ) -> [(Removal, u64); 2] {
+        let leaves = |it: &Resource| kind == ResourceType::User && active && !it.is_active();
+        let deactivated = self.resource.as_ref().is_some_and(leaves);
+        [
+            (Removal::Deactivation, u64::from(deactivated)),
+            (Removal::Membership, moved.removed),
+        ]
     }
 }
 
@@ -146,6 +163,13 @@ pub(super) fn number(kind: ResourceType) -> i64 {
     }
 }
 
+/// The resource type that is stored under a number.
+pub(super) fn kind_of(stored: i64) -> Option<ResourceType> {
+    [ResourceType::User, ResourceType::Group]
+        .into_iter()
+        .find(|kind| number(*kind) == stored)
+}
+
 /// A write that the brake does not let pass.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stopped {
@@ -205,6 +229,7 @@ pub(super) fn audit_texts(entry: &AuditEntry) -> (String, Option<String>) {
     (json!(entry).to_string(), names)
 }
 
-pub(super) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+/// A number as databases have it.
+pub(super) fn signed(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
 }

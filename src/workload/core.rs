@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use super::directory::{Directory, Policy};
 use super::http::Shared;
@@ -135,10 +137,7 @@ impl Core {
         };
         self.shared.handover.opened();
         self.changed.notify_one();
-        for opened in gone {
-            opened.save_activity().await;
-            opened.store.close().await;
-        }
+        join_all(gone.iter().map(|it| it.close())).await;
         Ok(())
     }
 
@@ -151,7 +150,7 @@ impl Core {
     ) -> Result<ScimTenant, ReloadError> {
         let name = config.name.clone();
         let schemas = schemas(&config)?;
-        let location = location(&config.store);
+        let location = location(&config);
         let is_same = |it: &&Arc<ScimTenant>| it.opened.location == location;
         if let Some(other) = others.iter().find(is_same) {
             return Err(ReloadError::SharedStore {
@@ -258,17 +257,22 @@ impl Core {
         report
     }
 
-    /// Saves the activity of clients again and again, and takes up what was restored.
+    /// Saves the activity of clients again and again, that of each directory aside, and takes up what was restored.
     pub(super) async fn save(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(SAVE_EVERY);
         let mut lost: Vec<Location> = Vec::new();
+        let mut saving: Vec<(Arc<Opened>, JoinHandle<()>)> = Vec::new();
         loop {
             ticks.tick().await;
+            saving.retain(|(_, task)| !task.is_finished());
             for scim_tenant in &self.shared.table.load_full().scim_tenants {
                 let opened = &scim_tenant.opened;
                 let lost_before = lost.contains(&opened.location);
                 if !lost_before && !store::is_restored(&opened.location) {
-                    opened.save_activity().await;
+                    if !saving.iter().any(|(it, _)| Arc::ptr_eq(it, opened)) {
+                        let task = Arc::clone(opened).save_aside();
+                        saving.push((Arc::clone(opened), task));
+                    }
                     continue;
                 }
                 lost.retain(|it| *it != opened.location);
@@ -320,10 +324,8 @@ impl Core {
     /// Saves and closes all stores.
     pub(super) async fn close(&self) {
         let _one_at_a_time = self.reloading.lock().await;
-        for scim_tenant in &self.shared.table.load_full().scim_tenants {
-            scim_tenant.opened.save_activity().await;
-            scim_tenant.opened.store.close().await;
-        }
+        let table = self.shared.table.load_full();
+        join_all(table.scim_tenants.iter().map(|it| it.opened.close())).await;
     }
 }
 

@@ -17,7 +17,6 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
-use super::activity::Event;
 use super::attempts::{Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS};
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
@@ -26,6 +25,7 @@ use super::intake::Intake;
 use super::jwt::Untrusted;
 use super::keys::IssuerKeys;
 use super::metrics::Metrics;
+use super::noted;
 use super::oauth;
 use super::recorder::{Content, Exchange};
 use super::routing::{self, Endpoint, ScimTenant, Table};
@@ -93,13 +93,13 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 }
 
 /// What is known of a request before its endpoint does anything.
-struct Line {
-    scim_tenant: Option<Arc<ScimTenant>>,
-    endpoint: Option<Endpoint>,
-    identity: Option<Identity>,
+pub(super) struct Line {
+    pub(super) scim_tenant: Option<Arc<ScimTenant>>,
+    pub(super) endpoint: Option<Endpoint>,
+    pub(super) identity: Option<Identity>,
     refusal: Option<ScimError>,
     /// Where it comes from.
-    from: IpAddr,
+    pub(super) from: IpAddr,
     /// Seconds after which it may be tried again.
     retry_after: Option<u32>,
 }
@@ -139,19 +139,19 @@ async fn serve_scim(shared: &Shared, peer: SocketAddr, head: Parts, body: Body) 
         let request = Request::from_parts(head, body);
         bounded(shared, &line, &request_id, request, &mut content).await
     };
-    record(&line, &method, user_agent.as_deref(), told.began, &result);
+    noted::activity(&line, &method, user_agent.as_deref(), told.began, &result);
 
-    let (response, answer, error) = match result {
+    let (response, answer, operations, error) = match result {
         Ok((answer, _)) => {
-            shared.metrics.repairs(&answer.repairs);
-            let (response, answer) = answer.into_response();
-            (response, answer, None)
+            shared.metrics.answer(&answer);
+            let (response, answer, operations) = answer.into_response();
+            (response, answer, operations, None)
         }
-        Err(error) => (refused(&line, &error), Content::Absent, Some(error)),
+        Err(error) => (refused(&line, &error), Content::Absent, vec![], Some(error)),
     };
     if let (Some(scim_tenant), Some(identity)) = (&line.scim_tenant, &line.identity) {
         let endpoint = line.endpoint.as_ref();
-        scim_tenant.opened.record(Exchange {
+        let exchange = Exchange {
             at: told.began,
             client: identity.client.name.clone(),
             request_id,
@@ -164,7 +164,8 @@ async fn serve_scim(shared: &Shared, peer: SocketAddr, head: Parts, body: Body) 
             error,
             body: content,
             answer,
-        });
+        };
+        noted::exchange(scim_tenant, exchange, operations);
     }
     let route = line.endpoint.as_ref().map_or("other", Endpoint::route);
     let told = told.about(
@@ -341,36 +342,6 @@ async fn perform(
         body: &body,
     };
     call.perform().await
-}
-
-/// Adds the request to what is known of its client.
-fn record(
-    line: &Line,
-    method: &Method,
-    user_agent: Option<&str>,
-    time: Timestamp,
-    result: &Result<(Answer, Effect), ScimError>,
-) {
-    let (Some(scim_tenant), Some(identity)) = (&line.scim_tenant, &line.identity) else {
-        return;
-    };
-    let event = Event {
-        time,
-        client: &identity.client.name,
-        credential: &identity.credential,
-        from: line.from,
-        user_agent,
-        method: known_method(method),
-        target: line.endpoint.as_ref().map_or("…", Endpoint::target),
-        kind: line.endpoint.as_ref().and_then(Endpoint::kind),
-        repairs: result
-            .as_ref()
-            .map_or(&[][..], |(answer, _)| answer.repairs.as_slice()),
-        outcome: result.as_ref().map(|(_, effect)| *effect),
-    };
-    scim_tenant
-        .opened
-        .with_activity(|activity| activity.record(&event));
 }
 
 fn refused(line: &Line, error: &ScimError) -> Response<Body> {

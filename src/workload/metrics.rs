@@ -10,6 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::routing::Endpoint;
+use super::scim::Answer;
 use crate::scim::deviation::Deviation;
 use crate::store::brake::Held;
 use crate::store::{Commits, Counts};
@@ -47,6 +49,7 @@ type PerScimTenant = Family<ScimTenantLabels, Gauge>;
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
+    bulk_operations: Family<RequestLabels, Counter>,
     seconds: Histogram,
     panics: Counter,
     repairs: Family<RepairLabels, Counter>,
@@ -64,6 +67,7 @@ impl Metrics {
         let mut it = Self {
             registry: Registry::with_prefix("usher_scim"),
             requests: Family::default(),
+            bulk_operations: Family::default(),
             seconds: Histogram::new(BUCKETS),
             panics: Counter::default(),
             repairs: Family::default(),
@@ -77,6 +81,11 @@ impl Metrics {
         };
         let registry = &mut it.registry;
         registry.register("requests", "Requests", it.requests.clone());
+        registry.register(
+            "bulk_operations",
+            "Operations of bulk requests, each like a request of its own",
+            it.bulk_operations.clone(),
+        );
         registry.register_with_unit(
             "request_duration",
             "Time from the head of a request to its answer",
@@ -159,13 +168,26 @@ impl Metrics {
         self.seconds.observe(seconds);
     }
 
+    /// Counts what was repaired in one request, and the operations of a bulk request.
+    pub(crate) fn answer(&self, answer: &Answer) {
+        self.repairs(&answer.repairs);
+        for operation in &answer.operations {
+            let labels = RequestLabels {
+                route: operation.endpoint.as_ref().map_or("other", Endpoint::route),
+                method: operation.method,
+                status: operation.status,
+            };
+            self.bulk_operations.get_or_create(&labels).inc();
+            self.repairs(&operation.repairs);
+        }
+    }
+
     /// Counts one panic.
     pub(crate) fn panic(&self) {
         self.panics.inc();
     }
 
-    /// Counts what was repaired in one request.
-    pub(crate) fn repairs(&self, repairs: &[Deviation]) {
+    fn repairs(&self, repairs: &[Deviation]) {
         for repair in repairs {
             let labels = RepairLabels {
                 kind: repair.name(),

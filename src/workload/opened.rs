@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::activity::Activity;
 use super::recorder::{self, Exchange, Recorder};
-use crate::config::StoreConfig;
+use crate::config::{ScimTenantConfig, StoreConfig};
 use crate::store::{Location, PostgresLocation, Store, StoreError};
 
 /// Notes that are kept in one go, some of them again because another process was faster.
@@ -74,9 +76,8 @@ impl Opened {
                 error = crate::telemetry::chain(&error),
                 "the records of requests were not saved"
             );
-            for exchange in waiting {
-                self.record(exchange);
-            }
+            let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+            recorder.take_back(waiting);
         }
     }
 
@@ -107,6 +108,17 @@ impl Opened {
         }
     }
 
+    /// Saves what the clients did by a task of its own.
+    pub(crate) fn save_aside(self: Arc<Self>) -> JoinHandle<()> {
+        tokio::spawn(async move { self.save_activity().await })
+    }
+
+    /// Saves what the clients did, and closes the store.
+    pub(crate) async fn close(&self) {
+        self.save_activity().await;
+        self.store.close().await;
+    }
+
     /// Reads what all processes saved, if that can be done soon.
     pub(crate) async fn refresh_activity(&self) {
         let refresh = async {
@@ -125,12 +137,14 @@ impl Opened {
     }
 }
 
-/// Where the store is that `store` speaks of.
-pub fn location(store: &StoreConfig) -> Location {
-    match store.clone() {
+/// Where the people of `scim_tenant` are.
+pub fn location(scim_tenant: &ScimTenantConfig) -> Location {
+    match scim_tenant.store.clone() {
         StoreConfig::Sqlite { path } => Location::Sqlite(path),
-        StoreConfig::Postgres { url_file, schema } => {
-            Location::Postgres(PostgresLocation { url_file, schema })
-        }
+        StoreConfig::Postgres { url_file, schema } => Location::Postgres(PostgresLocation {
+            url_file,
+            schema,
+            scim_tenant: scim_tenant.name.to_string(),
+        }),
     }
 }

@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::routing::Endpoint;
+use super::scim::Performed;
 use crate::scim::error::{ScimError, ScimType};
 use crate::store::{RECORDS_PER_CLIENT, Record};
 
@@ -79,6 +81,25 @@ impl Content {
 }
 
 impl Exchange {
+    /// One of its operations, where it is a bulk request, and that failed: each of the others would take the place of a request.
+    pub(crate) fn operation(&self, performed: Performed) -> Option<Self> {
+        let endpoint = performed.endpoint.as_ref();
+        Some(Self {
+            at: self.at,
+            client: self.client.clone(),
+            request_id: self.request_id.clone(),
+            method: performed.method,
+            target: endpoint.map_or("…", Endpoint::target),
+            id: endpoint.and_then(|it| it.id().map(str::to_owned)),
+            query: None,
+            status: performed.status,
+            ms: self.ms,
+            error: Some(performed.outcome.err()?),
+            body: performed.body,
+            answer: Content::Absent,
+        })
+    }
+
     fn weight(&self) -> usize {
         512 + self.body.weight() + self.answer.weight()
     }
@@ -151,6 +172,14 @@ impl Recorder {
         }
     }
 
+    /// Takes back what could not be written; it goes before what came since.
+    pub(crate) fn take_back(&mut self, exchanges: Vec<Exchange>) {
+        let since = self.waiting();
+        for exchange in exchanges.into_iter().chain(since) {
+            self.take(exchange);
+        }
+    }
+
     /// What has to be written since this was last asked.
     pub(crate) fn waiting(&mut self) -> Vec<Exchange> {
         let waiting = std::mem::take(&mut self.waiting);
@@ -212,5 +241,25 @@ mod tests {
         assert!(waiting.len() > 100, "{}", waiting.len());
         assert_eq!(waiting.last().unwrap().request_id, "999");
         assert!(recorder.waiting().is_empty());
+    }
+
+    #[test]
+    fn what_could_not_be_written_goes_before_what_came_since() {
+        let mut recorder = Recorder::default();
+        let numbered = |number: i64| Exchange {
+            request_id: number.to_string(),
+            ..exchange("{}")
+        };
+        let most = RECORDS_PER_CLIENT;
+        (0..most - 1).for_each(|it| recorder.take(numbered(it)));
+        let lost = recorder.waiting();
+        (most - 1..most + 2).for_each(|it| recorder.take(numbered(it)));
+
+        recorder.take_back(lost);
+
+        let waiting = recorder.waiting();
+        let ids: Vec<&str> = waiting.iter().map(|it| it.request_id.as_str()).collect();
+        let expected: Vec<String> = (2..most + 2).map(|it| it.to_string()).collect();
+        assert_eq!(ids, expected);
     }
 }

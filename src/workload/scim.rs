@@ -25,6 +25,7 @@ use crate::scim::schema::{Limits, MEMBERS, ResourceSchema, ResourceType};
 use crate::store::audit::Requester;
 use crate::store::{Related, ResourceId};
 pub(crate) use answer::{Answer, error_response, refusal};
+pub(crate) use bulk::Performed;
 use cursor::CURSOR_SECONDS;
 use request::Query;
 pub(crate) use request::{accepts, expected, read_body};
@@ -142,7 +143,8 @@ impl Call<'_> {
         ))
     }
 
-    /// A user is answered, as Microsoft's validator wants it; a group is not, for it may hold many members.
+    /// A user is answered, as Microsoft's validator wants it; a group is not, for it may hold many members, unless the client says what
+    /// it wants of it. RFC 7644, section 3.5.2: "The server MUST return a 200 OK if the "attributes" parameter is specified".
     async fn patch(&self, kind: ResourceType, id: &ResourceId) -> Done {
         let body = request::json(self.body)?;
         let (patch, repaired) = self.patch_request(self.schema(kind), &body)?;
@@ -150,13 +152,18 @@ impl Call<'_> {
             .provisioner()
             .patch(kind, id, &expected(self.headers), &patch)
             .await?;
-        let answer = match kind {
-            ResourceType::User => {
-                let projection = self.projection(kind, &Query::parse(self.query));
-                let body = self.scim_tenant.render(kind, patched.stored, &projection);
-                Answer::resource(StatusCode::OK, body)
+        let query = Query::parse(self.query);
+        let projection = self.projection(kind, &query);
+        let mut stored = patched.stored;
+        let answer = if kind == ResourceType::Group && query.attributes.is_none() {
+            Answer::no_content(Some(stored.version))
+        } else {
+            if kind == ResourceType::Group {
+                let related = related(kind, &projection);
+                stored = self.scim_tenant.directory.find(kind, id, related).await?;
             }
-            ResourceType::Group => Answer::no_content(Some(patched.stored.version)),
+            let body = self.scim_tenant.render(kind, stored, &projection);
+            Answer::resource(StatusCode::OK, body)
         };
         Ok(answered(
             answer,

@@ -212,6 +212,21 @@ fn what_only_one_can_have_is_an_error_of_the_second() {
         &(tenant("a", "a.example.com", "") + &tenant("b", "a.example.com", "")),
         &["error: spec.host: host a.example.com is also claimed by ScimTenant default/a"],
     );
+    let in_schema = |name: &str| {
+        let store = "store: {postgres: {urlSecretRef: {name: database}, schema: people}}";
+        let text = tenant(
+            name,
+            &format!("{name}.example.com"),
+            "  deletionPolicy: Retain\n",
+        );
+        text.replace("store: {sqlite: {}}", store)
+    };
+    check(
+        &(in_schema("a") + &in_schema("b")),
+        &[
+            "error: spec.store.postgres.schema: schema people in the database of Secret database is also claimed by ScimTenant default/a",
+        ],
+    );
     let served = tenant("a", "a.example.com", ENTITLED);
     check(
         &(served.clone() + &connector("c", "a", GUID) + &connector("d", "a", GUID)),

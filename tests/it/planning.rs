@@ -15,13 +15,13 @@ use k8s_openapi::api::core::v1::Secret;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use usher::api::conditions::Reason;
-use usher::api::scim_tenant::ScimTenantStatus;
-use usher::api::{AzureConnector, ScimTenant, UserMapping};
+use usher::api::scim_tenant::{PostgresStore, ScimTenantStatus};
+use usher::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use usher::config::report::{
     ClientReport, Cycle, Evidence, HeldRemovals, RefusedRequest, ScimTenantReport, StoreFault,
 };
 use usher::config::{Report, ScimTenantName, StoreConfig, Token, WorkloadConfig};
-use usher::plan::objects::WorkloadSettings;
+use usher::plan::objects::{self, WorkloadSettings};
 use usher::plan::scim_client::ClientsObserved;
 use usher::plan::status::{ConnectorFacts, TenantFacts};
 use usher::plan::workload_config::ConnectorObserved;
@@ -842,6 +842,46 @@ fn several_pods_of_a_postgresql_store_keep_apart_and_hold_no_volume() {
         uid: "uid-1".to_owned(),
     };
     assert!(plan.steps.contains(&gone));
+}
+
+#[test]
+fn the_older_of_two_tenants_keeps_a_schema_of_a_database() {
+    fn database(tenant: &mut ScimTenant) -> &mut PostgresStore {
+        tenant.spec.store.postgres.as_mut().unwrap()
+    }
+    let check = |change: fn(&mut ScimTenant), is_free: bool| {
+        let older = with_postgres(1);
+        let schema = objects::database::schema(
+            &ObjectKey::of(&older),
+            older.spec.store.postgres.as_ref().unwrap(),
+        );
+        let mut younger = with_postgres(1);
+        younger.metadata.name = Some("copy".to_owned());
+        younger.metadata.creation_timestamp =
+            Some(serde_json::from_value(json!("2026-01-02T00:00:00Z")).unwrap());
+        younger.spec.host = "copy.id.example.com".to_owned();
+        database(&mut younger).schema = Some(schema.clone());
+        change(&mut younger);
+        let mut observed = seen(&older);
+        observed.scim_tenants.push(Arc::new(younger.clone()));
+
+        assert!(scim_tenant(&older, &observed).is_ok());
+        let refused = format!(
+            "schema {schema} in the database of Secret database is already claimed by the older ScimTenant contoso, which keeps working; change one of them or delete it"
+        );
+        let expected = if is_free { Ok(()) } else { Err(refused) };
+        let planned = scim_tenant(&younger, &observed).map(|_| ());
+        assert_eq!(planned.map_err(|it| it.to_string()), expected);
+    };
+    check(|_| {}, false);
+    check(|it| database(it).schema = Some("another".to_owned()), true);
+    check(|it| database(it).schema = None, true);
+    check(|it| database(it).url_secret_ref.name.push('2'), true);
+    check(|it| database(it).url_secret_ref.key.push('2'), true);
+    check(
+        |it| it.metadata.namespace = Some("another".to_owned()),
+        true,
+    );
 }
 
 #[test]

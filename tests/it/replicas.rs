@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sqlx::Connection;
 use tempfile::TempDir;
 use usher::config::{BrakeConfig, PolicyConfig, ScimTenantConfig, StoreConfig};
 use usher::workload::Server;
@@ -27,11 +28,22 @@ async fn serve_under(folder: &TempDir, store: StoreConfig, policy: PolicyConfig)
     server.unwrap()
 }
 
+/// Sends to the directory of `contoso.example`.
 async fn send(server: &Server, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    send_to(server, "contoso.example", (method, path), body).await
+}
+
+async fn send_to(
+    server: &Server,
+    host: &str,
+    (method, path): (&str, &str),
+    body: &Value,
+) -> (u16, Value) {
     let url = format!("http://{}/scim/v2{path}", server.local_addr());
     let request = client().request(method.parse().unwrap(), url);
     let request = request
         .bearer_auth(TOKEN)
+        .header("host", host)
         .header("content-type", "application/scim+json");
     let empty = body.is_null();
     answer(if empty {
@@ -162,6 +174,47 @@ async fn the_brake_counts_for_all_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_one_directory_waits_for_holds_up_no_other() {
+    let folder = TempDir::new().unwrap();
+    let directory = |name: &str| ScimTenantConfig {
+        store: database::store(&folder, name),
+        ..scim_tenant(name, &format!("http://{name}.example"), &folder, &json!({}))
+    };
+    let both = vec![directory("contoso"), directory("fabrikam")];
+    let StoreConfig::Postgres { schema, .. } = both[0].store.clone() else {
+        panic!("another store");
+    };
+    let server = Server::start(settings(None), config(both)).await.unwrap();
+    let other = Server::start(settings(None), config(vec![directory("fabrikam")])).await;
+    let other = other.unwrap();
+    let look = async |host: &str| {
+        let users = ("GET", "/Users?count=0");
+        let (status, _) = send_to(&server, host, users, &Value::Null).await;
+        assert_eq!(status, 200);
+    };
+    look("contoso.example").await;
+    let mut holder = sqlx::PgConnection::connect(database::url()).await.unwrap();
+    let begin = format!("BEGIN; LOCK TABLE {schema}.note, {schema}.record");
+    let begin = sqlx::raw_sql(sqlx::AssertSqlSafe(begin));
+    begin.execute(&mut holder).await.unwrap();
+    look("contoso.example").await;
+
+    // Some of these come while the first directory waits.
+    for requests in 1..=3 {
+        look("fabrikam.example").await;
+        let seen = async {
+            while report(&other).await["clients"][0]["lastCycle"]["requests"] != requests {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let limit = Duration::from_secs(10);
+        tokio::time::timeout(limit, seen)
+            .await
+            .expect("it is saved");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_its_database_a_workload_is_not_ready_and_says_why() {
     let folder = TempDir::new().unwrap();
     let store = database::store(&folder, "contoso");
@@ -190,4 +243,28 @@ async fn without_its_database_a_workload_is_not_ready_and_says_why() {
     let limit = Duration::from_secs(15);
     tokio::time::timeout(limit, arrived).await.unwrap();
     assert_eq!(create(&server, "ada").await.0, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_in_the_schema_of_another_one_is_not_served_and_says_why() {
+    let folder = TempDir::new().unwrap();
+    let store = database::store(&folder, "contoso");
+    let first = serve(&folder, store.clone()).await;
+    assert_eq!(create(&first, "ada").await.0, 201);
+    let other = ScimTenantConfig {
+        store,
+        ..scim_tenant("fabrikam", "http://contoso.example", &folder, &json!({}))
+    };
+
+    let second = Server::start(settings(None), config(vec![other])).await;
+
+    let second = second.unwrap();
+    assert_eq!(create(&second, "bob").await.0, 503);
+    assert_eq!(ready(&second).await.0, 503);
+    let said = report(&second).await["storeUnavailable"].to_string();
+    assert!(
+        said.contains("the people of ScimTenant identity/contoso"),
+        "{said}"
+    );
+    assert_eq!(create(&first, "bob").await.0, 201);
 }

@@ -1,11 +1,13 @@
-//! Bulk over HTTP: references in every direction, errors one by one, and how long a thousand operations take.
+//! Bulk over HTTP: references in every direction, errors one by one, and a thousand operations at once.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 #![expect(clippy::needless_pass_by_value, reason = "bodies are literals")]
 
 use serde_json::{Value, json};
 
-use crate::workload_server::Workload;
+use usher::config::BrakeConfig;
+
+use crate::workload_server::{REPORT_TOKEN, Workload};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
@@ -113,6 +115,124 @@ async fn each_operation_has_its_own_outcome_and_nothing_is_done_by_half() {
     assert_eq!(users["Resources"][0].get("title"), None);
     let (_, groups) = workload.send("GET", "/Groups", None).await;
     assert_eq!(groups["totalResults"], 0);
+    workload.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_back_is_told() {
+    let workload = Workload::start_with(&json!({}), |tenant| {
+        tenant.policy.brake = Some(BrakeConfig {
+            deactivations: 9,
+            deletions: 0,
+            membership_removals: 9,
+            per_minutes: 60,
+            open_until: None,
+        });
+    })
+    .await;
+    let managed =
+        |name: &str, by: &str| json!({"userName": name, ENTERPRISE: {"manager": {"value": by}}});
+    let done = bulk(
+        &workload,
+        json!({"Operations": [
+            post("/Users", "first", managed("ada", "bulkId:second")),
+            post("/Users", "second", managed("ADA", "bulkId:first")),
+        ]}),
+    )
+    .await;
+
+    assert_eq!(statuses(&done), ["409", "409"]);
+    let (told, kept) = match done[0].get("location") {
+        Some(_) => (&done[0], &done[1]),
+        None => (&done[1], &done[0]),
+    };
+    assert_eq!(kept["response"]["scimType"], "uniqueness");
+    let detail = told["response"]["detail"].as_str().unwrap();
+    assert!(detail.contains("is still there"), "{detail}");
+    assert!(detail.contains("brake"), "{detail}");
+    let half = at(&workload, told).await;
+    assert!(half["userName"].is_string(), "{half}");
+    assert_eq!(half.get(ENTERPRISE), None);
+    workload.server.shutdown().await;
+}
+
+/// Some operations that are done and some that fail.
+async fn mixed(workload: &Workload) {
+    let (_, ada) = workload
+        .send("POST", "/Users", Some(&json!({"userName": "ada"})))
+        .await;
+    let path = format!("/Users/{}", ada["id"].as_str().unwrap());
+    let operations = json!([
+        post("/Users", "a", json!({"userName": "a"})),
+        post("/Users", "b", json!({"userName": "b"})),
+        post("/Groups", "g", json!({"displayName": "g"})),
+        post("/Users", "c", json!({"userName": "ADA"})),
+        {"method": "patch", "path": path,
+            "data": {"Operations": [{"op": "replace", "path": "active", "value": false}]}},
+        {"method": "DELETE", "path": "/Users/nobody"},
+    ]);
+    bulk(workload, json!({"Operations": operations})).await;
+}
+
+/// What is read beside SCIM.
+async fn told(workload: &Workload, path: &str) -> String {
+    let address = workload.server.report_addr().unwrap();
+    let request = workload.client.get(format!("http://{address}{path}"));
+    let response = request.bearer_auth(REPORT_TOKEN).send().await.unwrap();
+    response.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn each_operation_counts_like_a_request() {
+    let workload = Workload::start(&json!({})).await;
+    mixed(&workload).await;
+
+    let report = workload.report().await;
+    let client = &report["scimTenants"][0]["clients"][0];
+    let cycle = &client["lastCycle"];
+    for (name, expected) in [
+        ("requests", 8),
+        ("created", 4),
+        ("updated", 0),
+        ("deactivated", 1),
+        ("deleted", 0),
+        ("failed", 1),
+    ] {
+        assert_eq!(cycle[name], expected, "{name} {cycle}");
+    }
+    assert_eq!(cycle["repairs"]["LowercaseMethod"], 1, "{cycle}");
+    assert!(client["evidence"]["firstGroup"].is_string(), "{client}");
+    let error = client["lastError"]["summary"].as_str().unwrap();
+    assert!(error.starts_with("POST Users: 409 uniqueness:"), "{error}");
+    let metrics = told(&workload, "/metrics").await;
+    let counted =
+        "usher_scim_bulk_operations_total{route=\"/Users\",method=\"POST\",status=\"201\"} 2";
+    assert!(metrics.contains(counted), "{metrics}");
+    workload.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_operation_that_failed_has_a_record_of_its_own() {
+    let workload = Workload::start(&json!({})).await;
+    mixed(&workload).await;
+
+    let records = told(&workload, "/requests?client=entra").await;
+    let line = |it: &str| {
+        let it: Value = serde_json::from_str(it).unwrap();
+        let text = |name: &str| it[name].as_str().unwrap().to_owned();
+        format!("{} {} {}", text("method"), text("path"), it["status"])
+    };
+    let mut seen: Vec<String> = records.lines().map(line).collect();
+    seen.sort();
+    assert_eq!(
+        seen,
+        [
+            "DELETE Users/(text of 6) 404",
+            "POST Bulk 200",
+            "POST Users 201",
+            "POST Users 409"
+        ]
+    );
     workload.server.shutdown().await;
 }
 

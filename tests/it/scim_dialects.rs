@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::workload_server::{STRICT_TOKEN, TOKEN, Workload, answer, strict_client};
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 async fn started() -> Workload {
@@ -76,6 +77,13 @@ async fn what_entra_sends_beyond_the_rfc_is_counted_and_a_strict_client_is_told_
             "DottedKey",
         ),
         (
+            "POST",
+            "/Bulk",
+            json!({"schemas": [BULK], "Operations": [{"method": "delete", "path": "/Users/nobody"}]}),
+            "invalidSyntax",
+            "LowercaseMethod",
+        ),
+        (
             "PATCH",
             user.as_str(),
             patch(
@@ -134,6 +142,29 @@ async fn what_entra_sends_beyond_the_rfc_is_counted_and_a_strict_client_is_told_
         metrics.contains("usher_scim_repairs_total{kind=\"UnquotedValue\"} 1"),
         "{metrics}"
     );
+    workload.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_strict_client_names_the_schema_of_each_body_and_no_paths_in_keys() {
+    let workload = started().await;
+    let body = json!({"schemas": [USER], "userName": "ada"});
+    let (_, created) = send(&workload, STRICT_TOKEN, ("POST", "/Users"), body).await;
+    let user = format!("/Users/{}", created["id"].as_str().unwrap());
+    let keyed = json!({"schemas": [PATCH], "Operations":
+        [{"op": "add", "value": {"emails[type eq \"work\"].value": "a@x"}}]});
+    for (method, path, body, scim_type) in [
+        ("POST", "/.search", json!({}), "invalidSyntax"),
+        ("POST", "/Users/.search", json!({}), "invalidSyntax"),
+        ("POST", "/Bulk", json!({"Operations": []}), "invalidSyntax"),
+        ("PATCH", user.as_str(), keyed, "invalidPath"),
+    ] {
+        let (status, refused) = send(&workload, STRICT_TOKEN, (method, path), body.clone()).await;
+        let told = (status, refused["scimType"].as_str());
+        assert_eq!(told, (400, Some(scim_type)), "{path} {refused}");
+        let (status, answer) = send(&workload, TOKEN, (method, path), body).await;
+        assert_eq!(status, 200, "{answer}");
+    }
     workload.server.shutdown().await;
 }
 

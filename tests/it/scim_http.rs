@@ -316,6 +316,28 @@ async fn a_patch_that_changes_nothing_is_not_written() {
 }
 
 #[tokio::test]
+async fn a_patch_of_a_group_is_answered_with_what_is_asked_for() {
+    let workload = Workload::start(&json!({})).await;
+    let id = create(&workload, "/Users", &json!({"userName": "a"})).await;
+    let group = create(&workload, "/Groups", &json!({"displayName": "g"})).await;
+    let add = patch(&json!([{"op": "add", "path": "members", "value": [{"value": id}]}]));
+    let rename = patch(&json!([{"op": "replace", "path": "displayName", "value": "h"}]));
+    let send = async |query: &str, body: &Value| {
+        let path = format!("/Groups/{group}{query}");
+        workload.send("PATCH", &path, Some(body)).await
+    };
+
+    assert_eq!(send("", &add).await, (204, Value::Null));
+    assert_eq!(send("?excludedAttributes=members", &add).await.0, 204);
+    let (status, answer) = send("?attributes=displayName", &rename).await;
+    assert_eq!((status, &answer["displayName"]), (200, &json!("h")));
+    assert_eq!(answer.get("members"), None);
+    let (_, answer) = send("?attributes=members", &rename).await;
+    assert_eq!(answer["members"][0]["value"], json!(id));
+    assert_eq!(answer.get("displayName"), None);
+}
+
+#[tokio::test]
 async fn equal_posts_at_once_make_one_user() {
     let workload = Workload::start(&json!({})).await;
     for round in 0..20 {

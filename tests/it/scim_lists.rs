@@ -166,6 +166,15 @@ async fn a_search_may_be_in_the_body_and_over_both_types() {
         (names(&both), &both["totalResults"]),
         (vec!["bo", "al"], &json!(3))
     );
+    let of =
+        |kind: &str| format!("urn:ietf:params:scim:schemas:core:2.0:{kind}:displayName eq \"al\"");
+    let groups = search("/.search", json!({"filter": of("Group")})).await;
+    assert_eq!(
+        (&groups["totalResults"], names(&groups)),
+        (&json!(1), vec!["al"])
+    );
+    let people = search("/.search", json!({"filter": of("User")})).await;
+    assert_eq!(people["totalResults"], 0);
     let people = search("/.search", json!({"filter": "active eq true"})).await;
     assert_eq!(names(&people), ["al", "bo"]);
     let typed = search(

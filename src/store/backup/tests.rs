@@ -12,11 +12,9 @@ use crate::store::audit::AuditEvent;
 use crate::store::brake::Brake;
 use crate::store::conformance::audit::entry;
 use crate::store::conformance::server::{Schema, Server};
-use crate::store::conformance::{changed, deletion};
+use crate::store::conformance::{changed, deletion, references};
 use crate::store::sessions::{SecretDigest, Session};
-use crate::store::{
-    self, Deletion, Note, Reference, Related, ResourceId, Store, Stored, Terms, Version,
-};
+use crate::store::{self, Deletion, Note, Related, ResourceId, Store, Stored, Terms, Version};
 
 const MANY: usize = 2_500;
 
@@ -24,7 +22,7 @@ fn at(millisecond: i64) -> Timestamp {
     Timestamp::from_millisecond(millisecond).unwrap()
 }
 
-fn stored(kind: ResourceType, id: &str, members: Vec<String>) -> Stored {
+fn stored(kind: ResourceType, id: &str, members: &[String]) -> Stored {
     let schemas = Schemas::new(&Rules::default()).unwrap();
     let body = json!({"userName": format!("{id}@contoso.example"), "displayName": format!("Näme {id}"), "externalId": id, "emails": [{"value": format!("{id}@mail.example")}]});
     Stored {
@@ -33,13 +31,7 @@ fn stored(kind: ResourceType, id: &str, members: Vec<String>) -> Stored {
         created: at(1001),
         last_modified: at(2002),
         resource: Resource::parse(schemas.of(kind), &body).unwrap(),
-        related: members
-            .into_iter()
-            .map(|id| Reference {
-                id: ResourceId::new(id),
-                display: None,
-            })
-            .collect(),
+        related: references(members),
     }
 }
 
@@ -49,20 +41,20 @@ async fn filled(at: &Location) -> Arc<dyn Store> {
         let id = format!("u{number}");
         store.add(
             ResourceType::User,
-            stored(ResourceType::User, &id, Vec::new()),
+            stored(ResourceType::User, &id, &[]),
             Terms::default(),
         )
     });
     for added in futures::future::join_all(people).await {
         added.unwrap();
     }
-    let members = (0..MANY).map(|number| format!("u{number}")).collect();
-    let group = stored(ResourceType::Group, "g1", members);
+    let members: Vec<_> = (0..MANY).map(|number| format!("u{number}")).collect();
+    let group = stored(ResourceType::Group, "g1", &members);
     store
         .add(ResourceType::Group, group, Terms::default())
         .await
         .unwrap();
-    let empty = stored(ResourceType::Group, "g2", Vec::new());
+    let empty = stored(ResourceType::Group, "g2", &[]);
     store
         .add(ResourceType::Group, empty, Terms::default())
         .await
@@ -319,11 +311,11 @@ async fn varied(at: &Location) -> Arc<dyn Store> {
         ..Terms::default()
     };
     for id in ["u1", "u2", "u3", "u4"] {
-        let added = store.add(user, stored(user, id, Vec::new()), terms(id));
+        let added = store.add(user, stored(user, id, &[]), terms(id));
         added.await.unwrap();
     }
     let members = vec!["u1".to_owned(), "u2".to_owned()];
-    let added = store.add(group, stored(group, "g1", members), Terms::default());
+    let added = store.add(group, stored(group, "g1", &members), Terms::default());
     added.await.unwrap();
     let schemas = Schemas::new(&Rules::default()).unwrap();
     for (version, title) in [(7, "one"), (8, "two")] {
@@ -460,7 +452,7 @@ async fn a_schema_is_read_while_it_is_restored_and_written_afterwards() {
 
     let beside = Arc::clone(&store);
     let writer = tokio::spawn(async move {
-        let added = stored(user, "u9", Vec::new());
+        let added = stored(user, "u9", &[]);
         beside.add(user, added, Terms::default()).await
     });
     assert_eq!(store.counts().await.unwrap().users, 2);

@@ -89,6 +89,7 @@ impl Schema {
         let location = PostgresLocation {
             url_file: folder.path().join("url"),
             schema: name.chars().take(63).collect(),
+            scim_tenant: "identity/contoso".to_owned(),
         };
         fs::write(&location.url_file, &server.url).unwrap();
         let drop = format!("DROP SCHEMA IF EXISTS \"{}\" CASCADE", location.schema);

@@ -56,7 +56,7 @@ impl Column {
         // Whatever else is asked of a shortened key has to be asked of the text.
         let is_shortened = dialect == SqlDialect::Postgres
             && self.is_key
-            && !(operator == Operator::StartsWith && wanted.len() < SHORT_KEY);
+            && !(operator == Operator::StartsWith && wanted.len() <= SHORT_KEY);
         let (condition, access) = match operator {
             Operator::Equal if self.is_key => {
                 let key = Argument::Key(wanted);
@@ -104,14 +104,17 @@ impl Column {
             }
         };
         if is_shortened {
-            let is_long = Fragment::default().text("octet_length(").text(self.name);
-            let is_long = is_long.text(") >= ").bind(Argument::Number(LONG_KEY));
-            return Term::superset(
-                Fragment::joined(vec![condition, is_long], " OR "),
-                Access::All,
-            );
+            return self.or_long(condition);
         }
         self.when_present(condition, access)
+    }
+
+    /// What the condition does not find may be behind the end of a shortened key.
+    fn or_long(self, condition: Fragment) -> Term {
+        let is_long = Fragment::default().text("octet_length(").text(self.name);
+        let long = Argument::Number(LONG_KEY.into());
+        let either = vec![condition, is_long.text(") >= ").bind(long)];
+        Term::superset(Fragment::joined(either, " OR "), Access::All)
     }
 
     fn when_present(self, condition: Fragment, access: Access) -> Term {
@@ -129,11 +132,12 @@ impl Column {
     }
 }
 
-/// Bytes of the beginning of a text that every key has.
-const SHORT_KEY: usize = 512;
+/// Bytes of a text that an index of PostgreSQL has as they are, for an entry may have 2,704. Of a longer one it has these, but for a
+/// character that they would cut, and a digest.
+pub(in crate::store) const LONG_KEY: u16 = 600;
 
-/// Bytes that only a shortened key has, or one that is about to be.
-const LONG_KEY: i64 = 600;
+/// Bytes of the beginning of a text that every key has.
+const SHORT_KEY: usize = LONG_KEY as usize - 3;
 
 /// The least text behind all that begin with `prefix`; `None` when none is. Texts order by code points, as UTF-8 does by bytes.
 fn following(prefix: &str) -> Option<String> {

@@ -43,8 +43,9 @@ impl Order {
         }
     }
 
+    /// Whether an index has everybody of a kind in this order.
     pub(super) fn has_index(&self) -> bool {
-        self.by != By::Filled("r.modified")
+        matches!(self.by, By::Sequence | By::Filled("r.name_key"))
     }
 
     /// What a row is sorted by; NULL when it is the number alone.

@@ -181,7 +181,10 @@ fn a_scan_is_what_no_index_helps() {
     };
     check("", None, (false, false));
     check("", Some("userName"), (false, false));
-    check("", Some("meta.lastModified"), (true, false));
+    check("", Some("meta.created"), (false, false));
+    for unordered in ["meta.lastModified", "id", "externalId", "displayName"] {
+        check("", Some(unordered), (true, false));
+    }
     check("userName eq \"a\"", None, (false, true));
     check("userName eq \"a\" and title pr", None, (false, true));
     check("userName eq \"a\" or title pr", None, (true, false));

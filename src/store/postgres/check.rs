@@ -12,7 +12,7 @@ use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::backup::Findings;
 use crate::store::lookup::LookupKey;
-use crate::store::write::{Keys, number};
+use crate::store::write::{Keys, kind_of};
 
 /// Looks at everything in `snapshot`.
 pub(in crate::store) async fn check(
@@ -39,10 +39,7 @@ async fn resources(
     while let Some(row) = rows.try_next().await? {
         findings.resources += 1;
         let id: String = row.try_get(0)?;
-        let kind: i64 = row.try_get(1)?;
-        let kind = [ResourceType::User, ResourceType::Group]
-            .into_iter()
-            .find(|it| number(*it) == kind);
+        let kind = kind_of(row.try_get(1)?);
         let (Some(kind), Ok(resource)) = (kind, Resource::from_json(row.try_get(2)?)) else {
             findings.add(|| format!("resource {id} is not what was written"));
             continue;

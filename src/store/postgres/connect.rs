@@ -1,17 +1,18 @@
 //! Connections: where to, how many, and anew when the database moved, was away or has another password.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use sqlx::ConnectOptions;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::migrations;
+use super::url::ConnectionUrl;
+use super::{migrations, owner};
 use crate::store::PostgresLocation;
 
 /// Connections of one process to one directory's database.
@@ -24,10 +25,16 @@ const WAIT: Duration = Duration::from_secs(4);
 const FRESH: Duration = Duration::from_secs(5);
 
 /// How often the file with the connection URL is looked at.
+const READ_URL_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a look at the database may take.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Milliseconds that one statement, a wait for a lock, or an open transaction may take at the server.
 const STATEMENT_LIMIT: u32 = 15_000;
+
+/// How long it may take to bring a large schema up to date.
+const MIGRATION_LIMIT: Duration = Duration::from_hours(1);
 
 /// Why there is no connection to a PostgreSQL database.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +53,17 @@ pub enum ConnectError {
     Url {
         /// The file.
         path: PathBuf,
+    },
+    /// It has a parameter that means nothing here.
+    #[error(
+        "the connection URL in {} has the parameter {name}, which Usher does not know; take it out, or see docs/kubernetes.md for those that it knows",
+        path.display()
+    )]
+    Parameter {
+        /// The file.
+        path: PathBuf,
+        /// Name of the parameter.
+        name: String,
     },
     /// Nobody listens, or not to this user.
     #[error("the database does not take a connection")]
@@ -69,44 +87,23 @@ pub enum ConnectError {
         /// Those that this one knows.
         known: i64,
     },
+    /// Another directory is in the schema.
+    #[error(
+        "schema {schema} holds the people of ScimTenant {owner}; give this one another schema in spec.store.postgres.schema, or, if it is to take those people over, see docs/kubernetes.md"
+    )]
+    Claimed {
+        /// The schema.
+        schema: String,
+        /// Namespace and name of the `ScimTenant` that came first.
+        owner: String,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
 }
 
-/// A connection URL, which has a password in it.
-#[derive(Clone, PartialEq, Eq)]
-struct ConnectionUrl(String);
-
-impl fmt::Debug for ConnectionUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("ConnectionUrl(…)")
-    }
-}
-
-impl ConnectionUrl {
-    async fn read(path: &Path) -> Result<Self, ConnectError> {
-        match tokio::fs::read_to_string(path).await {
-            Ok(text) => Ok(Self(text.trim().to_owned())),
-            Err(source) => Err(ConnectError::File {
-                path: path.to_owned(),
-                source,
-            }),
-        }
-    }
-
-    /// What is wrong with it is not said: it could repeat the password.
-    fn options(&self) -> Option<PgConnectOptions> {
-        let known = ["postgres://", "postgresql://"];
-        let is_known = known.iter().any(|scheme| self.0.starts_with(scheme));
-        let options: PgConnectOptions = self.0.parse().ok().filter(|_| is_known)?;
-        Some(
-            options
-                .application_name("usher")
-                .disable_statement_logging(),
-        )
-    }
-}
+/// What connecting comes to, for everybody who waits for it.
+type Connecting = Shared<BoxFuture<'static, Result<PgPool, Arc<ConnectError>>>>;
 
 struct Current {
     url: ConnectionUrl,
@@ -114,50 +111,57 @@ struct Current {
     looked: Instant,
 }
 
+#[derive(Default)]
+struct State {
+    current: Option<Current>,
+    /// The first connection, or one by another URL, as long as it is under way.
+    connecting: Option<Connecting>,
+    closed: bool,
+}
+
 /// The connections to one PostgreSQL schema.
+#[derive(Clone)]
 pub(super) struct Connections {
-    location: PostgresLocation,
-    current: Mutex<Option<Current>>,
-    /// Held by who connects for the first time, or anew.
-    connecting: tokio::sync::Mutex<()>,
-    closed: AtomicBool,
+    location: Arc<PostgresLocation>,
+    state: Arc<Mutex<State>>,
 }
 
 impl Connections {
     /// None yet: a database elsewhere comes and goes, and who serves does not wait for it.
     pub(super) fn new(location: PostgresLocation) -> Self {
         Self {
-            location,
-            current: Mutex::default(),
-            connecting: tokio::sync::Mutex::default(),
-            closed: false.into(),
+            location: Arc::new(location),
+            state: Arc::default(),
         }
     }
 
     /// A connection, after a bounded wait.
-    pub(super) async fn acquire(&self) -> Result<PoolConnection<Postgres>, ConnectError> {
-        let pool = match tokio::time::timeout(WAIT, self.pool()).await {
-            Ok(pool) => pool?,
-            Err(_) => return Err(ConnectError::Silent),
-        };
-        match pool.acquire().await {
-            Ok(connection) => Ok(connection),
-            Err(sqlx::Error::PoolClosed) => Err(ConnectError::Closed),
-            Err(sqlx::Error::PoolTimedOut) if pool.size() >= CONNECTIONS => Err(ConnectError::Busy),
-            // The pool does not say why; one attempt of our own does.
-            Err(sqlx::Error::PoolTimedOut) => {
-                let attempt = pool.connect_options();
-                match tokio::time::timeout(LOOK, attempt.connect()).await {
-                    Ok(Err(error)) => Err(ConnectError::Refused(error)),
-                    Ok(Ok(_)) | Err(_) => Err(ConnectError::Silent),
+    pub(super) async fn acquire(&self) -> Result<PoolConnection<Postgres>, Arc<ConnectError>> {
+        loop {
+            let pool = match timeout(WAIT, self.pool()).await {
+                Ok(pool) => pool?,
+                Err(_) => return Err(Arc::new(ConnectError::Silent)),
+            };
+            let error = match pool.acquire().await {
+                Ok(connection) => return Ok(connection),
+                // One by another URL took its place just then.
+                Err(sqlx::Error::PoolClosed) => continue,
+                Err(sqlx::Error::PoolTimedOut) if pool.size() >= CONNECTIONS => ConnectError::Busy,
+                // The pool does not say why; one attempt of our own does.
+                Err(sqlx::Error::PoolTimedOut) => {
+                    match timeout(LOOK, pool.connect_options().connect()).await {
+                        Ok(Err(error)) => ConnectError::Refused(error),
+                        Ok(Ok(_)) | Err(_) => ConnectError::Silent,
+                    }
                 }
-            }
-            Err(error) => Err(ConnectError::Refused(error)),
+                Err(error) => ConnectError::Refused(error),
+            };
+            return Err(Arc::new(error));
         }
     }
 
     /// Whether there is a database to connect to: by a connection that is free, else by one more. One that is busy is there.
-    pub(super) async fn look(&self) -> Result<(), ConnectError> {
+    pub(super) async fn look(&self) -> Result<(), Arc<ConnectError>> {
         let look = async {
             let pool = self.pool().await?;
             if let Some(mut free) = pool.try_acquire() {
@@ -169,83 +173,89 @@ impl Connections {
                 return Ok(());
             }
             let one_more = pool.connect_options().connect().await;
-            let one_more = one_more.map_err(ConnectError::Refused)?;
-            drop(one_more);
+            one_more.map_err(ConnectError::Refused)?;
             Ok(())
         };
-        let looked = tokio::time::timeout(LOOK, look).await;
-        looked.unwrap_or(Err(ConnectError::Silent))
+        let looked = timeout(LOOK, look).await;
+        looked.unwrap_or_else(|_| Err(Arc::new(ConnectError::Silent)))
     }
 
     /// Ends all connections once their work is done; there are none afterwards.
     pub(super) async fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        let current = self.current().take();
+        let current = {
+            let mut state = self.state();
+            state.closed = true;
+            state.current.take()
+        };
         if let Some(current) = current {
             current.pool.close().await;
         }
     }
 
-    fn current(&self) -> MutexGuard<'_, Option<Current>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The pool, and whether it is time to look at the URL again; that is said to one caller.
-    fn known(&self) -> Option<(PgPool, bool)> {
-        let mut current = self.current();
-        let current = current.as_mut()?;
-        let due = current.looked.elapsed() >= LOOK;
-        if due {
-            current.looked = Instant::now();
-        }
-        Some((current.pool.clone(), due))
+    /// The pool. What works does not wait for a look at the URL, and is not given up for one that does not work.
+    async fn pool(&self) -> Result<PgPool, Arc<ConnectError>> {
+        let first = {
+            let mut state = self.state();
+            if state.closed {
+                return Err(Arc::new(ConnectError::Closed));
+            }
+            if let Some(current) = &mut state.current {
+                let pool = current.pool.clone();
+                if current.looked.elapsed() >= READ_URL_EVERY {
+                    current.looked = Instant::now();
+                    drop(self.connecting(&mut state));
+                }
+                return Ok(pool);
+            }
+            self.connecting(&mut state)
+        };
+        first.await
     }
 
-    async fn pool(&self) -> Result<PgPool, ConnectError> {
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(ConnectError::Closed);
-        }
-        match self.known() {
-            Some((pool, false)) => Ok(pool),
-            Some((pool, true)) => match self.connect().await {
-                Ok(pool) => Ok(pool),
-                // What works is not given up for what does not.
-                Err(error) => {
+    /// Connects aside, once for all who ask meanwhile; that goes on when nobody waits for it any more.
+    fn connecting(&self, state: &mut State) -> Connecting {
+        let begin = || {
+            let connections = self.clone();
+            let task = tokio::spawn(async move {
+                let outcome = connections.connect().await.map_err(Arc::new);
+                let mut state = connections.state();
+                state.connecting = None;
+                if let (Err(error), Some(_)) = (&outcome, &state.current) {
                     tracing::warn!(
-                        error = &error as &dyn std::error::Error,
+                        error = &**error as &dyn std::error::Error,
                         "the connection URL is not taken up"
                     );
-                    Ok(pool)
                 }
-            },
-            None => self.connect().await,
-        }
+                outcome
+            });
+            let outcome = task.map(|it| it.unwrap_or_else(|_| Err(Arc::new(ConnectError::Closed))));
+            outcome.boxed().shared()
+        };
+        state.connecting.get_or_insert_with(begin).clone()
     }
 
     /// The pool for the URL as it is in its file.
     async fn connect(&self) -> Result<PgPool, ConnectError> {
-        let _one_at_a_time = self.connecting.lock().await;
         let url = ConnectionUrl::read(&self.location.url_file).await?;
-        let same = self
-            .current()
-            .as_ref()
-            .filter(|it| it.url == url)
-            .map(|it| it.pool.clone());
-        if let Some(pool) = same {
-            return Ok(pool);
+        if let Some(current) = &self.state().current
+            && current.url == url
+        {
+            return Ok(current.pool.clone());
         }
-        let options = url.options().ok_or_else(|| ConnectError::Url {
-            path: self.location.url_file.clone(),
-        })?;
-        let schema = self.location.schema.clone();
-        let mut first = options.connect().await.map_err(ConnectError::Refused)?;
-        prepare(&mut first, &schema)
-            .await
-            .map_err(ConnectError::Refused)?;
-        migrations::run(&mut first, &schema).await?;
+        let options = url.options(&self.location.url_file)?;
+        let mut first = open(&options, &self.location.schema).await?;
+        up_to_date(&mut first, &self.location).await?;
         drop(first);
-        let pool = pool(options, schema);
-        let before = self.current().replace(Current {
+        let pool = pool(options, self.location.schema.clone());
+        let mut state = self.state();
+        if state.closed {
+            return Err(ConnectError::Closed);
+        }
+        let before = state.current.replace(Current {
             url,
             pool: pool.clone(),
             looked: Instant::now(),
@@ -256,6 +266,19 @@ impl Connections {
         }
         Ok(pool)
     }
+}
+
+/// A connection to the schema at `location`, which is brought up to date and belongs to its `ScimTenant`.
+pub(super) async fn up_to_date(
+    connection: &mut PgConnection,
+    location: &PostgresLocation,
+) -> Result<(), ConnectError> {
+    let migrated = timeout(
+        MIGRATION_LIMIT,
+        migrations::run(connection, &location.schema),
+    );
+    migrated.await.unwrap_or(Err(ConnectError::Silent))?;
+    owner::claim(connection, location).await
 }
 
 fn pool(options: PgConnectOptions, schema: String) -> PgPool {
@@ -274,7 +297,7 @@ fn pool(options: PgConnectOptions, schema: String) -> PgPool {
         })
         .after_connect(move |connection, _| {
             let schema = Arc::clone(&schema);
-            Box::pin(async move { prepare(connection, &schema).await })
+            Box::pin(async move { prepare(connection, &schema, STATEMENT_LIMIT).await })
         })
         .connect_lazy_with(options)
 }
@@ -282,19 +305,20 @@ fn pool(options: PgConnectOptions, schema: String) -> PgPool {
 /// A connection for a task that may take as long as it takes.
 pub(super) async fn alone(location: &PostgresLocation) -> Result<PgConnection, ConnectError> {
     let url = ConnectionUrl::read(&location.url_file).await?;
-    let options = url.options().ok_or_else(|| ConnectError::Url {
-        path: location.url_file.clone(),
-    })?;
-    let mut connection = options.connect().await.map_err(ConnectError::Refused)?;
-    let settings = format!(
-        "SET search_path TO {}; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0",
-        quoted(&location.schema)
-    );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(settings))
-        .execute(&mut connection)
-        .await
-        .map_err(ConnectError::Refused)?;
-    Ok(connection)
+    open(&url.options(&location.url_file)?, &location.schema).await
+}
+
+/// What it takes to come about is limited.
+async fn open(options: &PgConnectOptions, schema: &str) -> Result<PgConnection, ConnectError> {
+    let open = async {
+        let mut connection = options.connect().await?;
+        prepare(&mut connection, schema, 0).await?;
+        Ok(connection)
+    };
+    match timeout(WAIT, open).await {
+        Ok(opened) => opened.map_err(ConnectError::Refused),
+        Err(_) => Err(ConnectError::Silent),
+    }
 }
 
 /// A name as SQL has it.
@@ -302,12 +326,17 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// By statements, not by parameters of the connection, which poolers in between refuse.
-async fn prepare(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
+/// By statements, not by parameters of the connection, which poolers in between refuse. A statement may take `limit`
+/// milliseconds; as long as it takes, if that is 0.
+async fn prepare(
+    connection: &mut PgConnection,
+    schema: &str,
+    limit: u32,
+) -> Result<(), sqlx::Error> {
     let schema = quoted(schema);
     let settings = format!(
-        "SET search_path TO {schema}; SET statement_timeout = {STATEMENT_LIMIT}; \
-         SET idle_in_transaction_session_timeout = {STATEMENT_LIMIT}"
+        "SET search_path TO {schema}; SET statement_timeout = {limit}; \
+         SET idle_in_transaction_session_timeout = {limit}"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(settings))
         .execute(connection)

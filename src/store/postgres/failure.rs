@@ -19,7 +19,7 @@ const LONGEST: Duration = Duration::from_millis(320);
 /// Why a call of the store failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    Connect(ConnectError),
+    Connect(Arc<ConnectError>),
     Database(sqlx::Error),
     Corrupt(CorruptResource),
 }
@@ -35,8 +35,8 @@ pub(super) enum Kind {
     Final,
 }
 
-impl From<ConnectError> for Failure {
-    fn from(error: ConnectError) -> Self {
+impl From<Arc<ConnectError>> for Failure {
+    fn from(error: Arc<ConnectError>) -> Self {
         Self::Connect(error)
     }
 }
@@ -53,12 +53,18 @@ impl From<CorruptResource> for Failure {
     }
 }
 
+impl From<Arc<ConnectError>> for StoreError {
+    fn from(error: Arc<ConnectError>) -> Self {
+        match *error {
+            ConnectError::Closed => Self::Closed,
+            _ => Self::Unreachable(error),
+        }
+    }
+}
+
 impl From<ConnectError> for StoreError {
     fn from(error: ConnectError) -> Self {
-        match error {
-            ConnectError::Closed => Self::Closed,
-            other => Self::Unreachable(Arc::new(other)),
-        }
+        Arc::new(error).into()
     }
 }
 
@@ -76,15 +82,18 @@ impl From<Failure> for StoreError {
 impl Failure {
     pub(super) fn kind(&self) -> Kind {
         match self {
-            // These waited long enough already.
-            Self::Connect(ConnectError::Refused(error) | ConnectError::Migration(error)) => {
-                match kind(error) {
-                    Kind::Conflict | Kind::Lost => Kind::Lost,
-                    Kind::Final => Kind::Final,
+            Self::Connect(error) => match &**error {
+                ConnectError::Refused(error) | ConnectError::Migration(error) => {
+                    match kind(error) {
+                        Kind::Conflict | Kind::Lost => Kind::Lost,
+                        Kind::Final => Kind::Final,
+                    }
                 }
-            }
+                // The others waited long enough already.
+                _ => Kind::Final,
+            },
             Self::Database(error) => kind(error),
-            Self::Connect(_) | Self::Corrupt(_) => Kind::Final,
+            Self::Corrupt(_) => Kind::Final,
         }
     }
 

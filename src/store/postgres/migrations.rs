@@ -13,7 +13,8 @@ use super::connect::{ConnectError, quoted};
 /// Number and text of each, in order; what was released is never edited.
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../migrations/postgres/0001_directory.sql")),
-    (2, include_str!("../migrations/postgres/0002_session.sql")),
+    (2, include_str!("../migrations/postgres/0002_owner.sql")),
+    (3, include_str!("../migrations/postgres/0003_session.sql")),
 ];
 
 /// How often a statement is tried that another replica is in the way of.
@@ -82,10 +83,17 @@ async fn insist(connection: &mut PgConnection, statement: String) -> Result<(), 
         attempts -= 1;
         match sqlx::raw_sql(text.clone()).execute(&mut *connection).await {
             Ok(_) => return Ok(()),
-            Err(sqlx::Error::Database(_)) if attempts > 0 => tokio::time::sleep(PAUSE).await,
+            Err(sqlx::Error::Database(error)) if attempts > 0 && !is_forbidden(&*error) => {
+                tokio::time::sleep(PAUSE).await;
+            }
             Err(error) => return Err(ConnectError::Migration(error)),
         }
     }
+}
+
+/// By SQLSTATE: insufficient privilege, which no replica is to blame for.
+fn is_forbidden(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().as_deref() == Some("42501")
 }
 
 /// All statements in order, for tests that stop in between.

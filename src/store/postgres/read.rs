@@ -11,7 +11,7 @@ use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::candidate::{holds, references, time};
 use crate::store::filter_sql::{Argument, Search, Statement};
-use crate::store::write::number;
+use crate::store::write::{number, signed};
 use crate::store::{
     Counts, ListQuery, Listed, Note, Position, Related, ResourceId, SortValue, Stored, Version,
     Window,
@@ -51,6 +51,7 @@ pub(super) async fn list(
         related: query.related,
         offset,
         count,
+        memberships: query.memberships,
     };
     if search.rest.is_none() && !search.finds_few() {
         part.counted(connection, search).await
@@ -65,6 +66,7 @@ struct Part {
     related: Related,
     offset: usize,
     count: usize,
+    memberships: usize,
 }
 
 impl Part {
@@ -83,13 +85,16 @@ impl Part {
         };
         let related = statements::related(self.kind, self.related);
         let page = search.page(related, signed(self.count), signed(self.offset));
-        let rows = bound(&page).fetch_all(&mut *snapshot).await?;
+        let mut listed = Listed::of(total);
+        let mut rows = bound(&page).fetch(&mut *snapshot);
+        while listed.has_room(self.count, self.memberships)
+            && let Some(row) = rows.try_next().await?
+        {
+            listed.push(stored(&row)?, position(&row)?);
+        }
+        drop(rows);
         snapshot.commit().await?;
-        Ok(Listed {
-            total: usize::try_from(total).unwrap_or_default(),
-            resources: rows.iter().map(stored).collect::<Result<_, _>>()?,
-            end: rows.last().map(position).transpose()?,
-        })
+        Ok(listed)
     }
 
     async fn looked_at(
@@ -106,12 +111,11 @@ impl Part {
             if rest.is_some_and(|rest| !holds(self.kind, rest, &found)) {
                 continue;
             }
-            if listed.total >= self.offset && listed.resources.len() < self.count {
+            if listed.total >= self.offset && listed.has_room(self.count, self.memberships) {
                 if self.related == Related::Skip {
                     found.related.clear();
                 }
-                listed.resources.push(found);
-                listed.end = Some(position(&row)?);
+                listed.push(found, position(&row)?);
             }
             listed.total += 1;
         }
@@ -180,8 +184,4 @@ fn stored(row: &PgRow) -> Result<Stored, Failure> {
         resource: Resource::from_json(body)?,
         related: references(row.try_get(5)?),
     })
-}
-
-fn signed(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -4,24 +4,16 @@ use async_trait::async_trait;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-use super::connect;
 use super::row::{self, Slot};
 use super::text::text;
-use super::write::{self, Attempt};
-use super::{members, migrations};
-use crate::scim::resource::Resource;
+use super::{connect, members, write};
 use crate::scim::schema::ResourceType;
 use crate::store::backup::{BackupError, Entry, Record, Restoration};
-use crate::store::write::{Refused, Write};
-use crate::store::{
-    Note, PostgresLocation, ResourceId, StoreError, Stored, Terms, UnknownMembers, Version,
-};
+use crate::store::write::Write;
+use crate::store::{Note, PostgresLocation, ResourceId, StoreError, Terms, UnknownMembers};
 
 /// People and groups are counted at the end, not one by one: no row of the tally has this number.
-const UNCOUNTED: Attempt = Attempt {
-    slot: Slot(-1),
-    maybe_done: false,
-};
+const UNCOUNTED: Slot = Slot(-1);
 
 /// Keeps writers away until the end, and lets readers see what was there.
 const BEGIN: &str = "
@@ -53,7 +45,7 @@ impl PostgresRestoration {
     /// Begins to fill the schema at `location`, making it if it does not exist.
     pub(in crate::store) async fn begin(location: &PostgresLocation) -> Result<Self, BackupError> {
         let mut connection = connect::alone(location).await.map_err(StoreError::from)?;
-        migrations::run(&mut connection, &location.schema)
+        connect::up_to_date(&mut connection, location)
             .await
             .map_err(StoreError::from)?;
         sqlx::raw_sql(BEGIN).execute(&mut connection).await?;
@@ -63,7 +55,7 @@ impl PostgresRestoration {
     async fn write(&mut self, write: Write) -> Result<(), BackupError> {
         match write::apply(&mut self.0, &write, UNCOUNTED).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(refused)) => Err(BackupError::Refused(StoreError::from(refused).to_string())),
+            Ok(Err(refused)) => Err(refused.into()),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                 Err(BackupError::Refused("its id is there twice".to_owned()))
             }
@@ -72,20 +64,13 @@ impl PostgresRestoration {
     }
 
     async fn resource(&mut self, kind: ResourceType, entry: Entry) -> Result<(), BackupError> {
-        let body = serde_json::Value::Object(entry.attributes).to_string();
-        let added = Stored {
-            id: ResourceId::new(entry.id.as_str()),
-            version: Version(entry.version),
-            created: entry.created,
-            last_modified: entry.last_modified,
-            resource: Resource::from_json(&body).map_err(StoreError::from)?,
-            related: Vec::new(),
-        };
-        let terms = Terms::default();
+        let deactivated = entry.deactivated;
+        let (added, terms) = (entry.stored()?, Terms::default());
+        let id = added.id.clone();
         self.write(Write::Add { kind, added, terms }).await?;
-        if let Some(since) = entry.deactivated {
+        if let Some(since) = deactivated {
             sqlx::query("UPDATE resource SET deactivated = $2 WHERE id = $1")
-                .bind(text(&entry.id))
+                .bind(text(id.as_str()))
                 .bind(since.as_millisecond())
                 .execute(&mut self.0)
                 .await?;
@@ -95,17 +80,11 @@ impl PostgresRestoration {
 
     async fn members(&mut self, of: String, ids: &[String]) -> Result<(), BackupError> {
         let group = ResourceId::new(of);
-        let refused = |why| Err(BackupError::Refused(why));
         let Some(found) = row::lock(&mut self.0, ResourceType::Group, &group).await? else {
-            return refused(format!("there is no group {group}"));
+            return Err(BackupError::Refused(format!("there is no group {group}")));
         };
-        match members::join(&mut self.0, found.seq, ids, UnknownMembers::Refuse).await? {
-            Ok(_) => Ok(()),
-            Err(Refused::UnknownMembers { count, .. }) => refused(format!(
-                "{count} of the members of group {group} do not exist"
-            )),
-            Err(other) => refused(StoreError::from(other).to_string()),
-        }
+        members::join(&mut self.0, found.seq, ids, UnknownMembers::Refuse).await??;
+        Ok(())
     }
 
     /// A row of another table. Those that have a number get one in the same order.

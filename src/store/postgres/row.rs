@@ -212,8 +212,8 @@ const REPLACE: &str = "WITH before AS (
  )
  SELECT b.version, c.version, b.is_taken FROM before b LEFT JOIN changed c ON TRUE";
 
-/// Writes the attributes of a resource if it has the expected version, remembers that, and counts who comes or goes as active. By the
-/// version it is known that nobody else wrote to `lookup` in between.
+/// Writes the attributes of a resource if it has the expected version, remembers that, and counts who comes or goes as active. That
+/// nobody else wrote to `lookup` in between is known by the version, else by a lock on the row that was there before.
 pub(super) async fn replace(
     connection: &mut PgConnection,
     (kind, change, resource): (ResourceType, &Change, &Resource),

@@ -9,9 +9,7 @@ use super::connect;
 use super::read::SNAPSHOT;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-use crate::store::backup::{
-    BackupError, Contents, Entry, MEMBERS_PER_RECORD, Record, Sink, Snapshot,
-};
+use crate::store::backup::{BackupError, Contents, Entry, MembersInParts, Record, Sink, Snapshot};
 use crate::store::candidate::time;
 use crate::store::write::number;
 use crate::store::{PostgresLocation, StoreError};
@@ -85,17 +83,11 @@ impl PostgresSnapshot {
              JOIN resource u ON u.seq = m.member_seq ORDER BY m.group_seq, m.member_seq",
         )
         .fetch(&mut self.0);
-        let mut of = String::new();
-        let mut ids = Vec::with_capacity(MEMBERS_PER_RECORD);
+        let mut members = MembersInParts::new(to);
         while let Some(row) = rows.try_next().await? {
-            let (group, member): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            if group != of || ids.len() == MEMBERS_PER_RECORD {
-                let before = std::mem::replace(&mut of, group);
-                flush(before, &mut ids, to)?;
-            }
-            ids.push(member);
+            members.put(row.try_get(0)?, row.try_get(1)?)?;
         }
-        flush(of, &mut ids, to)
+        members.finish()
     }
 
     async fn notes(&mut self, to: &mut dyn Sink) -> Result<(), BackupError> {
@@ -135,14 +127,6 @@ fn entry(kind: ResourceType, row: &PgRow) -> Result<Entry, BackupError> {
         deactivated: row.try_get::<Option<i64>, _>(5)?.map(time),
         attributes: resource.attributes().clone(),
     })
-}
-
-fn flush(of: String, ids: &mut Vec<String>, to: &mut dyn Sink) -> Result<(), BackupError> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let ids = std::mem::take(ids);
-    to.put(&Record::Members { of, ids })
 }
 
 #[async_trait]

@@ -14,7 +14,8 @@ use crate::store::{Forgetting, ResourceId};
 /// Rows that are forgotten at a time.
 const FORGOTTEN_AT_ONCE: i64 = 1000;
 
-/// Counts `count` removals at the time `at`, unless that would be too many. Whoever counts has the lock, also in another process.
+/// Counts `count` removals at the time `at`, unless that would be too many. Whoever counts has the lock, also in another process. It is
+/// taken by a change of the row: who waited for one does not go on with what it saw before, whatever the isolation of transactions.
 pub(super) async fn pass(
     connection: &mut PgConnection,
     brake: Option<&Brake>,
@@ -24,7 +25,7 @@ pub(super) async fn pass(
     let Some(brake) = brake.filter(|it| count > 0 && !it.is_open(at)) else {
         return Ok(Ok(()));
     };
-    sqlx::query("SELECT what FROM brake WHERE what = $1 FOR UPDATE")
+    sqlx::query("UPDATE brake SET what = what WHERE what = $1")
         .bind(what.number())
         .execute(&mut *connection)
         .await?;
@@ -111,11 +112,15 @@ pub(super) async fn forget_names(
         .map(|_| ())
 }
 
-/// Forgets what may be forgotten; says how many rows that were.
+/// Forgets what may be forgotten; says how many rows that were. It takes the tables in the order in which a restoration locks them.
 pub(super) async fn forget(
     connection: &mut PgConnection,
     forgetting: &Forgetting,
 ) -> Result<u64, sqlx::Error> {
+    let held = sqlx::query("DELETE FROM held WHERE at < $1")
+        .bind(forgetting.held_before.as_millisecond())
+        .execute(&mut *connection)
+        .await?;
     let aged = sqlx::query(
         "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit ORDER BY seq LIMIT $1)
          AND (at < $2 OR seq <= (SELECT max(seq) FROM audit) - $3)",
@@ -136,12 +141,8 @@ pub(super) async fn forget(
     .await?;
     let counted = sqlx::query("DELETE FROM removal WHERE minute < $1")
         .bind(minute(forgetting.removals_before))
-        .execute(&mut *connection)
-        .await?;
-    let held = sqlx::query("DELETE FROM held WHERE at < $1")
-        .bind(forgetting.held_before.as_millisecond())
         .execute(connection)
         .await?;
-    let forgotten = [aged, named, counted, held];
+    let forgotten = [held, aged, named, counted];
     Ok(forgotten.iter().map(PgQueryResult::rows_affected).sum())
 }

@@ -5,25 +5,57 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection};
 use tempfile::TempDir;
 
 use super::*;
 use crate::scim::filter::Filter;
 use crate::scim::patch::MemberChange;
+use crate::store::audit::AuditEvent;
+use crate::store::backup;
 use crate::store::brake::Brake;
+use crate::store::conformance::audit::entry;
 use crate::store::conformance::server::{Schema, Server};
 use crate::store::conformance::{
     GROUP, USER, changed, deletion, find, free, ids, moved, person, related, schemas, stored, team,
 };
 use crate::store::filter_sql::Argument;
-use crate::store::{Terms, Version};
+use crate::store::{Location, Terms, Version};
 
 async fn sql(connection: &mut PgConnection, text: String) {
     sqlx::raw_sql(AssertSqlSafe(text))
         .execute(connection)
         .await
         .unwrap();
+}
+
+/// A connection with an open transaction in which `statement` has locked something.
+async fn holding(server: &Server, statement: &str) -> PgConnection {
+    let mut holder = server.connect().await;
+    sql(&mut holder, format!("BEGIN; {statement}")).await;
+    holder
+}
+
+/// How many wait for `holder`, or for who waits for it.
+async fn waiting(server: &Server, holder: &mut PgConnection) -> i64 {
+    let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(holder)
+        .await
+        .unwrap();
+    sqlx::query_scalar(
+        "WITH RECURSIVE waiting (pid) AS (
+           SELECT $1 UNION
+           SELECT a.pid FROM pg_stat_activity a, waiting w WHERE w.pid = ANY (pg_blocking_pids(a.pid))
+         ) SELECT count(*) - 1 FROM waiting",
+    )
+    .bind(pid)
+    .fetch_one(&mut server.connect().await)
+    .await
+    .unwrap()
+}
+
+async fn until_waiting(server: &Server, holder: &mut PgConnection, many: i64) {
+    while waiting(server, holder).await < many {}
 }
 
 /// An error with all its reasons.
@@ -117,6 +149,7 @@ async fn connections_that_are_cut_are_not_seen_by_clients() {
     let folder = TempDir::new().unwrap();
     let server = Server::in_folder(folder.path());
     let schema = Schema::on(&server, "cut").await;
+    schema.store().await.counts().await.unwrap();
     let failed = disturbed(&schema, async {
         let mut administrator = server.connect().await;
         let mut cut = 0;
@@ -269,6 +302,22 @@ async fn of_two_processes_that_give_one_external_id_one_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_brake_counts_what_two_processes_take_away_at_once() {
     let schema = Schema::new("two_brakes").await;
+    take_away_at_once(&schema).await;
+}
+
+/// Who waited for the brake has to see what was counted meanwhile, in whichever minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brake_counts_where_transactions_see_one_moment() {
+    let schema = Schema::new("repeatable_brakes").await;
+    let url = &Server::shared().url;
+    schema.set_url(&format!(
+        "{url}&options[default_transaction_isolation]=repeatable%20read"
+    ));
+    take_away_at_once(&schema).await;
+}
+
+/// Two processes delete forty people, each in a minute of its own, of whom a brake lets ten pass.
+async fn take_away_at_once(schema: &Schema) {
     let stores = [schema.store().await, schema.store().await];
     let braked = Terms {
         brake: Some(Brake {
@@ -287,7 +336,8 @@ async fn a_brake_counts_what_two_processes_take_away_at_once() {
     let deletions = (0..40).map(|number| {
         let store = Arc::clone(&stores[number % 2]);
         let (id, braked) = (format!("p{number}"), braked.clone());
-        tokio::spawn(async move { store.delete(USER, deletion(&id, 0, 1), braked).await })
+        let deletion = deletion(&id, 0, 60 * i64::try_from(number).unwrap());
+        tokio::spawn(async move { store.delete(USER, deletion, braked).await })
     });
     let mut gone = 0;
     for deletion in futures::future::join_all(deletions).await {
@@ -416,24 +466,14 @@ async fn when_all_connections_are_busy_the_wait_is_bounded() {
     let schema = Schema::on(&server, "busy").await;
     let store = schema.store().await;
     store.add(USER, person("a"), free()).await.unwrap();
-    let mut holder = server.connect().await;
-    let mut held = holder.begin().await.unwrap();
-    let lock = "SELECT 1 FROM busy.resource FOR UPDATE".to_owned();
-    sql(&mut held, lock).await;
+    let mut holder = holding(&server, "SELECT 1 FROM busy.resource FOR UPDATE").await;
     let blocked = (0..16).map(|_| {
         let store = Arc::clone(&store);
         let change = changed("a", 0, Some(&person("a")));
         tokio::spawn(async move { store.change(USER, change, free()).await })
     });
     let blocked: Vec<_> = blocked.collect();
-    let mut administrator = server.connect().await;
-    let mut waiting = 0_i64;
-    while waiting < 16 {
-        let count =
-            "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0";
-        let count = sqlx::query_scalar(count).fetch_one(&mut administrator);
-        waiting = count.await.unwrap();
-    }
+    until_waiting(&server, &mut holder, 16).await;
 
     let began = Instant::now();
     let said = why(&store.counts().await.unwrap_err());
@@ -441,7 +481,7 @@ async fn when_all_connections_are_busy_the_wait_is_bounded() {
     assert!(began.elapsed() < Duration::from_secs(6));
     assert!(said.contains("connections were busy"), "{said}");
     store.ready().await.unwrap();
-    held.rollback().await.unwrap();
+    sql(&mut holder, "ROLLBACK".to_owned()).await;
     for write in blocked {
         write.await.unwrap().unwrap();
     }
@@ -522,6 +562,11 @@ async fn a_connection_is_encrypted_and_its_server_known_as_the_url_asks() {
 #[tokio::test]
 async fn a_database_that_cannot_be_reached_says_why_and_not_the_password() {
     let schema = Schema::new("unreachable").await;
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("log");
+    let file = Arc::new(std::fs::File::create(&log).unwrap());
+    let subscriber = tracing_subscriber::fmt().with_writer(file).finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
     let nowhere = "postgres://usher:secret-word@localhost/?host=/nowhere";
     for (url, expected) in [
         (Some(nowhere), "does not take a connection"),
@@ -534,6 +579,14 @@ async fn a_database_that_cannot_be_reached_says_why_and_not_the_password() {
             "has no connection URL",
         ),
         (Some("secret-word"), "has no connection URL"),
+        (
+            Some("postgres://usher@localhost/?sslpassword=secret-word"),
+            "sslpassword, which Usher does not know",
+        ),
+        (
+            Some("postgres://usher:12?3@localhost/?secret-word@localhost/"),
+            "has no connection URL",
+        ),
         (None, "connection URL cannot be read"),
     ] {
         match url {
@@ -549,4 +602,196 @@ async fn a_database_that_cannot_be_reached_says_why_and_not_the_password() {
         store.close().await;
         assert!(matches!(store.counts().await, Err(StoreError::Closed)));
     }
+    tracing::info!("the end");
+    let logged = std::fs::read_to_string(&log).unwrap();
+    assert!(logged.contains("the end"));
+    assert!(!logged.contains("secret-word"), "{logged}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_that_leads_to_silence_disturbs_nobody() {
+    let schema = Schema::new("silence").await;
+    let store = schema.store().await;
+    store.counts().await.unwrap();
+    // The system accepts a connection, and nobody says a word on it.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let address = silent.local_addr().unwrap();
+
+    schema.set_url(&format!("postgres://usher@{address}/usher"));
+
+    let mut came = None;
+    for _ in 0..100 {
+        while came.is_none() {
+            came = silent.accept().ok();
+            store.ready().await.unwrap();
+            store.counts().await.unwrap();
+        }
+        store.ready().await.unwrap();
+        store.counts().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_is_named() {
+    let schema = Schema::new("without_right").await;
+    let server = Server::shared();
+    let mut administrator = server.connect().await;
+    let role = "DROP ROLE IF EXISTS usher_without_right; CREATE ROLE usher_without_right LOGIN PASSWORD 'word'";
+    sql(&mut administrator, role.to_owned()).await;
+    schema.set_url(&server.url.replace("postgres@", "usher_without_right:word@"));
+
+    let said = why(&schema.store().await.ready().await.unwrap_err());
+
+    assert!(said.contains("permission denied for database"), "{said}");
+}
+
+#[tokio::test]
+async fn a_schema_holds_the_people_of_one_scim_tenant() {
+    let schema = Schema::new("one_owner").await;
+    schema.store().await.counts().await.unwrap();
+    let other = PostgresLocation {
+        scim_tenant: "identity/fabrikam".to_owned(),
+        ..schema.location.clone()
+    };
+
+    let said = why(&PostgresStore::new(other.clone()).ready().await.unwrap_err());
+    let restored = backup::restoration(&Location::Postgres(other)).await;
+
+    let expected = "schema one_owner holds the people of ScimTenant identity/contoso";
+    assert!(said.contains(expected), "{said}");
+    assert!(matches!(restored, Err(backup::BackupError::Store(_))));
+    schema.store().await.ready().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_goes_on_when_nobody_waits_for_it_any_more() {
+    let schema = Schema::new("long_migration").await;
+    let server = Server::shared();
+    let store = schema.store().await;
+    let mut holder = holding(server, "CREATE SCHEMA long_migration").await;
+    for _ in 0..2 {
+        let said = why(&store.ready().await.unwrap_err());
+        assert!(said.contains("did not answer in time"), "{said}");
+        until_waiting(server, &mut holder, 1).await;
+    }
+
+    assert_eq!(waiting(server, &mut holder).await, 1);
+    sql(&mut holder, "ROLLBACK".to_owned()).await;
+    store.counts().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deletion_whose_answer_was_lost_is_remembered_once() {
+    let schema = Schema::new("lost_deletion").await;
+    let store = PostgresStore::new(schema.location.clone());
+    store.add(USER, person("a"), free()).await.unwrap();
+    let terms = Terms {
+        audit: Some(entry(USER, "a", AuditEvent::Deleted, 1)),
+        ..free()
+    };
+    let write = Write::Delete {
+        kind: USER,
+        deletion: deletion("a", 0, 1),
+        terms,
+    };
+
+    for maybe_done in [false, true] {
+        let outcome = store.attempt(&write, maybe_done).await.unwrap();
+        assert!(matches!(outcome, Ok(Written::Done)), "{outcome:?}");
+    }
+
+    let query = AuditQuery {
+        count: 10,
+        ..AuditQuery::default()
+    };
+    assert_eq!(store.audit(&query).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_addition_that_is_tried_again_while_it_goes_on_is_done() {
+    let schema = Schema::new("still_adding").await;
+    let server = Server::shared();
+    let store = Arc::new(PostgresStore::new(schema.location.clone()));
+    store.counts().await.unwrap();
+    let first = "INSERT INTO still_adding.resource (kind, id, version, created, modified, name_key, active, body)
+                 VALUES (0, 'a', 1, 0, 0, 'a@contoso.example', TRUE, '{}')";
+    let mut holder = holding(server, first).await;
+    let again = tokio::spawn(async move {
+        let write = Write::Add {
+            kind: USER,
+            added: person("a"),
+            terms: free(),
+        };
+        store.attempt(&write, true).await
+    });
+    until_waiting(server, &mut holder, 1).await;
+
+    sql(&mut holder, "COMMIT".to_owned()).await;
+
+    let outcome = again.await.unwrap().unwrap();
+    assert!(matches!(outcome, Ok(Written::Done)), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_at_once_leave_the_keys_of_the_last_one() {
+    let schema = Schema::new("changes_at_once").await;
+    let server = Server::shared();
+    let store = schema.store().await;
+    let with = |address: &str| {
+        let body = json!({"userName": "a", "emails": [{"value": address, "type": "work"}]});
+        stored(USER, "a", &body)
+    };
+    store.add(USER, with("first"), free()).await.unwrap();
+    let mut holder = holding(server, "SELECT 1 FROM changes_at_once.resource FOR UPDATE").await;
+    let changes = ["second", "third"].map(|address| {
+        let (store, change) = (Arc::clone(&store), changed("a", 0, Some(&with(address))));
+        tokio::spawn(async move { store.change(USER, change, free()).await })
+    });
+    until_waiting(server, &mut holder, 2).await;
+
+    sql(&mut holder, "ROLLBACK".to_owned()).await;
+
+    for change in changes {
+        change.await.unwrap().unwrap();
+    }
+    let location = Location::Postgres(schema.location.clone());
+    let findings = backup::check(&location).await.unwrap();
+    assert_eq!(findings.wrong, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forgetting_and_restoring_do_not_wait_for_each_other() {
+    let schema = Schema::new("forget_and_restore").await;
+    let server = Server::shared();
+    let store = schema.store().await;
+    store.counts().await.unwrap();
+    let mut administrator = server.connect().await;
+    let row = "INSERT INTO forget_and_restore.removal VALUES (0, 0, 1)";
+    sql(&mut administrator, row.to_owned()).await;
+    let lock = "SELECT 1 FROM forget_and_restore.removal FOR UPDATE";
+    let mut holder = holding(server, lock).await;
+    let later = Timestamp::from_second(3600).unwrap();
+    let forgetting = tokio::spawn(async move {
+        let all = Forgetting {
+            audit_entries: 0,
+            audit_before: later,
+            names_before: Some(later),
+            removals_before: later,
+            held_before: later,
+        };
+        store.forget(all).await
+    });
+    until_waiting(server, &mut holder, 1).await;
+    let location = schema.location.clone();
+    let restoring = tokio::spawn(async move {
+        let begun = restore::PostgresRestoration::begin(&location).await;
+        begun.map(drop)
+    });
+    until_waiting(server, &mut holder, 2).await;
+
+    sql(&mut holder, "ROLLBACK".to_owned()).await;
+
+    assert_eq!(forgetting.await.unwrap().unwrap(), 1);
+    restoring.await.unwrap().unwrap();
 }

@@ -6,11 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
+use crate::store::filter_sql::LONG_KEY;
+
 /// Stands for the one character that PostgreSQL has no place for in a text, U+0000; it is for private use and in no name.
 const NUL: &str = "\u{10fffd}";
-
-/// Bytes of a key that an index has as they are; an entry may have 2,704.
-const KEY: usize = 600;
 
 /// A text in the form in which the database has it.
 pub(super) fn text(value: &str) -> Cow<'_, str> {
@@ -23,11 +22,12 @@ pub(super) fn text(value: &str) -> Cow<'_, str> {
 
 /// A text in the form in which an index has it: equal for equal texts, and in order and by its beginning for all but long ones.
 pub(super) fn key(value: &str) -> Cow<'_, str> {
-    if value.len() <= KEY {
+    let whole = usize::from(LONG_KEY);
+    if value.len() <= whole {
         return text(value);
     }
     let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(value.as_bytes()));
-    let beginning = &value[..value.floor_char_boundary(KEY)];
+    let beginning = &value[..value.floor_char_boundary(whole)];
     Cow::Owned(format!("{}{NUL}{digest}", text(beginning)))
 }
 

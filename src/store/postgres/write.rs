@@ -1,6 +1,8 @@
 //! Each write as one statement where that is enough, else as a transaction that first locks what it decides by.
 //!
-//! Locks are taken in one order: the resource, its groups, the brake, the tally, its sessions.
+//! Locks are taken in one order: the resource, its groups, the brake, the tally, its sessions. But a group whose members change is
+//! locked before the people who join, and a person who is deleted before the groups; where both meet, the database ends one, which is
+//! tried again.
 
 use sqlx::{Connection, PgConnection};
 
@@ -18,25 +20,16 @@ use crate::store::{Change, Changed, Deletion, Note, Stored, Terms, Version};
 /// What a write comes to inside its transaction; an error of the database undoes it.
 pub(super) type Outcome<T> = Result<Result<T, Refused>, sqlx::Error>;
 
-/// One try of a write.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Attempt {
-    /// The row of the tally that it counts in.
-    pub(super) slot: Slot,
-    /// An earlier try was cut off, so that it may have been done already.
-    pub(super) maybe_done: bool,
-}
-
 pub(super) async fn apply(
     connection: &mut PgConnection,
     write: &Write,
-    attempt: Attempt,
+    slot: Slot,
 ) -> Outcome<Written> {
-    if let Some(outcome) = by_one_statement(connection, write, attempt.slot).await? {
+    if let Some(outcome) = by_one_statement(connection, write, slot).await? {
         return Ok(outcome);
     }
     let mut transaction = connection.begin().await?;
-    let outcome = within(&mut transaction, write, attempt).await?;
+    let outcome = within(&mut transaction, write, slot).await?;
     let (written, moved) = match outcome {
         Ok(done) => done,
         Err(refused) => {
@@ -57,6 +50,34 @@ pub(super) async fn apply(
     Ok(Ok(written))
 }
 
+/// What `write` came to, if an earlier try was cut off and may have been done: what is there already, or gone already, is.
+pub(super) async fn settled(
+    connection: &mut PgConnection,
+    write: &Write,
+    outcome: Outcome<Written>,
+) -> Outcome<Written> {
+    let is_in_the_way = match &outcome {
+        Ok(outcome) => outcome.is_err(),
+        Err(error) => error
+            .as_database_error()
+            .is_some_and(sqlx::error::DatabaseError::is_unique_violation),
+    };
+    let is_done = match write {
+        Write::Add { added, .. } => is_in_the_way && row::is_there(connection, &added.id).await?,
+        Write::Delete { .. } => matches!(outcome, Ok(Ok(Written::NotFound))),
+        Write::Change { .. }
+        | Write::Note { .. }
+        | Write::Records(_)
+        | Write::Record(_)
+        | Write::Forget(_)
+        | Write::Session(_) => false,
+    };
+    if is_done {
+        return Ok(Ok(Written::Done));
+    }
+    outcome
+}
+
 /// The writes that there are most of, with what is remembered of them.
 async fn by_one_statement(
     connection: &mut PgConnection,
@@ -74,7 +95,12 @@ async fn by_one_statement(
             change,
             terms,
         } => match &change.resource {
-            Some(resource) if change.members.is_empty() && !may_deactivate(*kind, resource) => {
+            // Who waits for the row sees other rows as they were before; only the version tells that they changed meanwhile.
+            Some(resource)
+                if change.expected.is_some()
+                    && change.members.is_empty()
+                    && !may_deactivate(*kind, resource) =>
+            {
                 let remembered = Remembered::of(terms.audit.as_ref());
                 let target = (*kind, change, resource);
                 Some(row::replace(connection, target, terms, remembered, slot).await?)
@@ -102,29 +128,21 @@ fn may_deactivate(kind: ResourceType, resource: &Resource) -> bool {
 async fn within(
     connection: &mut PgConnection,
     write: &Write,
-    attempt: Attempt,
+    slot: Slot,
 ) -> Outcome<(Written, Moved)> {
     let alone = |written| (written, Moved::default());
     match write {
-        Write::Add { kind, added, terms } => {
-            add(connection, (*kind, added), terms, attempt.slot).await
-        }
+        Write::Add { kind, added, terms } => add(connection, (*kind, added), terms, slot).await,
         Write::Change {
             kind,
             change,
             terms,
-        } => self::change(connection, (*kind, change), terms, attempt.slot).await,
+        } => self::change(connection, (*kind, change), terms, slot).await,
         Write::Delete {
             kind,
             deletion,
             terms,
-        } => {
-            let outcome = delete(connection, (*kind, deletion), terms, attempt.slot).await?;
-            Ok(match outcome {
-                Ok((Written::NotFound, _)) if attempt.maybe_done => Ok(alone(Written::Done)),
-                other => other,
-            })
-        }
+        } => delete(connection, (*kind, deletion), terms, slot).await,
         Write::Forget(forgetting) => {
             let forgotten = terms::forget(connection, forgetting).await?;
             Ok(Ok(alone(Written::Forgotten(forgotten))))
@@ -173,12 +191,7 @@ async fn change(
             Err(refused) => return Ok(Err(refused)),
         }
     }
-    let leaves = |it: &Resource| kind == ResourceType::User && before.active && !it.is_active();
-    let deactivated = change.resource.as_ref().is_some_and(leaves);
-    let removals = [
-        (Removal::Deactivation, u64::from(deactivated)),
-        (Removal::Membership, moved.removed),
-    ];
+    let removals = change.removals(kind, before.active, moved);
     if let Err(refused) = pass(connection, terms.brake.as_ref(), &removals, change.at).await? {
         return Ok(Err(refused));
     }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row};
 
 use crate::store::audit::{AuditEntry, AuditQuery, Audited};
 use crate::store::brake::{EXAMPLES, Held};
+use crate::store::write::signed;
 use crate::store::{ResourceId, StoreError};
 
 /// Entries, the newest first; one that is not understood is left out.
@@ -62,23 +63,20 @@ pub(super) fn held(connection: &Connection, since: Timestamp) -> Result<Held, St
     Ok(Held::of(&counted, examples.collect::<Result<_, _>>()?))
 }
 
+pub(super) const DEACTIVATED: &str = "SELECT id FROM resource
+    WHERE deactivated < ?1 AND active = 0 AND kind = 0 ORDER BY deactivated LIMIT ?2";
+
 /// People who have been deactivated since before `before`.
 pub(super) fn deactivated(
     connection: &Connection,
     before: Timestamp,
     count: usize,
 ) -> Result<Vec<ResourceId>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id FROM resource WHERE deactivated < ?1 AND active = 0 AND kind = 0 ORDER BY deactivated LIMIT ?2",
-    )?;
+    let mut statement = connection.prepare_cached(DEACTIVATED)?;
     let ids = statement.query_map((before.as_millisecond(), signed(count)), |row| {
         row.get::<_, String>(0)
     })?;
     Ok(ids
         .map(|it| it.map(ResourceId::new))
         .collect::<Result<_, _>>()?)
-}
-
-fn signed(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{kind_of, lookup, read, snapshot};
+use super::{lookup, read, snapshot};
 use crate::store::OpenError;
 use crate::store::backup::Findings;
 use crate::store::lookup::LookupKey;
-use crate::store::write::Keys;
+use crate::store::write::{Keys, kind_of};
 
 /// Looks at everything in the database at `path`, in a read transaction that no writer waits for.
 pub(in crate::store) fn check(path: &Path) -> Result<Findings, OpenError> {

@@ -7,6 +7,7 @@ use crc::{CRC_32_ISCSI, Crc, Table};
 use rusqlite::Connection;
 
 use super::write::execute;
+use crate::store::write::signed;
 
 static CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
 
@@ -26,9 +27,9 @@ pub(super) fn of(kind: i64, id: &str, body: &str) -> i64 {
 /// Gives a checksum to some of the rows that have none; whether there may be more.
 pub(super) fn fill(connection: &Connection) -> Result<bool, rusqlite::Error> {
     let mut lacking = connection.prepare_cached(
-        "SELECT seq, kind, id, body FROM resource WHERE checksum IS NULL ORDER BY seq LIMIT 256",
+        "SELECT seq, kind, id, body FROM resource WHERE checksum IS NULL ORDER BY seq LIMIT ?1",
     )?;
-    let rows = lacking.query_map((), |row| {
+    let rows = lacking.query_map([signed(BATCH)], |row| {
         let (id, body) = (row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?);
         Ok((row.get(0)?, of(row.get(1)?, id, body)))
     })?;

@@ -12,7 +12,8 @@ use crate::scim::filter::Filter;
 use crate::scim::patch::MemberChange;
 use crate::scim::resource::Resource;
 use crate::scim::schema::{Rules, Schemas};
-use crate::store::{Reference, Version};
+use crate::store::Version;
+use crate::store::conformance::references;
 
 const PEOPLE: usize = 60;
 const GROUPS: usize = 8;
@@ -38,7 +39,7 @@ impl Numbers {
     }
 }
 
-fn stored(kind: ResourceType, id: String, members: Vec<String>) -> Stored {
+fn stored(kind: ResourceType, id: String, members: &[String]) -> Stored {
     let schemas = Schemas::new(&Rules::default()).unwrap();
     let body = json!({"userName": format!("{id}@contoso.example"), "displayName": format!("Name of {id}"), "externalId": format!("x-{id}"), "emails": [{"value": format!("{id}@mail.example")}]});
     Stored {
@@ -47,31 +48,25 @@ fn stored(kind: ResourceType, id: String, members: Vec<String>) -> Stored {
         version: Version(1),
         created: Timestamp::from_second(1_700_000_000).unwrap(),
         last_modified: Timestamp::from_second(1_700_000_001).unwrap(),
-        related: members
-            .into_iter()
-            .map(|id| Reference {
-                id: ResourceId::new(id),
-                display: None,
-            })
-            .collect(),
+        related: references(members),
     }
 }
 
 async fn filled(path: &Path) {
     let store = SqliteStore::open(path).await.unwrap();
     for number in 0..PEOPLE {
-        let user = stored(ResourceType::User, format!("u{number}"), Vec::new());
+        let user = stored(ResourceType::User, format!("u{number}"), &[]);
         store
             .add(ResourceType::User, user, Terms::default())
             .await
             .unwrap();
     }
     for number in 0..GROUPS {
-        let members = (number..PEOPLE)
+        let members: Vec<_> = (number..PEOPLE)
             .step_by(3)
             .map(|it| format!("u{it}"))
             .collect();
-        let group = stored(ResourceType::Group, format!("g{number}"), members);
+        let group = stored(ResourceType::Group, format!("g{number}"), &members);
         store
             .add(ResourceType::Group, group, Terms::default())
             .await
@@ -82,7 +77,7 @@ async fn filled(path: &Path) {
         let change = Change {
             id: ResourceId::new(id),
             expected: None,
-            resource: Some(stored(kind, id.to_owned(), Vec::new()).resource),
+            resource: Some(stored(kind, id.to_owned(), &[]).resource),
             members: if kind == ResourceType::Group {
                 left
             } else {
@@ -192,7 +187,7 @@ async fn each_flipped_bit_is_found_or_harmless() {
         );
         if store.fault() == Some(Fault::Damaged) {
             found += 1;
-            let user = stored(ResourceType::User, "new".to_owned(), Vec::new());
+            let user = stored(ResourceType::User, "new".to_owned(), &[]);
             let refused = store.add(ResourceType::User, user, Terms::default()).await;
             assert!(matches!(refused, Err(StoreError::ReadOnly)));
         }
@@ -299,7 +294,7 @@ async fn what_was_answered_is_in_an_image_of_the_disk_at_any_moment() {
         let (store, answered) = (Arc::clone(&store), Arc::clone(&answered));
         tokio::spawn(async move {
             for number in 0.. {
-                let user = stored(ResourceType::User, format!("u{number}"), Vec::new());
+                let user = stored(ResourceType::User, format!("u{number}"), &[]);
                 let added = store.add(ResourceType::User, user, Terms::default()).await;
                 if added.is_err() {
                     break;

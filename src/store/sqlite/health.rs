@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
-use super::{check, snapshot};
+use super::{check, readers, snapshot};
 use crate::store::backup::Findings;
-use crate::store::{DatabaseError, Fault, StoreError};
+use crate::store::{DatabaseError, Fault, OpenError, StoreError};
 
 /// How often a sound database is looked through.
 const LOOK_EVERY: Duration = Duration::from_hours(1);
@@ -65,6 +66,19 @@ impl Health {
         outcome
     }
 
+    /// Remembers what a look through all of it found; one that could not be made says nothing.
+    fn looked(&self, findings: Option<&Findings>) {
+        let Some(findings) = findings else {
+            return;
+        };
+        if !self.is_damaged() {
+            for wrong in &findings.wrong {
+                tracing::error!(wrong, "the database is damaged");
+            }
+        }
+        self.found(findings.count > 0);
+    }
+
     fn found(&self, damaged: bool) {
         match (self.damaged.swap(damaged, Ordering::Relaxed), damaged) {
             (false, true) => tracing::error!(
@@ -93,25 +107,25 @@ fn fault_of(error: &rusqlite::Error) -> Fault {
 }
 
 /// Looks through the database again and again, and says so the first time.
-pub(super) async fn watch(path: PathBuf, health: Arc<Health>, first: oneshot::Sender<()>) {
+pub(super) async fn watch(
+    path: PathBuf,
+    health: Arc<Health>,
+    closing: CancellationToken,
+    first: oneshot::Sender<()>,
+) {
     let mut first = Some(first);
     loop {
-        let path = path.clone();
-        let looked = tokio::task::spawn_blocking(move || look(&path));
+        let (path, closing) = (path.clone(), closing.clone());
+        let looked = tokio::task::spawn_blocking(move || look(&path, &closing));
         let Ok(findings) = looked.await else {
             return;
         };
-        if !health.is_damaged() {
-            for wrong in &findings.wrong {
-                tracing::error!(wrong, "the database is damaged");
-            }
-        }
-        health.found(findings.count > 0);
+        health.looked(findings.as_ref());
         if let Some(first) = first.take() {
             // Whoever opened the store may not wait any more.
             first.send(()).unwrap_or_default();
         }
-        let pause = if health.is_damaged() {
+        let pause = if findings.is_none() || health.is_damaged() {
             LOOK_AGAIN
         } else {
             LOOK_EVERY
@@ -120,24 +134,68 @@ pub(super) async fn watch(path: PathBuf, health: Arc<Health>, first: oneshot::Se
     }
 }
 
-fn look(path: &Path) -> Findings {
+/// What is found; nothing of a database that is not looked through to its end, unless damage was found before.
+fn look(path: &Path, closing: &CancellationToken) -> Option<Findings> {
     let mut findings = Findings::default();
-    let connection = match snapshot::connect(path) {
-        Ok(connection) => connection,
+    let is_over = {
+        let closing = closing.clone();
+        move || closing.is_cancelled()
+    };
+    let looked = match snapshot::connect(path) {
+        Ok(connection) => readers::until(&connection, is_over, |connection| {
+            check::look(connection, &mut findings)
+        }),
+        Err(OpenError::Database { source, .. }) => Err(source),
         Err(error) => {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "the database cannot be looked through");
-            return findings;
+            return None;
         }
     };
-    if let Err(error) = check::look(&connection, &mut findings) {
-        match fault_of(&error) {
-            Fault::Damaged => findings.add(|| error.to_string()),
-            Fault::Full | Fault::Failed => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "the database was not looked through to its end");
-            }
+    match looked {
+        Ok(()) => {}
+        Err(error) if fault_of(&error) == Fault::Damaged => findings.add(|| error.to_string()),
+        Err(_) if closing.is_cancelled() => return None,
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the database was not looked through to its end");
+            return Some(findings).filter(|it| it.count > 0);
         }
     }
-    findings
+    Some(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::super::{connect, migrations};
+    use super::*;
+
+    fn looked(path: &Path) -> Option<u64> {
+        look(path, &CancellationToken::new()).map(|it| it.count)
+    }
+
+    #[test]
+    fn only_a_look_to_the_end_says_that_a_database_is_sound() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("people.db");
+        let health = Health::default();
+        assert_eq!(looked(&path), None);
+
+        std::fs::write(&path, "no database".repeat(100)).unwrap();
+        assert_eq!(looked(&path), Some(1));
+        health.looked(look(&path, &CancellationToken::new()).as_ref());
+        assert_eq!(health.fault(), Some(Fault::Damaged));
+
+        health.looked(None);
+        assert_eq!(health.fault(), Some(Fault::Damaged));
+
+        std::fs::remove_file(&path).unwrap();
+        let mut connection = connect(&path).unwrap();
+        migrations::run(&mut connection, &path).unwrap();
+        assert_eq!(looked(&path), Some(0));
+        health.looked(Some(&Findings::default()));
+        assert_eq!(health.fault(), None);
+    }
 }

@@ -8,6 +8,7 @@ use super::write::execute;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::lookup::LookupKey;
+use crate::store::write::signed;
 
 /// People whose values are put into the table in one transaction.
 const BATCH: usize = 256;
@@ -71,7 +72,7 @@ const IS_WHOLE: &str = concat!("SELECT NOT EXISTS (SELECT 1", lacking!(), ")");
 const LACKING: &str = concat!(
     "SELECT seq, version, body",
     lacking!(),
-    " ORDER BY seq LIMIT 256"
+    " ORDER BY seq LIMIT ?1"
 );
 
 /// Whether every person's values are in the table.
@@ -82,7 +83,9 @@ pub(super) fn is_whole(connection: &Connection) -> Result<bool, rusqlite::Error>
 /// Puts the values of some of the people into the table who are not in it; whether there may be more.
 pub(super) fn fill(connection: &Connection) -> Result<bool, rusqlite::Error> {
     let mut lacking = connection.prepare_cached(LACKING)?;
-    let rows = lacking.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let rows = lacking.query_map([signed(BATCH)], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })?;
     let rows: Vec<(i64, i64, String)> = rows.collect::<Result<_, _>>()?;
     if rows.is_empty() {
         return Ok(false);
@@ -114,10 +117,11 @@ mod tests {
     use serde_json::json;
     use tempfile::TempDir;
 
-    use super::super::{SqliteStore, check, connect, migrations};
+    use super::super::{SqliteStore, audit, check, connect, migrations};
     use super::*;
     use crate::scim::filter::Filter;
     use crate::scim::schema::sample;
+    use crate::scim::sort::Sort;
     use crate::store::filter_sql::{Argument, Database, Search, SqlDialect};
     use crate::store::{ListQuery, ResourceId, Store, Stored, Terms, Version};
 
@@ -184,12 +188,60 @@ mod tests {
         let path = folder.path().join("people.db");
         let mut connection = connect(&path).unwrap();
         migrations::run(&mut connection, &path).unwrap();
-        for statement in [IS_WHOLE, LACKING] {
-            let steps = plan(&connection, statement, &[]);
+        let limit = [Argument::Number(1)];
+        for (statement, arguments) in [(IS_WHOLE, &[][..]), (LACKING, &limit)] {
+            let steps = plan(&connection, statement, arguments);
             let by_index = "SCAN resource USING INDEX resource_not_looked_up";
             assert!(steps.iter().any(|step| step == by_index), "{steps:#?}");
         }
     }
+
+    /// Filters, whether they find few, and the indexes that do.
+    const LOOKED_UP: &[(&str, bool, &[&str])] = &[
+        ("id eq \"a\"", true, &["sqlite_autoindex_resource_1"]),
+        ("id sw \"a\"", false, &["sqlite_autoindex_resource_1"]),
+        ("userName eq \"a\"", true, &["resource_name_key"]),
+        ("userName sw \"a\"", false, &["resource_name_key"]),
+        ("externalId eq \"a\"", true, &["resource_external_id"]),
+        ("displayName eq \"a\"", true, &["resource_display_key"]),
+        ("emails.value eq \"a\"", true, &["lookup_of_value"]),
+        ("emails.value sw \"a\"", false, &["lookup_of_value"]),
+        (
+            "emails[type eq \"work\"].value eq \"a\"",
+            true,
+            &["lookup_of_value"],
+        ),
+        (
+            "emails[type eq \"work\" and value eq \"a\"] and active eq true",
+            true,
+            &["lookup_of_value"],
+        ),
+        ("employeeNumber eq \"a\"", true, &["lookup_of_value"]),
+        (
+            "userName eq \"a\" or externalId eq \"a\" or id eq \"a\"",
+            true,
+            &[
+                "resource_name_key",
+                "resource_external_id",
+                "sqlite_autoindex_resource_1",
+            ],
+        ),
+        (
+            "active eq true and (userName eq \"a\" or emails eq \"a\")",
+            true,
+            &["resource_name_key", "lookup_of_value"],
+        ),
+        (
+            "groups eq \"a\"",
+            false,
+            &["sqlite_autoindex_resource_1", "PRIMARY KEY (group_seq=?)"],
+        ),
+        (
+            "groups.display eq \"a\"",
+            false,
+            &["resource_name_key (kind=? AND name_key=?)"],
+        ),
+    ];
 
     #[test]
     fn what_entra_matches_by_is_found_by_an_index() {
@@ -201,29 +253,52 @@ mod tests {
             dialect: SqlDialect::Sqlite,
             has_lookup: true,
         };
-        for (filter, index) in [
-            ("userName eq \"a\"", "resource_name_key"),
-            ("externalId eq \"a\"", "resource_external_id"),
-            ("emails.value eq \"a\"", "lookup_of_value"),
-            ("emails[type eq \"work\"].value eq \"a\"", "lookup_of_value"),
-            (
-                "emails[type eq \"work\" and value eq \"a\"] and active eq true",
-                "lookup_of_value",
-            ),
-            ("employeeNumber eq \"a\"", "lookup_of_value"),
-        ] {
-            let search = Search::new(database, ResourceType::User, 0, &asked(filter));
-            let rows = search.rows("NULL");
-            let steps = plan(&connection, rows.text(), &rows.arguments);
-            let is_used = |step: &String| step.starts_with("SEARCH") && step.contains(index);
-            assert!(!search.scans() && search.finds_few(), "{filter}");
-            assert!(steps.iter().any(is_used), "{filter}: {steps:#?}");
-            let scan = steps.iter().find(|step| step.starts_with("SCAN"));
-            assert_eq!(scan, None, "{filter}: {steps:#?}");
-            // Of a resource its number is looked for, and not its kind alone.
-            let all = steps.iter().find(|step| step.ends_with("(kind=?)"));
-            assert_eq!(all, None, "{filter}: {steps:#?}");
+        let orders = [
+            "",
+            "id",
+            "externalId",
+            "userName",
+            "displayName",
+            "meta.lastModified",
+        ];
+        for &(filter, few, indexes) in LOOKED_UP {
+            for order in orders {
+                let schema = &sample::schemas().user;
+                let query = ListQuery {
+                    sort: Sort::parse(Some(order), None, schema).unwrap(),
+                    ..asked(filter)
+                };
+                let search = Search::new(database, ResourceType::User, 0, &query);
+                let rows = search.rows("NULL");
+                let steps = plan(&connection, rows.text(), &rows.arguments);
+                let told = format!("{filter} by {order}: {steps:#?}");
+                assert_eq!((search.scans(), search.finds_few()), (false, few), "{told}");
+                for index in indexes {
+                    let is_used =
+                        |step: &String| step.starts_with("SEARCH") && step.contains(index);
+                    assert!(steps.iter().any(is_used), "{told}");
+                }
+                let scan = steps.iter().find(|step| step.starts_with("SCAN"));
+                assert_eq!(scan, None, "{told}");
+                // Of a resource its number is looked for, and not its kind alone.
+                let all = steps.iter().find(|step| step.ends_with("(kind=?)"));
+                assert_eq!(all, None, "{told}");
+            }
         }
+    }
+
+    #[test]
+    fn who_has_been_deactivated_for_long_is_found_by_an_index() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("people.db");
+        let mut connection = connect(&path).unwrap();
+        migrations::run(&mut connection, &path).unwrap();
+        let arguments = [Argument::Number(1), Argument::Number(1)];
+        let steps = plan(&connection, audit::DEACTIVATED, &arguments);
+        assert!(
+            steps[0].contains("resource_deactivated_at (deactivated<?)"),
+            "{steps:#?}"
+        );
     }
 
     #[tokio::test]

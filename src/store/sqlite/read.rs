@@ -2,14 +2,13 @@
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, ToSql, params_from_iter};
-use tokio_util::sync::CancellationToken;
 
 use super::{checksum, statements};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::candidate::{holds, references, time};
 use crate::store::filter_sql::{Argument, Search, Statement};
-use crate::store::write::number;
+use crate::store::write::{number, signed};
 use crate::store::{
     Counts, ListQuery, Listed, Note, Position, Related, ResourceId, SortValue, StoreError, Stored,
     Version, Window,
@@ -65,9 +64,10 @@ pub(super) struct Part {
     related: Related,
     offset: usize,
     count: usize,
+    memberships: usize,
     /// How many there are altogether, if that is known.
     all: Option<i64>,
-    search: Search,
+    pub(super) search: Search,
 }
 
 impl Part {
@@ -86,6 +86,7 @@ impl Part {
             related: query.related,
             offset,
             count,
+            memberships: query.memberships,
             all: counts.map(|it| it.of(kind)),
             search,
         }
@@ -99,15 +100,11 @@ impl Part {
     }
 
     /// Counted and cut by the database if it finds exactly the matches, else as the rows come, each looked at.
-    pub(super) fn read(
-        &self,
-        connection: &Connection,
-        abandoned: &CancellationToken,
-    ) -> Result<Listed, StoreError> {
-        if self.search.rest.is_none() && !self.search.finds_few() {
+    pub(super) fn read(&self, connection: &Connection) -> Result<Listed, StoreError> {
+        if self.search.rest.is_none() {
             self.counted(connection)
         } else {
-            self.looked_at(connection, abandoned)
+            self.looked_at(connection)
         }
     }
 
@@ -125,24 +122,17 @@ impl Part {
         let page = self
             .search
             .page(related, signed(self.count), signed(self.offset));
-        let mut listed = Listed {
-            total: usize::try_from(total).unwrap_or_default(),
-            ..Listed::default()
-        };
+        let mut listed = Listed::of(total);
         each(connection, &page, |row| {
-            listed.resources.push(stored(row)?);
-            listed.end = Some(position(row)?);
-            Ok(true)
+            listed.push(stored(row)?, position(row)?);
+            Ok(listed.has_room(self.count, self.memberships))
         })?;
         snapshot.commit()?;
         Ok(listed)
     }
 
-    fn looked_at(
-        &self,
-        connection: &Connection,
-        abandoned: &CancellationToken,
-    ) -> Result<Listed, StoreError> {
+    /// As the rows come, each looked at.
+    pub(super) fn looked_at(&self, connection: &Connection) -> Result<Listed, StoreError> {
         let loads = self.search.loads(self.related);
         let statement = self.search.rows(statements::related(self.kind, loads));
         let mut listed = Listed::default();
@@ -150,17 +140,16 @@ impl Part {
             let mut found = stored(row)?;
             let rest = self.search.rest.as_ref();
             if rest.is_some_and(|rest| !holds(self.kind, rest, &found)) {
-                return Ok(!abandoned.is_cancelled());
+                return Ok(true);
             }
-            if listed.total >= self.offset && listed.resources.len() < self.count {
+            if listed.total >= self.offset && listed.has_room(self.count, self.memberships) {
                 if self.related == Related::Skip {
                     found.related.clear();
                 }
-                listed.resources.push(found);
-                listed.end = Some(position(row)?);
+                listed.push(found, position(row)?);
             }
             listed.total += 1;
-            Ok(!abandoned.is_cancelled())
+            Ok(true)
         })?;
         Ok(listed)
     }
@@ -232,8 +221,4 @@ pub(super) fn stored(row: &Row<'_>) -> Result<Stored, StoreError> {
 
 fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, rusqlite::Error> {
     Ok(row.get_ref(column)?.as_str()?)
-}
-
-fn signed(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

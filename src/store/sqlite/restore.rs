@@ -13,12 +13,11 @@ use rusqlite::{Connection, Error, OpenFlags, ffi};
 
 use super::snapshot::columns;
 use super::{configured, migrations, write};
-use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::backup::{BackupError, Entry, Record, Restoration};
 use crate::store::lock::{self, beside};
-use crate::store::write::{Refused, Write};
-use crate::store::{Note, OpenError, ResourceId, StoreError, Stored, Terms, Version};
+use crate::store::write::Write;
+use crate::store::{Note, OpenError, ResourceId, StoreError, Terms};
 
 /// Records of one transaction.
 const BATCH: u32 = 10_000;
@@ -120,7 +119,7 @@ impl SqliteRestoration {
     fn write(&self, write: &Write) -> Result<(), BackupError> {
         match write::apply(self.connection()?, write, &mut write::Aside::default()) {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(refused)) => Err(BackupError::Refused(StoreError::from(refused).to_string())),
+            Ok(Err(refused)) => Err(refused.into()),
             Err(Error::SqliteFailure(failure, _)) if is_there_twice(failure) => {
                 Err(BackupError::Refused("its id is there twice".to_owned()))
             }
@@ -130,14 +129,9 @@ impl SqliteRestoration {
 
     fn members(&self, of: String, ids: &[String]) -> Result<(), BackupError> {
         let group = ResourceId::new(of);
-        let refused = |why| Err(BackupError::Refused(why));
-        match write::join(self.connection()?, &group, ids)? {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) => refused(format!("there is no group {group}")),
-            Err(Refused::UnknownMembers { count, .. }) => refused(format!(
-                "{count} of the members of group {group} do not exist"
-            )),
-            Err(other) => refused(StoreError::from(other).to_string()),
+        match write::join(self.connection()?, &group, ids)?? {
+            Some(_) => Ok(()),
+            None => Err(BackupError::Refused(format!("there is no group {group}"))),
         }
     }
 
@@ -180,17 +174,8 @@ fn insert(table: &str, columns: &[String]) -> String {
     )
 }
 
-fn added(kind: ResourceType, entry: Entry) -> Result<Write, BackupError> {
-    let body = serde_json::Value::Object(entry.attributes).to_string();
-    let added = Stored {
-        id: ResourceId::new(entry.id),
-        version: Version(entry.version),
-        created: entry.created,
-        last_modified: entry.last_modified,
-        resource: Resource::from_json(&body).map_err(StoreError::from)?,
-        related: Vec::new(),
-    };
-    let terms = Terms::default();
+fn added(kind: ResourceType, entry: Entry) -> Result<Write, StoreError> {
+    let (added, terms) = (entry.stored()?, Terms::default());
     Ok(Write::Add { kind, added, terms })
 }
 

@@ -8,9 +8,7 @@ use rusqlite::{Connection, OpenFlags, Row};
 
 use super::read;
 use crate::scim::schema::ResourceType;
-use crate::store::backup::{
-    BackupError, Contents, Entry, MEMBERS_PER_RECORD, Record, Sink, Snapshot,
-};
+use crate::store::backup::{BackupError, Contents, Entry, MembersInParts, Record, Sink, Snapshot};
 use crate::store::candidate::time;
 use crate::store::write::number;
 use crate::store::{OpenError, StoreError};
@@ -77,17 +75,11 @@ impl SqliteSnapshot {
              JOIN resource u ON u.seq = m.member_seq ORDER BY m.group_seq, m.member_seq",
         )?;
         let mut rows = statement.query(())?;
-        let mut of = String::new();
-        let mut ids = Vec::with_capacity(MEMBERS_PER_RECORD);
+        let mut members = MembersInParts::new(to);
         while let Some(row) = rows.next()? {
-            let (group, member): (String, String) = (row.get(0)?, row.get(1)?);
-            if group != of || ids.len() == MEMBERS_PER_RECORD {
-                let before = std::mem::replace(&mut of, group);
-                flush(before, &mut ids, to)?;
-            }
-            ids.push(member);
+            members.put(row.get(0)?, row.get(1)?)?;
         }
-        flush(of, &mut ids, to)
+        members.finish()
     }
 
     fn notes(&self, to: &mut dyn Sink) -> Result<(), BackupError> {
@@ -161,14 +153,6 @@ fn entry(kind: ResourceType, row: &Row<'_>) -> Result<Entry, BackupError> {
         deactivated: row.get::<_, Option<i64>>(8)?.map(time),
         attributes: stored.resource.attributes().clone(),
     })
-}
-
-fn flush(of: String, ids: &mut Vec<String>, to: &mut dyn Sink) -> Result<(), BackupError> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let ids = std::mem::take(ids);
-    to.put(&Record::Members { of, ids })
 }
 
 #[async_trait]

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{records, sessions};
-use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -164,12 +163,7 @@ fn change(
             Err(refused) => return Ok(Err(refused)),
         }
     }
-    let leaves = |it: &Resource| kind == ResourceType::User && before.active && !it.is_active();
-    let deactivated = change.resource.as_ref().is_some_and(leaves);
-    let removals = [
-        (Removal::Deactivation, u64::from(deactivated)),
-        (Removal::Membership, moved.removed),
-    ];
+    let removals = change.removals(kind, before.active, moved);
     if let Err(refused) = pass(connection, terms.brake.as_ref(), &removals, change.at)? {
         return Ok(Err(refused));
     }

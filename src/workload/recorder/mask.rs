@@ -1,5 +1,7 @@
 //! Bodies without values of people: structure, names of attributes, operations and paths stay; of a text its length does.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 use uuid::Uuid;
@@ -76,14 +78,20 @@ fn is_id(text: &str) -> bool {
     text.len() == 36 && Uuid::try_parse(text).is_ok()
 }
 
-/// A query: names and structure stay, what stands between quotes does not.
+/// A query: names and structure stay; of a filter what it looks for does not, nor what may be anything, such as a cursor, which has
+/// the name of the last person of a page in it.
 pub(super) fn query(query: &str) -> String {
-    let pairs = form_urlencoded::parse(query.as_bytes());
-    let pairs: Vec<String> = pairs
-        .take(MAX_ELEMENTS)
-        .map(|(name, it)| format!("{}={}", clip(&name), quoted(&it)))
-        .collect();
-    pairs.join("&")
+    let pair = |(name, it): (Cow<'_, str>, Cow<'_, str>)| {
+        let shown = match name.to_ascii_lowercase().as_str() {
+            "filter" | "sortby" | "sortorder" | "startindex" | "count" | "attributes"
+            | "excludedattributes" => quoted(&it),
+            _ if it.is_empty() => String::new(),
+            _ => length(&it),
+        };
+        format!("{}={shown}", clip(&name))
+    };
+    let pairs = form_urlencoded::parse(query.as_bytes()).take(MAX_ELEMENTS);
+    pairs.map(pair).collect::<Vec<_>>().join("&")
 }
 
 /// What stands between quotes becomes its length, unless it is a word of the protocol or an identifier.
@@ -196,6 +204,9 @@ mod tests {
         );
         check("filter=a eq \"open", "filter=a eq \"(text of 4)");
         check("aadOptscim062020", "aadOptscim062020=");
+        check("cursor=&count=1", "cursor=&count=1");
+        check("Cursor=eyJrZXkiOiJhbmEifQ", "Cursor=(text of 18)");
+        check("person=Ana", "person=(text of 3)");
     }
 
     #[test]

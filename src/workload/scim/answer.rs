@@ -9,6 +9,7 @@ use axum::http::header::{
 use axum::http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::bulk::Performed;
 use crate::scim::deviation::Deviation;
 use crate::scim::error::ScimError;
 use crate::scim::projection::Projection;
@@ -32,6 +33,8 @@ pub(crate) struct Answer {
     tag: Option<String>,
     /// What was repaired in the request.
     pub(crate) repairs: Vec<Deviation>,
+    /// The operations of a bulk request.
+    pub(crate) operations: Vec<Performed>,
 }
 
 /// What an answer says of the resource.
@@ -43,42 +46,37 @@ pub(super) struct ResourceMeta {
 }
 
 impl Answer {
+    fn new(status: StatusCode, body: Option<Value>, version: Option<Version>) -> Self {
+        Self {
+            status,
+            body,
+            tag: version.map(entity_tag),
+            repairs: Vec::new(),
+            operations: Vec::new(),
+        }
+    }
+
     /// A document that has no version.
     pub(super) fn ok(body: Value) -> Self {
-        Self {
-            status: StatusCode::OK,
-            body: Some(body),
-            tag: None,
-            repairs: Vec::new(),
-        }
+        Self::new(StatusCode::OK, Some(body), None)
     }
 
     /// A rendered resource; its address and version become headers.
     pub(super) fn resource(status: StatusCode, body: Value) -> Self {
-        Self {
-            status,
-            body: Some(body),
-            tag: None,
-            repairs: Vec::new(),
-        }
+        Self::new(status, Some(body), None)
     }
 
     pub(super) fn no_content(version: Option<Version>) -> Self {
-        Self {
-            status: StatusCode::NO_CONTENT,
-            body: None,
-            tag: version.map(entity_tag),
-            repairs: Vec::new(),
-        }
+        Self::new(StatusCode::NO_CONTENT, None, version)
     }
 
     pub(super) fn not_modified(version: Version) -> Self {
-        Self {
-            status: StatusCode::NOT_MODIFIED,
-            body: None,
-            tag: Some(entity_tag(version)),
-            repairs: Vec::new(),
-        }
+        Self::new(StatusCode::NOT_MODIFIED, None, Some(version))
+    }
+
+    /// The same answer to a bulk request of these operations.
+    pub(super) fn of(self, operations: Vec<Performed>) -> Self {
+        Self { operations, ..self }
     }
 
     /// The same answer to a request of which something was repaired.
@@ -98,8 +96,8 @@ impl Answer {
         }
     }
 
-    /// The response, and what is recorded of its body.
-    pub(crate) fn into_response(self) -> (Response<Body>, Content) {
+    /// The response, what is recorded of its body, and the operations of a bulk request.
+    pub(crate) fn into_response(self) -> (Response<Body>, Content, Vec<Performed>) {
         let meta = self.body.as_ref().and_then(|body| body.get("meta"));
         let header = |name: &str| {
             let text = meta.and_then(|meta| meta.get(name)).and_then(Value::as_str);
@@ -114,7 +112,7 @@ impl Answer {
         let headers = response.headers_mut();
         headers.extend(location.map(|it| (LOCATION, it)));
         headers.extend(tag.map(|it| (ETAG, it)));
-        (response, content)
+        (response, content, self.operations)
     }
 }
 
@@ -225,6 +223,9 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
         .after(HELD),
         DirectoryError::Store(StoreError::VersionConflict) => {
             ScimError::unavailable("Too many changes of this resource at once; try again.")
+        }
+        DirectoryError::Store(StoreError::Crowded) => {
+            ScimError::unavailable("Too much is read at once; try again in a second.")
         }
         DirectoryError::Store(
             error @ (StoreError::Database(_)

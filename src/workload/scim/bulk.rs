@@ -1,6 +1,6 @@
 //! Bulk (RFC 7644, section 3.7): many operations in one request, each of them done entirely or not at all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use axum::http::header::IF_MATCH;
 use axum::http::{HeaderMap, HeaderValue, Method};
@@ -10,11 +10,13 @@ use serde_json::{Map, Value, json};
 use super::answer::{Answer, refusal};
 use super::{Call, Done, request};
 use crate::scim::bulk::{BULK_RESPONSE_URN, BulkOperation, BulkRequest, BulkResult};
-use crate::scim::deviation::Deviation;
+use crate::scim::deviation::{Deviation, of_bulk};
 use crate::scim::error::ScimError;
 use crate::scim::patch::PATCH_URN;
 use crate::workload::directory::Effect;
+use crate::workload::recorder::Content;
 use crate::workload::routing::Endpoint;
+use crate::workload::told::known_method;
 
 /// Operations in work at once: the store commits them together.
 const AT_ONCE: usize = 32;
@@ -31,22 +33,69 @@ struct Outcome {
     result: BulkResult,
     /// The identifier, if something was created.
     created: Option<String>,
-    effect: Effect,
+    effect: Result<Effect, ScimError>,
     repairs: Vec<Deviation>,
+}
+
+impl Outcome {
+    fn failed(error: ScimError, location: Option<String>) -> Self {
+        Self {
+            result: BulkResult {
+                status: error.status,
+                location,
+                version: None,
+                response: Some(error.to_value()),
+            },
+            created: None,
+            effect: Err(error),
+            repairs: Vec::new(),
+        }
+    }
+}
+
+/// An operation that was done, as a request of its own.
+pub(crate) struct Performed {
+    pub(crate) method: &'static str,
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) status: u16,
+    pub(crate) outcome: Result<Effect, ScimError>,
+    pub(crate) repairs: Vec<Deviation>,
+    /// Of one that failed.
+    pub(crate) body: Content,
+}
+
+impl Performed {
+    fn new(operation: &BulkOperation, outcome: Outcome) -> Self {
+        let body = match &outcome.effect {
+            Err(_) if !operation.data.is_null() => {
+                Content::of(operation.data.to_string().as_bytes())
+            }
+            Ok(_) | Err(_) => Content::Absent,
+        };
+        let method = Method::from_bytes(operation.method.as_bytes());
+        Self {
+            method: method.map_or("OTHER", |it| known_method(&it)),
+            endpoint: endpoint(operation),
+            status: outcome.result.status,
+            outcome: outcome.effect,
+            repairs: outcome.repairs,
+            body,
+        }
+    }
+}
+
+/// What an operation is about.
+fn endpoint(operation: &BulkOperation) -> Option<Endpoint> {
+    Endpoint::parse(&format!("/scim/v2{}", operation.path))
+        .filter(|it| matches!(it, Endpoint::Resources(_) | Endpoint::Resource(..)))
 }
 
 impl Call<'_> {
     pub(super) async fn bulk(&self) -> Done {
-        let request = BulkRequest::parse(&request::json(self.body)?)?;
-        let mut run = Run {
-            call: self,
-            request: &request,
-            made: HashMap::new(),
-            results: vec![None; request.operations.len()],
-            cut: Vec::new(),
-            effect: Effect::Unchanged,
-            repairs: Vec::new(),
-        };
+        let body = request::json(self.body)?;
+        let request = BulkRequest::parse(&body)?;
+        let repaired = self.admit(&of_bulk(&body))?;
+        let mut run = Run::new(self, &request);
         let at_once = if request.fail_on_errors.is_some() {
             1
         } else {
@@ -64,24 +113,38 @@ impl Call<'_> {
             }
         }
         run.close_circles().await;
-        let done = run.results.iter().zip(&request.operations);
-        let operations: Vec<Value> = done
-            .filter_map(|(result, operation)| Some(result.as_ref()?.to_value(operation)))
-            .collect();
+        let (mut operations, mut performed) = (Vec::new(), Vec::new());
+        for (operation, outcome) in request.operations.iter().zip(run.outcomes) {
+            if let Some(outcome) = outcome {
+                operations.push(outcome.result.to_value(operation));
+                performed.push(Performed::new(operation, outcome));
+            }
+        }
         let body = json!({"schemas": [BULK_RESPONSE_URN], "Operations": operations});
-        Ok((Answer::ok(body).repaired(run.repairs), run.effect))
+        let answer = Answer::ok(body).repaired(repaired).of(performed);
+        // What the operations did is told of each.
+        Ok((answer, Effect::Unchanged))
+    }
+
+    fn location(&self, operation: &BulkOperation) -> String {
+        format!("{}{}", self.scim_tenant.scim_url, operation.path)
+    }
+
+    /// What came of an operation that failed. RFC 7644, section 3.7.3: `location` is required "except in the event of a POST failure".
+    fn failed(&self, operation: &BulkOperation, error: ScimError) -> Outcome {
+        let location = (operation.method != "POST").then(|| self.location(operation));
+        Outcome::failed(error, location)
     }
 
     /// One operation as a request of its own.
     fn operation<'c>(&'c self, operation: &'c BulkOperation) -> BoxFuture<'c, Outcome> {
         async move {
             let performed = self.perform_operation(operation).await;
-            let location = |it: &BulkOperation| format!("{}{}", self.scim_tenant.scim_url, it.path);
             match performed {
                 Ok((answer, effect)) => {
                     let meta = answer.meta();
                     let created = meta.id.filter(|_| operation.method == "POST");
-                    let location = meta.location.or_else(|| Some(location(operation)));
+                    let location = meta.location.or_else(|| Some(self.location(operation)));
                     let result = BulkResult {
                         status: answer.status.as_u16(),
                         location,
@@ -91,22 +154,11 @@ impl Call<'_> {
                     Outcome {
                         result,
                         created,
-                        effect,
+                        effect: Ok(effect),
                         repairs: answer.repairs,
                     }
                 }
-                Err(error) => Outcome {
-                    result: BulkResult {
-                        status: error.status,
-                        // RFC 7644, section 3.7.3: required "except in the event of a POST failure".
-                        location: (operation.method != "POST").then(|| location(operation)),
-                        version: None,
-                        response: Some(error.to_value()),
-                    },
-                    created: None,
-                    effect: Effect::Unchanged,
-                    repairs: Vec::new(),
-                },
+                Err(error) => self.failed(operation, error),
             }
         }
         .boxed()
@@ -116,13 +168,9 @@ impl Call<'_> {
         &self,
         operation: &BulkOperation,
     ) -> Result<(Answer, Effect), ScimError> {
-        let endpoint = Endpoint::parse(&format!("/scim/v2{}", operation.path))
-            .filter(|it| matches!(it, Endpoint::Resources(_) | Endpoint::Resource(..)))
-            .ok_or_else(|| {
-                ScimError::not_found(
-                    "There is no such endpoint for an operation of a bulk request.",
-                )
-            })?;
+        let endpoint = endpoint(operation).ok_or_else(|| {
+            ScimError::not_found("There is no such endpoint for an operation of a bulk request.")
+        })?;
         let method = Method::from_bytes(operation.method.as_bytes())
             .ok()
             .filter(|it| endpoint.allows(it))
@@ -153,18 +201,31 @@ impl Call<'_> {
 struct Run<'r> {
     call: &'r Call<'r>,
     request: &'r BulkRequest,
+    /// The bulkIds of operations that make something.
+    makers: HashSet<&'r str>,
     made: HashMap<&'r str, Made>,
-    results: Vec<Option<BulkResult>>,
+    outcomes: Vec<Option<Outcome>>,
     /// The operations that were done before one that they refer to.
     cut: Vec<usize>,
-    effect: Effect,
-    repairs: Vec<Deviation>,
 }
 
-impl Run<'_> {
+impl<'r> Run<'r> {
+    fn new(call: &'r Call<'r>, request: &'r BulkRequest) -> Self {
+        let operations = request.operations.iter();
+        let makers = operations.clone().filter(|it| it.method == "POST");
+        Self {
+            call,
+            request,
+            makers: makers.filter_map(|it| it.bulk_id.as_deref()).collect(),
+            made: HashMap::new(),
+            outcomes: operations.map(|_| None).collect(),
+            cut: Vec::new(),
+        }
+    }
+
     fn failures(&self) -> usize {
-        let results = self.results.iter().flatten();
-        results.filter(|it| it.status >= 400).count()
+        let outcomes = self.outcomes.iter().flatten();
+        outcomes.filter(|it| it.effect.is_err()).count()
     }
 
     fn identifier(&self, bulk_id: &str) -> Option<String> {
@@ -176,12 +237,7 @@ impl Run<'_> {
 
     /// Whether `bulk_id` belongs to an operation that was not begun.
     fn is_pending(&self, bulk_id: &str) -> bool {
-        !self.made.contains_key(bulk_id)
-            && self
-                .request
-                .operations
-                .iter()
-                .any(|it| it.bulk_id.as_deref() == Some(bulk_id) && it.method == "POST")
+        self.makers.contains(bulk_id) && !self.made.contains_key(bulk_id)
     }
 
     /// Does operations that do not depend on each other.
@@ -213,34 +269,19 @@ impl Run<'_> {
     }
 
     fn take(&mut self, index: usize, outcome: Outcome) {
-        if outcome.effect != Effect::Unchanged {
-            self.effect = Effect::Updated;
-        }
-        self.repairs.extend(outcome.repairs);
         if let Some(bulk_id) = self.request.operations[index].bulk_id.as_deref() {
-            let made = outcome.created.map_or(Made::Nothing, Made::Resource);
+            let created = outcome.created.clone();
+            let made = created.map_or(Made::Nothing, Made::Resource);
             self.made.insert(bulk_id, made);
         }
-        self.results[index] = Some(outcome.result);
+        self.outcomes[index] = Some(outcome);
     }
 
     /// RFC 7644, section 3.7.1: 409 for a reference that cannot be resolved.
     fn refuse(&mut self, index: usize, bulk_id: &str) {
         let operation = &self.request.operations[index];
-        let error = ScimError::conflict(format!(
-            "Nothing was made that bulkId {bulk_id:.64} stands for."
-        ));
-        let location = format!("{}{}", self.call.scim_tenant.scim_url, operation.path);
-        let result = BulkResult {
-            status: error.status,
-            location: (operation.method != "POST").then_some(location),
-            version: None,
-            response: Some(error.to_value()),
-        };
-        if let Some(bulk_id) = operation.bulk_id.as_deref() {
-            self.made.insert(bulk_id, Made::Nothing);
-        }
-        self.results[index] = Some(result);
+        let failed = self.call.failed(operation, unresolved(bulk_id));
+        self.take(index, failed);
     }
 
     /// Adds the references that were left out where operations refer to each other. What cannot have them is taken back, so
@@ -262,8 +303,7 @@ impl Run<'_> {
             };
             let away = again("DELETE", Value::Null);
             if let Some(bulk_id) = complete.references().first() {
-                self.call.operation(&away).await;
-                self.refuse(index, bulk_id);
+                self.take_back(index, (away, id), unresolved(bulk_id)).await;
                 continue;
             }
             let names = operation.referring();
@@ -274,14 +314,45 @@ impl Run<'_> {
             let add =
                 json!({"schemas": [PATCH_URN], "Operations": [{"op": "add", "value": left_out}]});
             let mut outcome = self.call.operation(&again("PATCH", add)).await;
-            if outcome.result.status < 400 {
-                outcome.result.status = 201;
-                outcome.created = Some(id);
-            } else {
-                self.call.operation(&away).await;
-                outcome.result.location = None;
+            if let Err(error) = outcome.effect {
+                self.take_back(index, (away, id), error).await;
+                continue;
             }
+            outcome.result.status = 201;
+            outcome.created = Some(id);
+            outcome.effect = Ok(Effect::Created);
             self.take(index, outcome);
         }
     }
+
+    /// Takes back what an operation made that failed behind that; if it cannot be, the client is told what is there.
+    async fn take_back(
+        &mut self,
+        index: usize,
+        (away, id): (BulkOperation, String),
+        mut error: ScimError,
+    ) {
+        let mut location = None;
+        let undone = self.call.operation(&away).await;
+        // Whoever was deleted by somebody else is gone as well.
+        if let Err(why) = undone.effect
+            && why.status != 404
+        {
+            error.detail = format!(
+                "{} What was made of it is still there, without what it refers to, for it could not be deleted: {}",
+                error.detail, why.detail
+            );
+            location = Some(self.call.location(&away));
+        }
+        let is_there = location.is_some();
+        let mut outcome = Outcome::failed(error, location);
+        outcome.created = is_there.then_some(id);
+        self.take(index, outcome);
+    }
+}
+
+fn unresolved(bulk_id: &str) -> ScimError {
+    ScimError::conflict(format!(
+        "Nothing was made that bulkId {bulk_id:.64} stands for."
+    ))
 }

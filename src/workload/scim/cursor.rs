@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::scim::error::ScimError;
 use crate::scim::schema::ResourceType;
+use crate::scim::sort::{Sort, SortKey};
 use crate::store::{ListQuery, Position, SortValue};
 
 /// Seconds for which a cursor may be used.
@@ -69,6 +70,18 @@ impl Cursor {
         }
     }
 
+    /// Whether a list in this order has such a place.
+    fn fits(&self, sort: Option<Sort>) -> bool {
+        match sort.map(|it| it.by) {
+            None | Some(SortKey::Created) => self.key.is_none(),
+            Some(SortKey::LastModified) => matches!(self.key, Some(Key::Time(_))),
+            Some(SortKey::Id | SortKey::UserName) => matches!(self.key, Some(Key::Text(_))),
+            Some(SortKey::ExternalId | SortKey::DisplayName) => {
+                matches!(self.key, None | Some(Key::Text(_)))
+            }
+        }
+    }
+
     pub(super) fn encode(&self, list: &[u8; 32]) -> String {
         let mut bytes = serde_json::to_vec(self).unwrap_or_default();
         let sum = checksum(list, &bytes);
@@ -77,7 +90,12 @@ impl Cursor {
     }
 
     /// Reads what [`Cursor::encode`] wrote for the same list.
-    pub(super) fn decode(text: &str, list: &[u8; 32], now: Timestamp) -> Result<Self, ScimError> {
+    pub(super) fn decode(
+        text: &str,
+        list: &[u8; 32],
+        sort: Option<Sort>,
+        now: Timestamp,
+    ) -> Result<Self, ScimError> {
         let invalid = || {
             ScimError::invalid_cursor(
                 "The cursor was not given for this list; begin again with an empty cursor, and keep filter and sortBy while you \
@@ -93,6 +111,9 @@ impl Cursor {
             return Err(invalid());
         }
         let cursor: Self = serde_json::from_slice(payload).map_err(|_| invalid())?;
+        if !cursor.fits(sort) {
+            return Err(invalid());
+        }
         if cursor.expires < now.as_second() {
             return Err(ScimError::expired_cursor(format!(
                 "The cursor is older than {CURSOR_SECONDS} seconds; begin again with an empty cursor."
@@ -116,19 +137,21 @@ fn checksum(list: &[u8; 32], payload: &[u8]) -> [u8; 8] {
 mod tests {
     use super::*;
     use crate::scim::error::ScimType::{ExpiredCursor, InvalidCursor};
-    use crate::scim::sort::{Sort, SortKey};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn list(by: Option<SortKey>) -> [u8; 32] {
-        let sort = by.map(|by| Sort {
+    fn sorted(by: Option<SortKey>) -> Option<Sort> {
+        by.map(|by| Sort {
             by,
             descending: false,
-        });
+        })
+    }
+
+    fn list(by: Option<SortKey>) -> [u8; 32] {
         let query = ListQuery {
-            sort,
+            sort: sorted(by),
             ..ListQuery::default()
         };
         list_digest(ResourceType::User, &query)
@@ -140,7 +163,8 @@ mod tests {
         let position = Position { key, sequence: 7 };
         let text = Cursor::new(&position, 10, at(0)).encode(&list(Some(SortKey::UserName)));
         let read = |text: &str, by, second| {
-            Cursor::decode(text, &list(by), at(second)).map_err(|error| error.scim_type)
+            let cursor = Cursor::decode(text, &list(by), sorted(by), at(second));
+            cursor.map_err(|error| error.scim_type)
         };
 
         let cursor = read(&text, Some(SortKey::UserName), CURSOR_SECONDS).unwrap();
@@ -159,6 +183,44 @@ mod tests {
                 Some(InvalidCursor),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_place_that_the_order_does_not_have_is_refused() {
+        use SortKey::{Created, DisplayName, ExternalId, Id, LastModified, UserName};
+        let text = || SortValue::Text("a".to_owned());
+        for (key, expected) in [
+            (
+                SortValue::Absent,
+                vec![None, Some(Created), Some(ExternalId), Some(DisplayName)],
+            ),
+            (SortValue::Time(1), vec![Some(LastModified)]),
+            (
+                text(),
+                vec![
+                    Some(Id),
+                    Some(ExternalId),
+                    Some(UserName),
+                    Some(DisplayName),
+                ],
+            ),
+        ] {
+            let position = Position { key, sequence: 7 };
+            let all = [
+                None,
+                Some(Id),
+                Some(ExternalId),
+                Some(UserName),
+                Some(DisplayName),
+                Some(Created),
+                Some(LastModified),
+            ];
+            for by in all {
+                let cursor = Cursor::new(&position, 10, at(0)).encode(&list(by));
+                let read = Cursor::decode(&cursor, &list(by), sorted(by), at(0));
+                assert_eq!(read.is_ok(), expected.contains(&by), "{position:?} {by:?}");
+            }
         }
     }
 }

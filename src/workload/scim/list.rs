@@ -6,7 +6,7 @@ use super::answer::Answer;
 use super::cursor::{Cursor, list_digest};
 use super::request::{self, Query};
 use super::{Call, Done, related};
-use crate::scim::deviation::of_filter;
+use crate::scim::deviation::{Found, of_filter, of_search};
 use crate::scim::error::ScimError;
 use crate::scim::filter::Filter;
 use crate::scim::list::{ListResponse, Page, Paging};
@@ -15,9 +15,17 @@ use crate::scim::sort::Sort;
 use crate::store::{ListQuery, Position, Window};
 use crate::workload::directory::{DirectoryError, Effect};
 
-fn filter(asked: &Query<'_>, schema: &ResourceSchema) -> Result<Option<Filter>, ScimError> {
+/// The filter that is asked for, and what it has beyond the RFC.
+fn filter(
+    asked: &Query<'_>,
+    schema: &ResourceSchema,
+) -> Result<(Option<Filter>, Vec<Found>), ScimError> {
     let text = asked.filter.as_deref().filter(|it| !it.trim().is_empty());
-    text.map(|it| Filter::parse(it, schema)).transpose()
+    let read = text.map(|it| Filter::read(it, schema)).transpose()?;
+    Ok(match read {
+        Some((filter, deviations)) => (Some(filter), of_filter(deviations)),
+        None => (None, Vec::new()),
+    })
 }
 
 /// A part of a list as it is answered.
@@ -30,32 +38,44 @@ struct Rendered {
 impl Call<'_> {
     /// Answers with one page of the resources of a type, or of all types.
     pub(super) async fn list(&self, kind: Option<ResourceType>) -> Done {
-        let body;
-        let asked = if self.reads() {
-            Query::parse(self.query)
+        let (asked, mut deviations) = if self.reads() {
+            (Query::parse(self.query), Vec::new())
         } else {
-            body = request::json(self.body)?;
-            Query::from_body(&body)?
+            let body = request::json(self.body)?;
+            (Query::from_body(&body)?, of_search(&body))
         };
-        let text = asked.filter.as_deref().unwrap_or_default();
-        let deviations = match kind {
-            Some(kind) => of_filter(text, self.schema(kind)),
-            None => of_filter(text, &self.scim_tenant.directory.schemas().everything()),
+        let (filter, more) = match kind {
+            Some(kind) => filter(&asked, self.schema(kind))?,
+            None => filter(&asked, &self.scim_tenant.directory.schemas().everything())?,
         };
+        deviations.extend(more);
         let repaired = self.admit(&deviations)?;
-        let response = match (kind, &asked.cursor) {
-            (None, _) => self.page_of_everything(&asked).await?,
-            (Some(kind), None) => self.page_by_index(kind, &asked).await?,
-            (Some(kind), Some(cursor)) => self.page_by_cursor(kind, &asked, cursor.trim()).await?,
+        let response = match kind {
+            None => self.page_of_everything(&asked, filter.as_ref()).await?,
+            Some(kind) => {
+                let query = self.list_query(kind, &asked, filter)?;
+                match &asked.cursor {
+                    None => self.page_by_index(kind, &asked, query).await?,
+                    Some(cursor) => {
+                        let cursor = cursor.trim();
+                        self.page_by_cursor(kind, &asked, query, cursor).await?
+                    }
+                }
+            }
         };
         let answer = Answer::ok(response.into_value());
         Ok((answer.repaired(repaired), Effect::Read))
     }
 
-    fn list_query(&self, kind: ResourceType, asked: &Query<'_>) -> Result<ListQuery, ScimError> {
+    fn list_query(
+        &self,
+        kind: ResourceType,
+        asked: &Query<'_>,
+        filter: Option<Filter>,
+    ) -> Result<ListQuery, ScimError> {
         let schema = self.schema(kind);
         Ok(ListQuery {
-            filter: filter(asked, schema)?,
+            filter,
             sort: Sort::parse(
                 asked.sort_by.as_deref(),
                 asked.sort_order.as_deref(),
@@ -63,6 +83,7 @@ impl Call<'_> {
             )?,
             window: Window::default(),
             related: related(kind, &self.projection(kind, asked)),
+            ..ListQuery::default()
         })
     }
 
@@ -86,9 +107,9 @@ impl Call<'_> {
         &self,
         kind: ResourceType,
         asked: &Query<'_>,
+        mut query: ListQuery,
     ) -> Result<ListResponse, DirectoryError> {
         let page = Page::parse(asked.start_index.as_deref(), asked.count.as_deref())?;
-        let mut query = self.list_query(kind, asked)?;
         let walks = &self.scim_tenant.walks;
         let place = if page.start_index > 1 {
             let list = list_digest(kind, &query);
@@ -126,6 +147,7 @@ impl Call<'_> {
         &self,
         kind: ResourceType,
         asked: &Query<'_>,
+        mut query: ListQuery,
         cursor: &str,
     ) -> Result<ListResponse, DirectoryError> {
         if asked.start_index.is_some() {
@@ -133,13 +155,12 @@ impl Call<'_> {
             return Err(ScimError::invalid_value(detail).into());
         }
         let page = Page::parse(None, asked.count.as_deref())?;
-        let mut query = self.list_query(kind, asked)?;
         let list = list_digest(kind, &query);
         let mut given = 0;
         query.window = if cursor.is_empty() {
             Window::Index(page)
         } else {
-            let cursor = Cursor::decode(cursor, &list, self.now)?;
+            let cursor = Cursor::decode(cursor, &list, query.sort, self.now)?;
             given = cursor.given;
             Window::Behind {
                 position: cursor.position(),
@@ -151,18 +172,23 @@ impl Call<'_> {
             resources,
             end,
         } = self.page(kind, asked, &query).await?;
-        let so_far = given + resources.len();
+        // Whoever makes up a cursor may say anything.
+        let so_far = given.saturating_add(resources.len());
         let end = end.filter(|_| resources.len() < total);
         let next = end.map(|end| Cursor::new(&end, so_far, self.now).encode(&list));
         Ok(ListResponse {
-            total_results: given + total,
+            total_results: given.saturating_add(total),
             paging: Paging::Cursor(next),
             resources,
         })
     }
 
     /// RFC 7644, section 3.4.2.1: attributes that a type does not have are absent. Users come first, then groups.
-    async fn page_of_everything(&self, asked: &Query<'_>) -> Result<ListResponse, DirectoryError> {
+    async fn page_of_everything(
+        &self,
+        asked: &Query<'_>,
+        filter: Option<&Filter>,
+    ) -> Result<ListResponse, DirectoryError> {
         if asked.sort_by.is_some() || asked.cursor.is_some() {
             return Err(ScimError::invalid_value(
                 "A search of users and groups together has neither sortBy nor a cursor; ask /Users/.search or /Groups/.search.",
@@ -170,29 +196,33 @@ impl Call<'_> {
             .into());
         }
         let page = Page::parse(asked.start_index.as_deref(), asked.count.as_deref())?;
-        let schema = self.scim_tenant.directory.schemas().everything();
-        let filter = filter(asked, &schema)?;
         let mut response = ListResponse {
             total_results: 0,
             paging: Paging::Index(page.start_index),
             resources: Vec::new(),
         };
+        let mut room = page.count;
         for kind in [ResourceType::User, ResourceType::Group] {
             if self.client.rights.check(Some(kind), false).is_err() {
                 continue;
             }
             let before = page.offset().saturating_sub(response.total_results);
             let query = ListQuery {
-                filter: filter.clone(),
+                filter: filter.map(|it| it.clone().on_core(&self.schema(kind).core.urn)),
                 sort: None,
                 window: Window::Index(Page {
                     start_index: before + 1,
-                    count: page.count - response.resources.len(),
+                    count: room,
                 }),
                 related: related(kind, &self.projection(kind, asked)),
+                ..ListQuery::default()
             };
             let rendered = self.page(kind, asked, &query).await?;
             response.total_results += rendered.total;
+            let given = rendered.resources.len();
+            // A page may end before it is full, and then nothing comes behind the gap.
+            let is_over = before + given < rendered.total;
+            room = if is_over { 0 } else { room - given };
             response.resources.extend(rendered.resources);
         }
         Ok(response)

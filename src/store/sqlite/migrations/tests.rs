@@ -64,6 +64,9 @@ fn numbers_follow_each_other_and_a_migration_only_adds() {
                 "CREATE UNIQUE INDEX ",
                 "CREATE TRIGGER ",
                 "PRAGMA user_version = ",
+                "ANALYZE sqlite_schema;",
+                "DELETE FROM sqlite_stat1;",
+                "INSERT INTO sqlite_stat1 ",
             ];
             let adds = may.iter().any(|it| statement.starts_with(it))
                 || (statement.starts_with("ALTER TABLE ")
@@ -72,6 +75,22 @@ fn numbers_follow_each_other_and_a_migration_only_adds() {
             assert!(adds, "migration {number} does more than add: {statement}");
         }
     }
+}
+
+/// Else SQLite would guess, and walk everybody where it may look up.
+#[test]
+fn what_to_expect_of_each_index_of_people_and_groups_is_said() {
+    let folder = TempDir::new().unwrap();
+    let connection = at_level(&folder.path().join("people.db"), newest());
+    let mut silent = connection
+        .prepare(
+            "SELECT l.name FROM pragma_table_list t, pragma_index_list(t.name) l
+             WHERE t.name IN ('resource', 'lookup', 'membership') AND l.name NOT IN (SELECT idx FROM sqlite_stat1)
+             AND NOT (l.origin = 'pk' AND t.name IN (SELECT idx FROM sqlite_stat1))",
+        )
+        .unwrap();
+    let silent = silent.query_map((), |row| row.get(0)).unwrap();
+    assert_eq!(silent.map(Result::unwrap).collect::<Vec<String>>(), [""; 0]);
 }
 
 /// A kill leaves the files as they are, with a transaction that nobody ends.
