@@ -4,6 +4,7 @@ mod crds;
 mod dev;
 mod emulator;
 mod lint;
+mod mapping;
 mod operator;
 mod output;
 mod serve;
@@ -33,6 +34,8 @@ enum Command {
     Store(store::Args),
     /// Check YAML files offline, as the API server and the operator would
     Lint(lint::Args),
+    /// Explain and try the expressions of mappings
+    Mapping(mapping::Args),
     /// Serve a folder of YAML without a cluster
     Dev(dev::Args),
     /// Play Entra against a SCIM server
@@ -75,6 +78,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(args).await,
         Command::Store(args) => store::run(args).await,
         Command::Lint(args) => lint::run(args).await,
+        Command::Mapping(args) => mapping::run(args),
         Command::Dev(args) => dev::run(args).await,
         Command::Emulator(args) => emulator::run(args).await,
     }

@@ -3,6 +3,7 @@
 // Vocabulary: plain data, no I/O.
 pub mod api;
 pub mod config;
+pub mod expression;
 pub mod oidc;
 pub mod scim;
 

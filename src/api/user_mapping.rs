@@ -72,10 +72,10 @@ pub struct UserAttributes {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.source) != has(self.constant)")
-        .message("a line needs exactly one of source and constant"),
-    validation = Rule::new("!has(self.default) || has(self.source)")
-        .message("default is for a source that may be empty; a constant needs none")
+    validation = Rule::new("[has(self.source), has(self.constant), has(self.expression)].filter(it, it).size() == 1")
+        .message("a line needs exactly one of source, constant and expression"),
+    validation = Rule::new("!has(self.default) || !has(self.constant)")
+        .message("default is for a source or an expression that may come to nothing; a constant needs none")
 )]
 pub struct AttributeMapping {
     /// SCIM attribute as Entra writes it: `userType`, `name.givenName`, `emails[type eq "work"].value`, or a URN with the attribute at its end.
@@ -92,7 +92,12 @@ pub struct AttributeMapping {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub constant: Option<String>,
-    /// Sent when the source is empty; Entra applies it when a person is created, not afterwards.
+    /// What is sent, computed by Entra from the person's attributes, such as `Split([jobTitle], ",")`. It is checked here and
+    /// evaluated by Entra: the same text goes into its line of type Expression. `usher mapping try` shows what it comes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 10_000))]
+    pub expression: Option<String>,
+    /// Sent when the source or the expression comes to nothing; Entra applies it when a person is created, not afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub default: Option<String>,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::api::AzureConnector;
 use crate::api::scim_tenant::DirectorySchema;
 use crate::api::user_mapping::{AttributeMapping, UserMappingSpec};
+use crate::expression::{Expression, ExpressionError};
 use crate::scim::path::Path;
 use crate::scim::schema::{
     AttributePath, AttributeType, Mutability, Resolved, ResourceSchema, Schemas,
@@ -28,6 +29,8 @@ pub struct Checked {
 pub struct LineError {
     /// Place in `spec.users.attributes`, from 0; none when a line is missing.
     pub index: Option<usize>,
+    /// The field of the line that it is about; none for the whole line.
+    pub part: Option<&'static str>,
     /// What was got and what is wanted.
     pub problem: String,
 }
@@ -37,7 +40,10 @@ impl LineError {
     pub fn field(&self) -> String {
         self.index.map_or_else(
             || "spec.users.attributes".to_owned(),
-            |index| format!("spec.users.attributes[{index}]"),
+            |index| {
+                let part = self.part.map_or_else(String::new, |it| format!(".{it}"));
+                format!("spec.users.attributes[{index}]{part}")
+            },
         )
     }
 }
@@ -54,6 +60,14 @@ pub fn check(spec: &UserMappingSpec, schema: &DirectorySchema) -> Checked {
     let mut mapped: Vec<AttributePath> = Vec::new();
 
     for (index, line) in spec.users.attributes.iter().enumerate() {
+        let problems = line.expression.as_deref().map(expression_problems);
+        for problem in problems.into_iter().flatten() {
+            checked.errors.push(LineError {
+                index: Some(index),
+                part: Some("expression"),
+                problem: problem.to_string(),
+            });
+        }
         let path = match target(line, user) {
             Ok(path) => path,
             Err(problem) => {
@@ -102,8 +116,17 @@ impl Checked {
     fn refuse(&mut self, index: usize, problem: String) {
         self.errors.push(LineError {
             index: Some(index),
+            part: None,
             problem,
         });
+    }
+}
+
+/// What is wrong with an expression, whoever it is evaluated for. It displays with the column.
+fn expression_problems(text: &str) -> Vec<ExpressionError> {
+    match Expression::parse(text) {
+        Ok(expression) => expression.faults(),
+        Err(error) => vec![error],
     }
 }
 

@@ -95,7 +95,7 @@ impl Search {
         self.condition.access == Access::Few
     }
 
-    /// Remembers that the rows turned out to be many: an index finds them, and they are no fewer for it.
+    /// What was thought to be few turned out to be many: it is read like a part of an index.
     pub(super) fn finds_many(&mut self) {
         self.condition.access = self.condition.access.max(Access::Range);
     }

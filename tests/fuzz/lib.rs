@@ -1,16 +1,18 @@
-//! The SCIM vocabulary, compiled by itself, and the sample that all fuzz targets work on.
+//! The SCIM vocabulary and the expressions, compiled by themselves, and the samples that the fuzz targets work on.
 
 use std::sync::LazyLock;
 
 use serde_json::json;
 
-/// The sources of the main crate, of which only one module is built.
+/// The sources of the main crate, of which only these modules are built.
 #[path = "../../src"]
 mod usher {
+    pub mod clock;
+    pub mod expression;
     pub mod scim;
 }
 
-pub use usher::scim;
+pub use usher::{clock, expression, scim};
 
 use crate::scim::resource::Resource;
 use crate::scim::schema::Schemas;

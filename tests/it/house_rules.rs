@@ -227,6 +227,7 @@ fn what_looks_like_a_violation_but_is_none_passes() {
 #[test]
 fn a_file_without_purpose_with_an_empty_name_or_too_big_is_found() {
     let long = format!("//! Long.\n{}", "const A: u8 = 0;\n".repeat(LINES_PER_FILE));
+    let apart = long.replacen('\n', "\n\n#[cfg(test)]\nmod tests;\n", 1);
     let tested = format!(
         "//! Tested.\n\n#[cfg(test)]\nmod tests {{\n{}}}\n",
         "// a\n".repeat(LINES_PER_FILE)
@@ -254,6 +255,7 @@ fn a_file_without_purpose_with_an_empty_name_or_too_big_is_found() {
         ("plan/mod", "//! A sample.\n", Some("a file called `mod`")),
         ("plan/service_account", "//! A sample.\n", None),
         ("plan", &long, Some("401 lines without its tests")),
+        ("plan", &apart, Some("404 lines without its tests")),
         ("plan", &tested, None),
         ("plan/tests", &long, None),
         ("store", &wide, Some("21 methods")),

@@ -427,3 +427,17 @@ fn a_path_that_is_not_there_is_named() {
     assert_eq!(output.status.code(), Some(1));
     assert!(err.contains("cannot read no/such/file.yaml"), "{err}");
 }
+
+#[test]
+fn an_expression_is_named_with_the_column_that_is_wrong() {
+    let around = tenant("t", "t.example.com", ENTITLED) + &connector("c", "t", GUID);
+    let lines = "    - {target: userName, source: userPrincipalName}\n    - {target: title, expression: 'Mid([jobTitle], 1'}\n";
+    let found = said(&(around + &mapping("m", "c", lines)));
+
+    assert!(
+        found.iter().any(|it| it.contains(
+            "error: spec.users.attributes[1].expression: column 4: the parenthesis of Mid is not closed"
+        )),
+        "{found:#?}"
+    );
+}

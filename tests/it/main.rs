@@ -21,6 +21,7 @@ mod directory_rules;
 mod documents;
 mod entra_exchanges;
 mod examples;
+mod expressions;
 mod forward_auth;
 mod handover;
 mod house_rules;

@@ -433,6 +433,8 @@ fn a_mapping_is_checked_line_by_line() {
     insta::assert_snapshot!(check("      - {target: userType, source: companyName, default: Gold}"), @r#"spec.users.attributes[0]: default "Gold" is not among the userTypes of the ScimTenant; it must be exactly Premium or Standard"#);
     insta::assert_snapshot!(check("      - {target: 'roles[primary eq \"True\"].value', constant: Owner}"), @r#"spec.users.attributes[0]: constant "Owner" is not among the roles of the ScimTenant; it must be exactly User or Admin"#);
     insta::assert_snapshot!(check("      - {target: active, constant: 'yes'}"), @r#"spec.users.attributes[0]: constant "yes" does not fit active, which is boolean; it must be True or False"#);
+    insta::assert_snapshot!(check("      - {target: title, expression: 'ToUper([jobTitle])'}"), @"spec.users.attributes[0].expression: column 1: there is no function ToUper (did you mean ToUpper?)");
+    insta::assert_snapshot!(check("      - {target: title, expression: 'DateAdd(\"min\", 1, Now())'}"), @r#"spec.users.attributes[0].expression: column 9: DateAdd, argument interval: must be yyyy, m, ww, d, h, n or s, got "min""#);
     insta::assert_snapshot!(check("      - {target: title, source: jobTitle}\n      - {target: TITLE, source: mail}"), @r#"spec.users.attributes[1]: target "TITLE" is the attribute of line 0 in another spelling; keep one of them"#);
 }
 

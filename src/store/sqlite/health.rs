@@ -169,7 +169,7 @@ fn look(path: &Path, closing: &CancellationToken) -> Option<Findings> {
 mod tests {
     use tempfile::TempDir;
 
-    use super::super::{connect, migrations};
+    use super::super::{connect, migrations, write};
     use super::*;
 
     fn looked(path: &Path) -> Option<u64> {
@@ -197,5 +197,23 @@ mod tests {
         assert_eq!(looked(&path), Some(0));
         health.looked(Some(&Findings::default()));
         assert_eq!(health.fault(), None);
+    }
+
+    #[test]
+    fn a_look_does_not_hold_up_who_closes_the_store() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("people.db");
+        let mut connection = connect(&path).unwrap();
+        migrations::run(&mut connection, &path).unwrap();
+        let notes =
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+            INSERT INTO note (name, text) SELECT i, i FROM n";
+        write::execute(&connection, notes).unwrap();
+        let closing = CancellationToken::new();
+        assert_eq!(look(&path, &closing).map(|it| it.count), Some(0));
+
+        closing.cancel();
+
+        assert_eq!(look(&path, &closing).map(|it| it.count), None);
     }
 }

@@ -6,9 +6,10 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("scim", &[]),
     ("oidc", &[]),
     ("clock", &[]),
+    ("expression", &["clock"]),
     ("telemetry", &[]),
     ("config", &["scim"]),
-    ("plan", &["api", "config", "scim"]),
+    ("plan", &["api", "config", "expression", "scim"]),
     ("lint", &["api", "plan", "config"]),
     ("platform", &["plan", "api", "config"]),
     ("reconcile", &["plan", "platform", "api", "config", "clock"]),
@@ -52,6 +53,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
             "scim",
             "oidc",
             "clock",
+            "expression",
             "telemetry",
             "config",
             "plan",
@@ -101,6 +103,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("jsonwebtoken::", &["workload"]),
     ("askama::", &["workload"]),
     ("clap::", &["cli"]),
+    ("fancy_regex::", &["expression"]),
     ("std::env", &["cli"]),
     ("env::var", &["cli"]),
     ("SystemTime::now", &["clock"]),
@@ -237,12 +240,14 @@ fn big_traits(source: &str) -> Vec<String> {
     big
 }
 
-/// The part before the file's own tests, which end it.
+/// The part before the file's own tests, which end it; tests in a file of their own end nothing.
 fn without_tests(source: &str) -> &str {
-    source
-        .split("\n#[cfg(test)]\nmod ")
-        .next()
-        .unwrap_or_default()
+    let mut modules = source.match_indices("\n#[cfg(test)]\nmod ");
+    let own = modules.find(|(at, mark)| {
+        let declared = source[at + mark.len()..].lines().next();
+        declared.is_some_and(|line| line.ends_with('{'))
+    });
+    own.map_or(source, |(at, _)| &source[..at])
 }
 
 /// The code of a line. Two slashes in a literal cut it short, which is harmless here.

@@ -1,0 +1,203 @@
+//! Regular expressions as .NET has them, for `Replace`.
+//!
+//! A pattern is written anew for a Rust engine ([`translation`]), which takes time in proportion to the text unless the
+//! pattern looks around or refers back. What .NET does with the matches is done here: an empty match right behind another
+//! one is replaced as well, unnamed groups are numbered before named ones, and references to groups that the pattern does
+//! not have stay as they are ([`substitution`]).
+
+mod substitution;
+mod translation;
+
+use std::borrow::Cow;
+
+use fancy_regex::{Captures, Regex, RegexBuilder};
+
+use super::bounds::{
+    MAX_BACKTRACKING, MAX_PATTERN_CHARS, MAX_PATTERN_SIZE, MAX_PATTERN_STEPS, PATTERN_WORK,
+};
+use super::error::quoted;
+use substitution::Substitution;
+use translation::{Groups, Translation, matched};
+
+/// A regular expression that is ready to match.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    regex: Regex,
+    /// For texts that end with a line feed: .NET's `$` matches before it as well.
+    at_line_feed: Option<Regex>,
+    groups: Groups,
+    looks_around: bool,
+}
+
+/// What matching may still cost.
+pub(super) struct Budget<'s>(&'s mut dyn FnMut(usize) -> bool);
+
+impl<'s> Budget<'s> {
+    /// `spend` says whether so many bytes were left.
+    pub(super) fn new(spend: &'s mut dyn FnMut(usize) -> bool) -> Self {
+        Self(spend)
+    }
+
+    fn spend(&mut self, bytes: usize) -> Result<(), String> {
+        if (self.0)(bytes) {
+            Ok(())
+        } else {
+            Err("the regular expression takes too long on this text".to_owned())
+        }
+    }
+}
+
+impl Pattern {
+    /// Reads `pattern` in .NET's syntax.
+    pub(super) fn new(pattern: &str) -> Result<Self, String> {
+        if pattern.chars().count() > MAX_PATTERN_CHARS {
+            return Err(format!(
+                "the regular expression is longer than {MAX_PATTERN_CHARS} characters"
+            ));
+        }
+        let said =
+            |problem: String| format!("is no regular expression that can be used: {problem}");
+        let translation = Translation::of(pattern).map_err(said)?;
+        let build = |text: &str| {
+            RegexBuilder::new(text)
+                .backtrack_limit(MAX_BACKTRACKING)
+                .delegate_size_limit(MAX_PATTERN_SIZE)
+                .delegate_dfa_size_limit(MAX_PATTERN_SIZE)
+                .max_prog_size(MAX_PATTERN_STEPS)
+                .build()
+                .map_err(|error| said(first_line(&error.to_string())))
+        };
+        Ok(Self {
+            regex: build(&translation.text)?,
+            at_line_feed: translation.at_line_feed.as_deref().map(build).transpose()?,
+            groups: translation.groups,
+            looks_around: translation.looks_around,
+        })
+    }
+
+    /// `text` with each match replaced by `replacement`, in which `$1`, `${name}` and their kin are what was matched.
+    pub(super) fn replace<'t>(
+        &self,
+        text: Cow<'t, str>,
+        replacement: &str,
+        budget: &mut Budget<'_>,
+    ) -> Result<Cow<'t, str>, String> {
+        let substitution = Substitution::parse(replacement, &self.groups);
+        self.each_match(text, budget, |text, captures, made| {
+            substitution.append(text, captures, made);
+        })
+    }
+
+    /// `text` with the part that a group matched replaced by `replacement`, in each match.
+    pub(super) fn replace_group<'t>(
+        &self,
+        text: Cow<'t, str>,
+        group: &str,
+        replacement: &str,
+        budget: &mut Budget<'_>,
+    ) -> Result<Cow<'t, str>, String> {
+        let group = self.group(group)?;
+        self.each_match(text, budget, |text, captures, made| {
+            let whole = captures.get(0).map_or(0..0, |it| it.range());
+            match matched(group, captures) {
+                Some(part) => {
+                    made.push_str(&text[whole.start..part.start.max(whole.start)]);
+                    made.push_str(replacement);
+                    made.push_str(&text[part.end.min(whole.end)..whole.end]);
+                }
+                None => made.push_str(&text[whole]),
+            }
+        })
+    }
+
+    /// What a group matches in the first match.
+    pub(super) fn first_group(
+        &self,
+        text: &str,
+        group: &str,
+        budget: &mut Budget<'_>,
+    ) -> Result<Option<String>, String> {
+        let group = self.group(group)?;
+        budget.spend(self.cost(text.len()))?;
+        let found = self.find(text, 0)?;
+        let part = found.and_then(|it| matched(group, &it));
+        Ok(part.map(|it| text[it].to_owned()))
+    }
+
+    /// Whether the pattern has a group of that name or number.
+    pub(super) fn group(&self, name: &str) -> Result<&[usize], String> {
+        self.groups.named(name).ok_or_else(|| {
+            format!(
+                "has no group {}; a group is written as in (?<{}>…)",
+                quoted(name),
+                if name.is_empty() { "name" } else { name }
+            )
+        })
+    }
+
+    /// What a search in `length` bytes may cost: it may read all of them before it knows, and for each anew if it looks
+    /// around.
+    const fn cost(&self, length: usize) -> usize {
+        if self.looks_around {
+            PATTERN_WORK + length * length / 16
+        } else {
+            16 + length / 4
+        }
+    }
+
+    fn find<'t>(&self, text: &'t str, from: usize) -> Result<Option<Captures<'t, str>>, String> {
+        let regex = match &self.at_line_feed {
+            Some(regex) if text.ends_with('\n') => regex,
+            _ => &self.regex,
+        };
+        regex
+            .captures_from_pos(text, from)
+            .map_err(|_| "the regular expression takes too long on this text".to_owned())
+    }
+
+    fn each_match<'t>(
+        &self,
+        text: Cow<'t, str>,
+        budget: &mut Budget<'_>,
+        mut append: impl FnMut(&str, &Captures<'_, str>, &mut String),
+    ) -> Result<Cow<'t, str>, String> {
+        let mut made = String::new();
+        let mut copied = 0;
+        let mut from = 0;
+        let mut is_changed = false;
+        while from <= text.len() {
+            budget.spend(self.cost(text.len() - from))?;
+            let Some(captures) = self.find(&text, from)? else {
+                break;
+            };
+            let Some(whole) = captures.get(0).map(|it| it.range()) else {
+                break;
+            };
+            is_changed = true;
+            made.push_str(&text[copied..whole.start]);
+            let length = made.len();
+            append(&text, &captures, &mut made);
+            budget.spend(made.len() - length)?;
+            copied = whole.end;
+            // The search goes on behind the match, and behind one more character if the match is empty.
+            let empty = whole.is_empty();
+            let next = text[whole.end..].chars().next().map_or(1, char::len_utf8);
+            from = whole.end + if empty { next } else { 0 };
+        }
+        if !is_changed {
+            return Ok(text);
+        }
+        made.push_str(&text[copied..]);
+        Ok(made.into())
+    }
+}
+
+/// The last line says what is wrong; the ones before it draw the pattern, which is not the one that was written.
+fn first_line(message: &str) -> String {
+    let line = message.lines().rfind(|it| !it.trim().is_empty());
+    let line = line.unwrap_or_default().trim();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+#[cfg(test)]
+mod tests;

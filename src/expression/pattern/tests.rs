@@ -1,0 +1,143 @@
+//! Matches and replacements beside those of .NET.
+
+use super::*;
+
+/// `text` with each match of `pattern` replaced.
+fn replaced(pattern: &str, text: &str, replacement: &str) -> String {
+    let mut spend = |_| true;
+    let replaced = Pattern::new(pattern).and_then(|pattern| {
+        pattern.replace(
+            Cow::Borrowed(text),
+            replacement,
+            &mut Budget::new(&mut spend),
+        )
+    });
+    replaced.map_or_else(|problem| format!("error: {problem}"), Cow::into_owned)
+}
+
+#[test]
+fn matches_are_replaced_as_dot_net_does() {
+    for (pattern, text, replacement, expected) in [
+        ("[a-z]*", "abc1", "X", "XX1X"),
+        ("", "ab", "-", "-a-b-"),
+        ("b*", "abc", "X", "XaXXcX"),
+        ("(?<=a)b", "ab", "X", "aX"),
+        (r"(a)\1", "aab", "X", "Xb"),
+        (r"(?<x>a)\k<x>", "aab", "X", "Xb"),
+        ("^a", "aa", "X", "Xa"),
+        ("a$", "a\n", "X", "X\n"),
+        (r"a\Z", "a\n", "X", "X\n"),
+        (r"a\z", "a\n", "X", "a\n"),
+        ("(?m)a$", "a\na", "X", "X\nX"),
+        ("a.b", "a\nb", "X", "a\nb"),
+        ("(?s)a.b", "a\nb", "X", "X"),
+        ("(?i)ABC", "abc", "X", "X"),
+        ("(?i:A)b", "ab aB", "X", "X aB"),
+        (r"\<\>", "<>", "X", "X"),
+        (r"[\<\>]", "<a>", "", "a"),
+        ("[[]", "a[", "X", "aX"),
+        ("[]a]", "]a", "X", "XX"),
+        ("[a&&b]", "&", "X", "X"),
+        (r"[\w-.]", "a-.", "X", "XXX"),
+        ("[a-z-[aeiou]]", "abe", "X", "aXe"),
+        ("[^a-z-[aeiou]]", "ab1", "X", "abX"),
+        (r"[\b]", "\u{8}", "X", "X"),
+        ("x{,2}", "x{,2}", "X", "X"),
+        ("a{2}", "aaa", "X", "Xa"),
+        ("{", "{}", "X", "X}"),
+        (
+            r"\u0041\x42\101",
+            "AB\u{1}",
+            "X",
+            "error: is no regular expression that can be used: there is no group 101",
+        ),
+        (r"\u0041\x42", "AB", "X", "X"),
+        ("a(?#comment)b", "ab", "X", "X"),
+        ("(?<n>a)(b)", "ab", "$1-$2", "b-a"),
+        ("(?<n>a)|(?<n>b)", "ab", "<${n}>", "<a><b>"),
+        ("(?'n'a)", "a", "${n}${n}", "aa"),
+        ("b", "abc", "${nope}$9$", "a${nope}$9$c"),
+        ("b", "abc", "[$$|$&|$`|$'|$_|$0]", "a[$|b|a|c|abc|b]c"),
+        ("(a)(b)?", "a", "<$+>", "<>"),
+        ("(a)", "a", "$1a$10", "aa$10"),
+        (r"\d", "٣", "X", "X"),
+        (r"\w", "é_", "X", "XX"),
+    ] {
+        assert_eq!(replaced(pattern, text, replacement), expected, "{pattern}");
+    }
+}
+
+#[test]
+fn only_the_group_is_replaced() {
+    let mut spend = |_| true;
+    let pattern = Pattern::new("(?<isd>[+][0-9]+) ([0-9]+)").unwrap();
+    let mut of = |group: &str| {
+        let text = Cow::Borrowed("+49 123, +1 5");
+        let replaced = pattern.replace_group(text, group, "$1", &mut Budget::new(&mut spend));
+        replaced.map_or_else(|problem| problem, Cow::into_owned)
+    };
+
+    assert_eq!(of("isd"), "$1 123, $1 5");
+    assert_eq!(of("1"), "+49 $1, +1 $1");
+    assert_eq!(
+        of("ids"),
+        "has no group \"ids\"; a group is written as in (?<ids>…)"
+    );
+}
+
+#[test]
+fn what_dot_net_or_the_engine_does_not_have_is_refused() {
+    for pattern in [
+        "(",
+        ")",
+        "*a",
+        "a**",
+        "a+*",
+        "[a",
+        "[z-a]",
+        r"[a-\d]",
+        r"\",
+        r"\h",
+        r"\Ka",
+        r"\k<a>",
+        r"(a)\2",
+        "(?<a-b>c)",
+        "(?(1)a)",
+        "(?x)a b",
+        "(?n)a",
+        "(?<1>a)",
+        "(?P<a>b)",
+        "(?&a)",
+        "(*FAIL)",
+        r"\p{Nope}",
+        r"\p{L",
+        r"\xZ1",
+        r"\uD83D",
+        r"\w{500}{500}",
+        "a{2000}{2000}",
+        "[a-[b]c]",
+    ] {
+        let said = replaced(pattern, "a", "");
+        assert!(said.starts_with("error: "), "{pattern} came to {said}");
+    }
+}
+
+#[test]
+fn what_takes_too_long_ends() {
+    let text = format!("cb{}", "a".repeat(3_000));
+    for pattern in [r"(a+)+\1c", "(?=(a+)+b)a", "a.*b|a"] {
+        let mut left = 1_usize << 18;
+        let mut spend = |bytes: usize| {
+            let next = left.checked_sub(bytes);
+            left = next.unwrap_or_default();
+            next.is_some()
+        };
+        let pattern = Pattern::new(pattern).unwrap();
+        let replaced = pattern.replace(Cow::Borrowed(&text), "", &mut Budget::new(&mut spend));
+
+        assert_eq!(
+            replaced,
+            Err("the regular expression takes too long on this text".to_owned())
+        );
+    }
+}
