@@ -105,23 +105,21 @@ def usher(folder, store=None):
 
 @contextlib.contextmanager
 def postgres(folder):
-    """A PostgreSQL of its own on a Unix socket; gives its URL. It ends when nobody holds its lock."""
+    """A PostgreSQL of its own; gives its URL over TLS on loopback. It ends when nobody holds its lock."""
+    port = free_port()
+    (folder / "port").write_text(str(port))
     with open(folder / "users.lock", "w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
-        url = [ROOT / "scripts" / "postgres.sh", "url", folder]
-        yield subprocess.run(url, check=True, capture_output=True, text=True).stdout.strip()
+        subprocess.run([ROOT / "scripts" / "postgres.sh", "url", folder], check=True, capture_output=True)
+        yield f"postgres://postgres@127.0.0.1:{port}/postgres"
 
 
 def usher_on_postgres(folder, url):
-    (folder / "url").write_text(url)
+    (folder / "url").write_text(f"{url}?sslmode=require")
     return usher(folder, {"postgres": {"urlFile": str(folder / "url"), "schema": "bench"}})
 
 
 def polis(folder, store="mem"):
-    if store != "mem":
-        # Its URLs know no sockets; the library below looks here when they name no host.
-        os.environ["PGHOST"] = store.split("?host=")[1]
-        store = "postgres://postgres@/postgres"
     script, port = CACHE / "peers" / "polis-26.2.0" / "polis.mjs", free_port()
     said = folder / "polis.out"
     with open(said, "wb") as log:

@@ -13,7 +13,7 @@ const { directorySyncController } = await start({
   scimPath: "/scim",
   clientSecretVerifier: "bench",
   noAnalytics: true,
-  db: store === "mem" ? { engine: "mem" } : { engine: "sql", type: "postgres", url: store },
+  db: store === "mem" ? { engine: "mem" } : { engine: "sql", type: "postgres", url: store, ssl: { rejectUnauthorized: false } },
 });
 const created = await directorySyncController.directories.create({
   name: "bench", tenant: "bench.example", product: "bench", type: "azure-scim-v2",
