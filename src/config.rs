@@ -6,6 +6,7 @@ pub mod policy;
 pub mod report;
 pub mod rights;
 pub mod secret;
+pub mod sign_in;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub use policy::{Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, Unkn
 pub use report::Report;
 pub use rights::Rights;
 pub use secret::{CredentialId, Token, TokenDigest};
+pub use sign_in::{ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig};
 
 /// The version that this program writes and reads.
 pub const VERSION: u32 = 1;
@@ -60,6 +62,9 @@ pub struct ScimTenantConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub trusted_proxies: Vec<IpNet>,
+    /// How people sign in; nobody does when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in: Option<SignInConfig>,
     /// Who may provision.
     pub clients: Vec<ScimClientConfig>,
 }
@@ -242,6 +247,7 @@ mod tests {
         let read: ScimTenantConfig = serde_json::from_str(text).unwrap();
 
         assert_eq!(read.policy, PolicyConfig::default());
+        assert_eq!(read.sign_in, None);
         let text = r#"{"breakGlass": ["admin"]}"#;
         let read: PolicyConfig = serde_json::from_str(text).unwrap();
         assert_eq!((read.brake, read.adoption), (None, Adoption::Never));

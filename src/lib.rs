@@ -4,6 +4,7 @@
 pub mod api;
 pub mod config;
 pub mod expression;
+pub mod oidc;
 pub mod scim;
 
 // Time and randomness as inputs.

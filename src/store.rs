@@ -12,6 +12,7 @@ mod lock;
 mod lookup;
 mod postgres;
 mod query;
+pub mod sessions;
 mod sqlite;
 mod write;
 
@@ -34,6 +35,7 @@ pub use error::{DatabaseError, OpenError, StoreError};
 pub use lock::Claim;
 pub use postgres::ConnectError;
 pub use query::{ListQuery, Listed, Position, SortValue, Window};
+use sessions::Sessions;
 
 /// Identifier of a resource, issued once and never again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -273,7 +275,7 @@ pub struct Note {
 /// - "Not found" is `Ok(None)`; callers decide what it means.
 /// - Time and identifiers come in as values; a store makes neither.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Sessions {
     /// The resource called `id`.
     async fn find(
         &self,

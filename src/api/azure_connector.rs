@@ -1,6 +1,7 @@
 //! `AzureConnector`: one Entra tenant connected to one `ScimTenant`; it owns the SCIM credential.
 
 mod credential;
+mod oidc;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use super::object::ObjectReference;
 use super::scim_tenant::ClientDialect;
 
 pub use credential::{CredentialMode, Federation, OAuthSettings, ScimCredential};
+pub use oidc::{ClientSecretReference, Cloud, CustomCloud, OidcConnection, OidcEndpoint};
 
 /// What is wished of one connection.
 #[derive(Clone, Debug, PartialEq, Eq, CustomResource, Serialize, Deserialize, KubeSchema)]
@@ -42,6 +44,8 @@ pub use credential::{CredentialMode, Federation, OAuthSettings, ScimCredential};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "Time since creation.")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.customCloud) == (self.cloud == 'Custom')")
+    .message("customCloud and cloud: Custom need each other; set both or neither"))]
 pub struct AzureConnectorSpec {
     /// The ScimTenant that people arrive in. It cannot be changed: the credential in Entra belongs to it.
     #[x_kube(validation = Rule::new("self.name == oldSelf.name")
@@ -58,6 +62,14 @@ pub struct AzureConnectorSpec {
     )]
     pub entra_tenant_id: String,
 
+    /// The Microsoft cloud that the Entra tenant is in.
+    #[serde(default)]
+    pub cloud: Cloud,
+
+    /// Where the cloud is, with `cloud: Custom`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_cloud: Option<CustomCloud>,
+
     /// Who sets up Entra. `Manual`: a person does, and status holds the checklist with the values to paste.
     #[serde(default)]
     pub management: Management,
@@ -65,6 +77,10 @@ pub struct AzureConnectorSpec {
     /// The SCIM side of the connection.
     #[serde(default)]
     pub scim: ScimConnection,
+
+    /// Lets people sign in through Entra. It needs a mapping that sends Entra's `objectId` as `externalId`: by it a person who signs in is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcConnection>,
 
     /// While true, Usher neither changes nor heals what belongs to this object; Entra's requests are still served.
     #[serde(default)]
@@ -119,6 +135,9 @@ pub struct AzureConnectorStatus {
     /// The values to paste into Entra.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scim: Option<ScimEndpoint>,
+    /// The values for the app registration that people sign in to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcEndpoint>,
     /// The steps in Entra's portal, and what has been seen of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["step"]))]
@@ -159,6 +178,8 @@ pub enum ChecklistStep {
     StartProvisioning,
     /// Switch the mapping of groups on, and assign groups.
     ProvisionGroups,
+    /// Register the redirect URI, make a client secret, and sign in.
+    FirstSignIn,
 }
 
 /// One line of the checklist.

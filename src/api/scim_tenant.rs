@@ -7,6 +7,7 @@ mod owner;
 mod pods;
 mod provisioning;
 mod schema;
+mod sign_in;
 mod store;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -25,6 +26,7 @@ pub use owner::AttributeOwner;
 pub use pods::PodTemplate;
 pub use provisioning::{Adoption, UnknownMembers};
 pub use schema::{DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension};
+pub use sign_in::{ForwardAuth, SignIn, SignInSession};
 pub use store::{PostgresStore, SecretKeyReference, SqliteStore, Store};
 
 /// What is wished of one directory.
@@ -59,7 +61,9 @@ pub use store::{PostgresStore, SecretKeyReference, SqliteStore, Store};
     validation = Rule::new("!has(self.replicas) || self.replicas <= 1 || has(self.store.postgres)")
         .message("replicas must be 1 with store.sqlite, which has one pod at a time; several need store.postgres"),
     validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || !has(self.store.postgres)")
-        .message("deletionPolicy must be Retain with store.postgres: Usher drops nothing in your database")
+        .message("deletionPolicy must be Retain with store.postgres: Usher drops nothing in your database"),
+    validation = Rule::new("!has(self.signIn) || !has(self.signIn.forwardAuth) || self.host == self.signIn.forwardAuth.cookieDomain || self.host.endsWith('.' + self.signIn.forwardAuth.cookieDomain)")
+        .message("signIn.forwardAuth.cookieDomain must be host or what it ends with, such as example.com for contoso.id.example.com")
 )]
 pub struct ScimTenantSpec {
     /// Public DNS name, without scheme or port, under which Entra reaches the directory. Every URL in status is derived from it. It cannot be changed:
@@ -96,6 +100,10 @@ pub struct ScimTenantSpec {
     /// What a person may and must have.
     #[serde(default)]
     pub schema: DirectorySchema,
+
+    /// How people stay signed in, where a connector lets them sign in.
+    #[serde(default)]
+    pub sign_in: SignIn,
 
     /// How people go: how many at once, and when for good.
     #[serde(default)]

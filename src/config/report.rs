@@ -120,6 +120,9 @@ pub struct Evidence {
     /// A group created or changed: the mapping of groups is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_group: Option<Timestamp>,
+    /// A person who signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_sign_in: Option<Timestamp>,
 }
 
 /// Use of one credential.

@@ -25,9 +25,14 @@ impl Secrets {
         Self { folder }
     }
 
+    /// The folder of the Secrets of `namespace`.
+    pub(super) fn of(&self, namespace: &str) -> PathBuf {
+        self.folder.join(namespace)
+    }
+
     /// The folder of the Secret called `key`.
     pub(super) fn path(&self, key: &ObjectKey) -> PathBuf {
-        self.folder.join(&key.namespace).join(&key.name)
+        self.of(&key.namespace).join(&key.name)
     }
 
     /// The Secret called `key` as its files are now; a folder without our metadata is somebody else's Secret.

@@ -31,6 +31,21 @@ pub struct ConnectorView {
     pub user_name: String,
     /// The file with what Entra calls the Secret Token.
     pub password_file: PathBuf,
+    /// Where people sign in, and what asks who they are; nothing when the connector lets nobody.
+    #[serde(flatten)]
+    pub sign_in: Option<SignInView>,
+}
+
+/// Where people sign in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignInView {
+    /// Where a person begins.
+    pub sign_in_url: String,
+    /// What Entra calls the Redirect URI of the platform Web.
+    pub redirect_uri: String,
+    /// Where a proxy asks.
+    pub forward_auth_url: String,
 }
 
 /// All there is to see after a look.
@@ -112,6 +127,15 @@ fn connector(object: &Value, secrets: &Secrets) -> Option<ConnectorView> {
         scim_url: text("/status/scim/url")?,
         user_name: text("/status/scim/userName")?,
         password_file: secrets.path(&secret).join(PASSWORD),
+        sign_in: object.pointer("/spec/oidc").and_then(|_| {
+            let redirect_uri = text("/status/oidc/webRedirectUri")?;
+            let (base, _) = redirect_uri.rsplit_once("/sign-in/")?;
+            Some(SignInView {
+                sign_in_url: format!("{base}/sign-in"),
+                forward_auth_url: format!("{base}/forward-auth"),
+                redirect_uri,
+            })
+        }),
         namespace,
     })
 }
@@ -161,6 +185,7 @@ fn remarks(
         name,
         scim_url,
         password_file,
+        sign_in,
         ..
     } in connectors
     {
@@ -173,6 +198,10 @@ fn remarks(
         line(format_args!(
             "  usher emulator provision --scim-url {scim_url} --token-file {password}"
         ));
+        if let Some(sign_in) = sign_in {
+            line(format_args!("  Redirect URI   {}", sign_in.redirect_uri));
+            line(format_args!("  Sign in at     {}", sign_in.sign_in_url));
+        }
     }
     text
 }

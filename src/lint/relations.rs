@@ -128,6 +128,9 @@ impl World {
         let tenant = connector.as_ref().and_then(|it| self.tenant_of(key, it));
         let schema = tenant.as_ref().map(|it| it.spec.schema.clone());
         let mappings = in_namespace(&self.mappings, &key.namespace);
+        let warning = connector
+            .as_ref()
+            .and_then(|it| plan::mapping::sign_in_warning(&mapping.spec, it));
         let observed = plan::user_mapping::Observed {
             connector,
             scim_tenant: tenant,
@@ -152,7 +155,7 @@ impl World {
             )
         }));
         findings.extend(
-            checked.warnings.into_iter().map(|warning| {
+            checked.warnings.into_iter().chain(warning).map(|warning| {
                 declared.finding(Severity::Warning, "/spec/users/attributes", warning)
             }),
         );
@@ -177,7 +180,7 @@ impl World {
             unreadable: Vec::new(),
             mappings: in_namespace(&self.mappings, &key.namespace),
             config: None,
-            database: plan::scim_tenant::DatabaseSecret::NotLookedAt,
+            database: plan::ReferencedSecret::NotLookedAt,
             optional: Vec::new(),
             fresh_token: Token::presented(""),
             now: Timestamp::UNIX_EPOCH,
@@ -195,6 +198,7 @@ impl World {
             secret: None,
             renamed: Vec::new(),
             client: None,
+            client_secret: plan::ReferencedSecret::NotLookedAt,
             fresh_token: Token::presented(""),
             now: Timestamp::UNIX_EPOCH,
         }
@@ -216,6 +220,7 @@ fn nowhere() -> Site {
         store: StoreConfig::Sqlite {
             path: "/nowhere".into(),
         },
+        client_secrets: plan::ClientSecretFiles::Mounted,
     }
 }
 

@@ -15,7 +15,9 @@ use url::Url;
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{Report, StoreConfig, Token};
 use crate::plan::objects::database;
-use crate::plan::{Announcement, Child, ChildKey, ChildKind, Owner, Site, WorkloadState};
+use crate::plan::{
+    Announcement, Child, ChildKey, ChildKind, ClientSecretFiles, Owner, Site, WorkloadState,
+};
 use crate::platform::{Platform, PlatformError, StatusOf};
 use crate::telemetry;
 
@@ -98,6 +100,7 @@ impl Platform for Kubernetes {
                     schema: database::schema(&ObjectKey::of(tenant), postgres),
                 },
             },
+            client_secrets: ClientSecretFiles::Mounted,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::config::{CredentialId, ScimClientConfig, Token, scim_url};
 use super::child::Owner;
 use super::claim;
 use super::credential::{self, Cause, Wanted};
-use super::observed::Site;
+use super::observed::{ReferencedSecret, Site};
 use super::scim_client;
 use super::step::Step;
 use super::verdict::{Rejection, Verdict};
@@ -31,6 +31,8 @@ pub struct Observed {
     pub renamed: Vec<Secret>,
     /// Its entry in the configuration of the workload.
     pub client: Option<ScimClientConfig>,
+    /// What is under the name of the Secret with its client secret.
+    pub client_secret: ReferencedSecret,
     /// Random, for the case that a password is needed.
     pub fresh_token: Token,
     /// The present.
@@ -46,6 +48,8 @@ pub struct Plan {
     pub credential: CredentialId,
     /// Why it was made.
     pub cause: Cause,
+    /// Why nobody can sign in; provisioning goes on.
+    pub no_sign_in: Option<Rejection>,
 }
 
 /// Decides what to change for `connector`.
@@ -88,7 +92,21 @@ pub fn azure_connector(connector: &AzureConnector, observed: &Observed) -> Resul
         steps: issued.steps,
         credential: issued.credential.token.digest().id(),
         cause: issued.credential.cause,
+        no_sign_in: client_secret(connector, &observed.client_secret).err(),
     })
+}
+
+/// Whether the client secret is where `connector` says.
+fn client_secret(connector: &AzureConnector, found: &ReferencedSecret) -> Result<(), Rejection> {
+    let Some(oidc) = &connector.spec.oidc else {
+        return Ok(());
+    };
+    let reference = &oidc.client_secret_ref;
+    let fields = [
+        "spec.oidc.clientSecretRef.name",
+        "spec.oidc.clientSecretRef.key",
+    ];
+    found.check(&reference.name, &reference.key, fields)
 }
 
 /// Whether the workload accepts the password, once everything is written.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::api::AzureConnector;
 use crate::api::scim_tenant::DirectorySchema;
 use crate::api::user_mapping::{AttributeMapping, UserMappingSpec};
 use crate::expression::{Expression, ExpressionError};
@@ -94,6 +95,21 @@ pub fn check(spec: &UserMappingSpec, schema: &DirectorySchema) -> Checked {
     }
     checked.warnings.extend(unmapped(schema, user, &mapped));
     checked
+}
+
+/// What `spec` lacks so that people of `connector` are found when they sign in.
+pub fn sign_in_warning(spec: &UserMappingSpec, connector: &AzureConnector) -> Option<String> {
+    connector.spec.oidc.as_ref()?;
+    let mut lines = spec.users.attributes.iter();
+    let is_sent = lines.any(|it| {
+        it.target.eq_ignore_ascii_case("externalId") && it.source.as_deref() == Some("objectId")
+    });
+    let name = connector.metadata.name.as_deref().unwrap_or_default();
+    (!is_sent).then(|| {
+        format!(
+            "AzureConnector {name} lets people sign in, who are found by their objectId as externalId; add {{target: externalId, source: objectId}}"
+        )
+    })
 }
 
 impl Checked {

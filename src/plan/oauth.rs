@@ -9,11 +9,10 @@ use crate::api::scim_tenant::ScimClient;
 use crate::config::oauth::{Keys, OAuthConfig, TrustedIssuer};
 use crate::config::{AcceptedAt, token_url};
 
+use super::cloud;
+
 /// `aud` of the tokens that Entra issues for provisioning to any application of its own (`mode: EntraToken`).
 const PROVISIONING_AUDIENCE: &str = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621";
-
-/// Where Entra's keys are.
-const SIGN_IN: &str = "https://login.microsoftonline.com";
 
 /// How one client shows who it is.
 #[derive(Clone, Debug)]
@@ -38,18 +37,18 @@ pub(super) fn of_connector(connector: &AzureConnector) -> Method {
         CredentialMode::OAuth => {
             let settings = credential.oauth.as_ref();
             let federation = settings.and_then(|it| it.federation.as_ref());
-            let tenant = connector.spec.entra_tenant_id.to_ascii_lowercase();
+            let authority = cloud::authority(connector);
             Method {
                 accepted_at: AcceptedAt::TokenEndpoint,
                 oauth: Some(OAuthConfig {
                     access_token_seconds: seconds(settings.map(|it| it.access_token_minutes)),
                     assertion: federation.and_then(|it| {
                         Some(TrustedIssuer {
-                            issuer: format!("{SIGN_IN}/{tenant}/v2.0"),
+                            issuer: format!("{authority}/v2.0"),
                             subject: Some(it.service_principal_id.to_ascii_lowercase()),
                             audiences: vec![it.audience.clone()],
                             entra_tenant_id: None,
-                            keys: keys(&format!("{SIGN_IN}/{tenant}/discovery/v2.0/keys"))?,
+                            keys: keys(&format!("{authority}/discovery/v2.0/keys"))?,
                         })
                     }),
                 }),
@@ -59,18 +58,19 @@ pub(super) fn of_connector(connector: &AzureConnector) -> Method {
         CredentialMode::EntraToken => Method {
             accepted_at: AcceptedAt::Nowhere,
             oauth: None,
-            issuer: entra_issued(&connector.spec.entra_tenant_id.to_ascii_lowercase()),
+            issuer: entra_issued(connector),
         },
     }
 }
 
-fn entra_issued(tenant: &str) -> Option<TrustedIssuer> {
+fn entra_issued(connector: &AzureConnector) -> Option<TrustedIssuer> {
+    let authority = cloud::authority(connector);
     Some(TrustedIssuer {
-        issuer: format!("https://sts.windows.net/{tenant}/"),
+        issuer: cloud::first_issuer(connector),
         subject: None,
         audiences: vec![PROVISIONING_AUDIENCE.to_owned()],
-        entra_tenant_id: Some(tenant.to_owned()),
-        keys: keys(&format!("{SIGN_IN}/{tenant}/discovery/keys"))?,
+        entra_tenant_id: Some(connector.spec.entra_tenant_id.to_ascii_lowercase()),
+        keys: keys(&format!("{authority}/discovery/keys"))?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The objects of a `ScimTenant` in Kubernetes, one file for each kind.
 
 pub mod address;
+pub mod client_secrets;
 pub mod database;
 pub mod deployment;
 pub mod disruption;

@@ -1,8 +1,14 @@
 //! What a plan is made from beside the object itself.
 
+use std::path::PathBuf;
+
 use url::Url;
 
+use crate::api::azure_connector::ClientSecretReference;
 use crate::config::StoreConfig;
+
+use super::objects::client_secrets;
+use super::verdict::Rejection;
 
 /// What differs between places where a workload can run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +17,58 @@ pub struct Site {
     pub public_url: Url,
     /// Where its people are kept, as the workload sees it.
     pub store: StoreConfig,
+    /// Where the client secrets of its connectors are, as the workload sees it.
+    pub client_secrets: ClientSecretFiles,
+}
+
+/// Where a workload finds client secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientSecretFiles {
+    /// In the pods, by the name of the connector.
+    Mounted,
+    /// In the Secret itself: this folder holds those of the namespace, each as a folder with a file for each key.
+    Secrets(PathBuf),
+}
+
+impl ClientSecretFiles {
+    /// The file with the client secret of `connector`.
+    pub fn file(&self, connector: &str, reference: &ClientSecretReference) -> PathBuf {
+        match self {
+            Self::Mounted => client_secrets::file(connector).into(),
+            Self::Secrets(folder) => folder.join(&reference.name).join(&reference.key),
+        }
+    }
+}
+
+/// A Secret that an object refers to and somebody else makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReferencedSecret {
+    /// Nobody could look, or nobody needs it.
+    NotLookedAt,
+    /// There is none.
+    Absent,
+    /// It has these keys.
+    Found(Vec<String>),
+}
+
+impl ReferencedSecret {
+    /// Whether the Secret called `name` has the key `key`; `fields` name both.
+    pub fn check(&self, name: &str, key: &str, fields: [&'static str; 2]) -> Result<(), Rejection> {
+        match self {
+            Self::NotLookedAt => Ok(()),
+            Self::Absent => Err(Rejection::ReferenceNotFound {
+                kind: "Secret",
+                name: name.to_owned(),
+                field: fields[0],
+            }),
+            Self::Found(keys) if keys.iter().any(|it| it == key) => Ok(()),
+            Self::Found(_) => Err(Rejection::KeyNotFound {
+                secret: name.to_owned(),
+                key: key.to_owned(),
+                field: fields[1],
+            }),
+        }
+    }
 }
 
 /// How the pods of a workload are.

@@ -50,7 +50,7 @@ fn time(text: &str) -> Result<Timestamp, Rejection> {
 }
 
 /// Minutes in a text such as `90m` or `1h`.
-fn minutes(text: &str, field: &str, example: &str) -> Result<u32, Rejection> {
+pub(super) fn minutes(text: &str, field: &str, example: &str) -> Result<u32, Rejection> {
     let read = |number: &str, factor: u32| number.parse::<u32>().ok()?.checked_mul(factor);
     let found = match text.split_at_checked(text.len().saturating_sub(1)) {
         Some((number, "m")) => read(number, 1),

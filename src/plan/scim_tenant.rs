@@ -19,8 +19,9 @@ use super::objects::{
     self, Names, WorkloadSettings, address, deployment, disruption, exposure, network_policy,
     volume,
 };
-use super::observed::{Site, WorkloadState};
+use super::observed::{ReferencedSecret, Site, WorkloadState};
 use super::scim_client::{self, ClientsObserved};
+use super::sign_in;
 use super::step::Step;
 use super::verdict::{Rejection, Verdict};
 use super::workload_config::{ConnectorObserved, Sources, scim_tenant_name, workload_config};
@@ -48,24 +49,13 @@ pub struct Observed {
     /// What is under the name of the configuration Secret.
     pub config: Option<Secret>,
     /// What is under the name of the Secret with the URL of a database.
-    pub database: DatabaseSecret,
+    pub database: ReferencedSecret,
     /// Ingresses, `HTTPRoutes` and `PodDisruptionBudgets` that exist, each with its uid.
     pub optional: Vec<(ChildKey, String)>,
     /// Random, for the case that a credential of the report endpoint is needed.
     pub fresh_token: Token,
     /// The present.
     pub now: Timestamp,
-}
-
-/// The Secret with the URL of a database.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DatabaseSecret {
-    /// Nobody could look, or nobody needs it.
-    NotLookedAt,
-    /// There is none.
-    Absent,
-    /// It has these keys.
-    Found(Vec<String>),
 }
 
 /// What to do, and how to see whether it took effect.
@@ -87,11 +77,12 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
     let owner = Owner::of(tenant);
     let spec = &tenant.spec;
     check_store(spec, observed)?;
-    let pods = deployment::deployment(&owner, spec, &observed.settings)?;
+    let connectors = || observed.connectors.iter().map(|it| it.connector.as_ref());
+    let client_secrets = sign_in::client_secrets(connectors());
+    let pods = deployment::deployment(&owner, spec, &observed.settings, &client_secrets)?;
     let config = configuration(tenant, &owner, observed)?;
 
-    let mut connectors = observed.connectors.iter();
-    let fetches_keys = connectors.any(|it| oauth::needs_keys(&it.connector));
+    let calls_out = !client_secrets.is_empty() || connectors().any(oauth::needs_keys);
 
     let mut steps = vec![Step::Apply(Child::ServiceAccount(Box::new(
         objects::service_account(&owner),
@@ -101,7 +92,7 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
         Step::Apply(Child::Service(Box::new(address::public(&owner, spec)))),
         Step::Apply(Child::Service(Box::new(address::report(&owner, spec)))),
         Step::Apply(Child::NetworkPolicy(Box::new(
-            network_policy::network_policy(&owner, spec, &observed.settings, fetches_keys),
+            network_policy::network_policy(&owner, spec, &observed.settings, calls_out),
         ))),
         Step::Apply(Child::Deployment(Box::new(pods))),
     ]);
@@ -133,20 +124,14 @@ fn check_store(spec: &ScimTenantSpec, observed: &Observed) -> Result<(), Rejecti
         }
     };
     let reference = &postgres.url_secret_ref;
-    match &observed.database {
-        DatabaseSecret::NotLookedAt => Ok(()),
-        DatabaseSecret::Absent => Err(Rejection::ReferenceNotFound {
-            kind: "Secret",
-            name: reference.name.clone(),
-            field: "spec.store.postgres.urlSecretRef.name",
-        }),
-        DatabaseSecret::Found(keys) if keys.contains(&reference.key) => Ok(()),
-        DatabaseSecret::Found(_) => Err(Rejection::KeyNotFound {
-            secret: reference.name.clone(),
-            key: reference.key.clone(),
-            field: "spec.store.postgres.urlSecretRef.key",
-        }),
-    }
+    observed.database.check(
+        &reference.name,
+        &reference.key,
+        [
+            "spec.store.postgres.urlSecretRef.name",
+            "spec.store.postgres.urlSecretRef.key",
+        ],
+    )
 }
 
 /// The steps for the configuration Secret, and for those of the clients that the document speaks of.
@@ -184,6 +169,7 @@ fn configuration(
             unreadable: &observed.unreadable,
             mappings: &observed.mappings,
             before: &present.clients,
+            providers_before: &present.providers,
             report_token: report_token.digest(),
             now: observed.now,
         },

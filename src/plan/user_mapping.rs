@@ -38,7 +38,9 @@ pub fn user_mapping(mapping: &UserMapping, observed: &Observed) -> Result<Checke
             name: connector.spec.scim_tenant_ref.name.clone(),
             field: "spec.scimTenantRef of the AzureConnector",
         })?;
-    let checked = mapping::check(&mapping.spec, &tenant.spec.schema);
+    let mut checked = mapping::check(&mapping.spec, &tenant.spec.schema);
+    let warning = mapping::sign_in_warning(&mapping.spec, connector);
+    checked.warnings.extend(warning);
     match checked.errors.as_slice() {
         [] => Ok(checked),
         [first, rest @ ..] => Err(Rejection::Invalid {

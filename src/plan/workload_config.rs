@@ -10,8 +10,8 @@ use k8s_openapi::api::core::v1::Secret;
 use crate::api::scim_tenant::{DirectorySchema, Entitlement, ExtensionAttributeType};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{
-    AcceptedAt, CredentialConfig, Rights, ScimClientConfig, ScimTenantConfig, ScimTenantName,
-    TokenDigest, VERSION, WorkloadConfig,
+    AcceptedAt, CredentialConfig, ProviderConfig, Rights, ScimClientConfig, ScimTenantConfig,
+    ScimTenantName, TokenDigest, VERSION, WorkloadConfig,
 };
 use crate::scim::schema::{
     AttributeType, Extension, ExtensionAttribute as RulesAttribute, Rules, Schemas,
@@ -25,6 +25,7 @@ use super::oauth;
 use super::observed::Site;
 use super::policy::policy;
 use super::scim_client::{self, ClientsObserved};
+use super::sign_in::sign_in;
 use super::verdict::Rejection;
 
 /// How long a replaced password is still accepted, so that Entra goes on until the new one is pasted.
@@ -56,6 +57,8 @@ pub struct Sources<'a> {
     pub mappings: &'a [Arc<UserMapping>],
     /// The client entries of the document before, each with the uid of the connector that it was made for.
     pub before: &'a [(String, ScimClientConfig)],
+    /// The identity providers of the document before.
+    pub providers_before: &'a [ProviderConfig],
     /// Digest of the credential of the report endpoint.
     pub report_token: TokenDigest,
     /// The present.
@@ -77,6 +80,7 @@ pub fn workload_config(
             schema: checked_rules(tenant, sources)?,
             policy: policy(&tenant.spec)?,
             trusted_proxies: trusted_proxies(tenant)?,
+            sign_in: sign_in(tenant, sources)?,
             clients: clients(tenant, sources),
         }],
     })

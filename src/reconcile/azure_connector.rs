@@ -12,13 +12,13 @@ use crate::plan::objects::Names;
 use crate::plan::objects::secret::{self, Found, Present};
 use crate::plan::status::ConnectorFacts;
 use crate::plan::workload_config::{is_entitled, scim_tenant_name};
-use crate::plan::{self, ChildKind, Owner, StatusOf, Verdict};
+use crate::plan::{self, ChildKind, Owner, ReferencedSecret, StatusOf, Verdict};
 use crate::platform::PlatformError;
 
 use super::carry_out::carry_out;
 use super::frame;
 use super::record::record;
-use super::scim_tenant::report;
+use super::scim_tenant::{referenced, report};
 use super::{Context, Next, ReconcileError};
 
 /// Makes the world match the `AzureConnector` called `key`, and says in its status how that went.
@@ -67,12 +67,15 @@ async fn pursue(
         match plan::azure_connector(connector, &observed) {
             Ok(plan) => {
                 carry_out(ctx, &owner, &plan.steps).await?;
-                let verdict = progress(
-                    connector,
-                    &plan.credential,
-                    served.client.as_ref(),
-                    served.loaded,
-                );
+                let verdict = match plan.no_sign_in {
+                    Some(rejection) => Verdict::Rejected(rejection),
+                    None => progress(
+                        connector,
+                        &plan.credential,
+                        served.client.as_ref(),
+                        served.loaded,
+                    ),
+                };
                 (verdict, Some(plan.cause))
             }
             Err(rejection) => (Verdict::Rejected(rejection), found_cause(&owner, &observed)),
@@ -117,6 +120,13 @@ async fn observe(
         secret,
         renamed: renamed(ctx, owner, &name).await?,
         client: served.client.clone(),
+        client_secret: match &connector.spec.oidc {
+            None => ReferencedSecret::NotLookedAt,
+            Some(oidc) => {
+                let key = ObjectKey::new(namespace, &oidc.client_secret_ref.name);
+                referenced(ctx, &key).await?
+            }
+        },
         fresh_token: ctx.fresh_token(),
         now: ctx.clock.now(),
     })

@@ -5,10 +5,12 @@ use crate::config::{Report, Token};
 use crate::plan::objects::Names;
 use crate::plan::objects::secret::{self, Found};
 use crate::plan::scim_client::{self, ClientObserved, ClientsObserved};
-use crate::plan::scim_tenant::{DatabaseSecret, Observed, progress};
+use crate::plan::scim_tenant::{Observed, progress};
 use crate::plan::status::TenantFacts;
 use crate::plan::workload_config::ConnectorObserved;
-use crate::plan::{self, ChildKey, ChildKind, Owner, StatusOf, Verdict, WorkloadState};
+use crate::plan::{
+    self, ChildKey, ChildKind, Owner, ReferencedSecret, StatusOf, Verdict, WorkloadState,
+};
 use crate::platform::PlatformError;
 
 use super::carry_out::carry_out;
@@ -128,16 +130,25 @@ async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, Platfor
     })
 }
 
-async fn database(ctx: &Context, tenant: &ScimTenant) -> Result<DatabaseSecret, PlatformError> {
+async fn database(ctx: &Context, tenant: &ScimTenant) -> Result<ReferencedSecret, PlatformError> {
     let Some(postgres) = &tenant.spec.store.postgres else {
-        return Ok(DatabaseSecret::NotLookedAt);
+        return Ok(ReferencedSecret::NotLookedAt);
     };
     let namespace = tenant.metadata.namespace.as_deref().unwrap_or_default();
     let key = ObjectKey::new(namespace, &postgres.url_secret_ref.name);
-    Ok(match ctx.platform.secret(&key).await? {
-        None => DatabaseSecret::Absent,
+    referenced(ctx, &key).await
+}
+
+/// What is under the name of a Secret that somebody else makes.
+pub(super) async fn referenced(
+    ctx: &Context,
+    key: &ObjectKey,
+) -> Result<ReferencedSecret, PlatformError> {
+    Ok(match ctx.platform.secret(key).await? {
+        None => ReferencedSecret::Absent,
         Some(secret) => {
-            DatabaseSecret::Found(secret.data.into_iter().flatten().map(|it| it.0).collect())
+            let keys = secret.data.into_iter().flatten().map(|it| it.0);
+            ReferencedSecret::Found(keys.collect())
         }
     })
 }

@@ -7,6 +7,7 @@ mod pages;
 mod records;
 mod search;
 pub(super) mod server;
+mod sessions;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use members::*;
 use pages::*;
 use records::*;
 use search::*;
+use sessions::*;
 
 /// Runs every check below against the databases there are.
 macro_rules! conformance {
@@ -80,6 +82,13 @@ conformance!(
     members_who_are_none_are_not_counted,
     unknown_members_may_be_left_out,
     an_external_id_may_be_one_of_a_kind,
+    an_attempt_is_redeemed_once_by_the_browser_that_began_it,
+    a_session_is_found_until_it_ends,
+    only_a_person_who_is_active_gets_a_session,
+    sessions_end_with_who_is_deactivated_or_deleted,
+    a_deactivation_that_is_held_ends_no_session,
+    who_is_deactivated_while_signing_in_is_out,
+    what_is_over_is_forgotten,
 );
 
 async fn sqlite() -> (TempDir, Arc<dyn Store>) {

@@ -4,6 +4,27 @@
 //! it does use is listed in `docs/kubernetes.md`. Right under READ COMMITTED and under anything stricter: a writer locks the rows that
 //! it decides by, and what the database undoes is tried again.
 
+/// Reads, again if the connection was lost. `$read` is a call with the connection.
+macro_rules! read {
+    ($store:ident, $connection:ident => $read:expr) => {{
+        let mut retry = Retry::default();
+        loop {
+            let outcome = match $store.connections.acquire().await {
+                Ok(mut $connection) => {
+                    let outcome = $read.await;
+                    dispose($connection, &outcome);
+                    outcome
+                }
+                Err(error) => Err(Failure::from(error)),
+            };
+            match outcome {
+                Err(failure) if retry.again(&failure).await => {}
+                outcome => break outcome.map_err(StoreError::from),
+            }
+        }
+    }};
+}
+
 mod audit;
 pub(super) mod check;
 mod connect;
@@ -15,6 +36,7 @@ mod read;
 mod records;
 pub(super) mod restore;
 mod row;
+mod sessions;
 pub(super) mod snapshot;
 mod statements;
 mod terms;
@@ -59,27 +81,6 @@ pub(super) struct PostgresStore {
     next: AtomicI64,
     transactions: AtomicU64,
     fault: Mutex<Option<Fault>>,
-}
-
-/// Reads, again if the connection was lost. `$read` is a call with the connection.
-macro_rules! read {
-    ($store:ident, $connection:ident => $read:expr) => {{
-        let mut retry = Retry::default();
-        loop {
-            let outcome = match $store.connections.acquire().await {
-                Ok(mut $connection) => {
-                    let outcome = $read.await;
-                    dispose($connection, &outcome);
-                    outcome
-                }
-                Err(error) => Err(Failure::from(error)),
-            };
-            match outcome {
-                Err(failure) if retry.again(&failure).await => {}
-                outcome => break outcome.map_err(StoreError::from),
-            }
-        }
-    }};
 }
 
 /// Gives a connection back, or ends it when it was lost.

@@ -12,6 +12,7 @@ mod read;
 mod readers;
 mod records;
 pub(super) mod restore;
+mod sessions;
 pub(super) mod snapshot;
 mod statements;
 mod write;

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::audit::{AuditEntry, Moved};
 use super::brake::{Brake, Removal};
+use super::sessions::SessionWrite;
 use super::{
     Change, Changed, Deletion, Forgetting, Note, Record, ResourceId, StoreError, Stored, Terms,
 };
@@ -38,6 +39,7 @@ pub(super) enum Write {
     Records(Vec<Record>),
     Record(AuditEntry),
     Forget(Forgetting),
+    Session(SessionWrite),
 }
 
 impl Write {
@@ -49,7 +51,11 @@ impl Write {
             Self::Delete {
                 deletion, terms, ..
             } => Some((&deletion.id, deletion.at, terms)),
-            Self::Note { .. } | Self::Records(_) | Self::Record(_) | Self::Forget(_) => None,
+            Self::Note { .. }
+            | Self::Records(_)
+            | Self::Record(_)
+            | Self::Forget(_)
+            | Self::Session(_) => None,
         }
     }
 }

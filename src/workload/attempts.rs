@@ -1,4 +1,5 @@
-//! Failed attempts to present a credential, limited for each source. Who presents a good one is never kept out.
+//! What strangers may do so and so often, limited for each source: present unknown credentials, begin to sign in. Who presents a good
+//! credential is never kept out.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +8,10 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 /// Unknown credentials that a source may present in one window.
-const ATTEMPTS: u32 = 20;
+pub(crate) const UNKNOWN_CREDENTIALS: u32 = 20;
+
+/// Sign-ins that a source may begin in one window: an office behind one address in the morning.
+pub(crate) const BEGUN_SIGN_INS: u32 = 600;
 
 /// Seconds of a window.
 const WINDOW: i64 = 60;
@@ -15,24 +19,27 @@ const WINDOW: i64 = 60;
 /// Counters; a power of two. Sources that fall on the same one are limited together, which costs them a 401 that becomes a 429 and nothing else.
 const COUNTERS: usize = 4096;
 
-/// Counts unknown credentials by source, in as much memory however many sources there are: nothing has to be forgotten under a flood.
+/// Counts by source, in as much memory however many sources there are: nothing has to be forgotten under a flood.
 pub(crate) struct Attempts {
     /// Random, so that nobody can choose an address that shares a counter.
     key: [u8; 16],
+    at_most: u32,
     /// Number of the window in the upper half, attempts in the lower.
     counters: Vec<AtomicU64>,
 }
 
 impl Attempts {
-    pub(crate) fn new(key: [u8; 16]) -> Self {
+    /// Lets `at_most` pass in one window.
+    pub(crate) fn new(key: [u8; 16], at_most: u32) -> Self {
         Self {
             key,
+            at_most,
             counters: (0..COUNTERS).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
-    /// Counts an unknown credential from `source`; when there were too many, the seconds after which the next one is looked at.
-    pub(crate) fn fail(&self, source: IpAddr, now: Timestamp) -> Option<u32> {
+    /// Counts one from `source`; when there were too many, the seconds after which the next one is looked at.
+    pub(crate) fn count(&self, source: IpAddr, now: Timestamp) -> Option<u32> {
         let second = now.as_second();
         let window = u64::from(u32::try_from(second.div_euclid(WINDOW)).unwrap_or_default());
         let counted = |before: u64| {
@@ -49,7 +56,7 @@ impl Attempts {
         let (Ok(before) | Err(before)) = before;
         let attempts = counted(before) & u64::from(u32::MAX);
         let rest = u32::try_from(WINDOW - second.rem_euclid(WINDOW)).unwrap_or(1);
-        (attempts > u64::from(ATTEMPTS)).then_some(rest)
+        (attempts > u64::from(self.at_most)).then_some(rest)
     }
 
     fn counter(&self, source: IpAddr) -> &AtomicU64 {
@@ -77,27 +84,27 @@ mod tests {
     fn limited(attempts: &Attempts, sources: &[&str], second: i64) -> usize {
         let source = |index: usize| sources[index % sources.len()].parse().unwrap();
         (0..30)
-            .filter(|index| attempts.fail(source(*index), at(second)).is_some())
+            .filter(|index| attempts.count(source(*index), at(second)).is_some())
             .count()
     }
 
     #[test]
     fn a_source_has_twenty_attempts_a_minute() {
-        let attempts = Attempts::new([1; 16]);
+        let attempts = Attempts::new([1; 16], UNKNOWN_CREDENTIALS);
 
         assert_eq!(limited(&attempts, &["192.0.2.1"], 30), 10);
         assert_eq!(limited(&attempts, &["192.0.2.2"], 30), 10);
         assert_eq!(limited(&attempts, &["192.0.2.1"], 59), 30);
         assert_eq!(limited(&attempts, &["192.0.2.1"], 60), 10);
         assert_eq!(
-            attempts.fail("192.0.2.1".parse().unwrap(), at(61)),
+            attempts.count("192.0.2.1".parse().unwrap(), at(61)),
             Some(59)
         );
     }
 
     #[test]
     fn a_network_of_ipv6_is_one_source_and_so_are_both_forms_of_ipv4() {
-        let attempts = Attempts::new([1; 16]);
+        let attempts = Attempts::new([1; 16], UNKNOWN_CREDENTIALS);
 
         let one = ["2001:db8:1:2::1", "2001:db8:1:2:ffff::2"];
         assert_eq!(limited(&attempts, &one, 0), 10);
@@ -110,10 +117,10 @@ mod tests {
 
     #[test]
     fn a_flood_of_sources_takes_no_memory() {
-        let attempts = Attempts::new([1; 16]);
+        let attempts = Attempts::new([1; 16], UNKNOWN_CREDENTIALS);
 
         for number in 0..100_000_u32 {
-            attempts.fail(IpAddr::V4(number.into()), at(0));
+            attempts.count(IpAddr::V4(number.into()), at(0));
         }
 
         assert_eq!(attempts.counters.len(), COUNTERS);

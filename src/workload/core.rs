@@ -289,7 +289,7 @@ impl Core {
     pub(super) async fn tidy(self: Arc<Self>) {
         loop {
             for scim_tenant in &self.shared.table.load_full().scim_tenants {
-                upkeep::tidy(scim_tenant).await;
+                upkeep::tidy(scim_tenant, self.shared.clock.now()).await;
             }
             // Either is a reason to look again.
             let changed = self.changed.notified();

@@ -8,16 +8,18 @@ mod export;
 mod ownership;
 mod policy;
 mod provisioner;
-mod sign_in_name;
+pub(crate) mod sign_in_name;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
 use uuid::Builder;
 
 use crate::clock::{Clock, Random};
 use crate::scim::error::ScimError;
+use crate::scim::filter::Filter;
 use crate::scim::schema::{ResourceSchema, ResourceType, Schemas};
 use crate::store::audit::Requester;
 use crate::store::brake::Held;
@@ -158,6 +160,20 @@ impl Directory {
         query: &ListQuery,
     ) -> Result<Listed, DirectoryError> {
         Ok(self.store.list(kind, query).await?)
+    }
+
+    /// The people or groups that clients know by `external_id`.
+    pub(crate) async fn with_external_id(
+        &self,
+        kind: ResourceType,
+        external_id: &str,
+    ) -> Result<Vec<Stored>, DirectoryError> {
+        let text = format!("externalId eq {}", Value::from(external_id));
+        let query = ListQuery {
+            filter: Some(Filter::parse(&text, self.schema(kind))?),
+            ..ListQuery::default()
+        };
+        Ok(self.list(kind, &query).await?.resources)
     }
 
     /// What the brake holds at present.

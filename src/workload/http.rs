@@ -17,7 +17,7 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
-use super::attempts::Attempts;
+use super::attempts::{Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS};
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
 use super::handover::Handover;
@@ -30,6 +30,7 @@ use super::oauth;
 use super::recorder::{Content, Exchange};
 use super::routing::{self, Endpoint, ScimTenant, Table};
 use super::scim::{self, Answer, Call, error_response};
+use super::sign_in::{self, Providers};
 use super::source;
 use super::told::{Told, known_method};
 use crate::clock::{Clock, Random};
@@ -51,7 +52,9 @@ pub(crate) struct Shared {
     pub(crate) draining: AtomicBool,
     pub(super) handover: Handover,
     pub(super) attempts: Attempts,
+    pub(super) sign_ins: Attempts,
     pub(super) issuers: IssuerKeys,
+    pub(super) providers: Providers,
     pub(super) random: Arc<dyn Random>,
     slots: Semaphore,
     pub(super) intake: Intake,
@@ -71,8 +74,10 @@ impl Shared {
             metrics: Metrics::new(),
             draining: AtomicBool::new(false),
             handover: Handover::default(),
-            attempts: Attempts::new(key),
+            attempts: Attempts::new(key, UNKNOWN_CREDENTIALS),
+            sign_ins: Attempts::new(key, BEGUN_SIGN_INS),
             issuers: IssuerKeys::default(),
+            providers: Providers::default(),
             random,
             slots: Semaphore::new(IN_WORK),
             intake: Intake::default(),
@@ -105,15 +110,22 @@ async fn serve(
     request: Request,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
+    if let Some((scim_tenant, route)) = sign_in::find(&shared, &head) {
+        return sign_in::serve(&shared, peer, &head, (&scim_tenant, &route)).await;
+    }
     if oauth::is_here(head.uri.path()) {
         return oauth::serve(&shared, peer, head, body).await;
     }
-    let told = Told::begin(&shared);
+    serve_scim(&shared, peer, head, body).await
+}
+
+async fn serve_scim(shared: &Shared, peer: SocketAddr, head: Parts, body: Body) -> Response<Body> {
+    let told = Told::begin(shared);
     let (method, uri) = (head.method.clone(), head.uri.clone());
     let user_agent = source::user_agent(&head.headers);
     let is_open = shared.handover.is_open().await;
-    let mut line = recognize(&shared, &head, peer, told.began).await;
-    let request_id = told.request_id(&shared);
+    let mut line = recognize(shared, &head, peer, told.began).await;
+    let request_id = told.request_id(shared);
     if !is_open {
         line.refusal = Some(ScimError::unavailable(
             "The directory is not open yet; try again in a second.",
@@ -125,7 +137,7 @@ async fn serve(
         Err(refusal)
     } else {
         let request = Request::from_parts(head, body);
-        bounded(&shared, &line, &request_id, request, &mut content).await
+        bounded(shared, &line, &request_id, request, &mut content).await
     };
     noted::activity(&line, &method, user_agent.as_deref(), told.began, &result);
 
@@ -148,7 +160,7 @@ async fn serve(
             id: endpoint.and_then(|it| it.id().map(str::to_owned)),
             query: uri.query().map(str::to_owned),
             status: response.status().as_u16(),
-            ms: told.seconds(&shared) * 1000.0,
+            ms: told.seconds(shared) * 1000.0,
             error,
             body: content,
             answer,
@@ -162,7 +174,7 @@ async fn serve(
             .map(|it| it.config.name.0.as_str()),
         line.identity.as_ref().map(|it| it.client.name.as_str()),
     );
-    told.finish(&shared, &method, route, response)
+    told.finish(shared, &method, route, response)
 }
 
 /// Finds directory, endpoint and client, in this order; says nothing about endpoints to strangers.
@@ -230,7 +242,7 @@ fn deny(shared: &Shared, line: &mut Line, denied: Denied, now: Timestamp) {
         Denied::Elsewhere(identity) => ("elsewhere", Some(identity)),
         Denied::Untrusted(Untrusted::KeysUnavailable) => ("unchecked", None),
         Denied::Unknown | Denied::Untrusted(_) => {
-            line.retry_after = shared.attempts.fail(line.from, now);
+            line.retry_after = shared.attempts.count(line.from, now);
             let limited = line.retry_after.is_some();
             (if limited { "limited" } else { "unknown" }, None)
         }

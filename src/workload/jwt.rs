@@ -2,15 +2,15 @@
 
 mod signature;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::config::oauth::TrustedIssuer;
-
-/// How far the clocks of issuer and server may be apart.
-const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
+use crate::oidc::id_token::LEEWAY;
 
 /// Bytes of a token at most.
 const MAX_TOKEN: usize = 16 * 1024;
@@ -93,13 +93,13 @@ pub(crate) fn claims_issuer(token: &str, issuer: &TrustedIssuer) -> bool {
             .is_ok_and(|claims| claims.iss == issuer.issuer)
 }
 
-/// Checks `token` by `keys` and by what `issuer` wants to stand in it.
-pub(crate) fn verify(
+/// Checks `token` by `keys` and by what `issuer` wants to stand in it; gives what else is of interest in it.
+pub(crate) fn verify<T: DeserializeOwned>(
     token: &str,
     issuer: &TrustedIssuer,
     keys: &JwkSet,
     now: Timestamp,
-) -> Result<(), Untrusted> {
+) -> Result<T, Untrusted> {
     if token.len() > MAX_TOKEN || token.split('.').count() != 3 {
         return Err(Untrusted::Malformed);
     }
@@ -112,8 +112,10 @@ pub(crate) fn verify(
         return Err(Untrusted::Algorithm);
     }
     let key = key(&header, keys)?;
-    let claims = signed_claims(token, header.alg, key)?;
-    check(&claims, issuer, now)
+    let signed = signed_claims(token, header.alg, key)?;
+    let claims = Claims::deserialize(&signed).map_err(|_| Untrusted::Malformed)?;
+    check(&claims, issuer, now)?;
+    serde_json::from_value(signed).map_err(|_| Untrusted::Malformed)
 }
 
 fn key<'k>(header: &Header, keys: &'k JwkSet) -> Result<&'k Jwk, Untrusted> {
@@ -124,7 +126,7 @@ fn key<'k>(header: &Header, keys: &'k JwkSet) -> Result<&'k Jwk, Untrusted> {
     named.ok_or(Untrusted::UnknownKey)
 }
 
-fn signed_claims(token: &str, algorithm: Algorithm, key: &Jwk) -> Result<Claims, Untrusted> {
+fn signed_claims(token: &str, algorithm: Algorithm, key: &Jwk) -> Result<Value, Untrusted> {
     let fits = match key.algorithm {
         AlgorithmParameters::RSA(_) => matches!(algorithm, Algorithm::RS256 | Algorithm::PS256),
         AlgorithmParameters::EllipticCurve(_) => algorithm == Algorithm::ES256,
@@ -140,7 +142,7 @@ fn signed_claims(token: &str, algorithm: Algorithm, key: &Jwk) -> Result<Claims,
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    match jsonwebtoken::decode::<Claims>(token, &key, &validation) {
+    match jsonwebtoken::decode::<Value>(token, &key, &validation) {
         Ok(decoded) => Ok(decoded.claims),
         Err(error) => Err(match error.kind() {
             jsonwebtoken::errors::ErrorKind::InvalidSignature => Untrusted::Signature,

@@ -1,44 +1,43 @@
 //! The public keys of issuers: declared ones, or fetched over HTTPS and kept for a while.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use jsonwebtoken::jwk::JwkSet;
-use tokio::sync::Mutex;
-use url::{Host, Url};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
+use url::Url;
 
 use super::jwt::{self, Untrusted};
+use super::outbound::{Documents, Outbound};
 use crate::config::oauth::{Keys, TrustedIssuer};
-use crate::telemetry::chain;
-
-/// Age at which keys are fetched anew.
-const FRESH: SignedDuration = SignedDuration::from_hours(1);
-
-/// Age at which keys are no longer used, when they cannot be fetched anew.
-const USABLE: SignedDuration = SignedDuration::from_hours(24);
-
-/// Time between two fetches, whatever tokens come: an unknown key id costs one fetch in it.
-const WINDOW: SignedDuration = SignedDuration::from_mins(1);
-
-/// Time for one fetch.
-const FETCH_TIME: Duration = Duration::from_secs(5);
-
-/// Bytes of a JWK set at most; Entra's has some 20,000.
-const MAX_BYTES: usize = 256 * 1024;
 
 /// The keys of all issuers.
 #[derive(Default)]
 pub(crate) struct IssuerKeys {
-    /// One fetch at a time; who comes meanwhile waits for its result.
-    fetched: Mutex<HashMap<Url, Fetched>>,
+    outbound: Outbound,
+    fetched: Documents<Understood>,
 }
 
-#[derive(Default)]
-struct Fetched {
-    keys: Option<(Arc<JwkSet>, Timestamp)>,
-    tried_at: Option<Timestamp>,
+/// RFC 7517, section 5: keys of a kind that is not understood are passed over.
+#[derive(Deserialize)]
+#[serde(from = "Published")]
+struct Understood(JwkSet);
+
+#[derive(Deserialize)]
+struct Published {
+    keys: Vec<Value>,
+}
+
+impl From<Published> for Understood {
+    fn from(published: Published) -> Self {
+        let keys = published.keys.into_iter();
+        let keys = keys.filter_map(|it| serde_json::from_value(it).ok());
+        Self(JwkSet {
+            keys: keys.collect(),
+        })
+    }
 }
 
 impl IssuerKeys {
@@ -49,6 +48,17 @@ impl IssuerKeys {
         issuer: &TrustedIssuer,
         now: Timestamp,
     ) -> Result<(), Untrusted> {
+        let claims = self.claims::<IgnoredAny>(token, issuer, now).await;
+        claims.map(|_| ())
+    }
+
+    /// Does the same, and gives what else is of interest in the token.
+    pub(crate) async fn claims<T: DeserializeOwned>(
+        &self,
+        token: &str,
+        issuer: &TrustedIssuer,
+        now: Timestamp,
+    ) -> Result<T, Untrusted> {
         let url = match &issuer.keys {
             Keys::Declared(text) => {
                 let keys = serde_json::from_str(text).map_err(|_| Untrusted::KeysUnavailable)?;
@@ -57,10 +67,10 @@ impl IssuerKeys {
             Keys::Url(url) => url,
         };
         let keys = self.keys(url, now, false).await?;
-        match jwt::verify(token, issuer, &keys, now) {
+        match jwt::verify(token, issuer, &keys.0, now) {
             Err(Untrusted::UnknownKey) => {
                 let keys = self.keys(url, now, true).await?;
-                jwt::verify(token, issuer, &keys, now)
+                jwt::verify(token, issuer, &keys.0, now)
             }
             known => known,
         }
@@ -71,73 +81,9 @@ impl IssuerKeys {
         url: &Url,
         now: Timestamp,
         lacks_one: bool,
-    ) -> Result<Arc<JwkSet>, Untrusted> {
-        let mut all = self.fetched.lock().await;
-        let entry = all.entry(url.clone()).or_default();
-        let age = |since: Timestamp| now.duration_since(since);
-        let is_fresh = entry.keys.as_ref().is_some_and(|it| age(it.1) < FRESH);
-        let may_try = entry.tried_at.is_none_or(|it| age(it) >= WINDOW);
-        if (lacks_one || !is_fresh) && may_try {
-            entry.tried_at = Some(now);
-            match fetch(url).await {
-                Ok(keys) => entry.keys = Some((Arc::new(keys), now)),
-                Err(error) => tracing::warn!(
-                    error = chain(&error),
-                    url = url.as_str(),
-                    "the keys of an issuer cannot be fetched"
-                ),
-            }
-        }
-        let usable = entry.keys.as_ref().filter(|it| age(it.1) < USABLE);
-        usable
-            .map(|it| Arc::clone(&it.0))
-            .ok_or(Untrusted::KeysUnavailable)
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum FetchError {
-    #[error("keys are fetched over HTTPS only")]
-    Plain,
-    #[error("the request failed")]
-    Http(#[from] reqwest::Error),
-    #[error("the answer has status {0}")]
-    Status(u16),
-    #[error("the answer has more than {MAX_BYTES} bytes")]
-    TooLarge,
-    #[error("the answer is no JWK set")]
-    Syntax(#[from] serde_json::Error),
-}
-
-async fn fetch(url: &Url) -> Result<JwkSet, FetchError> {
-    if url.scheme() != "https" && !is_loopback(url) {
-        return Err(FetchError::Plain);
-    }
-    let client = reqwest::Client::builder()
-        .timeout(FETCH_TIME)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()?;
-    let mut response = client.get(url.clone()).send().await?;
-    if response.status() != reqwest::StatusCode::OK {
-        return Err(FetchError::Status(response.status().as_u16()));
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > MAX_BYTES {
-            return Err(FetchError::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(serde_json::from_slice(&body)?)
-}
-
-/// This machine itself, where an emulated issuer may be.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(it)) => it.is_loopback(),
-        Some(Host::Ipv6(it)) => it.is_loopback(),
-        None => false,
+    ) -> Result<Arc<Understood>, Untrusted> {
+        let keys = self.fetched.get(&self.outbound, url, now, lacks_one).await;
+        keys.ok_or(Untrusted::KeysUnavailable)
     }
 }
 

@@ -130,7 +130,7 @@ async fn grant(
     let known = form.identify(scim_tenant, &shared.issuers, now).await;
     let (identity, digest) = match known {
         Err(Refused::Client(why)) => {
-            return Err(match shared.attempts.fail(from, now) {
+            return Err(match shared.attempts.count(from, now) {
                 Some(seconds) => Refused::Limited(seconds),
                 None => Refused::Client(why),
             });

@@ -25,7 +25,8 @@ pub(crate) struct ScimTenant {
     pub(crate) config: ScimTenantConfig,
     pub(crate) scim_url: String,
     host: String,
-    prefix: String,
+    /// Path of its public URL without a trailing slash.
+    pub(crate) prefix: String,
     pub(crate) directory: Directory,
     pub(crate) clients: Clients,
     pub(crate) opened: Arc<Opened>,

@@ -23,11 +23,16 @@ pub(crate) fn user_agent(headers: &HeaderMap) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
+/// Whether whoever opened the connection is one of the `trusted` proxies.
+pub(crate) fn is_trusted(peer: IpAddr, trusted: &[IpNet]) -> bool {
+    let peer = peer.to_canonical();
+    trusted.iter().any(|network| network.contains(&peer))
+}
+
 /// Where a request comes from: its connection, or what `trusted` proxies say, followed from the nearest one until somebody is not trusted.
 pub(crate) fn address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |it: IpAddr| trusted.iter().any(|network| network.contains(&it));
     let mut from = peer.to_canonical();
-    if !is_trusted(from) {
+    if !is_trusted(from, trusted) {
         return from;
     }
     let lines = headers.get_all("x-forwarded-for").iter();
@@ -40,7 +45,7 @@ pub(crate) fn address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> I
             break;
         };
         from = named;
-        if !is_trusted(from) {
+        if !is_trusted(from, trusted) {
             break;
         }
     }

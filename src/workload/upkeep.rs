@@ -1,10 +1,13 @@
 //! What is done for a directory beside requests: erasing, forgetting, and telling what the brake holds.
 
+use jiff::Timestamp;
+
 use super::routing::ScimTenant;
+use super::sessions::Sessions;
 use crate::config::report::HeldRemovals;
 
-/// Erases people and forgets changes whose time is over; what cannot be done is tried again the next time.
-pub(super) async fn tidy(scim_tenant: &ScimTenant) {
+/// Erases people, and forgets changes and sessions whose time is over; what cannot be done is tried again the next time.
+pub(super) async fn tidy(scim_tenant: &ScimTenant, now: Timestamp) {
     let directory = &scim_tenant.directory;
     let name = &scim_tenant.config.name;
     match directory.erase_due().await {
@@ -18,6 +21,14 @@ pub(super) async fn tidy(scim_tenant: &ScimTenant) {
     if let Err(error) = directory.forget_due().await {
         let error = crate::telemetry::chain(&error);
         tracing::debug!(scim_tenant = %name, error, "old entries could not be forgotten");
+    }
+    let Some(config) = &scim_tenant.config.sign_in else {
+        return;
+    };
+    let sessions = Sessions::new(&*scim_tenant.opened.store, config, now);
+    if let Err(error) = sessions.forget_over().await {
+        let error = crate::telemetry::chain(&error);
+        tracing::debug!(scim_tenant = %name, error, "ended sessions could not be forgotten");
     }
 }
 

@@ -15,7 +15,7 @@ use crate::database;
 const SLOW: Duration = Duration::from_secs(20);
 
 /// A running `usher dev`.
-struct Dev {
+pub(crate) struct Dev {
     process: Child,
     folder: PathBuf,
     output: TempDir,
@@ -52,7 +52,7 @@ impl Dev {
         Self::at(folder, "127.0.0.1:0")
     }
 
-    fn at(folder: &Path, listen: &str) -> Self {
+    pub(crate) fn at(folder: &Path, listen: &str) -> Self {
         let output = tempfile::tempdir().expect("a folder");
         let file = |name: &str| File::create(output.path().join(name)).expect("a file");
         let process = program()
@@ -98,7 +98,7 @@ impl Dev {
     }
 
     /// The one line of JSON.
-    fn connector(&self) -> Value {
+    pub(crate) fn connector(&self) -> Value {
         let line = || self.told("out").lines().next().map(str::to_owned);
         let line = eventually(line, || format!("it said:\n{}", self.told("err")));
         let told: Value = serde_json::from_str(&line).expect("a line of JSON");

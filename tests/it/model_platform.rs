@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use usher::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use usher::config::{Report, StoreConfig, Token, WorkloadConfig, digest};
 use usher::plan::{
-    Announcement, Child, ChildKey, ChildKind, Owner, Ownership, Site, WorkloadState,
+    Announcement, Child, ChildKey, ChildKind, ClientSecretFiles, Owner, Ownership, Site,
+    WorkloadState,
 };
 use usher::platform::{Platform, PlatformError, StatusOf};
 
@@ -425,6 +426,7 @@ impl Platform for Model {
             store: StoreConfig::Sqlite {
                 path: "directory.db".into(),
             },
+            client_secrets: ClientSecretFiles::Mounted,
         }
     }
 

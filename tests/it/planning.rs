@@ -4,6 +4,7 @@
 
 mod clients;
 mod oauth;
+mod sign_in;
 
 use std::sync::Arc;
 
@@ -25,8 +26,8 @@ use usher::plan::scim_client::ClientsObserved;
 use usher::plan::status::{ConnectorFacts, TenantFacts};
 use usher::plan::workload_config::ConnectorObserved;
 use usher::plan::{
-    self, Child, Rejection, Remedy, Site, Step, Verdict, WorkloadState, azure_connector, mapping,
-    scim_tenant, user_mapping,
+    self, Child, ClientSecretFiles, ReferencedSecret, Rejection, Remedy, Site, Step, Verdict,
+    WorkloadState, azure_connector, mapping, scim_tenant, user_mapping,
 };
 
 fn object<K: DeserializeOwned>(yaml: &str) -> K {
@@ -95,6 +96,7 @@ fn site() -> Site {
         store: StoreConfig::Sqlite {
             path: "directory.db".into(),
         },
+        client_secrets: ClientSecretFiles::Mounted,
     }
 }
 
@@ -113,7 +115,7 @@ pub(crate) fn seen(tenant: &ScimTenant) -> scim_tenant::Observed {
         unreadable: Vec::new(),
         mappings: Vec::new(),
         config: None,
-        database: scim_tenant::DatabaseSecret::NotLookedAt,
+        database: ReferencedSecret::NotLookedAt,
         optional: Vec::new(),
         fresh_token: Token::from_random([1; 32]),
         now: now(),
@@ -287,6 +289,7 @@ fn observed_connector(
         secret: None,
         renamed: Vec::new(),
         client: None,
+        client_secret: ReferencedSecret::NotLookedAt,
         fresh_token: Token::from_random([2; 32]),
         now: now(),
     }
@@ -742,6 +745,7 @@ fn the_status_of_a_connector_holds_values_checklist_and_evidence() {
             first_request: at("2026-01-31T10:00:00.5Z"),
             first_user: at("2026-01-31T10:01:00Z"),
             first_group: None,
+            first_sign_in: None,
         },
         credentials: Vec::new(),
         last_cycle: Some(Cycle {
@@ -786,7 +790,7 @@ fn with_postgres(replicas: i32) -> ScimTenant {
 fn several_pods_of_a_postgresql_store_keep_apart_and_hold_no_volume() {
     let tenant = with_postgres(3);
     let mut observed = seen(&tenant);
-    observed.database = scim_tenant::DatabaseSecret::Found(vec!["url".to_owned()]);
+    observed.database = ReferencedSecret::Found(vec!["url".to_owned()]);
 
     let plan = scim_tenant(&tenant, &observed).unwrap();
 
@@ -888,11 +892,11 @@ fn a_missing_secret_or_key_of_the_database_is_named() {
     let mut observed = seen(&tenant);
     for (database, expected) in [
         (
-            scim_tenant::DatabaseSecret::Absent,
+            ReferencedSecret::Absent,
             "Secret database, named in spec.store.postgres.urlSecretRef.name, does not exist in this namespace; create it",
         ),
         (
-            scim_tenant::DatabaseSecret::Found(vec!["uri".to_owned()]),
+            ReferencedSecret::Found(vec!["uri".to_owned()]),
             "Secret database has no key url, named in spec.store.postgres.urlSecretRef.key; add it",
         ),
     ] {

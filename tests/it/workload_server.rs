@@ -62,6 +62,7 @@ pub(crate) fn scim_tenant(
         schema: serde_json::from_value(rules.clone()).unwrap(),
         policy: PolicyConfig::default(),
         trusted_proxies: Vec::new(),
+        sign_in: None,
         clients: vec![scim_client("entra", TOKEN)],
     }
 }

@@ -15,7 +15,8 @@ use crate::plan;
 use crate::plan::objects::Names;
 use crate::plan::objects::secret::CONFIG_KEY;
 use crate::plan::{
-    Announcement, Child, ChildKey, ChildKind, Owner, Ownership, Site, StatusOf, WorkloadState,
+    Announcement, Child, ChildKey, ChildKind, ClientSecretFiles, Owner, Ownership, Site, StatusOf,
+    WorkloadState,
 };
 use crate::platform::{Platform, PlatformError};
 
@@ -143,6 +144,7 @@ impl Platform for Host {
                     }
                 }
             },
+            client_secrets: ClientSecretFiles::Secrets(self.secrets.of(&key.namespace)),
         }
     }
 

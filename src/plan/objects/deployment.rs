@@ -16,14 +16,15 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use crate::api::azure_connector::ClientSecretReference;
 use crate::api::scim_tenant::{PodTemplate, ScimTenantSpec};
 
 use super::super::child::Owner;
 use super::super::verdict::Rejection;
 use super::secret::CONFIG_KEY;
 use super::{
-    HTTP_PORT, HTTPS_PORT, Names, REPORT_PORT, WorkloadSettings, address, database, labels, owned,
-    selector,
+    HTTP_PORT, HTTPS_PORT, Names, REPORT_PORT, WorkloadSettings, address, client_secrets, database,
+    labels, owned, selector,
 };
 
 /// Folder of the configuration in the pods.
@@ -39,11 +40,12 @@ const TEMPORARY_FOLDER: &str = "/tmp";
 /// The id of nobody in the images that have no shell.
 const NOBODY: i64 = 65532;
 
-/// The Deployment.
+/// The Deployment; its pods are given the client secrets of the connectors `secrets`.
 pub fn deployment(
     owner: &Owner,
     spec: &ScimTenantSpec,
     settings: &WorkloadSettings,
+    secrets: &[(String, ClientSecretReference)],
 ) -> Result<Deployment, Rejection> {
     Ok(Deployment {
         metadata: owned(owner, &Names::of(owner).workload),
@@ -68,7 +70,7 @@ pub fn deployment(
                     labels: Some(labels(owner)),
                     ..ObjectMeta::default()
                 }),
-                spec: Some(pod(owner, spec, settings)?),
+                spec: Some(pod(owner, spec, settings, secrets)?),
             },
             ..DeploymentSpec::default()
         }),
@@ -80,8 +82,15 @@ fn pod(
     owner: &Owner,
     spec: &ScimTenantSpec,
     settings: &WorkloadSettings,
+    secrets: &[(String, ClientSecretReference)],
 ) -> Result<PodSpec, Rejection> {
     let wish = spec.pod_template.clone().unwrap_or_default();
+    let (mut volumes, mut container) = (volumes(owner, spec), container(spec, settings, &wish));
+    if let Some(volume) = client_secrets::volume(secrets) {
+        volumes.push(volume);
+        let mounts = container.volume_mounts.get_or_insert_default();
+        mounts.push(client_secrets::mount());
+    }
     Ok(PodSpec {
         service_account_name: Some(Names::of(owner).workload),
         automount_service_account_token: Some(false),
@@ -102,8 +111,8 @@ fn pod(
         }),
         // Asked to end, the program serves on until its successor is there, and lets the last requests finish.
         termination_grace_period_seconds: Some(60),
-        containers: vec![container(spec, settings, &wish)],
-        volumes: Some(volumes(owner, spec)),
+        containers: vec![container],
+        volumes: Some(volumes),
         affinity: affinity(owner, spec, &wish)?,
         node_selector: (!wish.node_selector.is_empty()).then_some(wish.node_selector),
         tolerations: (!wish.tolerations.is_empty()).then_some(wish.tolerations),

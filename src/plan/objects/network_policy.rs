@@ -13,12 +13,12 @@ use super::super::child::Owner;
 use super::{Names, WorkloadSettings, address, owned, selector};
 
 /// Anybody reaches the public port, some namespaces reach the report and the metrics. A SQLite workload calls nobody, unless it
-/// `fetches_keys`; where a database is, only its URL says, which is secret.
+/// `calls_out` to issuers; where a database is, only its URL says, which is secret.
 pub fn network_policy(
     owner: &Owner,
     spec: &ScimTenantSpec,
     settings: &WorkloadSettings,
-    fetches_keys: bool,
+    calls_out: bool,
 ) -> NetworkPolicy {
     NetworkPolicy {
         metadata: owned(owner, &Names::of(owner).workload),
@@ -34,7 +34,7 @@ pub fn network_policy(
             ]),
             egress: match spec.store.postgres {
                 Some(_) => Some(vec![NetworkPolicyEgressRule::default()]),
-                None => fetches_keys.then(to_issuers),
+                None => calls_out.then(to_issuers),
             },
         }),
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 
-use crate::config::{ScimClientConfig, Token, WorkloadConfig};
+use crate::config::{ProviderConfig, ScimClientConfig, Token, WorkloadConfig};
 
 use super::super::child::{OWNER_UID, Owner, Ownership};
 use super::{Names, owned};
@@ -44,6 +44,8 @@ pub struct Present {
     pub document: Option<String>,
     /// The client entries of the document, each with the uid of its connector.
     pub clients: Vec<(String, ScimClientConfig)>,
+    /// The identity providers of the document.
+    pub providers: Vec<ProviderConfig>,
 }
 
 /// Looks at what is under the name of the configuration of `owner`.
@@ -84,9 +86,11 @@ fn present(secret: &Secret) -> Present {
                 .as_ref()
                 .is_some_and(|config| config.report_token.matches(it))
         });
-    let clients = config
+    let scim_tenants = config.map(|it| it.scim_tenants).unwrap_or_default();
+    let sign_ins = scim_tenants.iter().filter_map(|it| it.sign_in.as_ref());
+    let providers = sign_ins.flat_map(|it| it.providers.clone()).collect();
+    let clients = scim_tenants
         .into_iter()
-        .flat_map(|it| it.scim_tenants)
         .flat_map(|it| it.clients)
         .filter_map(|client| Some((uids.get(&client.name)?.clone(), client)))
         .collect();
@@ -95,6 +99,7 @@ fn present(secret: &Secret) -> Present {
         report_token,
         document,
         clients,
+        providers,
     }
 }
 

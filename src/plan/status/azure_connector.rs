@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use crate::api::AzureConnector;
 use crate::api::azure_connector::{
-    AzureConnectorStatus, CredentialMode, CredentialState, CredentialStatus, LastError, LastSync,
-    Management, ScimEndpoint,
+    AzureConnectorStatus, ChecklistItem, CredentialMode, CredentialState, CredentialStatus,
+    LastError, LastSync, Management, OidcEndpoint, ScimEndpoint,
 };
 use crate::api::conditions::{CREDENTIALS_CURRENT, ENTITLED, Finding, Reason, Status, record};
 use crate::config::report::{ClientReport, Cycle, RefusedRequest};
@@ -14,8 +14,9 @@ use crate::config::{CredentialConfig, ScimClientConfig, scim_url, token_url};
 use super::super::child::Owner;
 use super::super::credential::{self, Cause};
 use super::super::observed::Site;
+use super::super::sign_in;
 use super::super::verdict::Verdict;
-use super::checklist::checklist;
+use super::checklist::{checklist, first_sign_in};
 use super::time;
 
 /// What is known around a connector.
@@ -61,20 +62,13 @@ pub fn azure_connector_status(
         token_url: (connector.spec.scim.credential.mode == CredentialMode::OAuth)
             .then(|| token_url(&site.public_url)),
     });
+    let oidc = facts.site.as_ref();
+    let oidc = oidc.map(|site| sign_in::endpoint(connector, site));
     let mut findings = verdict.findings();
     findings.extend(entitled(connector, facts));
     findings.extend(credentials_current(connector, verdict, facts));
     let report = facts.report.as_ref();
-    let checklist = match (connector.spec.management, &endpoint) {
-        (Management::Manual, Some(endpoint)) => checklist(
-            endpoint,
-            &owner.object.namespace,
-            connector.spec.scim.credential.mode,
-            report.map(|it| &it.evidence),
-            &before.checklist,
-        ),
-        (Management::Manual, None) => before.checklist,
-    };
+    let checklist = steps(connector, endpoint.as_ref(), oidc.as_ref(), report);
     AzureConnectorStatus {
         observed_generation: connector.metadata.generation,
         conditions: record(
@@ -84,6 +78,7 @@ pub fn azure_connector_status(
             time(now).0,
         ),
         scim: endpoint,
+        oidc,
         checklist,
         credentials: credentials(facts, &before.credentials),
         // A workload that cannot be asked has not forgotten the last cycle.
@@ -96,6 +91,30 @@ pub fn azure_connector_status(
             None => before.last_error,
         },
     }
+}
+
+/// What a person does in Entra's portal, and what was seen of it.
+fn steps(
+    connector: &AzureConnector,
+    scim: Option<&ScimEndpoint>,
+    oidc: Option<&OidcEndpoint>,
+    report: Option<&ClientReport>,
+) -> Vec<ChecklistItem> {
+    let evidence = report.map(|it| &it.evidence);
+    let before = connector.status.as_ref();
+    let before = before.map_or(&[][..], |it| &it.checklist);
+    let (Management::Manual, Some(scim)) = (connector.spec.management, scim) else {
+        return before.to_vec();
+    };
+    let (namespace, mode) = (
+        Owner::of(connector).object.namespace,
+        connector.spec.scim.credential.mode,
+    );
+    let mut steps = checklist(scim, &namespace, mode, evidence, before);
+    if let (Some(application), Some(endpoint)) = (&connector.spec.oidc, oidc) {
+        steps.push(first_sign_in(application, endpoint, evidence, before));
+    }
+    steps
 }
 
 fn entitled(connector: &AzureConnector, facts: &ConnectorFacts) -> Option<Finding> {

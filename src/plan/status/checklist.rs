@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::azure_connector::{ChecklistItem, ChecklistStep, CredentialMode, ScimEndpoint};
+use crate::api::azure_connector::{
+    ChecklistItem, ChecklistStep, CredentialMode, OidcConnection, OidcEndpoint, ScimEndpoint,
+};
 use crate::config::report::Evidence;
 
 use super::time;
@@ -16,21 +18,7 @@ pub(super) fn checklist(
     evidence: Option<&Evidence>,
     before: &[ChecklistItem],
 ) -> Vec<ChecklistItem> {
-    let seen = |step, found: Option<Timestamp>| -> Option<Time> {
-        let earlier = before.iter().find(|it| it.step == step);
-        earlier
-            .and_then(|it| it.at.clone())
-            .or_else(|| found.map(time))
-    };
-    let item = |step, found, how: String| {
-        let at = seen(step, found);
-        ChecklistItem {
-            step,
-            done: at.is_some(),
-            how: at.is_none().then_some(how),
-            at,
-        }
-    };
+    let item = |step, found, how| item((step, found), before, how);
     vec![
         item(
             ChecklistStep::TestConnection,
@@ -48,6 +36,45 @@ pub(super) fn checklist(
             PROVISION_GROUPS.to_owned(),
         ),
     ]
+}
+
+/// The step that lets people sign in to the application that `oidc` names.
+pub(super) fn first_sign_in(
+    oidc: &OidcConnection,
+    endpoint: &OidcEndpoint,
+    evidence: Option<&Evidence>,
+    before: &[ChecklistItem],
+) -> ChecklistItem {
+    let reference = &oidc.client_secret_ref;
+    let uri = &endpoint.web_redirect_uri;
+    let page = uri.rsplit_once("/sign-in/").map_or("", |it| it.0);
+    let how = format!(
+        "In the Azure portal open Entra ID > App registrations > All applications and choose the application with Application (client) ID {id}. Under Authentication \
+         add the platform Web with Redirect URI {uri}. Under Certificates & secrets add a client secret, and put its Value under {key} into Secret {secret}. Under API \
+         permissions add the delegated Microsoft Graph permission User.Read and grant admin consent. Then sign in at {page}/sign-in.",
+        id = oidc.client_id,
+        key = reference.key,
+        secret = reference.name,
+    );
+    let found = evidence.and_then(|it| it.first_sign_in);
+    item((ChecklistStep::FirstSignIn, found), before, how)
+}
+
+fn item(
+    (step, found): (ChecklistStep, Option<Timestamp>),
+    before: &[ChecklistItem],
+    how: String,
+) -> ChecklistItem {
+    let earlier = before.iter().find(|it| it.step == step);
+    let at: Option<Time> = earlier
+        .and_then(|it| it.at.clone())
+        .or_else(|| found.map(time));
+    ChecklistItem {
+        step,
+        done: at.is_some(),
+        how: at.is_none().then_some(how),
+        at,
+    }
 }
 
 fn test_connection(endpoint: &ScimEndpoint, namespace: &str, mode: CredentialMode) -> String {

@@ -13,6 +13,7 @@ use crate::store::brake::Brake;
 use crate::store::conformance::audit::entry;
 use crate::store::conformance::server::{Schema, Server};
 use crate::store::conformance::{changed, deletion, references};
+use crate::store::sessions::{SecretDigest, Session};
 use crate::store::{self, Deletion, Note, Related, ResourceId, Store, Stored, Terms, Version};
 
 const MANY: usize = 2_500;
@@ -376,6 +377,34 @@ async fn a_directory_moves_from_store_to_store_and_comes_back_the_same() {
     // Numbers go on behind what was restored.
     let entry = entry(ResourceType::User, "u1", AuditEvent::Updated, 3);
     after.record(entry).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_signed_in_is_in_no_backup_and_signed_out_by_a_restore() {
+    let (_folder, file, _) = files();
+    let schema = Schema::new("signed_out_by_a_restore").await;
+    for place in [file, Location::Postgres(schema.location.clone())] {
+        let store = varied(&place).await;
+        let digest = SecretDigest("digest-of-a-session".to_owned());
+        let session = Session {
+            digest: digest.clone(),
+            person: ResourceId::new("u2"),
+            connector: "entra".to_owned(),
+            opened: at(5),
+            seen: at(5),
+        };
+        assert!(store.open_session(session, None).await.unwrap());
+        let backup = backed_up(&place).await;
+        let text = str::from_utf8(&backup).unwrap();
+        assert!(!text.contains("digest-of-a-session") && !text.contains("sign_in"));
+        store.close().await;
+
+        restored(&place, &backup).await.unwrap();
+
+        let after = opened(&place).await;
+        assert_eq!(after.session(&digest).await.unwrap(), None);
+        assert_eq!(after.counts().await.unwrap().users, 3);
+    }
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use super::connect::{ConnectError, quoted};
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../migrations/postgres/0001_directory.sql")),
     (2, include_str!("../migrations/postgres/0002_owner.sql")),
+    (3, include_str!("../migrations/postgres/0003_session.sql")),
 ];
 
 /// How often a statement is tried that another replica is in the way of.

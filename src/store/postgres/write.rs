@@ -1,14 +1,15 @@
 //! Each write as one statement where that is enough, else as a transaction that first locks what it decides by.
 //!
-//! Locks are taken in one order: the resource, its groups, the brake, the tally. But a group whose members change is locked before the
-//! people who join, and a person who is deleted before the groups; where both meet, the database ends one, which is tried again.
+//! Locks are taken in one order: the resource, its groups, the brake, the tally, its sessions. But a group whose members change is
+//! locked before the people who join, and a person who is deleted before the groups; where both meet, the database ends one, which is
+//! tried again.
 
 use sqlx::{Connection, PgConnection};
 
 use super::row::{self, Slot};
 use super::text::text;
 use super::{members, row::Remembered};
-use super::{records, terms};
+use super::{records, sessions, terms};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
@@ -68,7 +69,8 @@ pub(super) async fn settled(
         | Write::Note { .. }
         | Write::Records(_)
         | Write::Record(_)
-        | Write::Forget(_) => false,
+        | Write::Forget(_)
+        | Write::Session(_) => false,
     };
     if is_done {
         return Ok(Ok(Written::Done));
@@ -97,7 +99,7 @@ async fn by_one_statement(
             Some(resource)
                 if change.expected.is_some()
                     && change.members.is_empty()
-                    && !may_be_held(*kind, resource, terms) =>
+                    && !may_deactivate(*kind, resource) =>
             {
                 let remembered = Remembered::of(terms.audit.as_ref());
                 let target = (*kind, change, resource);
@@ -110,13 +112,17 @@ async fn by_one_statement(
             terms::remember(connection, entry).await?;
             Some(Ok(Written::Done))
         }
-        Write::Add { .. } | Write::Delete { .. } | Write::Records(_) | Write::Forget(_) => None,
+        Write::Add { .. }
+        | Write::Delete { .. }
+        | Write::Records(_)
+        | Write::Forget(_)
+        | Write::Session(_) => None,
     })
 }
 
-/// Whether what is written could be a deactivation that a brake counts.
-fn may_be_held(kind: ResourceType, resource: &Resource, terms: &Terms) -> bool {
-    kind == ResourceType::User && !resource.is_active() && terms.brake.is_some()
+/// Whether what is written could be a deactivation, which a brake counts and which ends sessions.
+fn may_deactivate(kind: ResourceType, resource: &Resource) -> bool {
+    kind == ResourceType::User && !resource.is_active()
 }
 
 async fn within(
@@ -145,6 +151,7 @@ async fn within(
             records::keep(connection, records).await?;
             Ok(Ok(alone(Written::Done)))
         }
+        Write::Session(write) => Ok(Ok(alone(sessions::apply(connection, write).await?))),
         Write::Note { .. } | Write::Record(_) => Ok(Ok(alone(Written::Done))),
     }
 }
@@ -191,6 +198,9 @@ async fn change(
     if let Some(resource) = &change.resource {
         let target = (kind, change, resource);
         let replaced = row::replace(connection, target, terms, Remembered::of(None), slot).await?;
+        if replaced.is_ok() && may_deactivate(kind, resource) {
+            sessions::end_all(connection, &change.id).await?;
+        }
         return Ok(replaced.map(|written| (written, moved)));
     }
     let written = !moved.is_empty();
@@ -234,7 +244,10 @@ async fn delete(
     }
     let mut moved = Moved::default();
     match kind {
-        ResourceType::User => row::leave_groups(connection, before.seq, deletion.at).await?,
+        ResourceType::User => {
+            row::leave_groups(connection, before.seq, deletion.at).await?;
+            sessions::end_all(connection, &deletion.id).await?;
+        }
         ResourceType::Group => moved.removed = members::count(connection, before.seq).await?,
     }
     let removals = [(Removal::Deletion, 1), (Removal::Membership, moved.removed)];

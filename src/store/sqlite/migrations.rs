@@ -7,7 +7,7 @@
 //! - change no row: rows are filled in bounded batches, later, while the workload serves;
 //! - say what SQLite is to expect of an index, in a line of `sqlite_stat1` for each;
 //! - name resources by `id` in tables of their own, as a backup does, for the number of a row is not kept; what follows from the rows,
-//!   as `lookup` does, is not in a backup and may use the number;
+//!   as `lookup` does, is not in a backup and may use the number, and who is signed in is not in a backup either;
 //! - drop or tighten nothing that the minor version before uses. What nobody uses any more goes a minor version later, in a
 //!   migration that says `PRAGMA user_version = n`: programs that know fewer than n migrations then refuse the database.
 
@@ -51,6 +51,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         6,
         "statistics",
         include_str!("../migrations/sqlite/0006_statistics.sql"),
+    ),
+    (
+        7,
+        "session",
+        include_str!("../migrations/sqlite/0007_session.sql"),
     ),
 ];
 

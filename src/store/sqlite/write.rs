@@ -7,7 +7,7 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::records;
+use super::{records, sessions};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -58,7 +58,11 @@ fn is_single(write: &Write) -> bool {
         Write::Add { added, .. } => added.related.is_empty(),
         Write::Change { change, .. } => change.members.is_empty(),
         Write::Delete { kind, terms, .. } => *kind == ResourceType::User || terms.brake.is_none(),
-        Write::Note { .. } | Write::Records(_) | Write::Record(_) | Write::Forget(_) => true,
+        Write::Note { .. }
+        | Write::Records(_)
+        | Write::Record(_)
+        | Write::Forget(_)
+        | Write::Session(_) => true,
     }
 }
 
@@ -110,6 +114,7 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
             let forgotten = terms::forget(connection, forgetting)?;
             Ok(alone(Written::Forgotten(forgotten)))
         }
+        Write::Session(write) => Ok(alone(sessions::apply(connection, write)?)),
     }
 }
 
@@ -175,6 +180,9 @@ fn change(
             if let Err(refused) = updated? {
                 return Ok(Err(refused));
             }
+            if kind == ResourceType::User && !resource.is_active() {
+                sessions::end_all(connection, &change.id)?;
+            }
             more.count(kind, before.active, -1);
             more.count(kind, resource.is_active(), 1);
         }
@@ -231,6 +239,7 @@ fn delete(
     }
     if kind == ResourceType::User {
         row::leave_groups(connection, before.seq, deletion.at)?;
+        sessions::end_all(connection, &deletion.id)?;
     }
     row::remove(connection, before.seq)?;
     if terms.audit.as_ref().is_some_and(AuditEntry::erases) {

@@ -73,16 +73,24 @@ impl Activity {
 
     /// Takes in one request.
     pub(crate) fn record(&mut self, event: &Event<'_>) {
-        if !self.seen.contains_key(event.client) {
-            let client = ClientReport {
-                name: event.client.to_owned(),
-                ..ClientReport::default()
-            };
-            self.seen.insert(event.client.to_owned(), client);
+        record(self.seen(event.client), event);
+    }
+
+    /// Takes in that somebody signed in through the connector called `name`; the first time is enough.
+    pub(crate) fn signed_in(&mut self, name: &str, at: Timestamp) {
+        let known = self.known.get(name).map(|(_, kept)| &kept.report.evidence);
+        if known.is_none_or(|it| it.first_sign_in.is_none()) {
+            let evidence = &mut self.seen(name).evidence;
+            evidence.first_sign_in.get_or_insert(at);
         }
-        if let Some(client) = self.seen.get_mut(event.client) {
-            record(client, event);
-        }
+    }
+
+    fn seen(&mut self, name: &str) -> &mut ClientReport {
+        let seen = self.seen.entry(name.to_owned());
+        seen.or_insert_with(|| ClientReport {
+            name: name.to_owned(),
+            ..ClientReport::default()
+        })
     }
 
     /// Takes over what the store has; a note that is not understood says nothing.

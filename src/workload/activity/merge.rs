@@ -27,10 +27,12 @@ pub(super) fn merge(into: &mut ClientReport, seen: &ClientReport) {
         first_request,
         first_user,
         first_group,
+        first_sign_in,
     } = &mut into.evidence;
     earliest(first_request, seen.evidence.first_request);
     earliest(first_user, seen.evidence.first_user);
     earliest(first_group, seen.evidence.first_group);
+    earliest(first_sign_in, seen.evidence.first_sign_in);
     for used in seen.credentials.iter().rev() {
         match into.credentials.iter_mut().find(|it| it.id == used.id) {
             None => into.credentials.insert(0, used.clone()),

@@ -5,10 +5,9 @@ use serde_json::Value;
 use super::provisioner::{Provisioner, Target};
 use super::{DirectoryError, Expected, Provisioned};
 use crate::config::Adoption;
-use crate::scim::filter::Filter;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-use crate::store::{ListQuery, ResourceId};
+use crate::store::ResourceId;
 
 impl Provisioner<'_> {
     /// Makes the POST of `posted` an update of an account that is there already, where that is declared. The account keeps its id, and what the POST does
@@ -54,13 +53,10 @@ impl Provisioner<'_> {
         let Some(external_id) = posted.external_id() else {
             return Ok(None);
         };
-        let kind = ResourceType::User;
-        let text = format!("externalId eq {}", Value::from(external_id));
-        let query = ListQuery {
-            filter: Some(Filter::parse(&text, self.directory.schema(kind))?),
-            ..ListQuery::default()
-        };
-        let mut found = self.directory.list(kind, &query).await?.resources;
+        let found = self
+            .directory
+            .with_external_id(ResourceType::User, external_id);
+        let mut found = found.await?;
         let first = found.pop().map(|it| it.id);
         Ok(first.filter(|_| found.is_empty()))
     }

@@ -9,6 +9,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::workload::outbound::{MAX_BYTES, OutboundError};
 
 /// A server of keys that counts how often it was asked.
 struct KeyServer {
@@ -43,7 +44,7 @@ impl KeyServer {
     }
 }
 
-const NO_KEYS: &str = r#"{"keys": []}"#;
+const NO_KEYS: &str = r#"{"keys": [7]}"#;
 
 /// A token of a key that no server has: its parts are JSON, its signature is not looked at.
 const TOKEN: &str = "eyJhbGciOiJFUzI1NiIsImtpZCI6Im9uZSJ9.eyJpc3MiOiJhIn0.AAAA";
@@ -110,5 +111,6 @@ async fn keys_are_fetched_over_https_except_from_this_machine() {
         .await;
 
     assert_eq!(found, Err(Untrusted::KeysUnavailable));
-    assert!(matches!(fetch(&url).await, Err(FetchError::Plain)));
+    let fetched = Outbound::default().get::<JwkSet>(&url).await;
+    assert!(matches!(fetched, Err(OutboundError::Plain)));
 }

@@ -24,6 +24,7 @@ const STORIES: [&[&str]; 2] = [
         "docs/entra.md",
         "docs/backup.md",
         "docs/scim.md",
+        "docs/sign-in.md",
     ],
     &["docs/install.md"],
 ];

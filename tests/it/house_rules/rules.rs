@@ -4,6 +4,7 @@
 pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("scim", &[]),
+    ("oidc", &[]),
     ("clock", &[]),
     ("expression", &["clock"]),
     ("telemetry", &[]),
@@ -42,7 +43,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["scim", "clock"]),
     (
         "workload",
-        &["store", "scim", "config", "clock", "telemetry"],
+        &["store", "scim", "oidc", "config", "clock", "telemetry"],
     ),
     ("emulator", &["scim"]),
     (
@@ -50,6 +51,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "api",
             "scim",
+            "oidc",
             "clock",
             "expression",
             "telemetry",
@@ -99,6 +101,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("axum_server::", &["workload", "operator"]),
     ("reqwest::", &["operator", "dev", "emulator", "workload"]),
     ("jsonwebtoken::", &["workload"]),
+    ("askama::", &["workload"]),
     ("clap::", &["cli"]),
     ("fancy_regex::", &["expression"]),
     ("std::env", &["cli"]),

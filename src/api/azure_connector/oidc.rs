@@ -1,0 +1,78 @@
+//! How people of an Entra tenant sign in, and where Entra is.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The application in Entra that people sign in to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OidcConnection {
+    /// Application (client) ID of the app registration: a GUID, shown on its overview page.
+    #[schemars(length(min = 36, max = 36))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$')")
+        .message("clientId must be a GUID such as 66666666-7777-8888-9999-aaaaaaaaaaaa, the Application (client) ID"))]
+    pub client_id: String,
+    /// Where the client secret of the app registration is: its Value, not its Secret ID.
+    pub client_secret_ref: ClientSecretReference,
+    /// What people read where they choose among several connectors, such as `Contoso staff`; the name of the connector when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub display_name: Option<String>,
+}
+
+/// A client secret in a Secret of the same namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientSecretReference {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')")
+        .message("name must be the name of a Secret, such as contoso-entra-oidc"))]
+    pub name: String,
+    /// Key in the Secret.
+    #[serde(default = "default_key")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[-._a-zA-Z0-9]+$') && !self.startsWith('..')")
+        .message("key must be a key of a Secret, such as client-secret"))]
+    pub key: String,
+}
+
+fn default_key() -> String {
+    "client-secret".to_owned()
+}
+
+/// The Microsoft cloud that an Entra tenant is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Cloud {
+    /// `login.microsoftonline.com`.
+    #[default]
+    Public,
+    /// `login.microsoftonline.us`.
+    USGovernment,
+    /// `login.partner.microsoftonline.cn`.
+    China,
+    /// The one that `customCloud` describes: private, or emulated.
+    Custom,
+}
+
+/// A cloud that is none of Microsoft's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomCloud {
+    /// Base URL of its sign-in, in place of `https://login.microsoftonline.com`.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^(https://[-a-zA-Z0-9.]+|http://(localhost|127[.]0[.]0[.]1))(:[0-9]{1,5})?$')")
+        .message("signIn must be an https URL without path such as https://login.example.com; http is for this machine (127.0.0.1) only"))]
+    pub sign_in: String,
+}
+
+/// The values for the app registration in Entra.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OidcEndpoint {
+    /// The authority that people sign in at; Entra shows it as the Directory (tenant) ID.
+    pub authority: String,
+    /// Redirect URI of the platform Web.
+    pub web_redirect_uri: String,
+}

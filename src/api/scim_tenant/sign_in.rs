@@ -1,0 +1,79 @@
+//! How people of a `ScimTenant` stay signed in, and where.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+/// How people stay signed in. They sign in through the connectors that have `oidc`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SignIn {
+    /// When a session ends; it ends as well when the person is deactivated, deleted or signs out.
+    #[serde(default)]
+    pub session: SignInSession,
+    /// Applications behind a reverse proxy that asks Usher who is signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward_auth: Option<ForwardAuth>,
+}
+
+/// When a session ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("duration(self.idle) <= duration(self.absolute)")
+    .message("idle must not be longer than absolute, which ends a session even in use"))]
+pub struct SignInSession {
+    /// Time after which a session ends that is not used, in minutes (from `15m`) or hours such as `1h`.
+    #[serde(default = "one_hour")]
+    #[schemars(
+        length(min = 2, max = 4),
+        regex(pattern = r"^(1[5-9]|[2-9][0-9]|[1-9][0-9]{2})m$|^[1-9][0-9]{0,2}h$")
+    )]
+    pub idle: String,
+    /// Time after which every session ends, in minutes (from `15m`) or hours such as `12h`.
+    #[serde(default = "twelve_hours")]
+    #[schemars(
+        length(min = 2, max = 4),
+        regex(pattern = r"^(1[5-9]|[2-9][0-9]|[1-9][0-9]{2})m$|^[1-9][0-9]{0,2}h$")
+    )]
+    pub absolute: String,
+}
+
+impl Default for SignInSession {
+    fn default() -> Self {
+        Self {
+            idle: one_hour(),
+            absolute: twelve_hours(),
+        }
+    }
+}
+
+fn one_hour() -> String {
+    "1h".to_owned()
+}
+
+fn twelve_hours() -> String {
+    "12h".to_owned()
+}
+
+/// Applications behind a reverse proxy that asks Usher who is signed in. The proxy must be one of `trustedProxies`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.hosts.all(it, it.split(':')[0] == self.cookieDomain || it.split(':')[0].endsWith('.' + self.cookieDomain))")
+    .message("every host must be cookieDomain or end with it, or browsers would not present the session there"))]
+pub struct ForwardAuth {
+    /// Domain that the host of this ScimTenant and those of the applications have in common, such as `example.com`: browsers present the session to every host of
+    /// it, so that all of them must be yours.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+$')")
+        .message("cookieDomain must be a DNS name in lower case with at least one dot, such as example.com"))]
+    pub cookie_domain: String,
+    /// Hosts of the applications, such as `wiki.example.com`, with the port where browsers show one. Nobody is let through to others, and nobody is sent back to
+    /// others after signing in.
+    #[schemars(
+        length(min = 1, max = 64),
+        inner(length(min = 1, max = 260)),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    #[x_kube(validation = Rule::new("self.all(it, it.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:[1-9][0-9]{0,4})?$'))")
+        .message("a host must be a DNS name in lower case such as wiki.example.com, with a port only where it is not the usual one"))]
+    pub hosts: Vec<String>,
+}

@@ -1,0 +1,73 @@
+//! How the people of a directory sign in.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// How people sign in, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SignInConfig {
+    /// When a session ends.
+    pub session: SessionConfig,
+    /// The applications behind proxies that ask who is signed in.
+    #[serde(default)]
+    pub forward_auth: ForwardAuthConfig,
+    /// Who says who people are; one at least.
+    pub providers: Vec<ProviderConfig>,
+}
+
+impl SignInConfig {
+    /// The provider of the connector called `name`.
+    pub fn provider(&self, name: &str) -> Option<&ProviderConfig> {
+        self.providers.iter().find(|it| it.connector == name)
+    }
+}
+
+/// When a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SessionConfig {
+    /// Minutes after it was last used.
+    pub idle_minutes: u32,
+    /// Minutes after it began.
+    pub absolute_minutes: u32,
+}
+
+/// The applications behind proxies that ask who is signed in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ForwardAuthConfig {
+    /// The domain whose hosts all get the cookie; the host of the directory alone when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie_domain: Option<String>,
+    /// The hosts of the applications, with a port where it is not that of the scheme.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+}
+
+/// An identity provider: the Entra tenant of one connector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// Name of the connector.
+    pub connector: String,
+    /// What people know it by.
+    pub display_name: String,
+    /// `iss` of its tokens; its metadata are below it.
+    pub issuer: Url,
+    /// `tid` of its tokens.
+    pub entra_tenant_id: String,
+    /// Who the directory is to it.
+    pub client_id: String,
+    /// The file with the client secret, which is read whenever it is needed.
+    pub client_secret_file: PathBuf,
+}
+
+/// Where the provider of `connector` sends people back to, below the public URL of a `ScimTenant`.
+pub fn redirect_uri(public: &Url, connector: &str) -> String {
+    let base = public.as_str().trim_end_matches('/');
+    format!("{base}/sign-in/{connector}/callback")
+}

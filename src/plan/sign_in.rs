@@ -1,0 +1,116 @@
+//! What a document says of signing in: who says who people are, and for how long that holds.
+
+use crate::api::azure_connector::{ClientSecretReference, OidcConnection, OidcEndpoint};
+use crate::api::{AzureConnector, ScimTenant};
+use crate::config::sign_in::redirect_uri;
+use crate::config::{ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig};
+
+use super::child::Owner;
+use super::observed::Site;
+use super::policy::minutes;
+use super::verdict::Rejection;
+use super::workload_config::{Sources, is_entitled};
+use super::{claim, cloud, scim_client};
+
+/// How people of `tenant` sign in; nothing when no connector lets them.
+pub(super) fn sign_in(
+    tenant: &ScimTenant,
+    sources: &Sources<'_>,
+) -> Result<Option<SignInConfig>, Rejection> {
+    let providers = providers(tenant, sources);
+    if providers.is_empty() {
+        return Ok(None);
+    }
+    let declared = &tenant.spec.sign_in;
+    let session = &declared.session;
+    Ok(Some(SignInConfig {
+        session: SessionConfig {
+            idle_minutes: minutes(&session.idle, "spec.signIn.session.idle", "1h")?,
+            absolute_minutes: minutes(&session.absolute, "spec.signIn.session.absolute", "12h")?,
+        },
+        forward_auth: match &declared.forward_auth {
+            None => ForwardAuthConfig::default(),
+            Some(declared) => ForwardAuthConfig {
+                cookie_domain: Some(declared.cookie_domain.clone()),
+                hosts: declared.hosts.clone(),
+            },
+        },
+        providers,
+    }))
+}
+
+/// Those of the connectors of `tenant`, in the order of their names. What may not be touched stays as the document before had it.
+fn providers(tenant: &ScimTenant, sources: &Sources<'_>) -> Vec<ProviderConfig> {
+    let before = |name: &str| {
+        let mut all = sources.providers_before.iter();
+        all.find(|it| it.connector == name).cloned()
+    };
+    let mut providers: Vec<ProviderConfig> = connectors(tenant, sources)
+        .filter_map(|connector| {
+            if connector.spec.suspend {
+                return before(&Owner::of(connector).object.name);
+            }
+            provider(connector, connector.spec.oidc.as_ref()?, sources.site)
+        })
+        .collect();
+    if is_entitled(tenant) {
+        providers.extend(sources.unreadable.iter().filter_map(|it| before(it)));
+    }
+    providers.sort_by(|one, other| one.connector.cmp(&other.connector));
+    providers
+}
+
+/// The connectors that may let people in.
+fn connectors<'s>(
+    tenant: &'s ScimTenant,
+    sources: &'s Sources<'_>,
+) -> impl Iterator<Item = &'s AzureConnector> {
+    let may = move |it: &&AzureConnector| {
+        it.metadata.deletion_timestamp.is_none()
+            && claim::azure_connector(it, sources.namespace_connectors).is_ok()
+    };
+    sources
+        .connectors
+        .iter()
+        .filter(|_| is_entitled(tenant))
+        .filter(|it| !scim_client::is_displaced(&it.connector, tenant, sources.before))
+        .map(|it| it.connector.as_ref())
+        .filter(may)
+}
+
+fn provider(
+    connector: &AzureConnector,
+    oidc: &OidcConnection,
+    site: &Site,
+) -> Option<ProviderConfig> {
+    let name = Owner::of(connector).object.name;
+    Some(ProviderConfig {
+        display_name: oidc.display_name.clone().unwrap_or_else(|| name.clone()),
+        issuer: cloud::issuer(connector)?,
+        entra_tenant_id: connector.spec.entra_tenant_id.to_ascii_lowercase(),
+        client_id: oidc.client_id.to_ascii_lowercase(),
+        client_secret_file: site.client_secrets.file(&name, &oidc.client_secret_ref),
+        connector: name,
+    })
+}
+
+/// The client secrets that the pods of a workload are given, by the names of the connectors, in their order.
+pub(super) fn client_secrets<'c>(
+    connectors: impl Iterator<Item = &'c AzureConnector>,
+) -> Vec<(String, ClientSecretReference)> {
+    let reference = |it: &AzureConnector| {
+        let oidc = it.spec.oidc.as_ref()?;
+        Some((Owner::of(it).object.name, oidc.client_secret_ref.clone()))
+    };
+    let mut all: Vec<_> = connectors.filter_map(reference).collect();
+    all.sort_by(|one, other| one.0.cmp(&other.0));
+    all
+}
+
+/// What is to be entered in Entra for `connector`.
+pub(super) fn endpoint(connector: &AzureConnector, site: &Site) -> OidcEndpoint {
+    OidcEndpoint {
+        authority: cloud::authority(connector),
+        web_redirect_uri: redirect_uri(&site.public_url, &Owner::of(connector).object.name),
+    }
+}

@@ -1,0 +1,202 @@
+//! Who is signed in, and until when.
+
+use super::*;
+use crate::store::brake::Brake;
+use crate::store::sessions::{Over, SecretDigest, Session, SignInAttempt};
+use jiff::SignedDuration;
+
+fn digest(text: &str) -> SecretDigest {
+    SecretDigest(text.to_owned())
+}
+
+fn attempt(state: &str, second: i64) -> SignInAttempt {
+    SignInAttempt {
+        state: digest(state),
+        browser: digest("browser"),
+        connector: "entra".to_owned(),
+        nonce: format!("nonce of {state}"),
+        verifier: format!("verifier of {state}"),
+        return_to: (state == "1").then(|| "https://wiki.example/".to_owned()),
+        began: at(second),
+    }
+}
+
+fn session(name: &str, person: &str) -> Session {
+    Session {
+        digest: digest(name),
+        person: ResourceId::new(person),
+        connector: "entra".to_owned(),
+        opened: at(10),
+        seen: at(10),
+    }
+}
+
+async fn open(store: &dyn Store, name: &str, person: &str) -> bool {
+    let opened = store.open_session(session(name, person), None);
+    opened.await.unwrap()
+}
+
+async fn is_there(store: &dyn Store, name: &str) -> bool {
+    store.session(&digest(name)).await.unwrap().is_some()
+}
+
+fn inactive(id: &str) -> Stored {
+    stored(USER, id, &json!({"userName": id, "active": false}))
+}
+
+pub(super) async fn an_attempt_is_redeemed_once_by_the_browser_that_began_it(
+    store: Arc<dyn Store>,
+) {
+    for state in ["1", "2"] {
+        store.begin_sign_in(attempt(state, 1)).await.unwrap();
+    }
+    let redeem = async |state: &str, browser: &str| {
+        let (state, browser) = (digest(state), digest(browser));
+        store.redeem_sign_in(&state, &browser).await.unwrap()
+    };
+
+    assert_eq!(redeem("1", "another").await, None);
+    assert_eq!(redeem("3", "browser").await, None);
+    assert_eq!(redeem("1", "browser").await, Some(attempt("1", 1)));
+    assert_eq!(redeem("1", "browser").await, None);
+    let many = futures::future::join_all((0..20).map(|_| redeem("2", "browser"))).await;
+    assert_eq!(many.iter().flatten().count(), 1);
+}
+
+pub(super) async fn a_session_is_found_until_it_ends(store: Arc<dyn Store>) {
+    filled(&*store).await;
+
+    assert!(open(&*store, "one", "a").await);
+    assert!(open(&*store, "two", "a").await);
+    store.see_session(digest("one"), at(20)).await.unwrap();
+    store.see_session(digest("one"), at(15)).await.unwrap();
+    let seen = Session {
+        seen: at(20),
+        ..session("one", "a")
+    };
+    assert_eq!(store.session(&digest("one")).await.unwrap(), Some(seen));
+    store.end_session(digest("one")).await.unwrap();
+    store.end_session(digest("one")).await.unwrap();
+    store.see_session(digest("one"), at(30)).await.unwrap();
+    assert!(!is_there(&*store, "one").await);
+    let three = store.open_session(session("three", "a"), Some(digest("two")));
+    assert!(three.await.unwrap());
+    assert!(!is_there(&*store, "two").await);
+    assert!(is_there(&*store, "three").await);
+}
+
+pub(super) async fn only_a_person_who_is_active_gets_a_session(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    store.add(USER, inactive("away"), free()).await.unwrap();
+    open(&*store, "before", "a").await;
+
+    for nobody in ["away", "nobody", "t"] {
+        assert!(!open(&*store, nobody, nobody).await, "{nobody}");
+        assert!(!is_there(&*store, nobody).await, "{nobody}");
+    }
+    let refused = store.open_session(session("new", "away"), Some(digest("before")));
+    assert!(!refused.await.unwrap());
+    assert!(!is_there(&*store, "before").await);
+}
+
+pub(super) async fn sessions_end_with_who_is_deactivated_or_deleted(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    for (name, person) in [("1", "a"), ("2", "a"), ("3", "b"), ("4", "c")] {
+        assert!(open(&*store, name, person).await);
+    }
+
+    let stale = changed("a", 7, Some(&inactive("a")));
+    store.change(USER, stale, free()).await.unwrap_err();
+    let renamed = stored(USER, "c", &json!({"userName": "renamed"}));
+    let renamed = changed("c", 0, Some(&renamed));
+    store.change(USER, renamed, free()).await.unwrap();
+    assert!(is_there(&*store, "1").await);
+
+    let gone = changed("a", 0, Some(&inactive("a")));
+    store.change(USER, gone, free()).await.unwrap();
+    store
+        .delete(USER, deletion("b", 0, 3), free())
+        .await
+        .unwrap();
+    for (name, expected) in [("1", false), ("2", false), ("3", false), ("4", true)] {
+        assert_eq!(is_there(&*store, name).await, expected, "{name}");
+    }
+    let back = changed("a", 0, Some(&person("a")));
+    store.change(USER, back, free()).await.unwrap();
+    assert!(!is_there(&*store, "1").await);
+}
+
+pub(super) async fn a_deactivation_that_is_held_ends_no_session(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    assert!(open(&*store, "1", "a").await);
+    let held = Terms {
+        brake: Some(Brake {
+            deactivations: 0,
+            deletions: 0,
+            membership_removals: 0,
+            window: SignedDuration::from_hours(1),
+            open_until: None,
+        }),
+        ..Terms::default()
+    };
+
+    let gone = changed("a", 0, Some(&inactive("a")));
+    let stopped = store.change(USER, gone, held.clone()).await;
+    assert!(matches!(stopped, Err(StoreError::Held { .. })));
+    let stopped = store.delete(USER, deletion("a", 0, 3), held).await;
+    assert!(matches!(stopped, Err(StoreError::Held { .. })));
+
+    assert!(is_there(&*store, "1").await);
+}
+
+/// Whoever of the two is first: afterwards nobody is signed in.
+pub(super) async fn who_is_deactivated_while_signing_in_is_out(store: Arc<dyn Store>) {
+    for round in 0..20 {
+        let id = format!("p{round}");
+        store.add(USER, person(&id), free()).await.unwrap();
+        let sign_ins = (0..4).map(|tab| {
+            let (store, id) = (Arc::clone(&store), id.clone());
+            async move { open(&*store, &format!("{id} {tab}"), &id).await }
+        });
+        let gone = changed(&id, 0, Some(&inactive(&id)));
+        let (_, changed) = tokio::join!(
+            futures::future::join_all(sign_ins),
+            store.change(USER, gone, free())
+        );
+        changed.unwrap();
+        for tab in 0..4 {
+            assert!(!is_there(&*store, &format!("{id} {tab}")).await);
+        }
+    }
+}
+
+pub(super) async fn what_is_over_is_forgotten(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    for (name, opened, seen) in [("old", 5, 50), ("idle", 15, 15), ("stays", 15, 50)] {
+        let session = Session {
+            opened: at(opened),
+            seen: at(seen),
+            ..session(name, "a")
+        };
+        assert!(store.open_session(session, None).await.unwrap());
+    }
+    for (state, second) in [("1", 5), ("2", 50)] {
+        store.begin_sign_in(attempt(state, second)).await.unwrap();
+    }
+    let over = Over {
+        opened_before: at(10),
+        seen_before: at(20),
+        began_before: at(10),
+    };
+
+    assert_eq!(store.forget_sessions(over).await.unwrap(), 3);
+    assert_eq!(store.forget_sessions(over).await.unwrap(), 0);
+
+    for (name, expected) in [("old", false), ("idle", false), ("stays", true)] {
+        assert_eq!(is_there(&*store, name).await, expected, "{name}");
+    }
+    let browser = digest("browser");
+    let gone = store.redeem_sign_in(&digest("1"), &browser).await.unwrap();
+    let kept = store.redeem_sign_in(&digest("2"), &browser).await.unwrap();
+    assert_eq!((gone, kept), (None, Some(attempt("2", 50))));
+}

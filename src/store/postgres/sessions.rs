@@ -1,0 +1,238 @@
+//! Who is signed in, and who is about to be.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::PgConnection;
+
+use super::failure::Retry;
+use super::text::text;
+use super::{Failure, PostgresStore, dispose};
+use crate::store::candidate::time;
+use crate::store::sessions::{
+    ATTEMPTS, Over, SecretDigest, Session, SessionWrite, Sessions, SignInAttempt,
+};
+use crate::store::write::{Write, Written};
+use crate::store::{ResourceId, StoreError};
+
+/// Rows that are forgotten at a time.
+const FORGOTTEN_AT_ONCE: i64 = 1000;
+
+#[async_trait]
+impl Sessions for PostgresStore {
+    async fn begin_sign_in(&self, attempt: SignInAttempt) -> Result<(), StoreError> {
+        self.write_session(SessionWrite::Begin(attempt)).await?;
+        Ok(())
+    }
+
+    async fn redeem_sign_in(
+        &self,
+        state: &SecretDigest,
+        browser: &SecretDigest,
+    ) -> Result<Option<SignInAttempt>, StoreError> {
+        let found = read!(self, connection => attempt(&mut connection, state, browser))?;
+        let Some(attempt) = found else {
+            return Ok(None);
+        };
+        // A row never changes, and of several who delete it one does.
+        let redeemed = self.write_session(SessionWrite::Redeem(state.clone()));
+        Ok(redeemed.await?.is_change().then_some(attempt))
+    }
+
+    async fn open_session(
+        &self,
+        session: Session,
+        replaced: Option<SecretDigest>,
+    ) -> Result<bool, StoreError> {
+        let write = SessionWrite::Open { session, replaced };
+        Ok(self.write_session(write).await?.is_change())
+    }
+
+    async fn session(&self, digest: &SecretDigest) -> Result<Option<Session>, StoreError> {
+        read!(self, connection => session(&mut connection, digest))
+    }
+
+    async fn see_session(&self, digest: SecretDigest, at: Timestamp) -> Result<(), StoreError> {
+        self.write_session(SessionWrite::See { digest, at }).await?;
+        Ok(())
+    }
+
+    async fn end_session(&self, digest: SecretDigest) -> Result<(), StoreError> {
+        self.write_session(SessionWrite::End(digest)).await?;
+        Ok(())
+    }
+
+    async fn forget_sessions(&self, over: Over) -> Result<u64, StoreError> {
+        match self.write_session(SessionWrite::Forget(over)).await? {
+            Written::Forgotten(rows) => Ok(rows),
+            Written::Done | Written::Changed(_) | Written::NotFound => Ok(0),
+        }
+    }
+}
+
+impl PostgresStore {
+    async fn write_session(&self, write: SessionWrite) -> Result<Written, StoreError> {
+        self.write(Write::Session(write)).await
+    }
+}
+
+/// Does one write inside a transaction.
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    write: &SessionWrite,
+) -> Result<Written, sqlx::Error> {
+    let changed = match write {
+        SessionWrite::Begin(attempt) => begin(connection, attempt).await?,
+        SessionWrite::Redeem(state) => sqlx::query("DELETE FROM sign_in_attempt WHERE state = $1")
+            .bind(&state.0)
+            .execute(connection)
+            .await?
+            .rows_affected(),
+        SessionWrite::Open { session, replaced } => {
+            let opened = open(connection, session).await?;
+            if let Some(replaced) = replaced {
+                end(connection, replaced).await?;
+            }
+            opened
+        }
+        SessionWrite::See { digest, at } => {
+            sqlx::query("UPDATE session SET seen = greatest(seen, $2) WHERE digest = $1")
+                .bind(&digest.0)
+                .bind(at.as_millisecond())
+                .execute(connection)
+                .await?
+                .rows_affected()
+        }
+        SessionWrite::End(digest) => end(connection, digest).await?,
+        SessionWrite::Forget(over) => return forget(connection, over).await,
+    };
+    Ok(if changed > 0 {
+        Written::Done
+    } else {
+        Written::NotFound
+    })
+}
+
+/// Ends the sessions of a person who is deactivated or deleted. The row of the person is locked already: whoever opens a session
+/// waits for it, and by a statement of its own this one sees what was opened before.
+pub(super) async fn end_all(
+    connection: &mut PgConnection,
+    person: &ResourceId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM session WHERE resource_id = $1")
+        .bind(text(person.as_str()))
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
+async fn begin(connection: &mut PgConnection, attempt: &SignInAttempt) -> Result<u64, sqlx::Error> {
+    sqlx::query(
+        "DELETE FROM sign_in_attempt WHERE seq <= (SELECT max(seq) FROM sign_in_attempt) - $1 + 1",
+    )
+    .bind(ATTEMPTS)
+    .execute(&mut *connection)
+    .await?;
+    let inserted = sqlx::query(
+        "INSERT INTO sign_in_attempt (state, browser, connector, nonce, verifier, return_to, began)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (state) DO NOTHING",
+    )
+    .bind(&attempt.state.0)
+    .bind(&attempt.browser.0)
+    .bind(text(&attempt.connector))
+    .bind(text(&attempt.nonce))
+    .bind(text(&attempt.verifier))
+    .bind(attempt.return_to.as_deref().map(text))
+    .bind(attempt.began.as_millisecond())
+    .execute(connection)
+    .await?;
+    Ok(inserted.rows_affected())
+}
+
+/// Locks the person against who deactivates or deletes; opened a second time, because the first answer was lost, it stays as it is.
+async fn open(connection: &mut PgConnection, session: &Session) -> Result<u64, sqlx::Error> {
+    let inserted = sqlx::query(
+        "WITH person AS (SELECT id FROM resource WHERE kind = 0 AND id = $2 AND active FOR SHARE)
+         INSERT INTO session (digest, resource_id, connector, opened, seen) SELECT $1, id, $3, $4, $5 FROM person
+         ON CONFLICT (digest) DO UPDATE SET seen = excluded.seen",
+    )
+    .bind(&session.digest.0)
+    .bind(text(session.person.as_str()))
+    .bind(text(&session.connector))
+    .bind(session.opened.as_millisecond())
+    .bind(session.seen.as_millisecond())
+    .execute(connection)
+    .await?;
+    Ok(inserted.rows_affected())
+}
+
+async fn end(connection: &mut PgConnection, digest: &SecretDigest) -> Result<u64, sqlx::Error> {
+    let ended = sqlx::query("DELETE FROM session WHERE digest = $1")
+        .bind(&digest.0)
+        .execute(connection)
+        .await?;
+    Ok(ended.rows_affected())
+}
+
+async fn forget(connection: &mut PgConnection, over: &Over) -> Result<Written, sqlx::Error> {
+    let sessions = sqlx::query(
+        "DELETE FROM session WHERE digest IN (SELECT digest FROM session WHERE opened < $1 OR seen < $2 LIMIT $3)",
+    )
+    .bind(over.opened_before.as_millisecond())
+    .bind(over.seen_before.as_millisecond())
+    .bind(FORGOTTEN_AT_ONCE)
+    .execute(&mut *connection)
+    .await?;
+    let attempts = sqlx::query(
+        "DELETE FROM sign_in_attempt WHERE seq IN (SELECT seq FROM sign_in_attempt ORDER BY seq LIMIT $2) AND began < $1",
+    )
+    .bind(over.began_before.as_millisecond())
+    .bind(FORGOTTEN_AT_ONCE)
+    .execute(connection)
+    .await?;
+    let rows = sessions.rows_affected() + attempts.rows_affected();
+    Ok(Written::Forgotten(rows))
+}
+
+async fn attempt(
+    connection: &mut PgConnection,
+    state: &SecretDigest,
+    browser: &SecretDigest,
+) -> Result<Option<SignInAttempt>, Failure> {
+    let row: Option<(String, String, String, Option<String>, i64)> = sqlx::query_as(
+        "SELECT connector, nonce, verifier, return_to, began FROM sign_in_attempt WHERE state = $1 AND browser = $2",
+    )
+    .bind(&state.0)
+    .bind(&browser.0)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(
+        |(connector, nonce, verifier, return_to, began)| SignInAttempt {
+            state: state.clone(),
+            browser: browser.clone(),
+            connector,
+            nonce,
+            verifier,
+            return_to,
+            began: time(began),
+        },
+    ))
+}
+
+async fn session(
+    connection: &mut PgConnection,
+    digest: &SecretDigest,
+) -> Result<Option<Session>, Failure> {
+    let row: Option<(String, String, i64, i64)> = sqlx::query_as(
+        "SELECT resource_id, connector, opened, seen FROM session WHERE digest = $1",
+    )
+    .bind(&digest.0)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|(person, connector, opened, seen)| Session {
+        digest: digest.clone(),
+        person: ResourceId::new(person),
+        connector,
+        opened: time(opened),
+        seen: time(seen),
+    }))
+}

@@ -1,0 +1,121 @@
+//! Who is signed in, and who is about to be: rows that every replica sees. A session ends with the person it is of, in the transaction
+//! that deactivates or deletes the person.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{ResourceId, StoreError};
+
+/// Attempts to sign in that are kept; the oldest go first, so that a flood of them fills no disk.
+pub const ATTEMPTS: i64 = 50_000;
+
+/// SHA-256 in hexadecimal of a secret that a browser holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretDigest(pub String);
+
+/// A person who is signed in with one browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Of what the browser presents.
+    pub digest: SecretDigest,
+    /// Who it is.
+    pub person: ResourceId,
+    /// Name of the connector by which the person signed in.
+    pub connector: String,
+    /// When that was, in whole milliseconds.
+    pub opened: Timestamp,
+    /// When it was last noted that it was used, in whole milliseconds.
+    pub seen: Timestamp,
+}
+
+/// Somebody who was sent to an identity provider and is not back yet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignInAttempt {
+    /// Of the `state` (RFC 6749, section 10.12).
+    pub state: SecretDigest,
+    /// Of what the browser presents that began it.
+    pub browser: SecretDigest,
+    /// Name of the connector.
+    pub connector: String,
+    /// The `nonce` that the ID token must have.
+    pub nonce: String,
+    /// The `code_verifier` (RFC 7636), which is secret.
+    pub verifier: String,
+    /// Where the browser goes afterwards.
+    pub return_to: Option<String>,
+    /// When it began, in whole milliseconds.
+    pub began: Timestamp,
+}
+
+impl fmt::Debug for SignInAttempt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SignInAttempt")
+            .field("connector", &self.connector)
+            .field("began", &self.began)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which sessions and attempts are over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Over {
+    /// Sessions that were opened before.
+    pub opened_before: Timestamp,
+    /// Sessions that were not used since.
+    pub seen_before: Timestamp,
+    /// Attempts that began before.
+    pub began_before: Timestamp,
+}
+
+/// The part of a store that knows who is signed in; what holds for [`super::Store`] holds here.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Keeps an attempt.
+    async fn begin_sign_in(&self, attempt: SignInAttempt) -> Result<(), StoreError>;
+
+    /// Takes the attempt with this state out of the store, if this browser began it: of several who ask, one gets it.
+    async fn redeem_sign_in(
+        &self,
+        state: &SecretDigest,
+        browser: &SecretDigest,
+    ) -> Result<Option<SignInAttempt>, StoreError>;
+
+    /// Opens a session in the place of `replaced`, if its person is there and active; else says false, and `replaced` has ended.
+    async fn open_session(
+        &self,
+        session: Session,
+        replaced: Option<SecretDigest>,
+    ) -> Result<bool, StoreError>;
+
+    /// The session of this digest.
+    async fn session(&self, digest: &SecretDigest) -> Result<Option<Session>, StoreError>;
+
+    /// Notes that a session was used.
+    async fn see_session(&self, digest: SecretDigest, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Ends a session.
+    async fn end_session(&self, digest: SecretDigest) -> Result<(), StoreError>;
+
+    /// Forgets sessions and attempts that are over, a bounded number at a time; says how many, nothing being the end.
+    async fn forget_sessions(&self, over: Over) -> Result<u64, StoreError>;
+}
+
+/// A write of this part.
+#[derive(Debug)]
+pub(super) enum SessionWrite {
+    Begin(SignInAttempt),
+    Redeem(SecretDigest),
+    Open {
+        session: Session,
+        replaced: Option<SecretDigest>,
+    },
+    See {
+        digest: SecretDigest,
+        at: Timestamp,
+    },
+    End(SecretDigest),
+    Forget(Over),
+}

@@ -1,0 +1,218 @@
+//! Who is signed in, and who is about to be.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::SqliteStore;
+use crate::store::candidate::time;
+use crate::store::sessions::{
+    ATTEMPTS, Over, SecretDigest, Session, SessionWrite, Sessions, SignInAttempt,
+};
+use crate::store::write::{Write, Written};
+use crate::store::{ResourceId, StoreError};
+
+/// Rows that are forgotten at a time.
+const FORGOTTEN_AT_ONCE: i64 = 1000;
+
+#[async_trait]
+impl Sessions for SqliteStore {
+    async fn begin_sign_in(&self, attempt: SignInAttempt) -> Result<(), StoreError> {
+        self.write_session(SessionWrite::Begin(attempt)).await?;
+        Ok(())
+    }
+
+    async fn redeem_sign_in(
+        &self,
+        state: &SecretDigest,
+        browser: &SecretDigest,
+    ) -> Result<Option<SignInAttempt>, StoreError> {
+        let readers = &self.readers;
+        let found = readers.look_up(|reader| Ok(attempt(reader, state, browser)?));
+        let Some(attempt) = found.await? else {
+            return Ok(None);
+        };
+        // A row never changes, and of several who delete it one does.
+        let redeemed = self.write_session(SessionWrite::Redeem(state.clone()));
+        Ok(redeemed.await?.is_change().then_some(attempt))
+    }
+
+    async fn open_session(
+        &self,
+        session: Session,
+        replaced: Option<SecretDigest>,
+    ) -> Result<bool, StoreError> {
+        let write = SessionWrite::Open { session, replaced };
+        Ok(self.write_session(write).await?.is_change())
+    }
+
+    async fn session(&self, digest: &SecretDigest) -> Result<Option<Session>, StoreError> {
+        let found = |reader: &Connection| Ok(session(reader, digest)?);
+        self.readers.look_up(found).await
+    }
+
+    async fn see_session(&self, digest: SecretDigest, at: Timestamp) -> Result<(), StoreError> {
+        self.write_session(SessionWrite::See { digest, at }).await?;
+        Ok(())
+    }
+
+    async fn end_session(&self, digest: SecretDigest) -> Result<(), StoreError> {
+        self.write_session(SessionWrite::End(digest)).await?;
+        Ok(())
+    }
+
+    async fn forget_sessions(&self, over: Over) -> Result<u64, StoreError> {
+        match self.write_session(SessionWrite::Forget(over)).await? {
+            Written::Forgotten(rows) => Ok(rows),
+            Written::Done | Written::Changed(_) | Written::NotFound => Ok(0),
+        }
+    }
+}
+
+impl SqliteStore {
+    async fn write_session(&self, write: SessionWrite) -> Result<Written, StoreError> {
+        self.writer.write(Write::Session(write)).await
+    }
+}
+
+/// Does one write inside the writer's transaction.
+pub(super) fn apply(
+    connection: &Connection,
+    write: &SessionWrite,
+) -> Result<Written, rusqlite::Error> {
+    let changed = match write {
+        SessionWrite::Begin(attempt) => begin(connection, attempt)?,
+        SessionWrite::Redeem(state) => connection
+            .prepare_cached("DELETE FROM sign_in_attempt WHERE state = ?1")?
+            .execute([&state.0])?,
+        SessionWrite::Open { session, replaced } => {
+            let opened = open(connection, session)?;
+            if let Some(replaced) = replaced {
+                end(connection, replaced)?;
+            }
+            opened
+        }
+        SessionWrite::See { digest, at } => connection
+            .prepare_cached("UPDATE session SET seen = max(seen, ?2) WHERE digest = ?1")?
+            .execute((&digest.0, at.as_millisecond()))?,
+        SessionWrite::End(digest) => end(connection, digest)?,
+        SessionWrite::Forget(over) => return forget(connection, over),
+    };
+    Ok(if changed > 0 {
+        Written::Done
+    } else {
+        Written::NotFound
+    })
+}
+
+/// Ends the sessions of a person who is deactivated or deleted.
+pub(super) fn end_all(connection: &Connection, person: &ResourceId) -> Result<(), rusqlite::Error> {
+    connection
+        .prepare_cached("DELETE FROM session WHERE resource_id = ?1")?
+        .execute([person.as_str()])
+        .map(|_| ())
+}
+
+fn begin(connection: &Connection, attempt: &SignInAttempt) -> Result<usize, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "DELETE FROM sign_in_attempt WHERE seq <= (SELECT max(seq) FROM sign_in_attempt) - ?1 + 1",
+        )?
+        .execute([ATTEMPTS])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO sign_in_attempt (state, browser, connector, nonce, verifier, return_to, began)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute((
+            &attempt.state.0,
+            &attempt.browser.0,
+            &attempt.connector,
+            &attempt.nonce,
+            &attempt.verifier,
+            &attempt.return_to,
+            attempt.began.as_millisecond(),
+        ))
+}
+
+fn open(connection: &Connection, session: &Session) -> Result<usize, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "INSERT INTO session (digest, resource_id, connector, opened, seen)
+             SELECT ?1, id, ?3, ?4, ?5 FROM resource WHERE kind = 0 AND id = ?2 AND active",
+        )?
+        .execute((
+            &session.digest.0,
+            session.person.as_str(),
+            &session.connector,
+            session.opened.as_millisecond(),
+            session.seen.as_millisecond(),
+        ))
+}
+
+fn end(connection: &Connection, digest: &SecretDigest) -> Result<usize, rusqlite::Error> {
+    connection
+        .prepare_cached("DELETE FROM session WHERE digest = ?1")?
+        .execute([&digest.0])
+}
+
+fn forget(connection: &Connection, over: &Over) -> Result<Written, rusqlite::Error> {
+    let sessions = connection
+        .prepare_cached(
+            "DELETE FROM session WHERE digest IN (SELECT digest FROM session WHERE opened < ?1 OR seen < ?2 LIMIT ?3)",
+        )?
+        .execute((
+            over.opened_before.as_millisecond(),
+            over.seen_before.as_millisecond(),
+            FORGOTTEN_AT_ONCE,
+        ))?;
+    let attempts = connection
+        .prepare_cached(
+            "DELETE FROM sign_in_attempt WHERE seq IN (SELECT seq FROM sign_in_attempt ORDER BY seq LIMIT ?2) AND began < ?1",
+        )?
+        .execute((over.began_before.as_millisecond(), FORGOTTEN_AT_ONCE))?;
+    Ok(Written::Forgotten((sessions + attempts) as u64))
+}
+
+fn attempt(
+    connection: &Connection,
+    state: &SecretDigest,
+    browser: &SecretDigest,
+) -> Result<Option<SignInAttempt>, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT connector, nonce, verifier, return_to, began FROM sign_in_attempt WHERE state = ?1 AND browser = ?2",
+        )?
+        .query_row((&state.0, &browser.0), |row| {
+            Ok(SignInAttempt {
+                state: state.clone(),
+                browser: browser.clone(),
+                connector: row.get(0)?,
+                nonce: row.get(1)?,
+                verifier: row.get(2)?,
+                return_to: row.get(3)?,
+                began: time(row.get(4)?),
+            })
+        })
+        .optional()
+}
+
+fn session(
+    connection: &Connection,
+    digest: &SecretDigest,
+) -> Result<Option<Session>, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT resource_id, connector, opened, seen FROM session WHERE digest = ?1",
+        )?
+        .query_row([&digest.0], |row| {
+            Ok(Session {
+                digest: digest.clone(),
+                person: ResourceId::new(row.get::<_, String>(0)?),
+                connector: row.get(1)?,
+                opened: time(row.get(2)?),
+                seen: time(row.get(3)?),
+            })
+        })
+        .optional()
+}

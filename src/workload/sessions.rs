@@ -1,0 +1,113 @@
+//! The domain: who is signed in to a directory, and until when.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config::{self, SignInConfig, Token};
+use crate::scim::schema::ResourceType;
+use crate::store::sessions::{Over, SecretDigest, Session};
+use crate::store::{Related, ResourceId, Store, StoreError, Stored};
+
+/// How long a person has to come back from the identity provider.
+pub(crate) const ATTEMPT_TIME: SignedDuration = SignedDuration::from_mins(10);
+
+/// Time between two notes that a session is used.
+const NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long the note may keep the person waiting.
+const NOTE_TIME: Duration = Duration::from_millis(200);
+
+/// The sessions of one directory at one time.
+pub(crate) struct Sessions<'s> {
+    store: &'s dyn Store,
+    config: &'s SignInConfig,
+    now: Timestamp,
+}
+
+/// Under which name a secret of a browser is kept.
+pub(crate) fn digest(secret: &Token) -> SecretDigest {
+    SecretDigest(config::digest(secret.reveal()))
+}
+
+impl<'s> Sessions<'s> {
+    pub(crate) fn new(store: &'s dyn Store, config: &'s SignInConfig, now: Timestamp) -> Self {
+        // The store keeps whole milliseconds.
+        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        Self { store, config, now }
+    }
+
+    /// Who presents `token`, with groups; nobody when the session is over, or the person or the connector is gone.
+    pub(crate) async fn find(&self, token: &Token) -> Result<Option<Stored>, StoreError> {
+        let Some(session) = self.store.session(&digest(token)).await? else {
+            return Ok(None);
+        };
+        if !self.lasts(&session) {
+            return Ok(None);
+        }
+        let person = &session.person;
+        let found = self
+            .store
+            .find(ResourceType::User, person, Related::Include);
+        let found = found.await?.filter(|it| it.resource.is_active());
+        if found.is_some() {
+            self.note(session).await;
+        }
+        Ok(found)
+    }
+
+    fn lasts(&self, session: &Session) -> bool {
+        let minutes = |it: u32| SignedDuration::from_mins(it.into());
+        let (length, age) = (self.config.session, |it| self.now.duration_since(it));
+        age(session.opened) < minutes(length.absolute_minutes)
+            && age(session.seen) < minutes(length.idle_minutes)
+            && self.config.provider(&session.connector).is_some()
+    }
+
+    /// Notes now and then that the session is used. Who cannot write must not keep out whom it knows.
+    async fn note(&self, session: Session) {
+        if self.now.duration_since(session.seen) < NOTED_EVERY {
+            return;
+        }
+        let noted = self.store.see_session(session.digest, self.now);
+        if !matches!(tokio::time::timeout(NOTE_TIME, noted).await, Ok(Ok(()))) {
+            tracing::debug!("the use of a session was not noted");
+        }
+    }
+
+    /// Opens a session under `token` in the place of the one that the browser had; says whether the person may have one.
+    pub(crate) async fn open(
+        &self,
+        token: &Token,
+        person: &ResourceId,
+        connector: &str,
+        had: Option<&Token>,
+    ) -> Result<bool, StoreError> {
+        let session = Session {
+            digest: digest(token),
+            person: person.clone(),
+            connector: connector.to_owned(),
+            opened: self.now,
+            seen: self.now,
+        };
+        self.store.open_session(session, had.map(digest)).await
+    }
+
+    /// Ends the session of `token`.
+    pub(crate) async fn end(&self, token: &Token) -> Result<(), StoreError> {
+        self.store.end_session(digest(token)).await
+    }
+
+    /// Forgets what is over.
+    pub(crate) async fn forget_over(&self) -> Result<(), StoreError> {
+        let ago = |it| self.now.checked_sub(it).unwrap_or(Timestamp::MIN);
+        let minutes = |it: u32| ago(SignedDuration::from_mins(it.into()));
+        let over = Over {
+            opened_before: minutes(self.config.session.absolute_minutes),
+            seen_before: minutes(self.config.session.idle_minutes),
+            began_before: ago(ATTEMPT_TIME),
+        };
+        while self.store.forget_sessions(over).await? > 0 {}
+        Ok(())
+    }
+}

@@ -1,0 +1,294 @@
+//! Signing in: the pages, the way to the identity provider and back, signing out, and the question of proxies who somebody is.
+
+mod begin;
+mod callback;
+mod cookies;
+mod forward_auth;
+mod pages;
+mod provider;
+mod refused;
+mod return_to;
+mod sign_out;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{ALLOW, HeaderValue, LOCATION};
+use axum::http::request::Parts;
+use axum::http::{Method, Response, StatusCode};
+use jiff::Timestamp;
+
+use super::http::Shared;
+use super::routing::{self, ScimTenant};
+use super::sessions::Sessions;
+use super::told::Told;
+use crate::config::{SignInConfig, Token};
+use crate::scim::resource::Resource;
+use crate::store::{StoreError, Stored};
+use cookies::Cookies;
+use forward_auth::Shape;
+pub(crate) use provider::Providers;
+use refused::Refused;
+
+/// An endpoint of this part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// Where signing in begins: the choice among several connectors.
+    Choose,
+    /// The way to the provider of this connector.
+    Begin(String),
+    /// The way back from it.
+    Callback(String),
+    /// Who is signed in.
+    SignedIn,
+    /// The question whether to sign out, and the answer yes.
+    SignOut,
+    /// That nobody is signed in any more.
+    SignedOut,
+    /// The style sheet.
+    Style,
+    /// A proxy asks.
+    ForwardAuth(Shape),
+}
+
+impl Route {
+    /// The endpoint at `rest`, a path behind the prefix of a directory.
+    fn parse(rest: &str) -> Option<Self> {
+        let path = rest.strip_prefix('/')?;
+        let (first, further) = path.split_once('/').unwrap_or((path, ""));
+        let is_alone = !path.contains('/');
+        match first {
+            "sign-in" if path == "sign-in" => Some(Self::Choose),
+            "sign-in" if further == pages::style_name() => Some(Self::Style),
+            "sign-in" => match further.split_once('/') {
+                None if !further.is_empty() => Some(Self::Begin(further.to_owned())),
+                Some((connector, "callback")) => Some(Self::Callback(connector.to_owned())),
+                None | Some(_) => None,
+            },
+            "signed-in" if is_alone => Some(Self::SignedIn),
+            "sign-out" if is_alone => Some(Self::SignOut),
+            "signed-out" if is_alone => Some(Self::SignedOut),
+            "auth-request" if is_alone => Some(Self::ForwardAuth(Shape::AuthRequest)),
+            "forward-auth" if is_alone => Some(Self::ForwardAuth(Shape::ForwardAuth)),
+            // Envoy puts the path of the request behind it.
+            "ext-authz" => Some(Self::ForwardAuth(Shape::ExtAuthz)),
+            _ => None,
+        }
+    }
+
+    /// Its name in logs and metrics.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Choose => "/sign-in",
+            Self::Begin(_) => "/sign-in/{connector}",
+            Self::Callback(_) => "/sign-in/{connector}/callback",
+            Self::SignedIn => "/signed-in",
+            Self::SignOut => "/sign-out",
+            Self::SignedOut => "/signed-out",
+            Self::Style => "/sign-in/style.css",
+            Self::ForwardAuth(Shape::AuthRequest) => "/auth-request",
+            Self::ForwardAuth(Shape::ForwardAuth) => "/forward-auth",
+            Self::ForwardAuth(Shape::ExtAuthz) => "/ext-authz",
+        }
+    }
+
+    /// The methods that it understands.
+    fn methods(&self) -> &'static str {
+        match self {
+            Self::SignOut => "GET, HEAD, POST",
+            _ => "GET, HEAD",
+        }
+    }
+
+    fn allows(&self, method: &Method) -> bool {
+        match self {
+            // A proxy asks by the method of the request that it is about.
+            Self::ForwardAuth(_) => true,
+            _ => self.methods().split(", ").any(|it| it == method.as_str()),
+        }
+    }
+}
+
+/// The directory and endpoint that a request is for, if it is one of this part and people sign in there.
+pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Route)> {
+    let host = routing::host(&head.uri, &head.headers);
+    let table = shared.table.load();
+    let (scim_tenant, rest) = table.find(&host, head.uri.path())?;
+    scim_tenant.config.sign_in.as_ref()?;
+    Some((Arc::clone(scim_tenant), Route::parse(rest)?))
+}
+
+/// One request to this part.
+struct Visit<'v> {
+    shared: &'v Shared,
+    scim_tenant: &'v ScimTenant,
+    config: &'v SignInConfig,
+    head: &'v Parts,
+    peer: SocketAddr,
+    now: Timestamp,
+    request_id: String,
+}
+
+impl Visit<'_> {
+    /// The public URL of the directory without a trailing slash.
+    fn base(&self) -> &str {
+        self.scim_tenant.config.url.as_str().trim_end_matches('/')
+    }
+
+    fn cookies(&self) -> Cookies<'_> {
+        let domain = self.config.forward_auth.cookie_domain.as_deref();
+        Cookies::of(&self.scim_tenant.config.url, domain)
+    }
+
+    fn sessions(&self) -> Sessions<'_> {
+        Sessions::new(&*self.scim_tenant.opened.store, self.config, self.now)
+    }
+
+    /// The session that the browser presents.
+    fn presented(&self) -> Option<Token> {
+        self.cookies().session(&self.head.headers)
+    }
+
+    /// Who is signed in with this browser.
+    async fn person(&self) -> Result<Option<Stored>, StoreError> {
+        match self.presented() {
+            Some(token) => self.sessions().find(&token).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A value of the query; nothing when it is there more than once.
+    fn parameter(&self, name: &str) -> Option<String> {
+        let query = self.head.uri.query().unwrap_or_default();
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        let mut found = pairs.filter(|(it, _)| it == name).map(|it| it.1);
+        let value = found.next()?.into_owned();
+        found.next().is_none().then_some(value)
+    }
+
+    /// A secret of 256 random bits.
+    fn secret(&self) -> Token {
+        let mut bytes = [0; 32];
+        self.shared.random.fill(&mut bytes);
+        Token::from_random(bytes)
+    }
+}
+
+/// What a person is called on a page: the display name, else the name by which the person signs in.
+fn called(person: &Resource) -> &str {
+    let name = person.display_name().filter(|it| !it.trim().is_empty());
+    name.or_else(|| person.user_name()).unwrap_or("somebody")
+}
+
+/// Answers a request to one of this part's endpoints.
+pub(super) async fn serve(
+    shared: &Shared,
+    peer: SocketAddr,
+    head: &Parts,
+    (scim_tenant, route): (&ScimTenant, &Route),
+) -> Response<Body> {
+    let told = Told::begin(shared).of(&scim_tenant.config.name.0);
+    let Some(config) = &scim_tenant.config.sign_in else {
+        let nothing = status(StatusCode::NOT_FOUND);
+        return told.finish(shared, &head.method, route.name(), nothing);
+    };
+    let visit = Visit {
+        shared,
+        scim_tenant,
+        config,
+        head,
+        peer,
+        now: told.began,
+        request_id: told.request_id(shared),
+    };
+    let response = match route {
+        Route::Style => pages::style(),
+        route if !route.allows(&head.method) => {
+            let mut response = status(StatusCode::METHOD_NOT_ALLOWED);
+            let methods = HeaderValue::from_static(route.methods());
+            response.headers_mut().insert(ALLOW, methods);
+            response
+        }
+        Route::ForwardAuth(shape) => forward_auth::answer(&visit, *shape).await,
+        route => match page(&visit, route).await {
+            Ok(response) => response,
+            Err(refused) => refused.into_response(&visit, route),
+        },
+    };
+    told.finish(shared, &head.method, route.name(), response)
+}
+
+async fn page(visit: &Visit<'_>, route: &Route) -> Result<Response<Body>, Refused> {
+    if !visit.shared.handover.is_open().await {
+        return Err(Refused::Store(StoreError::Closed));
+    }
+    match route {
+        Route::Choose => begin::choose(visit).await,
+        Route::Begin(connector) => begin::begin(visit, connector).await,
+        Route::Callback(connector) => callback::callback(visit, connector).await,
+        Route::SignedIn => sign_out::signed_in(visit).await,
+        Route::SignOut if visit.head.method == Method::POST => sign_out::sign_out(visit).await,
+        Route::SignOut => Ok(sign_out::question(visit)),
+        Route::SignedOut => sign_out::signed_out(visit).await,
+        Route::Style | Route::ForwardAuth(_) => Ok(status(StatusCode::NOT_FOUND)),
+    }
+}
+
+/// An answer without a body.
+fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// Sends the browser elsewhere, where it asks by GET.
+fn redirect(url: &str) -> Response<Body> {
+    let mut response = status(StatusCode::SEE_OTHER);
+    if let Ok(location) = HeaderValue::from_str(url) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    pages::guard(&mut response);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_found_by_its_path() {
+        let check = |path: &str, expected: Option<&str>| {
+            let found = Route::parse(path);
+            assert_eq!(found.as_ref().map(Route::name), expected, "{path}");
+        };
+        check("/sign-in", Some("/sign-in"));
+        check("/sign-in/entra", Some("/sign-in/{connector}"));
+        check(
+            "/sign-in/entra/callback",
+            Some("/sign-in/{connector}/callback"),
+        );
+        let style = format!("/sign-in/{}", pages::style_name());
+        check(&style, Some("/sign-in/style.css"));
+        check("/signed-in", Some("/signed-in"));
+        check("/sign-out", Some("/sign-out"));
+        check("/signed-out", Some("/signed-out"));
+        check("/auth-request", Some("/auth-request"));
+        check("/forward-auth", Some("/forward-auth"));
+        check("/ext-authz", Some("/ext-authz"));
+        check("/ext-authz/scim/v2/Users", Some("/ext-authz"));
+        for other in [
+            "/",
+            "/sign-in/",
+            "/sign-in/entra/",
+            "/sign-in/entra/other",
+            "/sign-in/entra/callback/more",
+            "/sign-out/",
+            "/forward-auth/x",
+            "/scim/v2/Users/sign-in",
+            "sign-in",
+        ] {
+            check(other, None);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The way to the identity provider: the choice among several, and the attempt that the browser comes back with.
+
+use axum::body::Body;
+use axum::http::Response;
+use axum::http::header::SET_COOKIE;
+
+use super::pages::{self, Choice, Choose};
+use super::refused::Refused;
+use super::{Visit, called, redirect, return_to};
+use crate::config::sign_in::redirect_uri;
+use crate::oidc::authorization::AuthorizationRequest;
+use crate::store::sessions::SignInAttempt;
+use crate::workload::sessions::digest;
+use crate::workload::source;
+
+impl Visit<'_> {
+    /// Where the browser wants to go afterwards.
+    fn return_to(&self) -> Result<Option<String>, Refused> {
+        let Some(wanted) = self.parameter("return_to") else {
+            return Ok(None);
+        };
+        let hosts = &self.config.forward_auth.hosts;
+        let allowed = return_to::allowed(&wanted, &self.scim_tenant.config.url, hosts);
+        allowed
+            .map(|it| Some(it.to_owned()))
+            .ok_or(Refused::ReturnTo)
+    }
+}
+
+/// Whom to sign in with, where that is a question. Who is signed in already is not sent around: an application that does not see the
+/// session would send the browser back at once.
+pub(super) async fn choose(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
+    let return_to = visit.return_to()?;
+    if let Some(person) = visit.person().await? {
+        let name = called(&person.resource);
+        return Ok(pages::signed_in(visit, name, return_to.as_deref()));
+    }
+    if let [only] = visit.config.providers.as_slice() {
+        return begin(visit, &only.connector).await;
+    }
+    let choices = visit.config.providers.iter().map(|it| Choice {
+        name: it.display_name.clone(),
+        url: pages::begin_url(visit, &it.connector, return_to.as_deref()),
+    });
+    let choices = choices.collect();
+    Ok(pages::page(
+        visit,
+        axum::http::StatusCode::OK,
+        &Choose {
+            frame: pages::frame(visit),
+            choices,
+        },
+    ))
+}
+
+/// Remembers the attempt and sends the browser to the provider of `connector`.
+pub(super) async fn begin(visit: &Visit<'_>, connector: &str) -> Result<Response<Body>, Refused> {
+    let provider = visit.config.provider(connector).ok_or(Refused::NotFound)?;
+    let return_to = visit.return_to()?;
+    let trusted = &visit.scim_tenant.config.trusted_proxies;
+    let from = source::address(&visit.head.headers, visit.peer.ip(), trusted);
+    if let Some(seconds) = visit.shared.sign_ins.count(from, visit.now) {
+        return Err(Refused::Limited(seconds));
+    }
+    let metadata = visit.shared.providers.metadata(provider, visit.now).await?;
+    let cookies = visit.cookies();
+    // One for all tabs: each has an attempt of its own.
+    let browser = cookies.browser(&visit.head.headers);
+    let browser = browser.unwrap_or_else(|| visit.secret());
+    let (state, nonce, verifier) = (visit.secret(), visit.secret(), visit.secret());
+    let request = AuthorizationRequest {
+        client_id: &provider.client_id,
+        redirect_uri: &redirect_uri(&visit.scim_tenant.config.url, connector),
+        state: state.reveal(),
+        nonce: nonce.reveal(),
+        verifier: verifier.reveal(),
+    };
+    let url = request.url(&metadata.authorization_endpoint);
+    let attempt = SignInAttempt {
+        state: digest(&state),
+        browser: digest(&browser),
+        connector: connector.to_owned(),
+        nonce: nonce.reveal().to_owned(),
+        verifier: verifier.reveal().to_owned(),
+        return_to,
+        began: visit.now,
+    };
+    visit
+        .scim_tenant
+        .opened
+        .store
+        .begin_sign_in(attempt)
+        .await?;
+    let mut response = redirect(url.as_str());
+    if let Some(cookie) = cookies.give_browser(&browser) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    Ok(response)
+}

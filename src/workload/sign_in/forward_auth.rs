@@ -1,0 +1,247 @@
+//! The question of a reverse proxy: who is signed in, and may the request pass? Nobody's word is taken for what was requested but that of
+//! a declared proxy, and a question that cannot be answered is answered no.
+
+mod identity;
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION,
+};
+use axum::http::{Method, Response, StatusCode};
+use url::Url;
+
+use super::pages::with_return;
+use super::{Visit, return_to};
+use crate::store::{StoreError, Stored};
+use crate::telemetry::chain;
+use crate::workload::source;
+
+/// How long a proxy waits for an answer at most.
+const CHECK_TIME: Duration = Duration::from_secs(1);
+
+/// How a proxy asks, and which answers it understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::workload) enum Shape {
+    /// nginx `auth_request`: `X-Original-URL`; of answers it knows 2xx, 401 and 403.
+    AuthRequest,
+    /// Traefik's `forwardAuth`, Caddy's `forward_auth`: `X-Forwarded-*`; what is not 2xx goes to the browser.
+    ForwardAuth,
+    /// Envoy's `ext_authz` over HTTP: the request itself behind a prefix; what is not 200 goes to the client.
+    ExtAuthz,
+}
+
+/// What was requested of the proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Requested {
+    url: String,
+    /// Whether a person waits for a page, who can be led elsewhere and back.
+    is_page: bool,
+}
+
+/// Why nobody passes, whoever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum NotAsked {
+    #[error("The proxy is not one of trustedProxies of the ScimTenant; add its address.")]
+    Stranger,
+    #[error(
+        "The proxy does not say what is requested, or says it twice; see the documentation of this kind of proxy."
+    )]
+    Unclear,
+    #[error("The host is not one of signIn.forwardAuth.hosts of the ScimTenant; add it.")]
+    OtherHost,
+}
+
+/// Answers a proxy.
+pub(super) async fn answer(visit: &Visit<'_>, shape: Shape) -> Response<Body> {
+    let requested = match requested(visit, shape) {
+        Ok(requested) => requested,
+        Err(refused) => {
+            let scim_tenant = visit.scim_tenant.config.name.0.as_str();
+            let proxy = visit.peer.ip().to_canonical();
+            tracing::warn!(scim_tenant, %proxy, "a proxy got no answer: {refused}");
+            return plain(StatusCode::FORBIDDEN, &refused.to_string());
+        }
+    };
+    match tokio::time::timeout(CHECK_TIME, person(visit)).await {
+        Ok(Ok(Some(person))) => pass(&person),
+        Ok(Ok(None)) => ask_to_sign_in(visit, shape, &requested),
+        failed => {
+            let error = match &failed {
+                Ok(Err(error)) => chain(error),
+                Ok(Ok(_)) | Err(_) => "it takes too long".to_owned(),
+            };
+            let scim_tenant = visit.scim_tenant.config.name.0.as_str();
+            tracing::warn!(scim_tenant, error, "nobody can say who is signed in");
+            let words = "It is not known at the moment who is signed in. Try again.";
+            plain(StatusCode::SERVICE_UNAVAILABLE, words)
+        }
+    }
+}
+
+async fn person(visit: &Visit<'_>) -> Result<Option<Stored>, StoreError> {
+    if !visit.shared.handover.is_open().await {
+        return Err(StoreError::Closed);
+    }
+    visit.person().await
+}
+
+/// The request that the proxy is asked to let through.
+fn requested(visit: &Visit<'_>, shape: Shape) -> Result<Requested, NotAsked> {
+    let trusted = &visit.scim_tenant.config.trusted_proxies;
+    if !source::is_trusted(visit.peer.ip(), trusted) {
+        return Err(NotAsked::Stranger);
+    }
+    let own = &visit.scim_tenant.config.url;
+    let url = match shape {
+        Shape::AuthRequest => one(visit, "x-original-url")?.to_owned(),
+        Shape::ForwardAuth => format!(
+            "{}://{}{}",
+            scheme(one(visit, "x-forwarded-proto")?),
+            one(visit, "x-forwarded-host")?,
+            one(visit, "x-forwarded-uri")?
+        ),
+        Shape::ExtAuthz => format!(
+            "{}://{}{}",
+            scheme(one(visit, "x-forwarded-proto")?),
+            one(visit, HOST.as_str())?,
+            behind_prefix(visit, own)
+        ),
+    };
+    let method = match shape {
+        Shape::AuthRequest => one(visit, "x-original-method").unwrap_or("GET"),
+        Shape::ForwardAuth => one(visit, "x-forwarded-method")?,
+        Shape::ExtAuthz => visit.head.method.as_str(),
+    };
+    check_host(&url, own, &visit.config.forward_auth.hosts)?;
+    let accept = visit.head.headers.get(ACCEPT);
+    let wants_page = accept
+        .and_then(|it| it.to_str().ok())
+        .is_some_and(|it| it.contains("text/html"));
+    let is_read = method == Method::GET.as_str() || method == Method::HEAD.as_str();
+    Ok(Requested {
+        url,
+        is_page: is_read && wants_page,
+    })
+}
+
+/// The protocol of a websocket is that of the page that opens it.
+fn scheme(forwarded: &str) -> &str {
+    match forwarded {
+        "wss" => "https",
+        "ws" => "http",
+        other => other,
+    }
+}
+
+/// The value of a header that is there once. Other spellings of its name are other headers.
+fn one<'v>(visit: &Visit<'v>, name: &str) -> Result<&'v str, NotAsked> {
+    let mut all = visit.head.headers.get_all(name).iter();
+    let value = all.next().and_then(|it| it.to_str().ok());
+    match (value, all.next()) {
+        (Some(value), None) if !value.is_empty() => Ok(value),
+        _ => Err(NotAsked::Unclear),
+    }
+}
+
+/// What Envoy puts behind the prefix: path and query of the request.
+fn behind_prefix<'v>(visit: &Visit<'v>, own: &Url) -> &'v str {
+    let whole = visit
+        .head
+        .uri
+        .path_and_query()
+        .map_or("/", |it| it.as_str());
+    let below = whole
+        .strip_prefix(own.path().trim_end_matches('/'))
+        .and_then(|it| it.strip_prefix("/ext-authz"));
+    below.filter(|it| it.starts_with('/')).unwrap_or("/")
+}
+
+/// Whether the host is declared. Of the path nothing is believed, for nothing depends on it.
+fn check_host(url: &str, own: &Url, hosts: &[String]) -> Result<(), NotAsked> {
+    let rest = url.strip_prefix("https://");
+    let rest = rest.or_else(|| url.strip_prefix("http://"));
+    let rest = rest.ok_or(NotAsked::Unclear)?;
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let host = rest[..end].to_ascii_lowercase();
+    let usual = match own.scheme() {
+        "https" => ":443",
+        _ => ":80",
+    };
+    let host = host.strip_suffix(usual).unwrap_or(&host);
+    let is_declared = hosts.iter().any(|it| it == host) || return_to::authority_of(own) == host;
+    is_declared.then_some(()).ok_or(NotAsked::OtherHost)
+}
+
+/// Who it is, for the application. Each header is always there, so that none that the client sent stays.
+fn pass(person: &Stored) -> Response<Body> {
+    let mut response = plain(StatusCode::OK, "");
+    for (name, value) in identity::headers(person) {
+        let name = HeaderName::from_static(name);
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+fn ask_to_sign_in(visit: &Visit<'_>, shape: Shape, requested: &Requested) -> Response<Body> {
+    let hosts = &visit.config.forward_auth.hosts;
+    let own = &visit.scim_tenant.config.url;
+    let back = return_to::allowed(&requested.url, own, hosts).filter(|_| requested.is_page);
+    let sign_in = with_return(format!("{}/sign-in", visit.base()), back);
+    // nginx makes a redirect of 401, where it is told to.
+    let status = if requested.is_page && shape != Shape::AuthRequest {
+        StatusCode::FOUND
+    } else {
+        StatusCode::UNAUTHORIZED
+    };
+    let mut response = plain(status, "Sign in first.");
+    if let Ok(location) = HeaderValue::from_str(&sign_in)
+        && (requested.is_page || shape == Shape::AuthRequest)
+    {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}
+
+fn plain(status: StatusCode, text: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text.to_owned()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(CONTENT_TYPE, plain);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_declared_host_is_asked_about() {
+        let check = |url: &str, expected: Result<(), NotAsked>| {
+            let own = "https://id.contoso.example".parse().unwrap();
+            let hosts = ["wiki.contoso.example", "crm.contoso.example:8443"].map(str::to_owned);
+            assert_eq!(check_host(url, &own, &hosts), expected, "{url}");
+        };
+        check("https://wiki.contoso.example/a", Ok(()));
+        check("https://WIKI.contoso.example:443", Ok(()));
+        check("https://id.contoso.example/?a", Ok(()));
+        check("https://crm.contoso.example:8443/", Ok(()));
+        for other in [
+            "https://crm.contoso.example/",
+            "https://evil.example/",
+            "https://evil.example/wiki.contoso.example",
+            "https://wiki.contoso.example@evil.example/",
+            "https://wiki.contoso.example.evil.example/",
+            "https://evil.example\\wiki.contoso.example/",
+            "https://",
+        ] {
+            check(other, Err(NotAsked::OtherHost));
+        }
+        check("http,https://wiki.contoso.example/", Err(NotAsked::Unclear));
+        check("/a", Err(NotAsked::Unclear));
+        check("", Err(NotAsked::Unclear));
+    }
+}

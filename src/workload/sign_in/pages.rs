@@ -1,0 +1,182 @@
+//! The pages as they are served: no script, nothing from elsewhere, kept by nobody on the way.
+
+use std::sync::LazyLock;
+
+use askama::Template;
+use axum::body::Body;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{Response, StatusCode};
+use url::form_urlencoded;
+
+use super::{Visit, status};
+use crate::config;
+
+/// The one style sheet.
+const STYLE: &str = include_str!("templates/style.css");
+
+/// Its name, which changes with it, so that browsers may keep it.
+static STYLE_NAME: LazyLock<String> =
+    LazyLock::new(|| format!("style-{}.css", &config::digest(STYLE)[..12]));
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What every page has around it.
+pub(super) struct Frame<'p> {
+    /// The host of the directory.
+    pub(super) host: &'p str,
+    /// What paths of this directory begin with: pages lead to each other whatever name the browser knows the host by.
+    pub(super) prefix: &'p str,
+    pub(super) style: &'static str,
+}
+
+/// One of several ways in.
+pub(super) struct Choice {
+    pub(super) name: String,
+    pub(super) url: String,
+}
+
+#[derive(Template)]
+#[template(
+    path = "choose.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct Choose<'p> {
+    pub(super) frame: Frame<'p>,
+    pub(super) choices: Vec<Choice>,
+}
+
+#[derive(Template)]
+#[template(
+    path = "signed_in.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct SignedIn<'p> {
+    pub(super) frame: Frame<'p>,
+    pub(super) name: &'p str,
+    /// Where the browser came from.
+    pub(super) further: Option<&'p str>,
+}
+
+#[derive(Template)]
+#[template(
+    path = "sign_out.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct SignOut<'p> {
+    pub(super) frame: Frame<'p>,
+}
+
+#[derive(Template)]
+#[template(
+    path = "signed_out.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct SignedOut<'p> {
+    pub(super) frame: Frame<'p>,
+    pub(super) provider: Option<String>,
+    /// Where the browser signs out at the provider.
+    pub(super) further: Option<String>,
+}
+
+#[derive(Template)]
+#[template(
+    path = "refusal.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct Refusal<'p> {
+    pub(super) frame: Frame<'p>,
+    pub(super) title: &'p str,
+    pub(super) text: &'p str,
+    pub(super) reason: Option<String>,
+    /// Where to begin again.
+    pub(super) again: Option<String>,
+    pub(super) request_id: &'p str,
+}
+
+/// What is around the pages of this directory.
+pub(super) fn frame<'v>(visit: &'v Visit<'_>) -> Frame<'v> {
+    Frame {
+        host: visit.scim_tenant.config.url.host_str().unwrap_or_default(),
+        prefix: &visit.scim_tenant.prefix,
+        style: style_name(),
+    }
+}
+
+/// The page that says who is signed in, and leads on to where the browser came from.
+pub(super) fn signed_in(visit: &Visit<'_>, name: &str, further: Option<&str>) -> Response<Body> {
+    let page = SignedIn {
+        frame: frame(visit),
+        name,
+        further,
+    };
+    self::page(visit, StatusCode::OK, &page)
+}
+
+/// Where signing in through `connector` begins.
+pub(super) fn begin_url(visit: &Visit<'_>, connector: &str, return_to: Option<&str>) -> String {
+    let url = format!("{}/sign-in/{connector}", visit.scim_tenant.prefix);
+    with_return(url, return_to)
+}
+
+/// `url` with the place to return to.
+pub(super) fn with_return(url: String, return_to: Option<&str>) -> String {
+    let Some(return_to) = return_to else {
+        return url;
+    };
+    let url = url + "?";
+    let end = url.len();
+    form_urlencoded::Serializer::for_suffix(url, end)
+        .append_pair("return_to", return_to)
+        .finish()
+}
+
+pub(super) fn style_name() -> &'static str {
+    &STYLE_NAME
+}
+
+/// The style sheet.
+pub(super) fn style() -> Response<Body> {
+    let mut response = Response::new(Body::from(STYLE));
+    guard(&mut response);
+    let headers = response.headers_mut();
+    let css = HeaderValue::from_static("text/css; charset=utf-8");
+    headers.insert(CONTENT_TYPE, css);
+    let for_ever = HeaderValue::from_static("public, max-age=31536000, immutable");
+    headers.insert(CACHE_CONTROL, for_ever);
+    response
+}
+
+/// A page as a response.
+pub(super) fn page(visit: &Visit<'_>, code: StatusCode, page: &impl Template) -> Response<Body> {
+    let mut response = match page.render() {
+        Ok(text) => Response::new(Body::from(text)),
+        Err(error) => {
+            let scim_tenant = visit.scim_tenant.config.name.0.as_str();
+            let error = crate::telemetry::chain(&error);
+            tracing::error!(scim_tenant, error, "a page cannot be written");
+            return status(StatusCode::INTERNAL_SERVER_ERROR);
+        }
+    };
+    *response.status_mut() = code;
+    guard(&mut response);
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, html);
+    response
+}
+
+/// What every answer to a browser has.
+pub(super) fn guard(response: &mut Response<Body>) {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (CACHE_CONTROL, "no-store"),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}

@@ -1,0 +1,191 @@
+//! Why somebody is not signed in: what the page says to the person, and the log to who runs it.
+
+use axum::body::Body;
+use axum::http::header::{HeaderValue, RETRY_AFTER};
+use axum::http::{Response, StatusCode};
+
+use super::pages::{self, Refusal};
+use super::{Route, Visit};
+use crate::oidc::authorization::{ProviderError, ResponseError};
+use crate::oidc::id_token::IdTokenError;
+use crate::store::{ResourceId, StoreError};
+use crate::telemetry::chain;
+use crate::workload::directory::DirectoryError;
+use crate::workload::jwt::Untrusted;
+
+/// Why somebody is not signed in.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error(
+        "the browser did not begin this sign-in, finished it already, or took more than ten minutes"
+    )]
+    NotBegunHere,
+    #[error("the answer of the provider is not understood")]
+    Response(#[from] ResponseError),
+    #[error("the provider lets nobody in")]
+    Provider(#[source] ProviderError),
+    #[error("the provider gives no tokens for the code")]
+    Token(#[source] ProviderError),
+    #[error("the answer of the token endpoint has no ID token")]
+    NoIdToken,
+    #[error("the ID token is not believed")]
+    Untrusted(#[source] Untrusted),
+    #[error("the ID token is not believed")]
+    IdToken(#[from] IdTokenError),
+    #[error("the provider cannot be asked")]
+    ProviderUnavailable,
+    #[error("the file with the client secret is not there or empty")]
+    ClientSecret,
+    #[error(
+        "nobody has the externalId {0}; the mapping must send objectId as externalId, and Entra must have provisioned the person"
+    )]
+    Unknown(String),
+    #[error("several people have the externalId {0}")]
+    Ambiguous(String),
+    #[error("{0} is deactivated")]
+    Deactivated(ResourceId),
+    #[error("the address to return to is not one of the declared hosts")]
+    ReturnTo,
+    #[error("too many sign-ins were begun from one address")]
+    Limited(u32),
+    #[error("a form of another site")]
+    ForeignForm,
+    #[error("there is no such connector")]
+    NotFound,
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    #[error("the directory failed")]
+    Directory(#[from] DirectoryError),
+}
+
+impl Refused {
+    /// A title, and what to do.
+    fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::NotBegunHere | Self::Response(_) => (
+                "This sign-in cannot be finished",
+                "It was begun in another browser, was finished already, or took longer than ten minutes. Sign in again.",
+            ),
+            Self::Provider(_) => (
+                "You were not signed in",
+                "Microsoft Entra did not let you in. You may not be assigned to this application; your administrator can do that.",
+            ),
+            Self::Token(_) | Self::NoIdToken | Self::Untrusted(_) | Self::IdToken(_) => (
+                "You were not signed in",
+                "The answer of Microsoft Entra cannot be accepted. Sign in again; if that does not help, tell your administrator.",
+            ),
+            Self::ProviderUnavailable => (
+                "Signing in is not possible at the moment",
+                "Microsoft Entra cannot be reached. Who is signed in stays signed in. Try again in a minute.",
+            ),
+            Self::ClientSecret => (
+                "Signing in is not set up",
+                "The client secret of the application is missing. Tell your administrator.",
+            ),
+            Self::Unknown(_) | Self::Ambiguous(_) => (
+                "There is no account for you here",
+                "Microsoft Entra knows you, and no account was made from there yet. Your administrator can assign you to the application; accounts arrive within an hour.",
+            ),
+            Self::Deactivated(_) => (
+                "Your account is deactivated",
+                "You cannot sign in. If that is a mistake, your administrator can activate your account in Microsoft Entra.",
+            ),
+            Self::ReturnTo => (
+                "The link that led here is wrong",
+                "It wants to lead on to a place that does not belong here. Open the application that you want to use and sign in from there.",
+            ),
+            Self::Limited(_) => (
+                "Too many sign-ins",
+                "Too many people begin to sign in from your network. Wait a minute and try again.",
+            ),
+            Self::ForeignForm => (
+                "You were not signed out",
+                "The request came from another site. Sign out on this site.",
+            ),
+            Self::NotFound => ("There is no such page", "Nobody signs in at this address."),
+            Self::Store(_) | Self::Directory(_) => (
+                "Signing in is not possible at the moment",
+                "Try again in a minute. If that does not help, tell your administrator.",
+            ),
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotBegunHere | Self::Response(_) | Self::ReturnTo => StatusCode::BAD_REQUEST,
+            Self::Provider(_)
+            | Self::Token(_)
+            | Self::NoIdToken
+            | Self::Untrusted(_)
+            | Self::IdToken(_)
+            | Self::Unknown(_)
+            | Self::Ambiguous(_)
+            | Self::Deactivated(_)
+            | Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::ProviderUnavailable
+            | Self::ClientSecret
+            | Self::Store(_)
+            | Self::Directory(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Why, where that helps and says nothing of anybody.
+    fn reason(&self) -> Option<String> {
+        match self {
+            Self::Response(error) => Some(error.to_string()),
+            Self::Provider(error) | Self::Token(error) => Some(error.to_string()),
+            Self::Untrusted(error) => Some(error.to_string()),
+            Self::IdToken(error) => Some(error.to_string()),
+            Self::NoIdToken => Some(self.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Whether to begin again can help.
+    fn may_begin_again(&self) -> bool {
+        !matches!(
+            self,
+            Self::ReturnTo | Self::ForeignForm | Self::NotFound | Self::Limited(_)
+        )
+    }
+
+    /// The page, once the log has it.
+    pub(super) fn into_response(self, visit: &Visit<'_>, route: &Route) -> Response<Body> {
+        let connector = match route {
+            Route::Begin(it) | Route::Callback(it) => visit.config.provider(it),
+            _ => None,
+        };
+        let (status, (title, text)) = (self.status(), self.words());
+        let scim_tenant = visit.scim_tenant.config.name.0.as_str();
+        let connector = connector.map(|it| it.connector.as_str());
+        let (error, request_id) = (chain(&self), visit.request_id.as_str());
+        let message = "a sign-in was refused";
+        match self {
+            // The administrator has to do something.
+            Self::ClientSecret | Self::Token(_) | Self::Ambiguous(_) => {
+                tracing::warn!(scim_tenant, connector, error, request_id, "{message}");
+            }
+            _ => tracing::info!(scim_tenant, connector, error, request_id, "{message}"),
+        }
+        let page = Refusal {
+            frame: pages::frame(visit),
+            title,
+            text,
+            reason: self.reason(),
+            again: self
+                .may_begin_again()
+                .then(|| format!("{}/sign-in", visit.scim_tenant.prefix)),
+            request_id,
+        };
+        let mut response = pages::page(visit, status, &page);
+        if let Self::Limited(seconds) = self {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        } else if status == StatusCode::SERVICE_UNAVAILABLE {
+            let soon = HeaderValue::from_static("10");
+            response.headers_mut().insert(RETRY_AFTER, soon);
+        }
+        response
+    }
+}

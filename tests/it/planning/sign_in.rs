@@ -1,0 +1,283 @@
+//! What a connector with `oidc` makes of a document, of the pods and of its status.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::PodSpec;
+use usher::config::SignInConfig;
+use usher::plan::status::ConnectorFacts;
+use usher::plan::workload_config::ConnectorObserved;
+use usher::plan::{
+    Child, ReferencedSecret, Step, Verdict, azure_connector, azure_connector_status, scim_tenant,
+    user_mapping,
+};
+
+use super::clients::document;
+use super::{NEW, OLD, connector, created, now, observed_connector, people, seen, site, tenant};
+use usher::api::{AzureConnector, ScimTenant};
+
+const OIDC: &str = "
+  oidc: {clientId: 66666666-7777-8888-9999-AAAAAAAAAAAA, clientSecretRef: {name: entra-oidc}}";
+
+/// The steps for `tenant` with these connectors, after a document.
+fn steps(tenant: &ScimTenant, connectors: &[AzureConnector], before: Option<&[Step]>) -> Vec<Step> {
+    let mut observed = seen(tenant);
+    observed.config = before.map(created);
+    for entra in connectors {
+        let around = observed_connector(connectors, Some(tenant.clone()));
+        let secret = azure_connector(entra, &around)
+            .ok()
+            .map(|it| created(&it.steps));
+        observed.namespace_connectors.push(Arc::new(entra.clone()));
+        observed.connectors.push(ConnectorObserved {
+            connector: Arc::new(entra.clone()),
+            secret,
+        });
+    }
+    scim_tenant(tenant, &observed).unwrap().steps
+}
+
+fn sign_in(steps: &[Step]) -> Option<SignInConfig> {
+    document(steps).scim_tenants[0].sign_in.clone()
+}
+
+fn pod(steps: &[Step]) -> PodSpec {
+    let found = steps.iter().find_map(|step| match step {
+        Step::Apply(Child::Deployment(it)) => it.spec.clone()?.template.spec,
+        _ => None,
+    });
+    found.unwrap()
+}
+
+fn may_call_out(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Apply(Child::NetworkPolicy(it)) => it.spec.as_ref().unwrap().egress.is_some(),
+        _ => false,
+    })
+}
+
+#[test]
+fn a_connector_with_oidc_lets_people_sign_in() {
+    let tenant = tenant(
+        "
+  signIn: {session: {idle: 30m}, forwardAuth: {cookieDomain: example.com, hosts: [wiki.example.com]}}",
+    );
+    let without = steps(&tenant, &[connector("entra", OLD, "")], None);
+    assert_eq!(sign_in(&without), None);
+
+    let with = steps(&tenant, &[connector("entra", OLD, OIDC)], None);
+
+    let found = sign_in(&with).unwrap();
+    assert_eq!(
+        (found.session.idle_minutes, found.session.absolute_minutes),
+        (30, 720)
+    );
+    assert_eq!(
+        found.forward_auth.cookie_domain.as_deref(),
+        Some("example.com")
+    );
+    assert_eq!(found.forward_auth.hosts, ["wiki.example.com"]);
+    let [provider] = found.providers.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(
+        (provider.connector.as_str(), provider.display_name.as_str()),
+        ("entra", "entra")
+    );
+    let entra = "11111111-2222-3333-4444-555555555555";
+    assert_eq!(
+        provider.issuer.as_str(),
+        format!("https://login.microsoftonline.com/{entra}/v2.0")
+    );
+    assert_eq!(provider.entra_tenant_id, entra);
+    assert_eq!(provider.client_id, "66666666-7777-8888-9999-aaaaaaaaaaaa");
+    assert_eq!(
+        provider.client_secret_file.to_str(),
+        Some("/etc/usher-sign-in/entra")
+    );
+}
+
+#[test]
+fn the_pods_are_given_client_secrets_and_may_call_out() {
+    let tenant = tenant("");
+    let without = steps(&tenant, &[connector("entra", OLD, "")], None);
+    assert!(!may_call_out(&without));
+    let volumes = pod(&without).volumes.unwrap();
+    assert!(volumes.iter().all(|it| it.name != "sign-in"));
+
+    let with = steps(&tenant, &[connector("entra", OLD, OIDC)], None);
+
+    assert!(may_call_out(&with));
+    let pod = pod(&with);
+    let volume = pod
+        .volumes
+        .unwrap()
+        .into_iter()
+        .find(|it| it.name == "sign-in");
+    let sources = volume.unwrap().projected.unwrap().sources.unwrap();
+    let secret = sources[0].secret.clone().unwrap();
+    let item = &secret.items.unwrap()[0];
+    assert_eq!(
+        (secret.name.as_str(), secret.optional),
+        ("entra-oidc", Some(true))
+    );
+    assert_eq!(
+        (item.key.as_str(), item.path.as_str()),
+        ("client-secret", "entra")
+    );
+    let mounts = pod.containers[0].volume_mounts.clone().unwrap();
+    assert!(
+        mounts
+            .iter()
+            .any(|it| it.mount_path == "/etc/usher-sign-in")
+    );
+}
+
+#[test]
+fn who_may_not_provision_lets_nobody_sign_in_either() {
+    let not_entitled: ScimTenant = {
+        let mut it = tenant("");
+        it.spec.entitlements.clear();
+        it
+    };
+    assert_eq!(
+        sign_in(&steps(
+            &not_entitled,
+            &[connector("entra", OLD, OIDC)],
+            None
+        )),
+        None
+    );
+
+    // The same Entra tenant twice: the older one keeps it.
+    let both = [connector("entra", OLD, OIDC), connector("newer", NEW, OIDC)];
+    let found = sign_in(&steps(&tenant(""), &both, None)).unwrap();
+    let names: Vec<_> = found
+        .providers
+        .iter()
+        .map(|it| it.connector.as_str())
+        .collect();
+    assert_eq!(names, ["entra"]);
+}
+
+#[test]
+fn a_suspended_connector_stays_as_it_was() {
+    let tenant = tenant("");
+    let first = steps(&tenant, &[connector("entra", OLD, OIDC)], None);
+    let suspended = connector(
+        "entra",
+        OLD,
+        "
+  suspend: true
+  cloud: China
+  oidc: {clientId: 77777777-7777-8888-9999-AAAAAAAAAAAA, clientSecretRef: {name: other}}",
+    );
+
+    let second = steps(&tenant, std::slice::from_ref(&suspended), Some(&first));
+
+    assert_eq!(
+        sign_in(&second).unwrap().providers,
+        sign_in(&first).unwrap().providers
+    );
+    assert_eq!(sign_in(&steps(&tenant, &[suspended], None)), None);
+}
+
+#[test]
+fn each_cloud_has_its_issuer() {
+    let check = |cloud: &str, expected: &str| {
+        let entra = connector("entra", OLD, &format!("{OIDC}\n  {cloud}"));
+        let found = sign_in(&steps(&tenant(""), &[entra], None)).unwrap();
+        let tail = "/11111111-2222-3333-4444-555555555555/v2.0";
+        assert_eq!(
+            found.providers[0].issuer.as_str(),
+            format!("{expected}{tail}")
+        );
+    };
+    check("cloud: Public", "https://login.microsoftonline.com");
+    check("cloud: USGovernment", "https://login.microsoftonline.us");
+    check("cloud: China", "https://login.partner.microsoftonline.cn");
+    let here = "cloud: Custom\n  customCloud: {signIn: 'http://127.0.0.1:9'}";
+    check(here, "http://127.0.0.1:9");
+}
+
+#[test]
+fn a_missing_client_secret_is_told_and_provisioning_goes_on() {
+    let tenant = tenant("");
+    let entra = connector("entra", OLD, OIDC);
+    let said = |found: ReferencedSecret| {
+        let mut observed = observed_connector(std::slice::from_ref(&entra), Some(tenant.clone()));
+        observed.client_secret = found;
+        let plan = azure_connector(&entra, &observed).unwrap();
+        assert!(!plan.steps.is_empty());
+        plan.no_sign_in
+            .map_or_else(|| "nothing".to_owned(), |it| it.to_string())
+    };
+
+    insta::assert_snapshot!(said(ReferencedSecret::Absent), @"Secret entra-oidc, named in spec.oidc.clientSecretRef.name, does not exist in this namespace; create it");
+    insta::assert_snapshot!(said(ReferencedSecret::Found(vec!["secret".to_owned()])), @"Secret entra-oidc has no key client-secret, named in spec.oidc.clientSecretRef.key; add it");
+    assert_eq!(
+        said(ReferencedSecret::Found(vec!["client-secret".to_owned()])),
+        "nothing"
+    );
+}
+
+#[test]
+fn the_status_has_what_to_enter_in_entra() {
+    let facts = ConnectorFacts {
+        site: Some(site()),
+        ..ConnectorFacts::default()
+    };
+    let verdict = Verdict::Done {
+        message: String::new(),
+    };
+    let status = |lines: &str| {
+        azure_connector_status(
+            &connector("entra", OLD, lines),
+            &verdict,
+            Some(&facts),
+            now(),
+        )
+    };
+    let before = status("").oidc.unwrap();
+    assert_eq!(
+        before.authority,
+        "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555"
+    );
+    let uri = "https://contoso.id.example.com/sign-in/entra/callback";
+    assert_eq!(before.web_redirect_uri, uri);
+    assert_eq!(status("").checklist.len(), 3);
+
+    let step = status(OIDC).checklist.pop().unwrap();
+
+    let how = step.how.unwrap();
+    for part in [
+        "66666666-7777-8888-9999-AAAAAAAAAAAA",
+        uri,
+        "under client-secret into Secret entra-oidc",
+        "https://contoso.id.example.com/sign-in.",
+    ] {
+        assert!(how.contains(part), "{part}: {how}");
+    }
+}
+
+#[test]
+fn a_mapping_that_lets_nobody_be_found_is_warned_about() {
+    let warnings = |lines: &str| {
+        let observed = user_mapping::Observed {
+            connector: Some(Arc::new(connector("entra", OLD, OIDC))),
+            scim_tenant: Some(Arc::new(tenant(""))),
+            mappings: Vec::new(),
+        };
+        user_mapping(&people(lines), &observed)
+            .unwrap()
+            .warnings
+            .join("; ")
+    };
+    let name = "    - {target: userName, source: userPrincipalName}";
+    let sign_in = "add {target: externalId, source: objectId}";
+
+    assert!(warnings(name).contains(sign_in));
+    let nick_name = format!("{name}\n    - {{target: externalId, source: mailNickname}}");
+    assert!(warnings(&nick_name).contains(sign_in));
+    let good = format!("{name}\n    - {{target: externalId, source: objectId}}");
+    assert!(!warnings(&good).contains(sign_in));
+}

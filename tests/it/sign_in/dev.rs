@@ -1,0 +1,99 @@
+//! Signing in as `usher dev` serves it: YAML, a certified provider as the Entra tenant, a person by SCIM, a proxy that asks.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+use std::fs;
+use std::path::Path;
+
+use reqwest::Method;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::browser::Browser;
+use super::entra::{Entra, LENA, as_person};
+use super::provider::{CLIENT_ID, CLIENT_SECRET, ENTRA_TENANT, OBJECT_ID};
+use crate::dev::Dev;
+use crate::workload_server::{answer, client};
+
+/// The example, for this machine and the played tenant.
+fn example(entra: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for name in [
+        "azure-connector.yaml",
+        "scim-tenant.yaml",
+        "user-mapping.yaml",
+    ] {
+        let text = fs::read_to_string(Path::new("examples/sign-in").join(name)).unwrap();
+        let text = text
+            .replace("77777777-8888-9999-aaaa-bbbbbbbbbbbb", ENTRA_TENANT)
+            .replace("88888888-9999-aaaa-bbbb-cccccccccccc", CLIENT_ID)
+            .replace("10.42.0.0/16", "127.0.0.0/8")
+            .replace(
+                "  oidc:",
+                &format!("  cloud: Custom\n  customCloud: {{signIn: \"{entra}\"}}\n  oidc:"),
+            );
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let secret = folder
+        .path()
+        .join(".usher/secrets/identity/harbor-entra-oidc");
+    fs::create_dir_all(&secret).unwrap();
+    fs::write(secret.join("client-secret"), CLIENT_SECRET).unwrap();
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_sign_in_without_a_cluster() {
+    let address = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let site = format!("http://{address}/identity/harbor");
+    let entra = Entra::start(&site, "harbor-entra");
+    let folder = example(&entra.base);
+    let dev = Dev::at(folder.path(), &address.to_string());
+    let connector = tokio::task::block_in_place(|| dev.connector());
+    let text = |name: &str| connector[name].as_str().unwrap().to_owned();
+    assert_eq!(
+        text("redirectUri"),
+        format!("{site}/sign-in/harbor-entra/callback")
+    );
+    let token = fs::read_to_string(text("passwordFile")).unwrap();
+    let schema = "urn:ietf:params:scim:schemas:core:2.0:User";
+    let person = json!({
+        "schemas": [schema], "userName": LENA, "externalId": OBJECT_ID, "displayName": "Lena",
+        "name": {"givenName": "Lena", "familyName": "Ott"}, "emails": [{"type": "work", "value": LENA}],
+    });
+    let scim = |method: Method, path: &str, body: String| {
+        let request = client().request(method, format!("{}/Users{path}", text("scimUrl")));
+        let request = request.header("content-type", "application/scim+json");
+        answer(request.bearer_auth(&token).body(body))
+    };
+    let (status, made) = scim(Method::POST, "", person.to_string()).await;
+    assert_eq!(status, 201, "{made}");
+    let browser = Browser::new(address);
+
+    let (at, page) = as_person(&browser, &text("signInUrl"), LENA).await;
+
+    assert_eq!((at, page.status), (format!("{site}/signed-in"), 200));
+    assert!(page.text.contains("<strong>Lena</strong>"), "{}", page.text);
+    let session = browser.cookie_of(&address.to_string(), "usher").unwrap();
+    let ask = || {
+        let request = client().get(text("forwardAuthUrl"));
+        request
+            .header("cookie", format!("usher={session}"))
+            .header("x-forwarded-proto", "https")
+            .header("x-forwarded-host", "wiki.example.com")
+            .header("x-forwarded-uri", "/")
+            .header("x-forwarded-method", "GET")
+            .send()
+    };
+    let said = ask().await.unwrap();
+    assert_eq!(
+        (said.status(), &said.headers()["remote-user"]),
+        (reqwest::StatusCode::OK, &LENA.parse().unwrap())
+    );
+    let path = format!("/{}", made["id"].as_str().unwrap());
+    assert_eq!(scim(Method::DELETE, &path, String::new()).await.0, 204);
+    assert_eq!(ask().await.unwrap().status(), 401);
+}
