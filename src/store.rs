@@ -35,7 +35,6 @@ pub use error::{DatabaseError, OpenError, StoreError};
 pub use lock::Claim;
 pub use postgres::ConnectError;
 pub use query::{ListQuery, Listed, Position, SortValue, Window};
-use sessions::Sessions;
 
 /// Identifier of a resource, issued once and never again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -275,7 +274,7 @@ pub struct Note {
 /// - "Not found" is `Ok(None)`; callers decide what it means.
 /// - Time and identifiers come in as values; a store makes neither.
 #[async_trait]
-pub trait Store: Sessions {
+pub trait Store: sessions::Sessions {
     /// The resource called `id`.
     async fn find(
         &self,
@@ -381,8 +380,7 @@ pub struct PostgresLocation {
     pub scim_tenant: String,
 }
 
-/// Opens the store at `location`, making it if it does not exist. The folder of a SQLite file must; a PostgreSQL database is
-/// connected to when it is first used, for it comes and goes by itself.
+/// Opens the store at `location`, or makes it in a folder that exists; a PostgreSQL database is connected to when it is first used.
 ///
 /// # Errors
 /// When the file cannot be used, or another process uses it.
