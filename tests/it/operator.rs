@@ -171,6 +171,8 @@ async fn a_credential_secret_that_is_deleted_or_edited_is_healed_and_said_how() 
         .await;
     assert!(said.contains("deleted") && said.contains("paste"), "{said}");
 
+    // A write of the operator that is under way would undo the edit before it is seen.
+    stage.until_quiet().await;
     let typed = json!({"data": {"password": ByteString(b"hunter2".to_vec())}});
     stage.change::<Secret>(SECRET, typed).await;
     let third = eventually("the typed password is replaced", async || {
