@@ -229,7 +229,7 @@ async fn members_that_are_deleted_meanwhile_disturb_nobody() {
             .await
             .unwrap();
     }
-    let people = (0..40).map(|number| {
+    let people = (0..16).map(|number| {
         let stores = stores.clone();
         tokio::spawn(async move {
             let id = format!("p{number}");
