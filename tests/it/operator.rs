@@ -365,7 +365,8 @@ async fn the_rights_are_those_that_are_used() {
     several_pods_and_one(&stage).await;
     let secrets = stage.api::<Secret>();
     for _ in 0..2 {
-        // The second event of a kind is counted on the first.
+        // The second event of a kind is counted on the first. A write under way would bring the Secret back without one.
+        stage.until_quiet().await;
         secrets
             .delete(SECRET, &DeleteParams::default())
             .await
