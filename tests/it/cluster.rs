@@ -15,6 +15,8 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
 use serde_json::Value;
 
 use crate::apiserver::server::{self, Shared};
@@ -206,6 +208,16 @@ impl Site {
         let mut requests = self.requests();
         requests.retain(|it| it.pod == pod && it.is_write() && it.resource != "leases");
         requests
+    }
+
+    /// Waits for a Secret, and sees it within milliseconds.
+    pub(crate) async fn made_soon(&self, secret: &str) {
+        let secrets = Api::<Secret>::namespaced(self.cluster.client.clone(), &self.namespace);
+        let patience = Instant::now() + Duration::from_mins(1);
+        while secrets.get_opt(secret).await.expect("an answer").is_none() {
+            assert!(Instant::now() < patience, "{secret} is not made");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// How often an object was made, by whichever operator.

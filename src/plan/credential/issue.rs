@@ -79,8 +79,12 @@ impl Wanted<'_> {
                 });
             }
             Finding::Sound(current) => {
-                let step = Step::Apply(Child::Secret(Box::new(secret(self, &current))));
-                (vec![step], current)
+                let mut secret = secret(self, &current);
+                // A change that is not seen yet is not undone by this, but looked at.
+                secret.metadata.resource_version = self
+                    .secret
+                    .and_then(|it| it.metadata.resource_version.clone());
+                (vec![Step::Apply(Child::Secret(Box::new(secret)))], current)
             }
             Finding::Absent => {
                 let current = self.moved_or_new();

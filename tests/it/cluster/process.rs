@@ -74,13 +74,14 @@ pub(crate) fn signal_pod(pod: &Value, signal: &str) -> usize {
     programs(pod).iter().filter(|pid| sent(pid, signal)).count()
 }
 
-fn sent(pid: &str, signal: &str) -> bool {
+/// Sends a signal to a process; whether it was there.
+pub(crate) fn sent(pid: &str, signal: &str) -> bool {
     let kill = Command::new("kill").args(["-s", signal, pid]).status();
     kill.is_ok_and(|status| status.success())
 }
 
 /// Process ids of our program in a pod.
-fn programs(pod: &Value) -> Vec<String> {
+pub(crate) fn programs(pod: &Value) -> Vec<String> {
     let uid = pod["metadata"]["uid"].as_str().expect("a pod has a uid");
     fs::read_dir("/proc")
         .expect("Linux")

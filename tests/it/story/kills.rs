@@ -3,11 +3,14 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use usher::clock::{Clock, SystemClock};
+
 use super::scim::Scim;
 use super::{SOON, WORKLOAD, all_ready};
 use crate::apiserver::Request;
 use crate::cluster::Site;
-use crate::cluster::process::{Part, signal_pod};
+use crate::cluster::process::{Part, programs, sent};
 
 /// So many that the first kill comes in the middle of their cycle.
 const PEOPLE: usize = 1000;
@@ -58,11 +61,12 @@ pub(super) async fn workload_killed_in_mid_cycle(site: &Site, scim: &Scim<'_>) {
     ));
 }
 
-/// Connectors that are made as each kill comes, so that there is something to be in the middle of.
-const EACH_TIME: usize = 5;
+/// Connectors that are made as each kill comes: it comes when the Secret of one of them has been made.
+const EACH_TIME: u64 = 5;
 
 pub(super) async fn operator_killed_ten_times(site: &Site) {
     let seed = RandomState::new().hash_one("moments");
+    let mut killed = Vec::new();
     for round in 0..10 {
         site.within(SOON, "an operator leads", async || {
             let lease = site.get_in(&site.system, "lease/usher-operator").await;
@@ -75,10 +79,15 @@ pub(super) async fn operator_killed_ten_times(site: &Site) {
         let pods = site.pods(Part::Operator).await;
         let connectors = extra(round).map(|name| connector(&name));
         let connectors = connectors.collect::<Vec<_>>().join("---\n");
-        let pause = Duration::from_millis((seed >> (4 * round)) % 800);
+        let programs = programs(&pods[0]);
+        let moment = seed >> (6 * round);
+        let begun = moment % EACH_TIME;
+        let begun = format!("extra-{round}-{begun}-scim");
         let kill = async {
-            tokio::time::sleep(pause).await;
-            assert_eq!(signal_pod(&pods[0], "KILL"), 1);
+            site.made_soon(&begun).await;
+            tokio::time::sleep(Duration::from_millis(moment % 32)).await;
+            assert!(programs.iter().all(|it| sent(it, "KILL")));
+            killed.push(SystemClock.now());
         };
         tokio::join!(site.apply(&connectors), kill);
         site.record_logs(&format!("killed-{round}"), &site.system)
@@ -101,12 +110,14 @@ pub(super) async fn operator_killed_ten_times(site: &Site) {
     }
     all_ready(site).await;
     let requests = site.requests();
-    let amid = all.iter().filter(|name| was_interrupted(&requests, name));
+    let amid = killed.iter().enumerate();
+    let amid = amid.filter(|(round, killed)| is_amid(&requests, *round, **killed));
+    let amid = amid.count();
     site.tell(&format!(
-        "10 kills of the operator at moments of {seed}: all {} are ready, {} were begun by one operator and ended by another",
-        all.len(),
-        amid.count()
+        "10 kills of the operator at moments of {seed}, {amid} between the first and the last write of a connector: all {} are ready",
+        all.len()
     ));
+    assert!(amid > 0, "no kill came in the middle");
     let all = all.iter().map(String::as_str);
     let delete: Vec<_> = ["delete", "azureconnector"]
         .into_iter()
@@ -129,16 +140,14 @@ fn connector(name: &str) -> String {
     )
 }
 
-/// Whether a connector was begun by one operator, with the Secret, and ended by another, with the status.
-fn was_interrupted(requests: &[Request], name: &str) -> bool {
-    let by = |resource: &str, name: &str| {
-        let mut writes = requests.iter().filter(|it| it.is_write());
-        let first = writes.find(|it| it.resource == resource && it.name == name);
-        first.map(|it| it.pod.clone())
+/// Whether a connector of a round had been begun by `now`, of which the Secret comes first, and not ended, with the status.
+fn is_amid(requests: &[Request], round: usize, now: Timestamp) -> bool {
+    let wrote = |resource: &str, name: &str| {
+        requests
+            .iter()
+            .any(|it| it.at <= now && it.is_write() && it.resource == resource && it.name == name)
     };
-    let (begun, ended) = (
-        by("secrets", &format!("{name}-scim")),
-        by("azureconnectors/status", name),
-    );
-    begun.is_some() && ended.is_some() && begun != ended
+    extra(round).any(|name| {
+        wrote("secrets", &format!("{name}-scim")) && !wrote("azureconnectors/status", &name)
+    })
 }
