@@ -171,7 +171,7 @@ async fn a_credential_secret_that_is_deleted_or_edited_is_healed_and_said_how() 
         .await;
     assert!(said.contains("deleted") && said.contains("paste"), "{said}");
 
-    // A write of the operator that is under way would undo the edit before it is seen.
+    // At rest, so that the edit meets no write that is under way.
     stage.until_quiet().await;
     let typed = json!({"data": {"password": ByteString(b"hunter2".to_vec())}});
     stage.change::<Secret>(SECRET, typed).await;
@@ -365,7 +365,7 @@ async fn the_rights_are_those_that_are_used() {
     several_pods_and_one(&stage).await;
     let secrets = stage.api::<Secret>();
     for _ in 0..2 {
-        // The second event of a kind is counted on the first. A write under way would bring the Secret back without one.
+        // The second event of a kind is counted on the first.
         stage.until_quiet().await;
         secrets
             .delete(SECRET, &DeleteParams::default())
