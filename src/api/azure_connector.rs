@@ -53,7 +53,8 @@ pub struct AzureConnectorSpec {
     pub scim_tenant_ref: ObjectReference,
 
     /// Directory (tenant) id of the Entra tenant: a GUID, shown on the overview page of Entra.
-    #[schemars(length(min = 36, max = 36))]
+    // As long as a domain, which is the usual mistake: the rule says what is wanted instead.
+    #[schemars(length(max = 253))]
     #[x_kube(
         validation = Rule::new("self.matches('^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$')")
             .message("entraTenantId must be a GUID such as 11111111-2222-3333-4444-555555555555"),

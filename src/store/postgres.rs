@@ -222,7 +222,7 @@ impl Store for PostgresStore {
     }
 
     async fn forget(&self, forgetting: Forgetting) -> Result<u64, StoreError> {
-        Ok(self.write(Write::Forget(forgetting)).await?.forgotten())
+        Ok(self.write(Write::Forget(forgetting)).await?.rows())
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

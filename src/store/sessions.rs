@@ -70,52 +70,93 @@ pub struct Over {
     pub began_before: Timestamp,
 }
 
-/// The part of a store that knows who is signed in; what holds for [`super::Store`] holds here.
+/// The part of a store that knows who is signed in; what holds for [`super::Store`] holds here. An adapter has what comes first.
 #[async_trait]
 pub trait Sessions: Send + Sync {
+    /// Does one write; says how many rows it changed.
+    async fn write_session(&self, write: SessionWrite) -> Result<u64, StoreError>;
+
+    /// The attempt with this state, if this browser began it.
+    async fn sign_in_attempt(
+        &self,
+        state: &SecretDigest,
+        browser: &SecretDigest,
+    ) -> Result<Option<SignInAttempt>, StoreError>;
+
+    /// The session of this digest.
+    async fn session(&self, digest: &SecretDigest) -> Result<Option<Session>, StoreError>;
+
     /// Keeps an attempt.
-    async fn begin_sign_in(&self, attempt: SignInAttempt) -> Result<(), StoreError>;
+    async fn begin_sign_in(&self, attempt: SignInAttempt) -> Result<(), StoreError> {
+        let begun = self.write_session(SessionWrite::Begin(attempt));
+        begun.await.map(|_| ())
+    }
 
     /// Takes the attempt with this state out of the store, if this browser began it: of several who ask, one gets it.
     async fn redeem_sign_in(
         &self,
         state: &SecretDigest,
         browser: &SecretDigest,
-    ) -> Result<Option<SignInAttempt>, StoreError>;
+    ) -> Result<Option<SignInAttempt>, StoreError> {
+        let Some(attempt) = self.sign_in_attempt(state, browser).await? else {
+            return Ok(None);
+        };
+        // A row never changes, and of several who delete it one does.
+        let redeemed = self.write_session(SessionWrite::Redeem(state.clone()));
+        Ok((redeemed.await? > 0).then_some(attempt))
+    }
 
     /// Opens a session in the place of `replaced`, if its person is there and active; else says false, and `replaced` has ended.
     async fn open_session(
         &self,
         session: Session,
         replaced: Option<SecretDigest>,
-    ) -> Result<bool, StoreError>;
-
-    /// The session of this digest.
-    async fn session(&self, digest: &SecretDigest) -> Result<Option<Session>, StoreError>;
+    ) -> Result<bool, StoreError> {
+        let opened = self.write_session(SessionWrite::Open { session, replaced });
+        Ok(opened.await? > 0)
+    }
 
     /// Notes that a session was used.
-    async fn see_session(&self, digest: SecretDigest, at: Timestamp) -> Result<(), StoreError>;
+    async fn see_session(&self, digest: SecretDigest, at: Timestamp) -> Result<(), StoreError> {
+        let seen = self.write_session(SessionWrite::See { digest, at });
+        seen.await.map(|_| ())
+    }
 
     /// Ends a session.
-    async fn end_session(&self, digest: SecretDigest) -> Result<(), StoreError>;
+    async fn end_session(&self, digest: SecretDigest) -> Result<(), StoreError> {
+        let ended = self.write_session(SessionWrite::End(digest));
+        ended.await.map(|_| ())
+    }
 
     /// Forgets sessions and attempts that are over, a bounded number at a time; says how many, nothing being the end.
-    async fn forget_sessions(&self, over: Over) -> Result<u64, StoreError>;
+    async fn forget_sessions(&self, over: Over) -> Result<u64, StoreError> {
+        self.write_session(SessionWrite::Forget(over)).await
+    }
 }
 
-/// A write of this part.
+/// What changes in this part.
 #[derive(Debug)]
-pub(super) enum SessionWrite {
+pub enum SessionWrite {
+    /// Keeps an attempt.
     Begin(SignInAttempt),
+    /// Deletes the attempt with this state.
     Redeem(SecretDigest),
+    /// Opens a session and ends the one that it replaces.
     Open {
+        /// The one to open, of a person who is active.
         session: Session,
+        /// The one to end, whether the other can be opened or not.
         replaced: Option<SecretDigest>,
     },
+    /// Notes that a session was used.
     See {
+        /// The session.
         digest: SecretDigest,
+        /// When it was used.
         at: Timestamp,
     },
+    /// Ends a session.
     End(SecretDigest),
+    /// Deletes what is over, some of it at a time.
     Forget(Over),
 }

@@ -228,11 +228,7 @@ impl Store for SqliteStore {
     }
 
     async fn forget(&self, forgetting: Forgetting) -> Result<u64, StoreError> {
-        Ok(self
-            .writer
-            .write(Write::Forget(forgetting))
-            .await?
-            .forgotten())
+        Ok(self.writer.write(Write::Forget(forgetting)).await?.rows())
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -13,6 +13,9 @@ use crate::scim::fold_case;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 
+/// Rows that one write forgets at most, so that others need not wait for long.
+pub(super) const FORGOTTEN_AT_ONCE: i64 = 1000;
+
 /// One write; all of it is done or nothing.
 #[derive(Debug)]
 pub(super) enum Write {
@@ -83,7 +86,7 @@ pub(super) enum Written {
     Done,
     Changed(Changed),
     NotFound,
-    Forgotten(u64),
+    Rows(u64),
 }
 
 impl Written {
@@ -91,7 +94,7 @@ impl Written {
         match self {
             Self::Done => true,
             Self::Changed(changed) => changed.written,
-            Self::NotFound | Self::Forgotten(_) => false,
+            Self::NotFound | Self::Rows(_) => false,
         }
     }
 
@@ -99,7 +102,7 @@ impl Written {
     pub(super) fn changed(self) -> Option<Changed> {
         match self {
             Self::Changed(changed) => Some(changed),
-            Self::Done | Self::NotFound | Self::Forgotten(_) => None,
+            Self::Done | Self::NotFound | Self::Rows(_) => None,
         }
     }
 
@@ -107,14 +110,14 @@ impl Written {
     pub(super) fn found(self) -> Option<()> {
         match self {
             Self::NotFound => None,
-            Self::Done | Self::Changed(_) | Self::Forgotten(_) => Some(()),
+            Self::Done | Self::Changed(_) | Self::Rows(_) => Some(()),
         }
     }
 
-    /// How many rows were forgotten.
-    pub(super) fn forgotten(self) -> u64 {
+    /// How many rows were changed, where that is what is told.
+    pub(super) fn rows(self) -> u64 {
         match self {
-            Self::Forgotten(rows) => rows,
+            Self::Rows(rows) => rows,
             Self::Done | Self::Changed(_) | Self::NotFound => 0,
         }
     }

@@ -1,7 +1,6 @@
 //! Who is signed in, and who is about to be.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use sqlx::PgConnection;
 
 use super::failure::Retry;
@@ -11,67 +10,25 @@ use crate::store::candidate::time;
 use crate::store::sessions::{
     ATTEMPTS, Over, SecretDigest, Session, SessionWrite, Sessions, SignInAttempt,
 };
-use crate::store::write::{Write, Written};
+use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
-
-/// Rows that are forgotten at a time.
-const FORGOTTEN_AT_ONCE: i64 = 1000;
 
 #[async_trait]
 impl Sessions for PostgresStore {
-    async fn begin_sign_in(&self, attempt: SignInAttempt) -> Result<(), StoreError> {
-        self.write_session(SessionWrite::Begin(attempt)).await?;
-        Ok(())
+    async fn write_session(&self, write: SessionWrite) -> Result<u64, StoreError> {
+        Ok(self.write(Write::Session(write)).await?.rows())
     }
 
-    async fn redeem_sign_in(
+    async fn sign_in_attempt(
         &self,
         state: &SecretDigest,
         browser: &SecretDigest,
     ) -> Result<Option<SignInAttempt>, StoreError> {
-        let found = read!(self, connection => attempt(&mut connection, state, browser))?;
-        let Some(attempt) = found else {
-            return Ok(None);
-        };
-        // A row never changes, and of several who delete it one does.
-        let redeemed = self.write_session(SessionWrite::Redeem(state.clone()));
-        Ok(redeemed.await?.is_change().then_some(attempt))
-    }
-
-    async fn open_session(
-        &self,
-        session: Session,
-        replaced: Option<SecretDigest>,
-    ) -> Result<bool, StoreError> {
-        let write = SessionWrite::Open { session, replaced };
-        Ok(self.write_session(write).await?.is_change())
+        read!(self, connection => attempt(&mut connection, state, browser))
     }
 
     async fn session(&self, digest: &SecretDigest) -> Result<Option<Session>, StoreError> {
         read!(self, connection => session(&mut connection, digest))
-    }
-
-    async fn see_session(&self, digest: SecretDigest, at: Timestamp) -> Result<(), StoreError> {
-        self.write_session(SessionWrite::See { digest, at }).await?;
-        Ok(())
-    }
-
-    async fn end_session(&self, digest: SecretDigest) -> Result<(), StoreError> {
-        self.write_session(SessionWrite::End(digest)).await?;
-        Ok(())
-    }
-
-    async fn forget_sessions(&self, over: Over) -> Result<u64, StoreError> {
-        match self.write_session(SessionWrite::Forget(over)).await? {
-            Written::Forgotten(rows) => Ok(rows),
-            Written::Done | Written::Changed(_) | Written::NotFound => Ok(0),
-        }
-    }
-}
-
-impl PostgresStore {
-    async fn write_session(&self, write: SessionWrite) -> Result<Written, StoreError> {
-        self.write(Write::Session(write)).await
     }
 }
 
@@ -103,13 +60,9 @@ pub(super) async fn apply(
                 .rows_affected()
         }
         SessionWrite::End(digest) => end(connection, digest).await?,
-        SessionWrite::Forget(over) => return forget(connection, over).await,
+        SessionWrite::Forget(over) => forget(connection, over).await?,
     };
-    Ok(if changed > 0 {
-        Written::Done
-    } else {
-        Written::NotFound
-    })
+    Ok(Written::Rows(changed))
 }
 
 /// Ends the sessions of a person who is deactivated or deleted. The row of the person is locked already: whoever opens a session
@@ -173,7 +126,7 @@ async fn end(connection: &mut PgConnection, digest: &SecretDigest) -> Result<u64
     Ok(ended.rows_affected())
 }
 
-async fn forget(connection: &mut PgConnection, over: &Over) -> Result<Written, sqlx::Error> {
+async fn forget(connection: &mut PgConnection, over: &Over) -> Result<u64, sqlx::Error> {
     let sessions = sqlx::query(
         "DELETE FROM session WHERE digest IN (SELECT digest FROM session WHERE opened < $1 OR seen < $2 LIMIT $3)",
     )
@@ -189,8 +142,7 @@ async fn forget(connection: &mut PgConnection, over: &Over) -> Result<Written, s
     .bind(FORGOTTEN_AT_ONCE)
     .execute(connection)
     .await?;
-    let rows = sessions.rows_affected() + attempts.rows_affected();
-    Ok(Written::Forgotten(rows))
+    Ok(sessions.rows_affected() + attempts.rows_affected())
 }
 
 async fn attempt(

@@ -8,11 +8,8 @@ use super::text::text;
 use super::write::Outcome;
 use crate::store::audit::AuditEntry;
 use crate::store::brake::{Brake, Removal, minute};
-use crate::store::write::{Refused, Stopped, Write, audit_texts, signed};
+use crate::store::write::{FORGOTTEN_AT_ONCE, Refused, Stopped, Write, audit_texts, signed};
 use crate::store::{Forgetting, ResourceId};
-
-/// Rows that are forgotten at a time.
-const FORGOTTEN_AT_ONCE: i64 = 1000;
 
 /// Counts `count` removals at the time `at`, unless that would be too many. Whoever counts has the lock, also in another process. It is
 /// taken by a change of the row: who waited for one does not go on with what it saw before, whatever the isolation of transactions.

@@ -145,7 +145,7 @@ async fn within(
         } => delete(connection, (*kind, deletion), terms, slot).await,
         Write::Forget(forgetting) => {
             let forgotten = terms::forget(connection, forgetting).await?;
-            Ok(Ok(alone(Written::Forgotten(forgotten))))
+            Ok(Ok(alone(Written::Rows(forgotten))))
         }
         Write::Records(records) => {
             records::keep(connection, records).await?;

@@ -1,7 +1,6 @@
 //! Who is signed in, and who is about to be.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::SqliteStore;
@@ -9,69 +8,27 @@ use crate::store::candidate::time;
 use crate::store::sessions::{
     ATTEMPTS, Over, SecretDigest, Session, SessionWrite, Sessions, SignInAttempt,
 };
-use crate::store::write::{Write, Written};
+use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
-
-/// Rows that are forgotten at a time.
-const FORGOTTEN_AT_ONCE: i64 = 1000;
 
 #[async_trait]
 impl Sessions for SqliteStore {
-    async fn begin_sign_in(&self, attempt: SignInAttempt) -> Result<(), StoreError> {
-        self.write_session(SessionWrite::Begin(attempt)).await?;
-        Ok(())
+    async fn write_session(&self, write: SessionWrite) -> Result<u64, StoreError> {
+        Ok(self.writer.write(Write::Session(write)).await?.rows())
     }
 
-    async fn redeem_sign_in(
+    async fn sign_in_attempt(
         &self,
         state: &SecretDigest,
         browser: &SecretDigest,
     ) -> Result<Option<SignInAttempt>, StoreError> {
-        let readers = &self.readers;
-        let found = readers.look_up(|reader| Ok(attempt(reader, state, browser)?));
-        let Some(attempt) = found.await? else {
-            return Ok(None);
-        };
-        // A row never changes, and of several who delete it one does.
-        let redeemed = self.write_session(SessionWrite::Redeem(state.clone()));
-        Ok(redeemed.await?.is_change().then_some(attempt))
-    }
-
-    async fn open_session(
-        &self,
-        session: Session,
-        replaced: Option<SecretDigest>,
-    ) -> Result<bool, StoreError> {
-        let write = SessionWrite::Open { session, replaced };
-        Ok(self.write_session(write).await?.is_change())
+        let found = |reader: &Connection| Ok(attempt(reader, state, browser)?);
+        self.readers.look_up(found).await
     }
 
     async fn session(&self, digest: &SecretDigest) -> Result<Option<Session>, StoreError> {
         let found = |reader: &Connection| Ok(session(reader, digest)?);
         self.readers.look_up(found).await
-    }
-
-    async fn see_session(&self, digest: SecretDigest, at: Timestamp) -> Result<(), StoreError> {
-        self.write_session(SessionWrite::See { digest, at }).await?;
-        Ok(())
-    }
-
-    async fn end_session(&self, digest: SecretDigest) -> Result<(), StoreError> {
-        self.write_session(SessionWrite::End(digest)).await?;
-        Ok(())
-    }
-
-    async fn forget_sessions(&self, over: Over) -> Result<u64, StoreError> {
-        match self.write_session(SessionWrite::Forget(over)).await? {
-            Written::Forgotten(rows) => Ok(rows),
-            Written::Done | Written::Changed(_) | Written::NotFound => Ok(0),
-        }
-    }
-}
-
-impl SqliteStore {
-    async fn write_session(&self, write: SessionWrite) -> Result<Written, StoreError> {
-        self.writer.write(Write::Session(write)).await
     }
 }
 
@@ -96,13 +53,9 @@ pub(super) fn apply(
             .prepare_cached("UPDATE session SET seen = max(seen, ?2) WHERE digest = ?1")?
             .execute((&digest.0, at.as_millisecond()))?,
         SessionWrite::End(digest) => end(connection, digest)?,
-        SessionWrite::Forget(over) => return forget(connection, over),
+        SessionWrite::Forget(over) => forget(connection, over)?,
     };
-    Ok(if changed > 0 {
-        Written::Done
-    } else {
-        Written::NotFound
-    })
+    Ok(Written::Rows(changed as u64))
 }
 
 /// Ends the sessions of a person who is deactivated or deleted.
@@ -156,7 +109,7 @@ fn end(connection: &Connection, digest: &SecretDigest) -> Result<usize, rusqlite
         .execute([&digest.0])
 }
 
-fn forget(connection: &Connection, over: &Over) -> Result<Written, rusqlite::Error> {
+fn forget(connection: &Connection, over: &Over) -> Result<usize, rusqlite::Error> {
     let sessions = connection
         .prepare_cached(
             "DELETE FROM session WHERE digest IN (SELECT digest FROM session WHERE opened < ?1 OR seen < ?2 LIMIT ?3)",
@@ -171,7 +124,7 @@ fn forget(connection: &Connection, over: &Over) -> Result<Written, rusqlite::Err
             "DELETE FROM sign_in_attempt WHERE seq IN (SELECT seq FROM sign_in_attempt ORDER BY seq LIMIT ?2) AND began < ?1",
         )?
         .execute((over.began_before.as_millisecond(), FORGOTTEN_AT_ONCE))?;
-    Ok(Written::Forgotten((sessions + attempts) as u64))
+    Ok(sessions + attempts)
 }
 
 fn attempt(

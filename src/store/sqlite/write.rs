@@ -112,7 +112,7 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
         Write::Record(_) => Ok(alone(Written::Done)),
         Write::Forget(forgetting) => {
             let forgotten = terms::forget(connection, forgetting)?;
-            Ok(alone(Written::Forgotten(forgotten)))
+            Ok(alone(Written::Rows(forgotten)))
         }
         Write::Session(write) => Ok(alone(sessions::apply(connection, write)?)),
     }

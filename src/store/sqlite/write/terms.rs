@@ -6,11 +6,8 @@ use serde_json::json;
 
 use crate::store::audit::AuditEntry;
 use crate::store::brake::{Brake, Removal, minute};
-use crate::store::write::{Refused, Stopped, audit_texts, signed};
+use crate::store::write::{FORGOTTEN_AT_ONCE, Refused, Stopped, audit_texts, signed};
 use crate::store::{Forgetting, ResourceId};
-
-/// Rows that are forgotten at a time.
-const FORGOTTEN_AT_ONCE: i64 = 1000;
 
 /// Counts `count` removals at the time `at`, unless that would be too many.
 pub(super) fn pass(
