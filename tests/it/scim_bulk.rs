@@ -212,6 +212,26 @@ async fn each_operation_counts_like_a_request() {
 }
 
 #[tokio::test]
+async fn what_is_repaired_in_an_operation_of_a_circle_is_told() {
+    let workload = Workload::start(&json!({})).await;
+    let managed =
+        |name: &str, by: &str| json!({"userName": name, ENTERPRISE: {"manager": {"value": by}}});
+    let circle = json!({"Operations": [
+        post("/Users", "a", managed("a", "bulkId:b")),
+        post("/Users", "b", managed("b", "bulkId:a")),
+    ]});
+
+    let done = bulk(&workload, circle).await;
+
+    assert_eq!(statuses(&done), ["201", "201"]);
+    let report = workload.report().await;
+    let repairs = &report["scimTenants"][0]["clients"][0]["lastCycle"]["repairs"];
+    // Of both people and of the request itself.
+    assert_eq!(*repairs, json!({"MissingSchemas": 3}));
+    workload.server.shutdown().await;
+}
+
+#[tokio::test]
 async fn an_operation_that_failed_has_a_record_of_its_own() {
     let workload = Workload::start(&json!({})).await;
     mixed(&workload).await;

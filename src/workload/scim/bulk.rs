@@ -268,11 +268,15 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn take(&mut self, index: usize, outcome: Outcome) {
+    /// Takes up an outcome. Of an operation in two requests the last one counts, and what was repaired in either.
+    fn take(&mut self, index: usize, mut outcome: Outcome) {
         if let Some(bulk_id) = self.request.operations[index].bulk_id.as_deref() {
             let created = outcome.created.clone();
             let made = created.map_or(Made::Nothing, Made::Resource);
             self.made.insert(bulk_id, made);
+        }
+        if let Some(before) = self.outcomes[index].take() {
+            outcome.repairs.splice(0..0, before.repairs);
         }
         self.outcomes[index] = Some(outcome);
     }
