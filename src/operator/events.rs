@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use crate::plan::{Announcement, AnnouncementType, Owner};
 
-/// Longest note that the API server takes, in characters.
-const LONGEST_NOTE: usize = 1000;
+/// Bytes of a note that the API server takes.
+const LONGEST_NOTE: usize = 1024;
 /// How long a recorder goes on counting, as long as it would.
 const COUNTED_FOR: Duration = Duration::from_mins(6);
 
@@ -47,7 +47,8 @@ impl Events {
             uid: Some(owner.uid.clone()),
             ..ObjectReference::default()
         };
-        let note: String = announcement.note.chars().take(LONGEST_NOTE).collect();
+        let note = announcement.note.as_str();
+        let note = note[..note.floor_char_boundary(LONGEST_NOTE)].to_owned();
         let recorder = self.recorder(&note);
         let event = Event {
             type_: match announcement.type_ {

@@ -44,7 +44,7 @@ pub enum StoreError {
     /// Too many searches that look at every resource; others are served.
     #[error("another search looks at every resource")]
     Busy,
-    /// More is read at once than there are connections to the database.
+    /// More is asked at once than there are connections to the database.
     #[error("all connections to the database are in use")]
     Crowded,
     /// What was stored cannot be read.

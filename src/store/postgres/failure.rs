@@ -57,6 +57,7 @@ impl From<Arc<ConnectError>> for StoreError {
     fn from(error: Arc<ConnectError>) -> Self {
         match *error {
             ConnectError::Closed => Self::Closed,
+            ConnectError::Busy => Self::Crowded,
             _ => Self::Unreachable(error),
         }
     }

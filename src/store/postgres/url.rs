@@ -9,8 +9,8 @@ use url::Url;
 
 use super::connect::ConnectError;
 
-/// The parameters that the library takes. It would write any other one into the log, with its value.
-const PARAMETERS: [&str; 18] = [
+/// The parameters of the library that the manual names. It would write an unknown one into the log, with its value.
+const PARAMETERS: [&str; 13] = [
     "application_name",
     "dbname",
     "host",
@@ -18,11 +18,6 @@ const PARAMETERS: [&str; 18] = [
     "options",
     "password",
     "port",
-    "ssl-ca",
-    "ssl-cert",
-    "ssl-key",
-    "ssl-mode",
-    "ssl-root-cert",
     "sslcert",
     "sslkey",
     "sslmode",

@@ -5,7 +5,7 @@
 //!
 //! - add tables, indexes, triggers, and columns that may be NULL or have a default;
 //! - change no row: rows are filled in bounded batches, later, while the workload serves;
-//! - say what SQLite is to expect of an index, in a line of `sqlite_stat1` for each;
+//! - say what SQLite is to expect of an index of `resource`, `lookup` or `membership`, in a line of `sqlite_stat1` for each;
 //! - name resources by `id` in tables of their own, as a backup does, for the number of a row is not kept; what follows from the rows,
 //!   as `lookup` does, is not in a backup and may use the number, and who is signed in is not in a backup either;
 //! - drop or tighten nothing that the minor version before uses. What nobody uses any more goes a minor version later, in a

@@ -225,7 +225,7 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
             ScimError::unavailable("Too many changes of this resource at once; try again.")
         }
         DirectoryError::Store(StoreError::Crowded) => {
-            ScimError::unavailable("Too much is read at once; try again in a second.")
+            ScimError::unavailable("Too much is asked at once; try again in a second.")
         }
         DirectoryError::Store(
             error @ (StoreError::Database(_)
