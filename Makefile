@@ -65,7 +65,7 @@ setup: ## bring what the tests need; does nothing when all is there
 
 image: ## build the release image without Docker, within its limits of size; says how to load and push it
 	@scripts/setup.sh packages rust image
-	cargo build --release --locked
+	cargo rustc --release --locked --bin usher -- -Clink-arg=-Wl,-z,pack-relative-relocs
 	@scripts/image.sh release "$${CARGO_TARGET_DIR:-target}/release/usher"
 
 cluster-up: ## a Kubernetes cluster with pods on this machine, and Usher in it, to try things out; again after a change
