@@ -21,7 +21,7 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Client, Config, ResourceExt};
 
 pub(crate) use access::Rights;
-pub(crate) use audit::{Request, Right, granted_rights};
+pub(crate) use audit::{Request, Right, granted_rights, rights_of};
 pub(crate) use kept::kept;
 
 use crate::programs::program;

@@ -139,19 +139,19 @@ impl Site {
 
     /// Where what this test leaves for a look is kept.
     pub(crate) fn kept(&self) -> PathBuf {
-        self.folder_called("kept")
+        apiserver::kept(self.name())
     }
 
     /// Where its secrets are.
     pub(crate) fn private(&self) -> PathBuf {
-        self.folder_called("private")
+        Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("private")
+            .join(self.name())
     }
 
-    fn folder_called(&self, name: &str) -> PathBuf {
-        let prefix = self.namespace.rsplit_once('-').map_or("", |(it, _)| it);
-        Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(name)
-            .join(prefix)
+    /// That of the test.
+    fn name(&self) -> &str {
+        self.namespace.rsplit_once('-').map_or("", |(it, _)| it)
     }
 
     /// Waits until the condition `Ready` of `what`, such as `scimtenant/contoso`, is `True`; how long it took.
@@ -313,20 +313,8 @@ impl Site {
 impl Drop for Site {
     /// However a test fails, what there is to look at is kept: its cluster will be gone.
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            return;
-        }
-        // A runtime of its own: the test's cannot be waited in.
-        let record = || {
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(self.record("failed"));
-        };
-        let recorded = std::thread::scope(|scope| scope.spawn(record).join());
-        let kept = self.kept();
-        match recorded {
-            Ok(()) => eprintln!("objects and logs are in {}", kept.display()),
-            Err(_) => eprintln!("not all objects and logs are in {}", kept.display()),
-        }
+        let namespaces = [self.namespace.as_str(), &self.system];
+        self.cluster.keep_if_failing(self.name(), &namespaces);
     }
 }
 

@@ -10,6 +10,8 @@ use usher::plan::ChildKind;
 use usher::scim::bounds;
 use usher::scim::bulk::MAX_BULK_OPERATIONS;
 
+use crate::apiserver::rights_of;
+
 fn document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("docs")
@@ -129,12 +131,10 @@ fn the_table_of_rights_is_what_the_operator_is_granted() {
     }
 
     for (is_lease, rules) in [(false, rbac::watched()), (true, rbac::lease())] {
-        let granted: BTreeSet<(String, String)> = rules
-            .iter()
-            .flat_map(|rule| {
-                let resources = rule.resources.iter().flatten();
-                resources.flat_map(|it| rule.verbs.iter().map(|verb| (it.clone(), verb.clone())))
-            })
+        let granted = rights_of(&rules);
+        let granted: BTreeSet<_> = granted
+            .into_iter()
+            .map(|(_, resource, verb)| (resource, verb))
             .collect();
         assert_eq!(told.get(&is_lease), Some(&granted));
     }

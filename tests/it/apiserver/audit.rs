@@ -14,6 +14,12 @@ pub(crate) type Right = (String, String, String);
 
 /// What the operator may do.
 pub(crate) fn granted_rights() -> BTreeSet<Right> {
+    let rules: Vec<_> = rbac::watched().into_iter().chain(rbac::lease()).collect();
+    rights_of(&rules)
+}
+
+/// What rules grant, right by right.
+pub(crate) fn rights_of(rules: &[PolicyRule]) -> BTreeSet<Right> {
     fn of_rule(rule: &PolicyRule) -> impl Iterator<Item = Right> {
         let groups = rule.api_groups.iter().flatten();
         groups.flat_map(move |group| {
@@ -24,7 +30,6 @@ pub(crate) fn granted_rights() -> BTreeSet<Right> {
             })
         })
     }
-    let rules: Vec<_> = rbac::watched().into_iter().chain(rbac::lease()).collect();
     rules.iter().flat_map(of_rule).collect()
 }
 

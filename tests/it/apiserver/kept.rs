@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::Cluster;
 
-/// All that is made, but Secrets.
-const KINDS: &str = "scimtenants,azureconnectors,usermappings,deployments,replicasets,pods,services,ingresses,\
-                     networkpolicies,poddisruptionbudgets,persistentvolumeclaims,serviceaccounts,leases,events";
+/// All that is made, but Secrets, and what shows how it fares.
+const KINDS: &str = "scimtenants,azureconnectors,usermappings,deployments,replicasets,pods,services,endpointslices,\
+                     ingresses,networkpolicies,persistentvolumeclaims,poddisruptionbudgets,serviceaccounts,roles,\
+                     rolebindings,configmaps,leases,events";
 
 /// The folder of what is kept of a test, by its name.
 pub(crate) fn kept(test: &str) -> PathBuf {
@@ -27,7 +28,7 @@ impl Cluster {
             // A runtime of its own: the test's cannot be waited in.
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             for namespace in namespaces {
-                runtime.block_on(self.keep(namespace, &folder));
+                runtime.block_on(self.keep(namespace, &folder, "failed"));
             }
         };
         let all = match std::thread::scope(|scope| scope.spawn(keep).join()) {
@@ -40,21 +41,28 @@ impl Cluster {
         );
     }
 
-    async fn keep(&self, namespace: &str, folder: &Path) {
+    /// Writes down what there is in a namespace at a moment.
+    pub(crate) async fn keep(&self, namespace: &str, folder: &Path, moment: &str) {
         let get = ["-n", namespace, "get", KINDS, "-o", "yaml"];
-        let objects = self
-            .kubectl(&get)
-            .await
-            .unwrap_or_else(|complaint| complaint);
-        fs::write(folder.join(format!("{namespace}.yaml")), objects).expect("a file");
-        let names = self
-            .kubectl(&["-n", namespace, "get", "pods", "-o", "name"])
-            .await;
-        for pod in names.unwrap_or_default().lines() {
+        let objects = self.kubectl(&get).await;
+        let objects = objects.unwrap_or_else(|complaint| complaint);
+        fs::write(folder.join(format!("{moment}-{namespace}.yaml")), objects).expect("a file");
+        self.keep_logs(namespace, folder, moment).await;
+    }
+
+    /// The same of what the pods printed, and of the programs before in the same pods.
+    pub(crate) async fn keep_logs(&self, namespace: &str, folder: &Path, moment: &str) {
+        let names = ["-n", namespace, "get", "pods", "-o", "name"];
+        for pod in self.kubectl(&names).await.unwrap_or_default().lines() {
             let name = pod.trim_start_matches("pod/");
-            // Those of a server without nodes have none.
-            if let Ok(text) = self.kubectl(&["-n", namespace, "logs", pod]).await {
-                fs::write(folder.join(format!("{namespace}-{name}.log")), text).expect("a file");
+            for (previous, ending) in [("--previous=false", "log"), ("--previous", "previous.log")]
+            {
+                // Pods of a server without nodes have none, and few had a program before.
+                let logs = ["-n", namespace, "logs", pod, previous];
+                if let Ok(text) = self.kubectl(&logs).await {
+                    let file = format!("{moment}-{name}.{ending}");
+                    fs::write(folder.join(file), text).expect("a file");
+                }
             }
         }
     }

@@ -8,11 +8,6 @@ use k8s_openapi::api::core::v1::Secret;
 
 use super::Site;
 
-/// All that is made, but Secrets.
-const KINDS: &str = "scimtenants,azureconnectors,usermappings,deployments,replicasets,pods,services,endpointslices,\
-                     networkpolicies,persistentvolumeclaims,poddisruptionbudgets,serviceaccounts,roles,rolebindings,\
-                     configmaps,leases,events";
-
 /// The keys of our Secrets that hold what nobody may be told.
 const SECRET_KEYS: [&str; 2] = ["password", "report-token"];
 
@@ -21,20 +16,15 @@ impl Site {
     pub(crate) async fn record(&self, moment: &str) {
         for namespace in [&self.namespace, &self.system] {
             self.learn_secrets(namespace).await;
-            let get = ["-n", namespace, "get", KINDS, "-o", "yaml"];
-            let objects = self.cluster.kubectl(&get).await;
-            self.keep(&format!("{moment}-{namespace}.yaml"), objects);
-            self.record_logs(moment, namespace).await;
+            self.cluster.keep(namespace, &self.kept(), moment).await;
         }
     }
 
     /// The same of what the pods of a namespace printed.
     pub(crate) async fn record_logs(&self, moment: &str, namespace: &str) {
-        let get = ["-n", namespace, "get", "pods", "-o", "name"];
-        let pods = self.cluster.kubectl(&get).await;
-        for pod in pods.unwrap_or_default().lines() {
-            self.keep_logs(moment, namespace, pod).await;
-        }
+        self.cluster
+            .keep_logs(namespace, &self.kept(), moment)
+            .await;
     }
 
     async fn learn_secrets(&self, namespace: &str) {
@@ -48,21 +38,6 @@ impl Site {
                 self.keep_secret(&String::from_utf8(value.0).expect("UTF-8"));
             }
         }
-    }
-
-    /// What the program in a pod printed, and the one before it in the same pod.
-    async fn keep_logs(&self, moment: &str, namespace: &str, pod: &str) {
-        let name = pod.trim_start_matches("pod/");
-        for (previous, ending) in [("--previous=false", "log"), ("--previous", "previous.log")] {
-            let logs = ["-n", namespace, "logs", pod, previous];
-            if let Ok(text) = self.cluster.kubectl(&logs).await {
-                self.keep(&format!("{moment}-{name}.{ending}"), Ok(text));
-            }
-        }
-    }
-
-    fn keep(&self, name: &str, text: Result<String, String>) {
-        self.file(name, &text.unwrap_or_else(|complaint| complaint));
     }
 
     /// No secret is in any file that is kept, nor in what the cluster's programs and its API server wrote down.

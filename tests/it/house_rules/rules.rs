@@ -92,10 +92,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "store/conformance/server",
         ],
     ),
-    (
-        "prepare(&",
-        &["store/sqlite/snapshot", "store/postgres/connect"],
-    ),
+    (".prepare(&", &["store/sqlite/snapshot"]),
     ("prepare_cached(&", &["store/sqlite/restore"]),
     ("axum::", &["workload", "operator"]),
     ("axum_server::", &["workload", "operator"]),
