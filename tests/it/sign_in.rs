@@ -217,7 +217,7 @@ async fn pages_have_no_script_and_nothing_from_elsewhere() {
             "{policy}"
         );
         assert_eq!(page.headers["cache-control"], "no-store");
-        assert_eq!(page.headers["referrer-policy"], "no-referrer");
+        assert_eq!(page.headers["referrer-policy"], "same-origin");
         assert!(
             !page.text.contains("<script") && !page.text.contains(" style="),
             "{}",
