@@ -296,6 +296,7 @@ fn the_status_has_what_to_enter_in_entra() {
     for part in [
         "66666666-7777-8888-9999-AAAAAAAAAAAA",
         uri,
+        "and https://contoso.id.example.com/signed-out.",
         "under client-secret into Secret entra-oidc",
         "https://contoso.id.example.com/sign-in.",
     ] {
