@@ -69,6 +69,19 @@ pub struct ProviderConfig {
     pub client_secret_key: Option<ClientSecretKey>,
 }
 
+impl ProviderConfig {
+    /// Digest of what makes it the provider that it is, whatever its name: issuer, Entra tenant and application.
+    pub fn digest(&self) -> String {
+        let Self {
+            issuer,
+            entra_tenant_id,
+            client_id,
+            ..
+        } = self;
+        super::digest(&format!("{issuer} {entra_tenant_id} {client_id}"))
+    }
+}
+
 /// A key of a Secret in the namespace of the workload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
