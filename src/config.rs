@@ -26,7 +26,9 @@ pub use policy::{Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, Unkn
 pub use report::Report;
 pub use rights::Rights;
 pub use secret::{CredentialId, Token, TokenDigest};
-pub use sign_in::{ClientSecretKey,ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig};
+pub use sign_in::{
+    ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig,
+};
 
 /// The version that this program writes and reads.
 pub const VERSION: u32 = 1;

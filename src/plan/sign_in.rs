@@ -3,7 +3,9 @@
 use crate::api::azure_connector::{OidcConnection, OidcEndpoint};
 use crate::api::{AzureConnector, ScimTenant};
 use crate::config::sign_in::redirect_uri;
-use crate::config::{ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig};
+use crate::config::{
+    ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig,
+};
 
 use super::child::Owner;
 use super::observed::Site;

@@ -44,6 +44,7 @@ pub(crate) fn sign_in_at(issuer: url::Url, folder: &std::path::Path) -> SignInCo
             entra_tenant_id: ENTRA_TENANT.to_owned(),
             client_id: CLIENT_ID.to_owned(),
             client_secret_file,
+            client_secret_key: None,
         }],
     }
 }

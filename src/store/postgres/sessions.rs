@@ -181,12 +181,14 @@ async fn session(
     .bind(&digest.0)
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(|(person, connector, provider, opened, seen)| Session {
-        digest: digest.clone(),
-        person: ResourceId::new(person),
-        connector,
-        provider,
-        opened: time(opened),
-        seen: time(seen),
-    }))
+    Ok(
+        row.map(|(person, connector, provider, opened, seen)| Session {
+            digest: digest.clone(),
+            person: ResourceId::new(person),
+            connector,
+            provider,
+            opened: time(opened),
+            seen: time(seen),
+        }),
+    )
 }
