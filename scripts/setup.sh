@@ -27,16 +27,20 @@ quietly() { # name of a log, command
 
 # Debian packages; without root the names are said, and that is all that can be done.
 apt() {
-  local why="please install these Debian packages (or what your system calls them) and try again: $*"
-  has apt-get || fail "no apt-get here; $why"
-  local root=()
-  if [ "$(id -u)" != 0 ]; then
-    has sudo && sudo -n true 2>/dev/null || fail "neither root nor sudo without a password; $why"
-    root=(sudo -n)
-  fi
+  local sudo=()
+  apt_update "please install these Debian packages (or what your system calls them) and try again: $*"
   say "installing $*"
-  quietly apt "${root[@]}" apt-get update
-  quietly apt "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+  quietly apt "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+# Learns which Debian packages there are; `sudo` is then what it takes to be root.
+apt_update() { # what to do where that is not possible
+  has apt-get || fail "no apt-get here; $1"
+  sudo=()
+  if [ "$(id -u)" != 0 ]; then
+    has sudo && sudo -n true 2>/dev/null || fail "neither root nor sudo without a password; $1"
+    sudo=(sudo -n)
+  fi
+  quietly apt "${sudo[@]}" apt-get update
 }
 
 # Those of the packages of which the program or the file is missing.
@@ -165,7 +169,7 @@ unpacked() { # package, program in it
   has apt-get || fail "no apt-get here; please install $1 and try again"
   local folder; folder=$(mktemp -d)
   say "unpacking $1"
-  (cd "$folder" && { apt-get download "$1" >/dev/null 2>&1 || { apt libpcre2-8-0 && apt-get download "$1"; }; }) ||
+  (cd "$folder" && { apt-get download "$1" >/dev/null 2>&1 || { apt_update "please install $1 and try again" && apt-get download "$1"; }; }) ||
     fail "$1 cannot be downloaded; please install it and try again"
   mkdir -p "$cache/debian/$1" "$cache/bin"
   dpkg-deb --extract "$folder"/*.deb "$cache/debian/$1"

@@ -26,7 +26,9 @@ pub use policy::{Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, Unkn
 pub use report::Report;
 pub use rights::Rights;
 pub use secret::{CredentialId, Token, TokenDigest};
-pub use sign_in::{ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig};
+pub use sign_in::{
+    ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig,
+};
 
 /// The version that this program writes and reads.
 pub const VERSION: u32 = 1;
@@ -118,6 +120,23 @@ pub enum StoreConfig {
         /// Name of the schema.
         schema: String,
     },
+}
+
+impl ScimTenantConfig {
+    /// Who says who people are.
+    pub fn providers(&self) -> &[ProviderConfig] {
+        self.sign_in.as_ref().map_or(&[], |it| &it.providers)
+    }
+
+    /// Whether others have to be asked: to sign people in, or for the keys of whose tokens are believed.
+    pub fn calls_out(&self) -> bool {
+        let by_keys = |it: &ScimClientConfig| {
+            let assertion = it.oauth.as_ref().and_then(|it| it.assertion.as_ref());
+            let mut issuers = assertion.into_iter().chain(&it.issuer);
+            issuers.any(|it| matches!(it.keys, oauth::Keys::Url(_)))
+        };
+        !self.providers().is_empty() || self.clients.iter().any(by_keys)
+    }
 }
 
 /// Who may provision: an `AzureConnector`, or a client in the spec of the `ScimTenant`.

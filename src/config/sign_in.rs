@@ -64,6 +64,32 @@ pub struct ProviderConfig {
     pub client_id: String,
     /// The file with the client secret, which is read whenever it is needed.
     pub client_secret_file: PathBuf,
+    /// What the operator makes that file of; absent where it is somebody else's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret_key: Option<ClientSecretKey>,
+}
+
+impl ProviderConfig {
+    /// Digest of what makes it the provider that it is, whatever its name: issuer, Entra tenant and application.
+    pub fn digest(&self) -> String {
+        let Self {
+            issuer,
+            entra_tenant_id,
+            client_id,
+            ..
+        } = self;
+        super::digest(&format!("{issuer} {entra_tenant_id} {client_id}"))
+    }
+}
+
+/// A key of a Secret in the namespace of the workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClientSecretKey {
+    /// Name of the Secret.
+    pub secret: String,
+    /// The key in it.
+    pub key: String,
 }
 
 /// Where the provider of `connector` sends people back to, below the public URL of a `ScimTenant`.

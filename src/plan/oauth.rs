@@ -120,16 +120,6 @@ pub(super) fn problem_of_jwks(text: &str) -> Option<&'static str> {
     (!keys.iter().all(is_known)).then_some("has a key that is neither RSA nor EC P-256")
 }
 
-/// Whether the workload has to fetch keys to recognize Entra.
-pub(super) fn needs_keys(connector: &AzureConnector) -> bool {
-    let method = of_connector(connector);
-    let assertion = method.oauth.and_then(|it| it.assertion);
-    [assertion, method.issuer]
-        .into_iter()
-        .flatten()
-        .any(|it| matches!(it.keys, Keys::Url(_)))
-}
-
 fn seconds(minutes: Option<u16>) -> u32 {
     u32::from(minutes.unwrap_or(60)) * 60
 }

@@ -9,11 +9,12 @@ use k8s_openapi::api::core::v1::Secret;
 use crate::api::scim_tenant::{DeletionPolicy, ScimTenantSpec};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::report::StoreFault;
-use crate::config::{Report, ScimClientConfig, Token, digest};
+use crate::config::{
+    Report, ScimClientConfig, ScimTenantConfig, Token, VERSION, WorkloadConfig, digest,
+};
 
 use super::child::{Child, ChildKey, ChildKind, Owner};
 use super::claim;
-use super::oauth;
 use super::objects::secret::{Found, Present};
 use super::objects::{
     self, Names, WorkloadSettings, address, deployment, disruption, exposure, network_policy,
@@ -21,10 +22,9 @@ use super::objects::{
 };
 use super::observed::{ReferencedSecret, Site, WorkloadState};
 use super::scim_client::{self, ClientsObserved};
-use super::sign_in;
 use super::step::Step;
 use super::verdict::{Rejection, Verdict};
-use super::workload_config::{ConnectorObserved, Sources, scim_tenant_name, workload_config};
+use super::workload_config::{ConnectorObserved, Sources, scim_tenant_config, scim_tenant_name};
 use crate::api::conditions::Reason;
 
 /// What the plan of a `ScimTenant` is made from.
@@ -77,12 +77,9 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
     let owner = Owner::of(tenant);
     let spec = &tenant.spec;
     check_store(spec, observed)?;
-    let connectors = || observed.connectors.iter().map(|it| it.connector.as_ref());
-    let client_secrets = sign_in::client_secrets(connectors());
-    let pods = deployment::deployment(&owner, spec, &observed.settings, &client_secrets)?;
-    let config = configuration(tenant, &owner, observed)?;
-
-    let calls_out = !client_secrets.is_empty() || connectors().any(oauth::needs_keys);
+    let (config, served) = configuration(tenant, &owner, observed)?;
+    let providers = served.providers();
+    let pods = deployment::deployment(&owner, spec, &observed.settings, providers)?;
 
     let mut steps = vec![Step::Apply(Child::ServiceAccount(Box::new(
         objects::service_account(&owner),
@@ -92,7 +89,7 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
         Step::Apply(Child::Service(Box::new(address::public(&owner, spec)))),
         Step::Apply(Child::Service(Box::new(address::report(&owner, spec)))),
         Step::Apply(Child::NetworkPolicy(Box::new(
-            network_policy::network_policy(&owner, spec, &observed.settings, calls_out),
+            network_policy::network_policy(&owner, spec, &observed.settings, served.calls_out()),
         ))),
         Step::Apply(Child::Deployment(Box::new(pods))),
     ]);
@@ -134,12 +131,12 @@ fn check_store(spec: &ScimTenantSpec, observed: &Observed) -> Result<(), Rejecti
     )
 }
 
-/// The steps for the configuration Secret, and for those of the clients that the document speaks of.
+/// The steps for the configuration Secret, and for those of the clients that the document speaks of; and what it says of `tenant`.
 fn configuration(
     tenant: &ScimTenant,
     owner: &Owner,
     observed: &Observed,
-) -> Result<Plan, Rejection> {
+) -> Result<(Plan, ScimTenantConfig), Rejection> {
     let child = ChildKey::new(
         ChildKind::Secret,
         &owner.object.namespace,
@@ -159,7 +156,7 @@ fn configuration(
     let report_token = present
         .report_token
         .unwrap_or_else(|| observed.fresh_token.clone());
-    let config = workload_config(
+    let served = scim_tenant_config(
         tenant,
         &Sources {
             site: &observed.site,
@@ -170,11 +167,15 @@ fn configuration(
             mappings: &observed.mappings,
             before: &present.clients,
             providers_before: &present.providers,
-            report_token: report_token.digest(),
             now: observed.now,
         },
     )?;
-    let document = config.to_json();
+    let document = WorkloadConfig {
+        version: VERSION,
+        report_token: report_token.digest(),
+        scim_tenants: vec![served.clone()],
+    };
+    let document = document.to_json();
     let uids = uids(owner, tenant, observed, &present.clients);
     let of_clients = scim_client::steps(tenant, observed, &present.clients)?;
     let mut secret = objects::secret::config(owner, &document, &report_token, &uids);
@@ -190,12 +191,13 @@ fn configuration(
         }
     };
     steps.extend(of_clients);
-    Ok(Plan {
+    let plan = Plan {
         steps,
         config_digest: digest(&document),
         report_token,
         clients: scim_client::known(tenant, &observed.clients),
-    })
+    };
+    Ok((plan, served))
 }
 
 /// The uid of the object behind each client, by its name; of connectors that cannot be understood, the one before.

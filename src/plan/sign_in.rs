@@ -1,9 +1,11 @@
 //! What a document says of signing in: who says who people are, and for how long that holds.
 
-use crate::api::azure_connector::{ClientSecretReference, OidcConnection, OidcEndpoint};
+use crate::api::azure_connector::{OidcConnection, OidcEndpoint};
 use crate::api::{AzureConnector, ScimTenant};
 use crate::config::sign_in::redirect_uri;
-use crate::config::{ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig};
+use crate::config::{
+    ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig,
+};
 
 use super::child::Owner;
 use super::observed::Site;
@@ -84,27 +86,19 @@ fn provider(
     site: &Site,
 ) -> Option<ProviderConfig> {
     let name = Owner::of(connector).object.name;
+    let reference = &oidc.client_secret_ref;
     Some(ProviderConfig {
         display_name: oidc.display_name.clone().unwrap_or_else(|| name.clone()),
         issuer: cloud::issuer(connector)?,
         entra_tenant_id: connector.spec.entra_tenant_id.to_ascii_lowercase(),
         client_id: oidc.client_id.to_ascii_lowercase(),
-        client_secret_file: site.client_secrets.file(&name, &oidc.client_secret_ref),
+        client_secret_file: site.client_secrets.file(&name, reference),
+        client_secret_key: Some(ClientSecretKey {
+            secret: reference.name.clone(),
+            key: reference.key.clone(),
+        }),
         connector: name,
     })
-}
-
-/// The client secrets that the pods of a workload are given, by the names of the connectors, in their order.
-pub(super) fn client_secrets<'c>(
-    connectors: impl Iterator<Item = &'c AzureConnector>,
-) -> Vec<(String, ClientSecretReference)> {
-    let reference = |it: &AzureConnector| {
-        let oidc = it.spec.oidc.as_ref()?;
-        Some((Owner::of(it).object.name, oidc.client_secret_ref.clone()))
-    };
-    let mut all: Vec<_> = connectors.filter_map(reference).collect();
-    all.sort_by(|one, other| one.0.cmp(&other.0));
-    all
 }
 
 /// What is to be entered in Entra for `connector`.

@@ -11,7 +11,7 @@ use crate::api::scim_tenant::{DirectorySchema, Entitlement, ExtensionAttributeTy
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{
     AcceptedAt, CredentialConfig, ProviderConfig, Rights, ScimClientConfig, ScimTenantConfig,
-    ScimTenantName, TokenDigest, VERSION, WorkloadConfig,
+    ScimTenantName,
 };
 use crate::scim::schema::{
     AttributeType, Extension, ExtensionAttribute as RulesAttribute, Rules, Schemas,
@@ -59,30 +59,24 @@ pub struct Sources<'a> {
     pub before: &'a [(String, ScimClientConfig)],
     /// The identity providers of the document before.
     pub providers_before: &'a [ProviderConfig],
-    /// Digest of the credential of the report endpoint.
-    pub report_token: TokenDigest,
     /// The present.
     pub now: Timestamp,
 }
 
-/// The document for `tenant`.
-pub fn workload_config(
+/// What the document says of `tenant`.
+pub fn scim_tenant_config(
     tenant: &ScimTenant,
     sources: &Sources<'_>,
-) -> Result<WorkloadConfig, Rejection> {
-    Ok(WorkloadConfig {
-        version: VERSION,
-        report_token: sources.report_token.clone(),
-        scim_tenants: vec![ScimTenantConfig {
-            name: scim_tenant_name(&ObjectKey::of(tenant)),
-            url: sources.site.public_url.clone(),
-            store: sources.site.store.clone(),
-            schema: checked_rules(tenant, sources)?,
-            policy: policy(&tenant.spec)?,
-            trusted_proxies: trusted_proxies(tenant)?,
-            sign_in: sign_in(tenant, sources)?,
-            clients: clients(tenant, sources),
-        }],
+) -> Result<ScimTenantConfig, Rejection> {
+    Ok(ScimTenantConfig {
+        name: scim_tenant_name(&ObjectKey::of(tenant)),
+        url: sources.site.public_url.clone(),
+        store: sources.site.store.clone(),
+        schema: checked_rules(tenant, sources)?,
+        policy: policy(&tenant.spec)?,
+        trusted_proxies: trusted_proxies(tenant)?,
+        sign_in: sign_in(tenant, sources)?,
+        clients: clients(tenant, sources),
     })
 }
 

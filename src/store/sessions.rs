@@ -24,6 +24,8 @@ pub struct Session {
     pub person: ResourceId,
     /// Name of the connector by which the person signed in.
     pub connector: String,
+    /// Digest of the provider that this connector had then.
+    pub provider: String,
     /// When that was, in whole milliseconds.
     pub opened: Timestamp,
     /// When it was last noted that it was used, in whole milliseconds.

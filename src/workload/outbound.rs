@@ -1,7 +1,7 @@
 //! How this process asks others: over TLS, within bounds, without being sent elsewhere; and what they said, kept for a while.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -102,8 +102,7 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), Outb
 
 /// Documents that others publish, each under its address.
 pub(crate) struct Documents<T> {
-    /// One fetch at a time; who comes meanwhile waits for its result.
-    known: Mutex<HashMap<Url, Known<T>>>,
+    known: std::sync::Mutex<HashMap<Url, Arc<Mutex<Known<T>>>>>,
 }
 
 struct Known<T> {
@@ -114,8 +113,22 @@ struct Known<T> {
 impl<T> Default for Documents<T> {
     fn default() -> Self {
         Self {
-            known: Mutex::default(),
+            known: std::sync::Mutex::default(),
         }
+    }
+}
+
+impl<T> Documents<T> {
+    /// What is known of `url`.
+    fn entry(&self, url: &Url) -> Arc<Mutex<Known<T>>> {
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let unknown = || {
+            Arc::new(Mutex::new(Known {
+                document: None,
+                tried_at: None,
+            }))
+        };
+        Arc::clone(all.entry(url.clone()).or_insert_with(unknown))
     }
 }
 
@@ -128,16 +141,15 @@ impl<T: DeserializeOwned + Send + Sync> Documents<T> {
         now: Timestamp,
         lacks: bool,
     ) -> Option<Arc<T>> {
-        let mut all = self.known.lock().await;
-        let entry = all.entry(url.clone()).or_insert(Known {
-            document: None,
-            tried_at: None,
-        });
+        let entry = self.entry(url);
+        // One fetch at a time; who comes meanwhile waits for its result.
+        let mut entry = entry.lock().await;
         let age = |since: Timestamp| now.duration_since(since);
         let is_fresh = entry.document.as_ref().is_some_and(|it| age(it.1) < FRESH);
         let may_try = entry.tried_at.is_none_or(|it| age(it) >= WINDOW);
         if (lacks || !is_fresh) && may_try {
-            entry.tried_at = Some(now);
+            // Whoever asks may go away in the middle of it. That counts as tried only where others have a document meanwhile.
+            entry.tried_at = entry.document.is_some().then_some(now);
             match outbound.get(url).await {
                 Ok(document) => entry.document = Some((Arc::new(document), now)),
                 Err(error) => tracing::warn!(
@@ -146,6 +158,7 @@ impl<T: DeserializeOwned + Send + Sync> Documents<T> {
                     "what an issuer publishes cannot be fetched"
                 ),
             }
+            entry.tried_at = Some(now);
         }
         let usable = entry.document.as_ref().filter(|it| age(it.1) < USABLE);
         usable.map(|it| Arc::clone(&it.0))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::config::{self, SignInConfig, Token};
+use crate::config::{self, ProviderConfig, SignInConfig, Token};
 use crate::scim::schema::ResourceType;
 use crate::store::sessions::{Over, SecretDigest, Session};
 use crate::store::{Related, ResourceId, Store, StoreError, Stored};
@@ -37,7 +37,8 @@ impl<'s> Sessions<'s> {
         Self { store, config, now }
     }
 
-    /// Who presents `token`, with groups; nobody when the session is over, or the person or the connector is gone.
+    /// Who presents `token`, with groups; nobody when the session is over, the person or the connector is gone, or
+    /// the connector has another provider since.
     pub(crate) async fn find(&self, token: &Token) -> Result<Option<Stored>, StoreError> {
         let Some(session) = self.store.session(&digest(token)).await? else {
             return Ok(None);
@@ -59,9 +60,10 @@ impl<'s> Sessions<'s> {
     fn lasts(&self, session: &Session) -> bool {
         let minutes = |it: u32| SignedDuration::from_mins(it.into());
         let (length, age) = (self.config.session, |it| self.now.duration_since(it));
+        let provider = self.config.provider(&session.connector);
         age(session.opened) < minutes(length.absolute_minutes)
             && age(session.seen) < minutes(length.idle_minutes)
-            && self.config.provider(&session.connector).is_some()
+            && provider.is_some_and(|it| it.digest() == session.provider)
     }
 
     /// Notes now and then that the session is used. Who cannot write must not keep out whom it knows.
@@ -80,13 +82,14 @@ impl<'s> Sessions<'s> {
         &self,
         token: &Token,
         person: &ResourceId,
-        connector: &str,
+        provider: &ProviderConfig,
         had: Option<&Token>,
     ) -> Result<bool, StoreError> {
         let session = Session {
             digest: digest(token),
             person: person.clone(),
-            connector: connector.to_owned(),
+            connector: provider.connector.clone(),
+            provider: provider.digest(),
             opened: self.now,
             seen: self.now,
         };

@@ -44,6 +44,7 @@ pub(crate) fn sign_in_at(issuer: url::Url, folder: &std::path::Path) -> SignInCo
             entra_tenant_id: ENTRA_TENANT.to_owned(),
             client_id: CLIENT_ID.to_owned(),
             client_secret_file,
+            client_secret_key: None,
         }],
     }
 }
@@ -53,7 +54,7 @@ pub(crate) struct Stage {
     pub(crate) workload: Workload,
     pub(crate) provider: Provider,
     pub(crate) clock: ManualClock,
-    _secrets: TempDir,
+    secrets: TempDir,
 }
 
 impl Stage {
@@ -73,7 +74,7 @@ impl Stage {
             workload: workload.await,
             provider,
             clock,
-            _secrets: secrets,
+            secrets,
         }
     }
 
@@ -217,7 +218,7 @@ async fn pages_have_no_script_and_nothing_from_elsewhere() {
             "{policy}"
         );
         assert_eq!(page.headers["cache-control"], "no-store");
-        assert_eq!(page.headers["referrer-policy"], "no-referrer");
+        assert_eq!(page.headers["referrer-policy"], "same-origin");
         assert!(
             !page.text.contains("<script") && !page.text.contains(" style="),
             "{}",
@@ -361,29 +362,45 @@ async fn a_session_ends_when_it_is_not_used_and_in_any_case() {
 }
 
 #[tokio::test]
-async fn a_session_ends_with_its_connector_and_outlives_the_process() {
+async fn a_session_ends_with_its_connector_and_with_another_provider_of_it() {
     let stage = Stage::begin().await;
     stage.add_lena().await;
     let browser = stage.browser();
     stage.sign_in(&browser).await;
     let folder = &stage.workload.folder;
     let without = scim_tenant("contoso", "http://contoso.example", folder, &json!({}));
-    let mut other = without.clone();
-    let secrets = TempDir::new().unwrap();
-    let mut sign_in = sign_in_at(stage.provider.issuer(), secrets.path());
-    let with = ScimTenantConfig {
-        sign_in: Some(sign_in.clone()),
-        ..without.clone()
-    };
-    sign_in.providers[0].connector = "another".to_owned();
-    other.sign_in = Some(sign_in);
     let server = &stage.workload.server;
+    let reload = async |change: &dyn Fn(&mut ProviderConfig)| {
+        let mut sign_in = sign_in_at(stage.provider.issuer(), stage.secrets.path());
+        change(&mut sign_in.providers[0]);
+        let mut with = without.clone();
+        with.sign_in = Some(sign_in);
+        server.reload(config(vec![with])).await.unwrap();
+        stage.is_signed_in(&browser).await
+    };
 
-    server.reload(config(vec![without])).await.unwrap();
+    server.reload(config(vec![without.clone()])).await.unwrap();
     assert_eq!(browser.get("/signed-in").await.status, 401);
-    server.reload(config(vec![other])).await.unwrap();
-    assert!(!stage.is_signed_in(&browser).await);
-    server.reload(config(vec![with])).await.unwrap();
+    assert!(!reload(&|it| it.connector = "another".to_owned()).await);
+    assert!(!reload(&|it| it.issuer = "https://login.example/other/v2.0".parse().unwrap()).await);
+    assert!(!reload(&|it| it.entra_tenant_id = CLIENT_ID.to_owned()).await);
+    assert!(!reload(&|it| it.client_id = ENTRA_TENANT.to_owned()).await);
+    assert!(reload(&|it| it.display_name = "Staff".to_owned()).await);
+    stage.workload.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_session_outlives_the_process() {
+    let mut stage = Stage::begin().await;
+    stage.add_lena().await;
+    let mut browser = stage.browser();
+    stage.sign_in(&browser).await;
+
+    let sign_in = sign_in_at(stage.provider.issuer(), stage.secrets.path());
+    let again = |tenant: &mut ScimTenantConfig| tenant.sign_in = Some(sign_in);
+    stage.workload = stage.workload.restart_at(stage.clock.clone(), again).await;
+
+    browser.lead_to(stage.workload.server.local_addr());
     assert!(stage.is_signed_in(&browser).await);
     stage.workload.server.shutdown().await;
 }

@@ -153,6 +153,19 @@ impl Workload {
         Self::serve(folder, tenant, Arc::new(clock)).await
     }
 
+    /// Ends it, and starts another one on the same folder.
+    pub(crate) async fn restart_at(
+        self,
+        clock: ManualClock,
+        change: impl FnOnce(&mut ScimTenantConfig),
+    ) -> Self {
+        self.server.shutdown().await;
+        let folder = self.folder;
+        let mut tenant = scim_tenant("contoso", "http://contoso.example", &folder, &json!({}));
+        change(&mut tenant);
+        Self::serve(folder, tenant, Arc::new(clock)).await
+    }
+
     async fn serve(folder: TempDir, tenant: ScimTenantConfig, clock: Arc<dyn Clock>) -> Self {
         let settings = Settings {
             clock,

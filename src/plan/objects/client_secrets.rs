@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{
     KeyToPath, ProjectedVolumeSource, SecretProjection, Volume, VolumeMount, VolumeProjection,
 };
 
-use crate::api::azure_connector::ClientSecretReference;
+use crate::config::ProviderConfig;
 
 /// Folder of the client secrets in the pods.
 const FOLDER: &str = "/etc/usher-sign-in";
@@ -17,25 +17,30 @@ pub fn file(connector: &str) -> String {
     format!("{FOLDER}/{connector}")
 }
 
-/// A file for each connector, and of each Secret that one key; nothing when there is none. The pods start without them, and people are
+/// A file for each provider, and of each Secret that one key; nothing when there is none. The pods start without them, and people are
 /// told what is missing.
-pub fn volume(of: &[(String, ClientSecretReference)]) -> Option<Volume> {
-    let source = |(connector, reference): &(String, ClientSecretReference)| VolumeProjection {
-        secret: Some(SecretProjection {
-            name: reference.name.clone(),
+pub fn volume(of: &[ProviderConfig]) -> Option<Volume> {
+    let source = |provider: &ProviderConfig| {
+        let from = provider.client_secret_key.as_ref()?;
+        let secret = SecretProjection {
+            name: from.secret.clone(),
             items: Some(vec![KeyToPath {
-                key: reference.key.clone(),
-                path: connector.clone(),
+                key: from.key.clone(),
+                path: provider.connector.clone(),
                 mode: None,
             }]),
             optional: Some(true),
-        }),
-        ..VolumeProjection::default()
+        };
+        Some(VolumeProjection {
+            secret: Some(secret),
+            ..VolumeProjection::default()
+        })
     };
-    (!of.is_empty()).then(|| Volume {
+    let sources: Vec<_> = of.iter().filter_map(source).collect();
+    (!sources.is_empty()).then(|| Volume {
         name: VOLUME.to_owned(),
         projected: Some(ProjectedVolumeSource {
-            sources: Some(of.iter().map(source).collect()),
+            sources: Some(sources),
             default_mode: None,
         }),
         ..Volume::default()

@@ -16,8 +16,8 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::api::azure_connector::ClientSecretReference;
 use crate::api::scim_tenant::{PodTemplate, ScimTenantSpec};
+use crate::config::ProviderConfig;
 
 use super::super::child::Owner;
 use super::super::verdict::Rejection;
@@ -45,7 +45,7 @@ pub fn deployment(
     owner: &Owner,
     spec: &ScimTenantSpec,
     settings: &WorkloadSettings,
-    secrets: &[(String, ClientSecretReference)],
+    providers: &[ProviderConfig],
 ) -> Result<Deployment, Rejection> {
     Ok(Deployment {
         metadata: owned(owner, &Names::of(owner).workload),
@@ -70,7 +70,7 @@ pub fn deployment(
                     labels: Some(labels(owner)),
                     ..ObjectMeta::default()
                 }),
-                spec: Some(pod(owner, spec, settings, secrets)?),
+                spec: Some(pod(owner, spec, settings, providers)?),
             },
             ..DeploymentSpec::default()
         }),
@@ -82,11 +82,11 @@ fn pod(
     owner: &Owner,
     spec: &ScimTenantSpec,
     settings: &WorkloadSettings,
-    secrets: &[(String, ClientSecretReference)],
+    providers: &[ProviderConfig],
 ) -> Result<PodSpec, Rejection> {
     let wish = spec.pod_template.clone().unwrap_or_default();
     let (mut volumes, mut container) = (volumes(owner, spec), container(spec, settings, &wish));
-    if let Some(volume) = client_secrets::volume(secrets) {
+    if let Some(volume) = client_secrets::volume(providers) {
         volumes.push(volume);
         let mounts = container.volume_mounts.get_or_insert_default();
         mounts.push(client_secrets::mount());

@@ -50,7 +50,7 @@ pub(super) fn first_sign_in(
     let page = uri.rsplit_once("/sign-in/").map_or("", |it| it.0);
     let how = format!(
         "In the Azure portal open Entra ID > App registrations > All applications and choose the application with Application (client) ID {id}. Under Authentication \
-         add the platform Web with Redirect URI {uri}. Under Certificates & secrets add a client secret, and put its Value under {key} into Secret {secret}. Under API \
+         add the platform Web with the Redirect URIs {uri} and {page}/signed-out. Under Certificates & secrets add a client secret, and put its Value under {key} into Secret {secret}. Under API \
          permissions add the delegated Microsoft Graph permission User.Read and grant admin consent. Then sign in at {page}/sign-in.",
         id = oidc.client_id,
         key = reference.key,

@@ -390,6 +390,7 @@ async fn who_is_signed_in_is_in_no_backup_and_signed_out_by_a_restore() {
             digest: digest.clone(),
             person: ResourceId::new("u2"),
             connector: "entra".to_owned(),
+            provider: "digest-of-a-provider".to_owned(),
             opened: at(5),
             seen: at(5),
         };

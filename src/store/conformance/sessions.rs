@@ -26,6 +26,7 @@ fn session(name: &str, person: &str) -> Session {
         digest: digest(name),
         person: ResourceId::new(person),
         connector: "entra".to_owned(),
+        provider: "digest of a provider".to_owned(),
         opened: at(10),
         seen: at(10),
     }

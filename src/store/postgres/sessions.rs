@@ -105,12 +105,13 @@ async fn begin(connection: &mut PgConnection, attempt: &SignInAttempt) -> Result
 async fn open(connection: &mut PgConnection, session: &Session) -> Result<u64, sqlx::Error> {
     let inserted = sqlx::query(
         "WITH person AS (SELECT id FROM resource WHERE kind = 0 AND id = $2 AND active FOR SHARE)
-         INSERT INTO session (digest, resource_id, connector, opened, seen) SELECT $1, id, $3, $4, $5 FROM person
+         INSERT INTO session (digest, resource_id, connector, provider, opened, seen) SELECT $1, id, $3, $4, $5, $6 FROM person
          ON CONFLICT (digest) DO UPDATE SET seen = excluded.seen",
     )
     .bind(&session.digest.0)
     .bind(text(session.person.as_str()))
     .bind(text(&session.connector))
+    .bind(&session.provider)
     .bind(session.opened.as_millisecond())
     .bind(session.seen.as_millisecond())
     .execute(connection)
@@ -174,17 +175,20 @@ async fn session(
     connection: &mut PgConnection,
     digest: &SecretDigest,
 ) -> Result<Option<Session>, Failure> {
-    let row: Option<(String, String, i64, i64)> = sqlx::query_as(
-        "SELECT resource_id, connector, opened, seen FROM session WHERE digest = $1",
+    let row: Option<(String, String, String, i64, i64)> = sqlx::query_as(
+        "SELECT resource_id, connector, provider, opened, seen FROM session WHERE digest = $1",
     )
     .bind(&digest.0)
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(|(person, connector, opened, seen)| Session {
-        digest: digest.clone(),
-        person: ResourceId::new(person),
-        connector,
-        opened: time(opened),
-        seen: time(seen),
-    }))
+    Ok(
+        row.map(|(person, connector, provider, opened, seen)| Session {
+            digest: digest.clone(),
+            person: ResourceId::new(person),
+            connector,
+            provider,
+            opened: time(opened),
+            seen: time(seen),
+        }),
+    )
 }

@@ -91,13 +91,14 @@ fn begin(connection: &Connection, attempt: &SignInAttempt) -> Result<usize, rusq
 fn open(connection: &Connection, session: &Session) -> Result<usize, rusqlite::Error> {
     connection
         .prepare_cached(
-            "INSERT INTO session (digest, resource_id, connector, opened, seen)
-             SELECT ?1, id, ?3, ?4, ?5 FROM resource WHERE kind = 0 AND id = ?2 AND active",
+            "INSERT INTO session (digest, resource_id, connector, provider, opened, seen)
+             SELECT ?1, id, ?3, ?4, ?5, ?6 FROM resource WHERE kind = 0 AND id = ?2 AND active",
         )?
         .execute((
             &session.digest.0,
             session.person.as_str(),
             &session.connector,
+            &session.provider,
             session.opened.as_millisecond(),
             session.seen.as_millisecond(),
         ))
@@ -156,15 +157,16 @@ fn session(
 ) -> Result<Option<Session>, rusqlite::Error> {
     connection
         .prepare_cached(
-            "SELECT resource_id, connector, opened, seen FROM session WHERE digest = ?1",
+            "SELECT resource_id, connector, provider, opened, seen FROM session WHERE digest = ?1",
         )?
         .query_row([&digest.0], |row| {
             Ok(Session {
                 digest: digest.clone(),
                 person: ResourceId::new(row.get::<_, String>(0)?),
                 connector: row.get(1)?,
-                opened: time(row.get(2)?),
-                seen: time(row.get(3)?),
+                provider: row.get(2)?,
+                opened: time(row.get(3)?),
+                seen: time(row.get(4)?),
             })
         })
         .optional()

@@ -75,6 +75,50 @@ async fn an_unknown_key_id_costs_one_fetch_a_minute() {
     }
 }
 
+/// A server that takes a request and never answers.
+async fn silent_server() -> (TcpListener, Url) {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    (listener, url.parse().unwrap())
+}
+
+#[tokio::test]
+async fn who_goes_away_in_the_first_fetch_stops_nobody() {
+    let (listener, url) = silent_server().await;
+    let (keys, issuer) = (IssuerKeys::default(), issuer(&url));
+    tokio::select! {
+        _ = keys.verify(TOKEN, &issuer, at(0)) => panic!("nobody answered"),
+        asked = listener.accept() => drop(asked.unwrap()),
+    }
+    let answers = Router::new().route("/keys", get(|| std::future::ready(NO_KEYS)));
+    tokio::spawn(async move { axum::serve(listener, answers).await });
+
+    let found = keys.verify(TOKEN, &issuer, at(1)).await;
+
+    assert_eq!(found, Err(Untrusted::UnknownKey));
+}
+
+#[tokio::test]
+async fn a_silent_issuer_delays_no_other() {
+    let (listener, url) = silent_server().await;
+    let server = KeyServer::start(StatusCode::OK, NO_KEYS.to_owned()).await;
+    let keys = IssuerKeys::default();
+    let (silent, other) = (issuer(&url), issuer(&server.url));
+
+    let found = tokio::select! {
+        _ = keys.verify(TOKEN, &silent, at(0)) => panic!("nobody answered"),
+        found = async {
+            let _asked = listener.accept().await.unwrap();
+            keys.verify(TOKEN, &other, at(0)).await
+        } => found,
+    };
+
+    assert_eq!(found, Err(Untrusted::UnknownKey));
+}
+
 #[tokio::test]
 async fn keys_that_cannot_be_fetched_are_an_answer_no() {
     let cases = [

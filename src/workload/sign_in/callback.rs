@@ -32,7 +32,7 @@ pub(super) async fn callback(
     let token = visit.secret();
     let had = visit.presented();
     let sessions = visit.sessions();
-    let opened = sessions.open(&token, &person.id, connector, had.as_ref());
+    let opened = sessions.open(&token, &person.id, provider, had.as_ref());
     if !opened.await? {
         return Err(Refused::Deactivated(person.id));
     }

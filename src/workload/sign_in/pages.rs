@@ -173,7 +173,8 @@ pub(super) fn guard(response: &mut Response<Body>) {
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),
         (CACHE_CONTROL, "no-store"),
-        (REFERRER_POLICY, "no-referrer"),
+        // Under `no-referrer` the form that signs out would have no origin (Fetch, section 3.2).
+        (REFERRER_POLICY, "same-origin"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
     ] {

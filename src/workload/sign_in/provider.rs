@@ -1,5 +1,6 @@
 //! The one place of signing in that calls out: what a provider says of itself, and the code that becomes tokens.
 
+use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -104,6 +105,7 @@ async fn client_secret(provider: &ProviderConfig) -> Result<Token, Refused> {
     let file = &provider.client_secret_file;
     match tokio::fs::read_to_string(file).await {
         Ok(text) if !text.trim().is_empty() => Ok(Token::presented(text.trim())),
-        Ok(_) | Err(_) => Err(Refused::ClientSecret),
+        Ok(_) => Err(Refused::ClientSecret(io::Error::other("it is empty"))),
+        Err(error) => Err(Refused::ClientSecret(error)),
     }
 }

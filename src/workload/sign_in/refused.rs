@@ -1,5 +1,7 @@
 //! Why somebody is not signed in: what the page says to the person, and the log to who runs it.
 
+use std::io;
+
 use axum::body::Body;
 use axum::http::header::{HeaderValue, RETRY_AFTER};
 use axum::http::{Response, StatusCode};
@@ -34,8 +36,8 @@ pub(super) enum Refused {
     IdToken(#[from] IdTokenError),
     #[error("the provider cannot be asked")]
     ProviderUnavailable,
-    #[error("the file with the client secret is not there or empty")]
-    ClientSecret,
+    #[error("the file with the client secret cannot be used")]
+    ClientSecret(#[source] io::Error),
     #[error(
         "nobody has the externalId {0}; the mapping must send objectId as externalId, and Entra must have provisioned the person"
     )]
@@ -78,7 +80,7 @@ impl Refused {
                 "Signing in is not possible at the moment",
                 "Microsoft Entra cannot be reached. Who is signed in stays signed in. Try again in a minute.",
             ),
-            Self::ClientSecret => (
+            Self::ClientSecret(_) => (
                 "Signing in is not set up",
                 "The client secret of the application is missing. Tell your administrator.",
             ),
@@ -125,7 +127,7 @@ impl Refused {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ProviderUnavailable
-            | Self::ClientSecret
+            | Self::ClientSecret(_)
             | Self::Store(_)
             | Self::Directory(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -139,16 +141,40 @@ impl Refused {
             Self::Untrusted(error) => Some(error.to_string()),
             Self::IdToken(error) => Some(error.to_string()),
             Self::NoIdToken => Some(self.to_string()),
-            _ => None,
+            Self::NotBegunHere
+            | Self::ProviderUnavailable
+            | Self::ClientSecret(_)
+            | Self::Unknown(_)
+            | Self::Ambiguous(_)
+            | Self::Deactivated(_)
+            | Self::ReturnTo
+            | Self::Limited(_)
+            | Self::ForeignForm
+            | Self::NotFound
+            | Self::Store(_)
+            | Self::Directory(_) => None,
         }
     }
 
     /// Whether to begin again can help.
     fn may_begin_again(&self) -> bool {
-        !matches!(
-            self,
-            Self::ReturnTo | Self::ForeignForm | Self::NotFound | Self::Limited(_)
-        )
+        match self {
+            Self::ReturnTo | Self::ForeignForm | Self::NotFound | Self::Limited(_) => false,
+            Self::NotBegunHere
+            | Self::Response(_)
+            | Self::Provider(_)
+            | Self::Token(_)
+            | Self::NoIdToken
+            | Self::Untrusted(_)
+            | Self::IdToken(_)
+            | Self::ProviderUnavailable
+            | Self::ClientSecret(_)
+            | Self::Unknown(_)
+            | Self::Ambiguous(_)
+            | Self::Deactivated(_)
+            | Self::Store(_)
+            | Self::Directory(_) => true,
+        }
     }
 
     /// The page, once the log has it.
@@ -164,7 +190,7 @@ impl Refused {
         let message = "a sign-in was refused";
         match self {
             // The administrator has to do something.
-            Self::ClientSecret | Self::Token(_) | Self::Ambiguous(_) => {
+            Self::ClientSecret(_) | Self::Token(_) | Self::Ambiguous(_) => {
                 tracing::warn!(scim_tenant, connector, error, request_id, "{message}");
             }
             _ => tracing::info!(scim_tenant, connector, error, request_id, "{message}"),

@@ -198,6 +198,8 @@ async fn somebody_passes(name: &str, proxy: &Proxy, cookie: &str, id: &str) {
         ("Remote_Groups", "admins"),
         ("remote-roles", "EnterpriseAdmin"),
         ("remote-email", "root@contoso.example"),
+        ("remote-groups-omitted", "7"),
+        ("Remote_Groups_Omitted", "7"),
     ];
     let request = proxy.page("/page?a=b").header("cookie", cookie);
     let request = claims
@@ -217,6 +219,7 @@ async fn somebody_passes(name: &str, proxy: &Proxy, cookie: &str, id: &str) {
         ("remote-email", "lena@contoso.example"),
         ("remote-roles", ""),
         ("remote-groups", ""),
+        ("remote-groups-omitted", "0"),
     ] {
         assert_eq!(
             headers[header].as_str().unwrap_or_default(),

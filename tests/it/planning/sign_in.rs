@@ -181,6 +181,50 @@ fn a_suspended_connector_stays_as_it_was() {
     assert_eq!(sign_in(&steps(&tenant, &[suspended], None)), None);
 }
 
+/// The client secrets that the pods are given: the Secret of each, and the connector.
+fn client_secrets(steps: &[Step]) -> Vec<(String, String)> {
+    let volumes = pod(steps).volumes.unwrap();
+    let volume = volumes.into_iter().find(|it| it.name == "sign-in");
+    let sources = volume.and_then(|it| it.projected?.sources);
+    let secrets = sources.into_iter().flatten().map(|it| it.secret.unwrap());
+    secrets
+        .map(|it| (it.name, it.items.unwrap()[0].path.clone()))
+        .collect()
+}
+
+#[test]
+fn the_pods_are_given_the_client_secrets_of_who_lets_people_in_and_no_others() {
+    let tenant = tenant("");
+    let entra = ("entra-oidc".to_owned(), "entra".to_owned());
+    let first = steps(&tenant, &[connector("entra", OLD, OIDC)], None);
+    assert_eq!(client_secrets(&first), [entra.clone()]);
+
+    // One that may not be touched keeps the Secret that it had.
+    let suspended = "
+  suspend: true
+  oidc: {clientId: 66666666-7777-8888-9999-AAAAAAAAAAAA, clientSecretRef: {name: other}}";
+    let suspended = [connector("entra", OLD, suspended)];
+    let later = steps(&tenant, &suspended, Some(&first));
+    assert_eq!(client_secrets(&later), [entra.clone()]);
+    assert!(may_call_out(&later));
+
+    // So does one that cannot be understood.
+    let mut observed = seen(&tenant);
+    observed.config = Some(created(&first));
+    observed.unreadable = vec!["entra".to_owned()];
+    let later = scim_tenant(&tenant, &observed).unwrap().steps;
+    assert_eq!(sign_in(&later).unwrap().providers.len(), 1);
+    assert_eq!(client_secrets(&later), [entra.clone()]);
+    assert!(may_call_out(&later));
+
+    // Whom nobody signs in through brings none.
+    let never_served = steps(&tenant, &suspended, None);
+    assert_eq!(client_secrets(&never_served), []);
+    assert!(!may_call_out(&never_served));
+    let both = [connector("entra", OLD, OIDC), connector("newer", NEW, OIDC)];
+    assert_eq!(client_secrets(&steps(&tenant, &both, None)), [entra]);
+}
+
 #[test]
 fn each_cloud_has_its_issuer() {
     let check = |cloud: &str, expected: &str| {
@@ -252,6 +296,7 @@ fn the_status_has_what_to_enter_in_entra() {
     for part in [
         "66666666-7777-8888-9999-AAAAAAAAAAAA",
         uri,
+        "and https://contoso.id.example.com/signed-out.",
         "under client-secret into Secret entra-oidc",
         "https://contoso.id.example.com/sign-in.",
     ] {

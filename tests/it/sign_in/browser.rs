@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 
-use reqwest::header::{ACCEPT, COOKIE, HOST, LOCATION, SET_COOKIE};
+use reqwest::header::{
+    ACCEPT, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY, SET_COOKIE,
+};
 use reqwest::{Client, Method, RequestBuilder, redirect};
 use url::Url;
 
@@ -19,6 +21,8 @@ pub(crate) struct Browser {
     workload: SocketAddr,
     /// Of each host.
     cookies: Mutex<HashMap<String, HashMap<String, String>>>,
+    /// `Origin` of a form on the page that is open.
+    origin: Mutex<String>,
 }
 
 /// An answer as a browser shows it.
@@ -38,6 +42,7 @@ impl Browser {
             client: client.build().unwrap(),
             workload,
             cookies: Mutex::default(),
+            origin: Mutex::new(SITE.to_owned()),
         }
     }
 
@@ -68,7 +73,7 @@ impl Browser {
         self.ask(Method::GET, address, None).await
     }
 
-    /// Sends a form.
+    /// Sends a form of the page that is open.
     pub(crate) async fn post(&self, address: &str, form: &str) -> Shown {
         self.ask(Method::POST, address, Some(form)).await
     }
@@ -78,7 +83,8 @@ impl Browser {
         let mut request = self.request(method, &url).header(ACCEPT, "text/html");
         if let Some(form) = form {
             request = request
-                .header("content-type", "application/x-www-form-urlencoded")
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header(ORIGIN, self.origin.lock().unwrap().clone())
                 .body(form.to_owned());
         }
         self.show(&url, request).await
@@ -116,6 +122,17 @@ impl Browser {
                     value => own.insert(name.to_owned(), value.to_owned()),
                 };
             }
+        }
+        let is = |name, value: &str| {
+            let found = headers.get(name).and_then(|it| it.to_str().ok());
+            found.is_some_and(|it| it.starts_with(value))
+        };
+        if is(CONTENT_TYPE, "text/html") {
+            // Fetch, section 3.2: under this policy a form does not say where it is from, not even to its own site.
+            *self.origin.lock().unwrap() = match is(REFERRER_POLICY, "no-referrer") {
+                true => "null".to_owned(),
+                false => url.origin().ascii_serialization(),
+            };
         }
         let location = headers.get(LOCATION).map(|it| it.to_str().unwrap());
         let location = location.map(|it| url.join(it).unwrap().to_string());

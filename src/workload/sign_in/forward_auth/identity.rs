@@ -9,14 +9,17 @@ use crate::scim::resource::Resource;
 use crate::store::Stored;
 use crate::workload::directory::sign_in_name::sign_in_name;
 
-/// Bytes of a list at most: proxies take 4,096 for all headers of an answer.
-const LIST: usize = 2048;
+/// Bytes of the roles at most: proxies take 4,096 for all headers of an answer.
+const ROLES: usize = 512;
+
+/// Bytes of the groups at most.
+const GROUPS: usize = 1536;
 
 /// What is written in hexadecimal beside all that is no ASCII.
 const ODD: &AsciiSet = &CONTROLS.add(b'%').add(b',');
 
 /// Bytes of a single value at most.
-const VALUE: usize = 512;
+const VALUE: usize = 384;
 
 /// The headers, each once, empty where there is nothing.
 pub(super) fn headers(person: &Stored) -> [(&'static str, HeaderValue); 7] {
@@ -28,8 +31,8 @@ pub(super) fn headers(person: &Stored) -> [(&'static str, HeaderValue); 7] {
         .filter_map(|it| it.display.as_deref())
         .collect();
     groups.sort_unstable();
-    let (groups, omitted) = list(&groups);
-    let (roles, _) = list(&values(resource, "roles"));
+    let (groups, omitted) = list(&groups, GROUPS);
+    let (roles, _) = list(&values(resource, "roles"), ROLES);
     [
         ("remote-id", header(&encoded(person.id.as_str(), VALUE))),
         (
@@ -68,12 +71,12 @@ fn values<'r>(resource: &'r Resource, attribute: &str) -> Vec<&'r str> {
 }
 
 /// Values with commas between them, as many as there is room for; and how many there was none for.
-fn list(values: &[&str]) -> (String, usize) {
+fn list(values: &[&str], at_most: usize) -> (String, usize) {
     let mut text = String::new();
     let mut omitted = 0;
     for value in values {
         let value = encoded(value, usize::MAX);
-        if text.len() + 1 + value.len() > LIST {
+        if text.len() + 1 + value.len() > at_most {
             omitted += 1;
             continue;
         }
@@ -164,14 +167,23 @@ mod tests {
         assert_eq!(self::found(&long, &[])[1].1, "");
     }
 
-    /// A15: 1,000 groups fit into the headers that a proxy takes, whole names only.
+    /// A15: 1,000 groups and long names fit into the headers that a proxy takes, whole names only.
     #[test]
     fn a15_many_groups_are_cut_at_a_name_and_counted() {
         let names: Vec<String> = (0..1000).map(|it| format!("Group {it:04}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let long = "x".repeat(VALUE);
+        let roles: Vec<Value> = (0..1000)
+            .map(|it| json!({"value": format!("Role {it:04}")}))
+            .collect();
+        let person = json!({
+            "userName": long, "displayName": long, "emails": [{"value": long}], "roles": roles,
+        });
 
-        let found = found(&json!({"userName": "lena"}), &names);
+        let found = found(&person, &names);
 
+        assert_eq!(found[1].1, long);
+        assert!(found[4].1.starts_with("Role 0000,Role 0001,"));
         let groups: Vec<&str> = found[5].1.split(',').collect();
         assert_eq!(groups, names[..groups.len()]);
         assert_eq!(found[6].1, (1000 - groups.len()).to_string());
