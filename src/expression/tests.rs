@@ -418,6 +418,11 @@ fn length_nesting_and_work_are_bounded() {
     });
     assert_snapshot!(come_to(&doubled, r#"{"a": "a"}"#).lines().next().unwrap(), @"column 281: the texts are too long for this expression: at most 262144 bytes are worked on");
 
+    let years = "y".repeat(257);
+    let years = format!(r#"Replace("{years}", "y", , , "{years}", , )"#);
+    let long_format = format!(r#"FormatDateTime(Now(), , "M/d/yyyy h:mm:ss tt", {years})"#);
+    assert_snapshot!(come_to(&long_format, "{}").lines().next().unwrap(), @"column 48: FormatDateTime, argument outputFormat: the format of dates is longer than 1000 characters");
+
     let text = "a".repeat(3_000);
     let object = format!(r#"{{"a": "c{text}"}}"#);
     let pattern = r#"Replace([a], , "(a+)+\\1c", , "x", , )"#;
