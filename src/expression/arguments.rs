@@ -188,19 +188,18 @@ pub(super) fn faults(call: &Call) -> Vec<Fault> {
     let mut found = Vec::new();
     for (index, slot) in call.slots.iter().enumerate() {
         let constant = slot.node.as_ref().and_then(|it| Some((it, it.constant()?)));
-        let (Some((node, constant)), Some(parameter)) = (constant, call.function.parameter(index))
+        let (Some((node, value)), Some(parameter)) = (constant, call.function.parameter(index))
         else {
             continue;
         };
         let problem = match &parameter.accepts {
-            Accepts::Integer if matches!(node.kind, Kind::Hexadecimal(..)) => None,
-            Accepts::Integer => coercion::integer(Value::text(constant)).err(),
-            Accepts::Condition => coercion::condition(Value::text(constant)).err(),
-            Accepts::DateTime => coercion::date_time(Value::text(constant)).err(),
-            Accepts::Interval => dates::interval(constant).err(),
-            Accepts::DateFormat => DateFormat::parse(constant).err(),
-            Accepts::Word(known) => word(known, constant).err(),
-            Accepts::Character => character(constant).err(),
+            Accepts::Integer => coercion::integer(value).err(),
+            Accepts::Condition => coercion::condition(value).err(),
+            Accepts::DateTime => coercion::date_time(value).err(),
+            Accepts::Interval => unchosen(value, dates::interval),
+            Accepts::DateFormat => unchosen(value, DateFormat::parse),
+            Accepts::Word(known) => unchosen(value, |it| word(known, it)),
+            Accepts::Character => unchosen(value, character),
             Accepts::Pattern => match &node.kind {
                 Kind::Pattern(_, built) => built.as_ref().err().cloned(),
                 _ => None,
@@ -210,6 +209,12 @@ pub(super) fn faults(call: &Call) -> Vec<Fault> {
         found.extend(problem.map(|it| fault(call, index, &it)));
     }
     found
+}
+
+/// Why `value` chooses nothing; see [`Arguments::choice`].
+fn unchosen<T>(value: Value<'_>, choose: impl Fn(&str) -> Result<T, String>) -> Option<String> {
+    let text = coercion::text(value).map(Option::unwrap_or_default);
+    text.and_then(|it| choose(&it)).err()
 }
 
 /// The one of `known` that `text` is, in any case.

@@ -375,6 +375,7 @@ fn constants_that_cannot_work_are_found_without_a_person() {
 
     assert_eq!(found(r#"Mid([a], 1, "2")"#), "");
     assert_eq!(found("BitAnd(&HF, [a])"), "");
+    assert_eq!(found(r#"IIF(&H2, Split("a1b", &H1), "b")"#), "");
     assert_snapshot!(found(r#"IIF([a] = "x", Mid([a], 1.5, 2), DateAdd("min", 1, "soon"))"#), @r#"
     column 25: Mid, argument start: must be a whole number, got "1.5"
     column 42: DateAdd, argument interval: must be yyyy, m, ww, d, h, n or s, got "min"
