@@ -424,6 +424,9 @@ fn length_nesting_and_work_are_bounded() {
     let long_format = format!(r#"FormatDateTime(Now(), , "M/d/yyyy h:mm:ss tt", {years})"#);
     assert_snapshot!(come_to(&long_format, "{}").lines().next().unwrap(), @"column 48: FormatDateTime, argument outputFormat: the format of dates is longer than 1000 characters");
 
+    let decoded = format!("{}[a]{}", "StringFromSid(".repeat(30), ")".repeat(30));
+    assert_snapshot!(come_to(&decoded, r#"{"a": "x"}"#).lines().next().unwrap(), @"column 421: StringFromSid, argument value: must be Base64: Invalid input length: 1");
+
     let text = "a".repeat(3_000);
     let object = format!(r#"{{"a": "c{text}"}}"#);
     let pattern = r#"Replace([a], , "(a+)+\\1c", , "x", , )"#;

@@ -4,7 +4,7 @@ use super::super::arguments::Arguments;
 use super::super::date_format::{DateFormat, Read, Styles};
 use super::super::date_time::{DateTime, Interval};
 use super::super::error::{quoted, suggestion};
-use super::super::scope::{Evaluated, Stop};
+use super::super::scope::Evaluated;
 use super::super::syntax::Slot;
 use super::super::value::Value;
 use super::{Accepts, Family, Function, Shown, optional, plain, required, with};
@@ -181,22 +181,19 @@ fn format_date_time<'a>(arguments: &Arguments<'a, '_>) -> Evaluated<'a> {
         }
         _ => Styles::default(),
     };
-    let format: DateFormat = arguments.choice(input, DateFormat::parse)?;
+    let written = arguments.text_or_empty(input)?;
+    let format = DateFormat::parse(&written).map_err(|problem| arguments.fault(input, problem))?;
     let wanted = arguments.choice(output, DateFormat::parse)?;
     let Read { date, kind } = format
         .read(&source, styles, arguments.environment().now)
-        .ok_or_else(|| no_date(arguments, &source, input))?;
+        .ok_or_else(|| arguments.fault(0, no_date(&source, &written)))?;
     Ok(Value::text(wanted.write(date, kind)))
 }
 
-fn no_date(arguments: &Arguments<'_, '_>, source: &str, input: usize) -> Stop {
-    let format = match arguments.text_or_empty(input) {
-        Ok(format) => quoted(&format),
-        Err(stop) => return stop,
-    };
-    let problem = format!(
-        "must be a date in the format {format}, got {}",
+fn no_date(source: &str, format: &str) -> String {
+    format!(
+        "must be a date in the format {}, got {}",
+        quoted(format),
         quoted(source)
-    );
-    arguments.fault(0, problem)
+    )
 }
