@@ -215,6 +215,12 @@ fn dates_are_read_added_and_told_apart() {
 }
 
 #[test]
+fn a_backslash_in_a_distinguished_name_stands_before_two_digits_or_a_character() {
+    check(r#"DNComponent("cn=a\2Cb,dc=x", 1)"#, r#""a,b""#);
+    check(r#"DNComponent("cn=a\+1b,dc=x", 1)"#, r#""a+1b""#);
+}
+
+#[test]
 fn missing_and_needless_arguments_are_shown_where_they_are() {
     assert_snapshot!(shown("Mdi([a], 1, 2)"), @"
     column 1: there is no function Mdi (did you mean Mid?)
