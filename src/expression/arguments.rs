@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::bounds::{PATTERN_BUILD_WORK, PATTERN_WORK};
 use super::coercion;
-use super::date_format::DateFormat;
+use super::date_format::{DateFormat, Styles};
 use super::date_time::DateTime;
 use super::environment::Environment;
 use super::error::{Fault, Span, quoted, suggestion};
@@ -176,7 +176,9 @@ pub(super) fn is_given(slots: &[Slot], index: usize) -> bool {
 fn fault(call: &Call, index: usize, problem: &str) -> Fault {
     let span = call.slots.get(index).map_or(call.span, |it| it.span);
     let function = call.function;
-    let name = function.parameter(index).map_or("?", |it| it.name);
+    let name = function
+        .parameter(index, call.slots.len())
+        .map_or("?", |it| it.name);
     Fault::new(
         span,
         format!("{}, argument {name}: {problem}", function.name),
@@ -188,8 +190,8 @@ pub(super) fn faults(call: &Call) -> Vec<Fault> {
     let mut found = Vec::new();
     for (index, slot) in call.slots.iter().enumerate() {
         let constant = slot.node.as_ref().and_then(|it| Some((it, it.constant()?)));
-        let (Some((node, value)), Some(parameter)) = (constant, call.function.parameter(index))
-        else {
+        let parameter = call.function.parameter(index, call.slots.len());
+        let (Some((node, value)), Some(parameter)) = (constant, parameter) else {
             continue;
         };
         let problem = match &parameter.accepts {
@@ -198,6 +200,7 @@ pub(super) fn faults(call: &Call) -> Vec<Fault> {
             Accepts::DateTime => coercion::date_time(value).err(),
             Accepts::Interval => unchosen(value, dates::interval),
             Accepts::DateFormat => unchosen(value, DateFormat::parse),
+            Accepts::DateStyles => unchosen(value, Styles::parse),
             Accepts::Word(known) => unchosen(value, |it| word(known, it)),
             Accepts::Character => unchosen(value, character),
             Accepts::Pattern => match &node.kind {

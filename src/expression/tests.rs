@@ -252,6 +252,16 @@ fn missing_and_needless_arguments_are_shown_where_they_are() {
     Switch([a], , "k")
     ^^^^^^^^^^^^^^^^^^
     "#);
+    assert_snapshot!(shown("FormatDateTime([a], \"d\")"), @r#"
+    column 1: FormatDateTime: the argument outputFormat is missing; it is written FormatDateTime(source, [dateTimeStyles], inputFormat, outputFormat)
+    FormatDateTime([a], "d")
+    ^^^^^^^^^^^^^^^^^^^^^^^^
+    "#);
+    assert_snapshot!(shown("FormatDateTime([a], , \"d\")"), @r#"
+    column 21: FormatDateTime, argument inputFormat: must not be empty
+    FormatDateTime([a], , "d")
+                        ^
+    "#);
     assert_snapshot!(shown("Replace([a], \"x\", , , , , )"), @r#"
     column 1: Replace: give oldValue with replacementValue or template, or regexPattern with replacementValue, or regexPattern and regexGroupName with replacementAttributeName
     Replace([a], "x", , , , , )
@@ -359,6 +369,11 @@ fn a_value_that_does_not_fit_is_shown_where_it_comes_from() {
     FormatDateTime([a], , "yyyy", "d")
                    ^^^
     "#);
+    assert_snapshot!(shown("FormatDateTime([a], \"q\", \"yyyy\")"), @r#"
+    column 21: FormatDateTime, argument inputFormat: is no format of dates, got "q": there is no standard format of that letter
+    FormatDateTime([a], "q", "yyyy")
+                        ^^^
+    "#);
     assert_snapshot!(shown("Replace([a], , \"(\", , \"x\", , )"), @r#"
     column 16: Replace, argument regexPattern: is no regular expression that can be used: Parsing error at position 1: Opening parenthesis without closing parenthesis
     Replace([a], , "(", , "x", , )
@@ -386,6 +401,12 @@ fn constants_that_cannot_work_are_found_without_a_person() {
     column 25: Mid, argument start: must be a whole number, got "1.5"
     column 42: DateAdd, argument interval: must be yyyy, m, ww, d, h, n or s, got "min"
     column 52: DateAdd, argument dateTime: must be a date such as 2026-01-31, 2026-01-31T23:59:59-05:00 or 1/31/2026 11:59:59 PM, got "soon"
+    "#);
+    assert_eq!(found(r#"FormatDateTime([a], "", "d", "D")"#), "");
+    assert_snapshot!(found(r#"IIF([a], FormatDateTime([a], "q", "D"), FormatDateTime([a], "Utc", "d", "q"))"#), @r#"
+    column 30: FormatDateTime, argument inputFormat: is no format of dates, got "q": there is no standard format of that letter
+    column 61: FormatDateTime, argument dateTimeStyles: must be names of DateTimeStyles such as AssumeUniversal, or their number, got "Utc"
+    column 73: FormatDateTime, argument outputFormat: is no format of dates, got "q": there is no standard format of that letter
     "#);
     assert_snapshot!(found(r#"Split(Replace([a], , "[", , "", , ), ", ")"#), @r#"
     column 38: Split, argument delimiter: must be one character, got ", "
