@@ -51,7 +51,12 @@ struct Try {
     #[arg(long, conflicts_with = "file")]
     expression: Option<String>,
     /// Entra's attributes of the person in JSON, such as '{"jobTitle": "Deck, Bridge"}'
-    #[arg(long, value_name = "JSON", default_value = "{}")]
+    #[arg(
+        long,
+        value_name = "JSON",
+        default_value = "{}",
+        conflicts_with = "file"
+    )]
     person: String,
     #[arg(
         long,
@@ -108,7 +113,12 @@ impl Try {
             (None, Some(file), Some(people)) => {
                 let mapping = people::mapping(&file)?;
                 let people = people::read(&people)?;
-                let table = table::of(&mapping.spec.users.attributes, &people, &environment);
+                let lines = &mapping.spec.users.attributes;
+                let eager = Environment {
+                    eager_iif: true,
+                    ..environment.clone()
+                };
+                let table = table::of(lines, &people, [&environment, &eager]);
                 output::print(&if self.json {
                     format!("{}\n", serde_json::to_string(&table)?)
                 } else {
@@ -136,11 +146,14 @@ fn one(
     say(&outcome)?;
     environment.eager_iif = true;
     if let Err(error) = evaluated(&expression, person, &environment) {
-        output::remark(&format!(
-            "a branch of IIF that is not taken fails; Entra may evaluate it all the same: {error}\n"
-        ));
+        output::remark(&format!("{}\n", untaken(&error)));
     }
     Ok(())
+}
+
+/// What there is to say of an expression that comes to something, and to `error` if both branches of IIF are evaluated.
+fn untaken(error: &ExpressionError) -> String {
+    format!("a branch of IIF that is not taken fails; Entra may evaluate it all the same: {error}")
 }
 
 fn evaluated<'a>(

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::bounds::{PATTERN_BUILD_WORK, PATTERN_WORK};
 use super::coercion;
-use super::date_format::DateFormat;
+use super::date_format::{DateFormat, Styles};
 use super::date_time::DateTime;
 use super::environment::Environment;
 use super::error::{Fault, Span, quoted, suggestion};
@@ -176,7 +176,9 @@ pub(super) fn is_given(slots: &[Slot], index: usize) -> bool {
 fn fault(call: &Call, index: usize, problem: &str) -> Fault {
     let span = call.slots.get(index).map_or(call.span, |it| it.span);
     let function = call.function;
-    let name = function.parameter(index).map_or("?", |it| it.name);
+    let name = function
+        .parameter(index, call.slots.len())
+        .map_or("?", |it| it.name);
     Fault::new(
         span,
         format!("{}, argument {name}: {problem}", function.name),
@@ -188,19 +190,19 @@ pub(super) fn faults(call: &Call) -> Vec<Fault> {
     let mut found = Vec::new();
     for (index, slot) in call.slots.iter().enumerate() {
         let constant = slot.node.as_ref().and_then(|it| Some((it, it.constant()?)));
-        let (Some((node, constant)), Some(parameter)) = (constant, call.function.parameter(index))
-        else {
+        let parameter = call.function.parameter(index, call.slots.len());
+        let (Some((node, value)), Some(parameter)) = (constant, parameter) else {
             continue;
         };
         let problem = match &parameter.accepts {
-            Accepts::Integer if matches!(node.kind, Kind::Hexadecimal(..)) => None,
-            Accepts::Integer => coercion::integer(Value::text(constant)).err(),
-            Accepts::Condition => coercion::condition(Value::text(constant)).err(),
-            Accepts::DateTime => coercion::date_time(Value::text(constant)).err(),
-            Accepts::Interval => dates::interval(constant).err(),
-            Accepts::DateFormat => DateFormat::parse(constant).err(),
-            Accepts::Word(known) => word(known, constant).err(),
-            Accepts::Character => character(constant).err(),
+            Accepts::Integer => coercion::integer(value).err(),
+            Accepts::Condition => coercion::condition(value).err(),
+            Accepts::DateTime => coercion::date_time(value).err(),
+            Accepts::Interval => unchosen(value, dates::interval),
+            Accepts::DateFormat => unchosen(value, DateFormat::parse),
+            Accepts::DateStyles => unchosen(value, Styles::parse),
+            Accepts::Word(known) => unchosen(value, |it| word(known, it)),
+            Accepts::Character => unchosen(value, character),
             Accepts::Pattern => match &node.kind {
                 Kind::Pattern(_, built) => built.as_ref().err().cloned(),
                 _ => None,
@@ -210,6 +212,12 @@ pub(super) fn faults(call: &Call) -> Vec<Fault> {
         found.extend(problem.map(|it| fault(call, index, &it)));
     }
     found
+}
+
+/// Why `value` chooses nothing; see [`Arguments::choice`].
+fn unchosen<T>(value: Value<'_>, choose: impl Fn(&str) -> Result<T, String>) -> Option<String> {
+    let text = coercion::text(value).map(Option::unwrap_or_default);
+    text.and_then(|it| choose(&it)).err()
 }
 
 /// The one of `known` that `text` is, in any case.

@@ -14,6 +14,9 @@ pub(super) const MAX_WORK: usize = 1 << 18;
 /// Characters of a regular expression; published ones have about a hundred.
 pub(super) const MAX_PATTERN_CHARS: usize = 1_000;
 
+/// Characters of a date format; the longest standard one of .NET has 31.
+pub(super) const MAX_DATE_FORMAT_CHARS: usize = 1_000;
+
 /// Regular expressions in one expression: each takes time to be built, also by the operator, which reads them all.
 pub(super) const MAX_PATTERNS: usize = 64;
 

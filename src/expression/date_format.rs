@@ -6,6 +6,7 @@ mod write;
 
 pub(super) use read::{Read, Styles};
 
+use super::bounds::MAX_DATE_FORMAT_CHARS;
 use super::error::quoted;
 
 /// Months as the invariant culture calls them.
@@ -77,6 +78,11 @@ pub(super) enum Kind {
 impl DateFormat {
     /// Reads `format`, such as `yyyy-MM-dd`.
     pub(super) fn parse(format: &str) -> Result<Self, String> {
+        if format.chars().count() > MAX_DATE_FORMAT_CHARS {
+            return Err(format!(
+                "the format of dates is longer than {MAX_DATE_FORMAT_CHARS} characters"
+            ));
+        }
         let unusable = |why: &str| format!("is no format of dates, got {}: {why}", quoted(format));
         let mut letters = format.chars();
         let custom = match (letters.next(), letters.next()) {

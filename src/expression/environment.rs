@@ -10,6 +10,7 @@ use crate::clock::Random;
 use super::letters;
 
 /// The surroundings of an evaluation.
+#[derive(Clone)]
 pub struct Environment<'e> {
     /// What `Now()` says.
     pub now: Timestamp,

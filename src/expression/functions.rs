@@ -68,6 +68,8 @@ pub enum Need {
     Required,
     /// Its slot may be empty or missing.
     Optional,
+    /// Its slot may be empty, or left out from between the others.
+    Omissible,
     /// It may be given any number of times, the last parameters in turn.
     Repeated,
 }
@@ -91,6 +93,8 @@ pub enum Accepts {
     Interval,
     /// A date format of .NET.
     DateFormat,
+    /// Names of .NET's `DateTimeStyles`, or their number.
+    DateStyles,
     /// A regular expression of .NET.
     Pattern,
     /// One of these words, bare or as a text.
@@ -183,18 +187,22 @@ impl Function {
         self
     }
 
-    /// The parameter of the argument `index`, from 0.
-    pub(super) fn parameter(&self, index: usize) -> Option<&'static Parameter> {
+    /// The parameter of the argument `index`, from 0, of `count`.
+    pub(super) fn parameter(&self, index: usize, count: usize) -> Option<&'static Parameter> {
+        let is_short = count < self.parameters.len();
         let repeated = self
             .parameters
             .iter()
             .filter(|it| it.need == Need::Repeated)
             .count();
         let fixed = self.parameters.len() - repeated;
-        if index < fixed || repeated == 0 {
-            return self.parameters.get(index);
-        }
-        self.parameters.get(fixed + (index - fixed) % repeated)
+        let at = if index < fixed || repeated == 0 {
+            index
+        } else {
+            fixed + (index - fixed) % repeated
+        };
+        let is_left_out = |it: &&Parameter| is_short && it.need == Need::Omissible;
+        self.parameters.iter().filter(|it| !is_left_out(it)).nth(at)
     }
 
     /// How it is written: `Switch(source, [defaultValue], key, value, …)`. What is in brackets may be left out.
@@ -203,7 +211,7 @@ impl Function {
         for parameter in self.parameters {
             match parameter.need {
                 Need::Required => parts.push(parameter.name.to_owned()),
-                Need::Optional => parts.push(format!("[{}]", parameter.name)),
+                Need::Optional | Need::Omissible => parts.push(format!("[{}]", parameter.name)),
                 Need::Repeated => {}
             }
         }
@@ -227,6 +235,14 @@ const fn optional(name: &'static str, accepts: Accepts) -> Parameter {
         name,
         accepts,
         need: Need::Optional,
+    }
+}
+
+const fn omissible(name: &'static str, accepts: Accepts) -> Parameter {
+    Parameter {
+        name,
+        accepts,
+        need: Need::Omissible,
     }
 }
 

@@ -250,7 +250,8 @@ impl Parser<'_> {
             );
             return Err(self.fault(problem));
         }
-        let Some(parameter) = function.parameter(index) else {
+        // How many there will be is not known here, and matters only for what is judged when all are read.
+        let Some(parameter) = function.parameter(index, usize::MAX) else {
             let problem = format!(
                 "{} takes {}, and this is argument {}; it is written {}",
                 function.name,
@@ -282,7 +283,7 @@ fn complete(call: &Call, end: usize) -> Result<(), Fault> {
     } = call;
     let whole = Span::new(span.start, end);
     for (index, slot) in slots.iter().enumerate() {
-        match function.parameter(index) {
+        match function.parameter(index, slots.len()) {
             None => {
                 let problem = format!(
                     "{} takes {}, and there are {}; it is written {}",
@@ -293,7 +294,10 @@ fn complete(call: &Call, end: usize) -> Result<(), Fault> {
                 );
                 return Err(Fault::new(whole, problem));
             }
-            Some(parameter) if slot.node.is_none() && parameter.need != Need::Optional => {
+            Some(parameter)
+                if slot.node.is_none()
+                    && !matches!(parameter.need, Need::Optional | Need::Omissible) =>
+            {
                 let problem = format!(
                     "{}, argument {}: must not be empty",
                     function.name, parameter.name
@@ -303,10 +307,8 @@ fn complete(call: &Call, end: usize) -> Result<(), Fault> {
             Some(_) => {}
         }
     }
-    let missing = function
-        .parameters
-        .iter()
-        .skip(slots.len())
+    let missing = (slots.len()..function.parameters.len())
+        .filter_map(|it| function.parameter(it, slots.len()))
         .find(|it| it.need == Need::Required);
     if let Some(missing) = missing {
         let problem = format!(

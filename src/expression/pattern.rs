@@ -83,9 +83,9 @@ impl Pattern {
         budget: &mut Budget<'_>,
     ) -> Result<Cow<'t, str>, String> {
         let substitution = Substitution::parse(replacement, &self.groups);
-        self.each_match(text, budget, |text, captures, made| {
-            substitution.append(text, captures, made);
-        })
+        let replaced =
+            self.each_match(&text, budget, |captures| substitution.of(&text, captures))?;
+        Ok(replaced.map_or(text, Cow::Owned))
     }
 
     /// `text` with the part that a group matched replaced by `replacement`, in each match.
@@ -97,17 +97,18 @@ impl Pattern {
         budget: &mut Budget<'_>,
     ) -> Result<Cow<'t, str>, String> {
         let group = self.group(group)?;
-        self.each_match(text, budget, |text, captures, made| {
+        let replaced = self.each_match(&text, budget, |captures| {
             let whole = captures.get(0).map_or(0..0, |it| it.range());
             match matched(group, captures) {
-                Some(part) => {
-                    made.push_str(&text[whole.start..part.start.max(whole.start)]);
-                    made.push_str(replacement);
-                    made.push_str(&text[part.end.min(whole.end)..whole.end]);
-                }
-                None => made.push_str(&text[whole]),
+                Some(part) => vec![
+                    &text[whole.start..part.start.max(whole.start)],
+                    replacement,
+                    &text[part.end.min(whole.end)..whole.end],
+                ],
+                None => vec![&text[whole]],
             }
-        })
+        })?;
+        Ok(replaced.map_or(text, Cow::Owned))
     }
 
     /// What a group matches in the first match.
@@ -155,19 +156,20 @@ impl Pattern {
             .map_err(|_| "the regular expression takes too long on this text".to_owned())
     }
 
-    fn each_match<'t>(
+    /// `text` with the parts of a replacement instead of each match; none if there is no match.
+    fn each_match<'p>(
         &self,
-        text: Cow<'t, str>,
+        text: &str,
         budget: &mut Budget<'_>,
-        mut append: impl FnMut(&str, &Captures<'_, str>, &mut String),
-    ) -> Result<Cow<'t, str>, String> {
+        replacement: impl Fn(&Captures<'_, str>) -> Vec<&'p str>,
+    ) -> Result<Option<String>, String> {
         let mut made = String::new();
         let mut copied = 0;
         let mut from = 0;
         let mut is_changed = false;
         while from <= text.len() {
             budget.spend(self.cost(text.len() - from))?;
-            let Some(captures) = self.find(&text, from)? else {
+            let Some(captures) = self.find(text, from)? else {
                 break;
             };
             let Some(whole) = captures.get(0).map(|it| it.range()) else {
@@ -175,9 +177,10 @@ impl Pattern {
             };
             is_changed = true;
             made.push_str(&text[copied..whole.start]);
-            let length = made.len();
-            append(&text, &captures, &mut made);
-            budget.spend(made.len() - length)?;
+            let parts = replacement(&captures);
+            // Before it is made: one match may become a very long text. Parts without text cost something as well.
+            budget.spend(parts.iter().map(|it| it.len() + 1).sum())?;
+            made.extend(parts);
             copied = whole.end;
             // The search goes on behind the match, and behind one more character if the match is empty.
             let empty = whole.is_empty();
@@ -185,10 +188,10 @@ impl Pattern {
             from = whole.end + if empty { next } else { 0 };
         }
         if !is_changed {
-            return Ok(text);
+            return Ok(None);
         }
         made.push_str(&text[copied..]);
-        Ok(made.into())
+        Ok(Some(made))
     }
 }
 

@@ -49,11 +49,12 @@ impl<'a> Scope<'a> {
     pub(super) fn value(&self, node: &'a Node) -> Evaluated<'a> {
         match &node.kind {
             Kind::Attribute(name) => Ok(self.attribute(name)),
-            Kind::Text(text) | Kind::Pattern(text, _) => Ok(Value::text(text.as_str())),
-            Kind::Number(spelling) => Ok(Value::Number(spelling)),
-            Kind::Hexadecimal(number, _) => Ok(Value::Integer(*number)),
-            Kind::Word(word) => Ok(Value::text(*word)),
-            Kind::Flow(flow) => Ok(Value::Flow(*flow)),
+            Kind::Text(_)
+            | Kind::Pattern(..)
+            | Kind::Number(_)
+            | Kind::Hexadecimal(..)
+            | Kind::Word(_)
+            | Kind::Flow(_) => Ok(node.constant().unwrap_or(Value::Null)),
             Kind::Comparison(comparison) => {
                 let left = self.operand(&comparison.left)?;
                 let right = self.operand(&comparison.right)?;

@@ -6,7 +6,7 @@ use super::error::Span;
 use super::functions::Function;
 use super::pattern::Pattern;
 use super::token::Comparator;
-use super::value::Flow;
+use super::value::{Flow, Value};
 
 /// Something that has a value, and where it is written.
 #[derive(Debug)]
@@ -63,16 +63,16 @@ pub(super) struct Slot {
 }
 
 impl Node {
-    /// The text of a constant; none of what is known only for an object.
-    pub(super) fn constant(&self) -> Option<&str> {
-        match &self.kind {
-            Kind::Text(text)
-            | Kind::Pattern(text, _)
-            | Kind::Number(text)
-            | Kind::Hexadecimal(_, text) => Some(text),
-            Kind::Word(word) => Some(word),
-            Kind::Attribute(_) | Kind::Flow(_) | Kind::Comparison(_) | Kind::Call(_) => None,
-        }
+    /// The value of a constant; none of what is known only for an object.
+    pub(super) fn constant(&self) -> Option<Value<'_>> {
+        Some(match &self.kind {
+            Kind::Text(text) | Kind::Pattern(text, _) => Value::text(text.as_str()),
+            Kind::Number(spelling) => Value::Number(spelling),
+            Kind::Hexadecimal(number, _) => Value::Integer(*number),
+            Kind::Word(word) => Value::text(*word),
+            Kind::Flow(flow) => Value::Flow(*flow),
+            Kind::Attribute(_) | Kind::Comparison(_) | Kind::Call(_) => return None,
+        })
     }
 
     /// The nodes directly below.

@@ -215,6 +215,12 @@ fn dates_are_read_added_and_told_apart() {
 }
 
 #[test]
+fn a_backslash_in_a_distinguished_name_stands_before_two_digits_or_a_character() {
+    check(r#"DNComponent("cn=a\2Cb,dc=x", 1)"#, r#""a,b""#);
+    check(r#"DNComponent("cn=a\+1b,dc=x", 1)"#, r#""a+1b""#);
+}
+
+#[test]
 fn missing_and_needless_arguments_are_shown_where_they_are() {
     assert_snapshot!(shown("Mdi([a], 1, 2)"), @"
     column 1: there is no function Mdi (did you mean Mid?)
@@ -245,6 +251,16 @@ fn missing_and_needless_arguments_are_shown_where_they_are() {
     column 1: Switch: the argument value is missing; it is written Switch(source, [defaultValue], key, value, …)
     Switch([a], , "k")
     ^^^^^^^^^^^^^^^^^^
+    "#);
+    assert_snapshot!(shown("FormatDateTime([a], \"d\")"), @r#"
+    column 1: FormatDateTime: the argument outputFormat is missing; it is written FormatDateTime(source, [dateTimeStyles], inputFormat, outputFormat)
+    FormatDateTime([a], "d")
+    ^^^^^^^^^^^^^^^^^^^^^^^^
+    "#);
+    assert_snapshot!(shown("FormatDateTime([a], , \"d\")"), @r#"
+    column 21: FormatDateTime, argument inputFormat: must not be empty
+    FormatDateTime([a], , "d")
+                        ^
     "#);
     assert_snapshot!(shown("Replace([a], \"x\", , , , , )"), @r#"
     column 1: Replace: give oldValue with replacementValue or template, or regexPattern with replacementValue, or regexPattern and regexGroupName with replacementAttributeName
@@ -353,6 +369,11 @@ fn a_value_that_does_not_fit_is_shown_where_it_comes_from() {
     FormatDateTime([a], , "yyyy", "d")
                    ^^^
     "#);
+    assert_snapshot!(shown("FormatDateTime([a], \"q\", \"yyyy\")"), @r#"
+    column 21: FormatDateTime, argument inputFormat: is no format of dates, got "q": there is no standard format of that letter
+    FormatDateTime([a], "q", "yyyy")
+                        ^^^
+    "#);
     assert_snapshot!(shown("Replace([a], , \"(\", , \"x\", , )"), @r#"
     column 16: Replace, argument regexPattern: is no regular expression that can be used: Parsing error at position 1: Opening parenthesis without closing parenthesis
     Replace([a], , "(", , "x", , )
@@ -375,10 +396,17 @@ fn constants_that_cannot_work_are_found_without_a_person() {
 
     assert_eq!(found(r#"Mid([a], 1, "2")"#), "");
     assert_eq!(found("BitAnd(&HF, [a])"), "");
+    assert_eq!(found(r#"IIF(&H2, Split("a1b", &H1), "b")"#), "");
     assert_snapshot!(found(r#"IIF([a] = "x", Mid([a], 1.5, 2), DateAdd("min", 1, "soon"))"#), @r#"
     column 25: Mid, argument start: must be a whole number, got "1.5"
     column 42: DateAdd, argument interval: must be yyyy, m, ww, d, h, n or s, got "min"
     column 52: DateAdd, argument dateTime: must be a date such as 2026-01-31, 2026-01-31T23:59:59-05:00 or 1/31/2026 11:59:59 PM, got "soon"
+    "#);
+    assert_eq!(found(r#"FormatDateTime([a], "", "d", "D")"#), "");
+    assert_snapshot!(found(r#"IIF([a], FormatDateTime([a], "q", "D"), FormatDateTime([a], "Utc", "d", "q"))"#), @r#"
+    column 30: FormatDateTime, argument inputFormat: is no format of dates, got "q": there is no standard format of that letter
+    column 61: FormatDateTime, argument dateTimeStyles: must be names of DateTimeStyles such as AssumeUniversal, or their number, got "Utc"
+    column 73: FormatDateTime, argument outputFormat: is no format of dates, got "q": there is no standard format of that letter
     "#);
     assert_snapshot!(found(r#"Split(Replace([a], , "[", , "", , ), ", ")"#), @r#"
     column 38: Split, argument delimiter: must be one character, got ", "
@@ -417,6 +445,14 @@ fn length_nesting_and_work_are_bounded() {
         format!(r#"Replace({it}, "a", , , "aaaaaaaaaa", , )"#)
     });
     assert_snapshot!(come_to(&doubled, r#"{"a": "a"}"#).lines().next().unwrap(), @"column 281: the texts are too long for this expression: at most 262144 bytes are worked on");
+
+    let years = "y".repeat(257);
+    let years = format!(r#"Replace("{years}", "y", , , "{years}", , )"#);
+    let long_format = format!(r#"FormatDateTime(Now(), , "M/d/yyyy h:mm:ss tt", {years})"#);
+    assert_snapshot!(come_to(&long_format, "{}").lines().next().unwrap(), @"column 48: FormatDateTime, argument outputFormat: the format of dates is longer than 1000 characters");
+
+    let decoded = format!("{}[a]{}", "StringFromSid(".repeat(30), ")".repeat(30));
+    assert_snapshot!(come_to(&decoded, r#"{"a": "x"}"#).lines().next().unwrap(), @"column 421: StringFromSid, argument value: must be Base64: Invalid input length: 1");
 
     let text = "a".repeat(3_000);
     let object = format!(r#"{{"a": "c{text}"}}"#);

@@ -59,14 +59,8 @@ impl World {
             Object::ScimTenant(it) => {
                 let rejection =
                     self.rejection(plan::scim_tenant(it, &self.around_tenant(&key, it)));
-                let claim = match &rejection {
-                    Some(Rejection::Conflict { claim, .. }) if claim.starts_with("schema ") => {
-                        "/spec/store/postgres/schema"
-                    }
-                    Some(_) | None => "/spec/host",
-                };
-                let rejected = rejection.map(|it| said(declared, &it, claim));
-                rejected
+                rejection
+                    .map(|it| said(declared, &it))
                     .into_iter()
                     .chain(self.unknown_owners(declared, &key, it))
                     .collect()
@@ -74,17 +68,8 @@ impl World {
             Object::AzureConnector(it) => {
                 let rejection =
                     self.rejection(plan::azure_connector(it, &self.around_connector(&key, it)));
-                let claim = match &rejection {
-                    Some(Rejection::Conflict { claim, .. }) if claim.starts_with("Secret ") => {
-                        "/spec/scim/credential/secretName"
-                    }
-                    Some(Rejection::Conflict { kind, .. }) if *kind == "ScimTenant" => {
-                        "/metadata/name"
-                    }
-                    Some(_) | None => "/spec/entraTenantId",
-                };
                 rejection
-                    .map(|it| said(declared, &it, claim))
+                    .map(|it| said(declared, &it))
                     .into_iter()
                     .collect()
             }
@@ -140,7 +125,7 @@ impl World {
         // A plan names the first line that cannot work; here all are wanted.
         let mut findings: Vec<Finding> = rejection
             .filter(|it| !matches!(it, Rejection::Invalid { .. }))
-            .map(|it| said(declared, &it, "/spec/connectorRef/name"))
+            .map(|it| said(declared, &it))
             .into_iter()
             .collect();
         let Some(schema) = schema else {
@@ -235,18 +220,19 @@ fn in_namespace<K: kube::core::Resource>(all: &[Arc<K>], namespace: &str) -> Vec
     all.iter().filter(here).cloned().collect()
 }
 
-/// A rejection at its field; `claim` is the field of what only one object can have.
-fn said(declared: &Declared, rejection: &Rejection, claim: &str) -> Finding {
+/// A rejection at its field.
+fn said(declared: &Declared, rejection: &Rejection) -> Finding {
     let error = |pointer: &str, message| declared.finding(Severity::Error, pointer, message);
     match rejection {
         // Which one is older shows only in a cluster.
         Rejection::Conflict {
-            claim: what,
+            claim,
+            field,
             kind,
             other,
         } => error(
-            claim,
-            format!("{what} is also claimed by {kind} {other}; change one of them or delete it"),
+            &words::pointer(field),
+            format!("{claim} is also claimed by {kind} {other}; change one of them or delete it"),
         ),
         Rejection::NameTaken { field, .. } | Rejection::KeyNotFound { field, .. } => {
             error(&words::pointer(field), rejection.to_string())
@@ -254,12 +240,15 @@ fn said(declared: &Declared, rejection: &Rejection, claim: &str) -> Finding {
         // It may be in the cluster.
         Rejection::ReferenceNotFound { kind, name, field } => {
             let message = format!("no {kind} {name} of this namespace in the files given");
-            let field = if field.contains(' ') {
-                claim.to_owned()
+            // A UserMapping refers to its ScimTenant by its connector.
+            let is_of_connector =
+                matches!(declared.object, Object::UserMapping(_)) && *kind == "ScimTenant";
+            let field = if is_of_connector {
+                "spec.connectorRef.name"
             } else {
-                words::pointer(field)
+                field
             };
-            declared.finding(Severity::Warning, &field, message)
+            declared.finding(Severity::Warning, &words::pointer(field), message)
         }
         Rejection::EntitlementMissing { .. } => {
             error("/spec/scimTenantRef/name", rejection.to_string())

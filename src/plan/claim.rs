@@ -17,12 +17,12 @@ pub fn scim_tenant(tenant: &ScimTenant, others: &[Arc<ScimTenant>]) -> Result<()
     let schema = schema(tenant);
     oldest(tenant, others, "ScimTenant", |other| {
         if other.spec.host == tenant.spec.host {
-            Some(format!("host {}", tenant.spec.host))
+            Some(("spec.host", format!("host {}", tenant.spec.host)))
         } else {
             schema
                 .clone()
                 .filter(|it| self::schema(other).as_ref() == Some(it))
-                .map(|it| it.to_string())
+                .map(|it| ("spec.store.postgres.schema", it.to_string()))
         }
     })
 }
@@ -70,12 +70,19 @@ pub fn azure_connector(
                 .entra_tenant_id
                 .eq_ignore_ascii_case(&spec.entra_tenant_id);
         if same_entra {
-            Some(format!(
+            let claim = format!(
                 "Entra tenant {} in ScimTenant {}",
                 spec.entra_tenant_id, spec.scim_tenant_ref.name
-            ))
+            );
+            Some(("spec.entraTenantId", claim))
         } else {
-            (credential::secret_name(other) == secret).then(|| format!("Secret {secret}"))
+            let same_secret = credential::secret_name(other) == secret;
+            same_secret.then(|| {
+                (
+                    "spec.scim.credential.secretName",
+                    format!("Secret {secret}"),
+                )
+            })
         }
     })
 }
@@ -84,16 +91,17 @@ pub fn azure_connector(
 pub fn user_mapping(mapping: &UserMapping, others: &[Arc<UserMapping>]) -> Result<(), Rejection> {
     let connector = &mapping.spec.connector_ref;
     oldest(mapping, others, "UserMapping", |other| {
-        (other.spec.connector_ref == *connector)
-            .then(|| format!("AzureConnector {}", connector.name))
+        let claim = || format!("AzureConnector {}", connector.name);
+        (other.spec.connector_ref == *connector).then(|| ("spec.connectorRef.name", claim()))
     })
 }
 
+/// Refuses `object` when an older one claims what it claims; `shared` says by which field, and what that is.
 fn oldest<K: Resource>(
     object: &K,
     others: &[Arc<K>],
     kind: &'static str,
-    shared: impl Fn(&K) -> Option<String>,
+    shared: impl Fn(&K) -> Option<(&'static str, String)>,
 ) -> Result<(), Rejection> {
     let key = ObjectKey::of(object);
     let age = |it: &K| {
@@ -107,7 +115,12 @@ fn oldest<K: Resource>(
         .filter(|(other, _)| other.1 != key && *other < age(object))
         .min_by(|one, other| one.0.cmp(&other.0));
     match older {
-        Some(((_, other), claim)) => Err(Rejection::Conflict { claim, kind, other }),
+        Some(((_, other), (field, claim))) => Err(Rejection::Conflict {
+            claim,
+            field,
+            kind,
+            other,
+        }),
         None => Ok(()),
     }
 }

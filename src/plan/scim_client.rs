@@ -141,6 +141,7 @@ fn check(
         if let Some(holder) = holder {
             return Err(Rejection::Conflict {
                 claim: client_name(&client.name),
+                field: "spec.clients",
                 kind: "AzureConnector",
                 other: holder.object,
             });
@@ -161,6 +162,7 @@ pub(super) fn check_connector(
     }
     Err(Rejection::Conflict {
         claim: client_name(&name),
+        field: "metadata.name",
         kind: "ScimTenant",
         other: ObjectKey::of(tenant),
     })

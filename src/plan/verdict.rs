@@ -100,8 +100,10 @@ pub enum Rejection {
         other.name
     )]
     Conflict {
-        /// Field and value that both claim.
+        /// What both claim.
         claim: String,
+        /// The field that claims it.
+        field: &'static str,
         /// Kind of the older object.
         kind: &'static str,
         /// The older object.

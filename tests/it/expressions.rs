@@ -295,6 +295,7 @@ spec:
       - {target: locale, constant: en-US}
       - {target: title, expression: 'Split([jobTitle], \",\")'}
       - {target: nickName, expression: 'CDate([userPrincipalName])'}
+      - {target: displayName, expression: 'IIF([jobTitle] = \"Cook\", Error(\"no\"), \"x\")'}
 ",
     );
     let csv = file(
@@ -324,6 +325,10 @@ spec:
             .contains("error, so the person is not written: column 7: CDate, argument expression"),
         "{table}"
     );
+    assert!(
+        rows[6].contains("expression; a branch of IIF that is not taken fails; Entra may evaluate it all the same: column 26: "),
+        "{table}"
+    );
     let (table, said, success) = tried(&[&mapping, "--people", &json, "--json"]);
     assert!(success, "{said}");
     assert!(
@@ -332,4 +337,6 @@ spec:
     );
     let (_, said, success) = tried(&[&mapping]);
     assert!(!success && said.contains("--people"), "{said}");
+    let (_, said, success) = tried(&[&mapping, "--people", &csv, "--person", "{}"]);
+    assert!(!success && said.contains("--person"), "{said}");
 }

@@ -6,6 +6,8 @@ use serde_json::Value as Json;
 use crate::api::user_mapping::AttributeMapping;
 use crate::expression::{Environment, Expression, ExpressionError, Outcome, SourceObject};
 
+use super::untaken;
+
 /// The attributes of one person in the target.
 #[derive(Debug, Serialize)]
 pub(super) struct Mapped {
@@ -25,11 +27,11 @@ struct Row {
 /// An expression that was read, or what is wrong with it.
 type Read = Result<Expression, ExpressionError>;
 
-/// One entry for each of `people`.
+/// One entry for each of `people`, in the surroundings that are asked for, and in those that evaluate both branches of IIF.
 pub(super) fn of(
     lines: &[AttributeMapping],
     people: &[SourceObject],
-    environment: &Environment<'_>,
+    environments: [&Environment<'_>; 2],
 ) -> Vec<Mapped> {
     let expressions: Vec<Option<Read>> = lines
         .iter()
@@ -37,7 +39,7 @@ pub(super) fn of(
         .collect();
     let row = |line: &AttributeMapping, expression: Option<&Read>, person: &SourceObject| {
         let (value, why) = match (expression, &line.source, &line.constant) {
-            (Some(Ok(expression)), _, _) => evaluated(expression, person, environment),
+            (Some(Ok(expression)), _, _) => evaluated(expression, person, environments),
             (Some(Err(error)), _, _) => (None, format!("error: {error}")),
             (None, Some(source), _) => (Some(person.value(source).to_json()), source.clone()),
             (None, None, constant) => (constant.as_deref().map(Json::from), "constant".to_owned()),
@@ -74,15 +76,21 @@ pub(super) fn of(
 fn evaluated(
     expression: &Expression,
     person: &SourceObject,
-    environment: &Environment<'_>,
+    [environment, eager]: [&Environment<'_>; 2],
 ) -> (Option<Json>, String) {
-    match expression.evaluate(person, environment) {
-        Ok(Outcome::Value(value)) => (Some(value.to_json()), "expression".to_owned()),
-        Ok(Outcome::Ignored(flow)) => (None, flow.as_str().to_owned()),
-        Err(error) => (
-            None,
-            format!("error, so the person is not written: {error}"),
-        ),
+    let (value, why) = match expression.evaluate(person, environment) {
+        Ok(Outcome::Value(value)) => (Some(value.to_json()), "expression"),
+        Ok(Outcome::Ignored(flow)) => (None, flow.as_str()),
+        Err(error) => {
+            return (
+                None,
+                format!("error, so the person is not written: {error}"),
+            );
+        }
+    };
+    match expression.evaluate(person, eager) {
+        Ok(_) => (value, why.to_owned()),
+        Err(error) => (value, format!("{why}; {}", untaken(&error))),
     }
 }
 

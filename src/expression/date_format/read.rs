@@ -44,8 +44,11 @@ impl Default for Styles {
 }
 
 impl Styles {
-    /// Names with commas between them, or the number that they add up to.
+    /// Names with commas between them, or the number that they add up to. Of nothing it is the default.
     pub(in super::super) fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
         let mut styles = 0;
         for part in text.split(',').map(str::trim) {
             let named = STYLES

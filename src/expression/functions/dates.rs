@@ -4,10 +4,9 @@ use super::super::arguments::Arguments;
 use super::super::date_format::{DateFormat, Read, Styles};
 use super::super::date_time::{DateTime, Interval};
 use super::super::error::{quoted, suggestion};
-use super::super::scope::{Evaluated, Stop};
-use super::super::syntax::Slot;
+use super::super::scope::Evaluated;
 use super::super::value::Value;
-use super::{Accepts, Family, Function, Shown, optional, plain, required, with};
+use super::{Accepts, Family, Function, Shown, omissible, plain, required, with};
 
 const INTERVALS: [(&str, Interval); 7] = [
     ("yyyy", Interval::Year),
@@ -70,14 +69,13 @@ pub(super) const FAMILY: Family = Family {
             "FormatDateTime",
             &[
                 required("source", Accepts::Text),
-                optional("dateTimeStyles", Accepts::Text),
+                omissible("dateTimeStyles", Accepts::DateStyles),
                 required("inputFormat", Accepts::DateFormat),
-                optional("outputFormat", Accepts::DateFormat),
+                required("outputFormat", Accepts::DateFormat),
             ],
             format_date_time,
         )
-        .checked(has_formats)
-        .says("A date in another format. Formats are those of .NET; the source must be exactly in the first one. Styles are names of .NET's DateTimeStyles or their number, by default RoundtripKind, AllowLeadingWhite, AllowTrailingWhite. With three arguments there are no styles. An empty source stays empty.")
+        .says("A date in another format. Formats are those of .NET; the source must be exactly in the first one. Styles are names of .NET's DateTimeStyles or their number, by default RoundtripKind, AllowLeadingWhite, AllowTrailingWhite. With three arguments they are the default ones. An empty source stays empty.")
         .shows(&[
             with(
                 r#"FormatDateTime([extensionAttribute1], , "yyyyMMddHHmmss.fZ", "yyyy-MM-dd")"#,
@@ -154,18 +152,6 @@ fn dated<'a>(arguments: &Arguments<'a, '_>, date: Option<DateTime>) -> Evaluated
         .ok_or_else(|| arguments.failure("the date is outside of the years 1 to 9999"))
 }
 
-/// Three arguments are source and formats; with styles there are four.
-fn has_formats(slots: &[Slot]) -> Result<(), String> {
-    let is_whole = match slots {
-        [_, input, output] | [_, _, input, output] => input.node.is_some() && output.node.is_some(),
-        _ => false,
-    };
-    if is_whole {
-        return Ok(());
-    }
-    Err("give the format of the source and the one that is wanted, as in FormatDateTime([d], , \"yyyy-MM-dd\", \"dd/MM/yyyy\")".to_owned())
-}
-
 fn format_date_time<'a>(arguments: &Arguments<'a, '_>) -> Evaluated<'a> {
     let Some(source) = arguments.text(0)? else {
         return Ok(Value::Null);
@@ -173,30 +159,24 @@ fn format_date_time<'a>(arguments: &Arguments<'a, '_>) -> Evaluated<'a> {
     if source.is_empty() {
         return Ok(Value::Text(source));
     }
-    let input = arguments.count() - 2;
-    let output = input + 1;
-    let styles = match arguments.text_or_empty(1)? {
-        text if input == 2 && !text.is_empty() => {
-            Styles::parse(&text).map_err(|problem| arguments.fault(1, problem))?
-        }
-        _ => Styles::default(),
+    // Three arguments are source and formats; with styles there are four.
+    let (styles, input) = match arguments.count() {
+        3 => (Styles::default(), 1),
+        _ => (arguments.choice(1, Styles::parse)?, 2),
     };
-    let format: DateFormat = arguments.choice(input, DateFormat::parse)?;
-    let wanted = arguments.choice(output, DateFormat::parse)?;
+    let written = arguments.text_or_empty(input)?;
+    let format = DateFormat::parse(&written).map_err(|problem| arguments.fault(input, problem))?;
+    let wanted = arguments.choice(input + 1, DateFormat::parse)?;
     let Read { date, kind } = format
         .read(&source, styles, arguments.environment().now)
-        .ok_or_else(|| no_date(arguments, &source, input))?;
+        .ok_or_else(|| arguments.fault(0, no_date(&source, &written)))?;
     Ok(Value::text(wanted.write(date, kind)))
 }
 
-fn no_date(arguments: &Arguments<'_, '_>, source: &str, input: usize) -> Stop {
-    let format = match arguments.text_or_empty(input) {
-        Ok(format) => quoted(&format),
-        Err(stop) => return stop,
-    };
-    let problem = format!(
-        "must be a date in the format {format}, got {}",
+fn no_date(source: &str, format: &str) -> String {
+    format!(
+        "must be a date in the format {}, got {}",
+        quoted(format),
         quoted(source)
-    );
-    arguments.fault(0, problem)
+    )
 }

@@ -69,10 +69,10 @@ fn from_base64<'a>(arguments: &Arguments<'a, '_>) -> Evaluated<'a> {
     } else {
         "Unicode"
     };
-    if !arguments.is_given(0) || arguments.text(0)?.is_none() {
+    let Some(text) = arguments.text(0)? else {
         return Ok(Value::Null);
-    }
-    let bytes = arguments.choice(0, bytes)?;
+    };
+    let bytes = bytes(&text).map_err(|problem| arguments.fault(0, problem))?;
     Ok(Value::text(match encoding {
         "UTF8" => String::from_utf8_lossy(&bytes).into_owned(),
         "ASCII" => bytes
@@ -108,14 +108,14 @@ fn to_utf8_hex<'a>(arguments: &Arguments<'a, '_>) -> Evaluated<'a> {
 }
 
 fn string_from_sid<'a>(arguments: &Arguments<'a, '_>) -> Evaluated<'a> {
-    if arguments.text(0)?.is_none() {
+    let Some(text) = arguments.text(0)? else {
         return Ok(Value::Null);
-    }
-    let text = arguments.choice(0, |it| {
-        let unsound = || "must be the bytes of a security identifier in Base64".to_owned();
-        sid(&bytes(it)?).ok_or_else(unsound)
-    })?;
-    Ok(Value::text(text))
+    };
+    let unsound = || "must be the bytes of a security identifier in Base64".to_owned();
+    bytes(&text)
+        .and_then(|it| sid(&it).ok_or_else(unsound))
+        .map(Value::text)
+        .map_err(|problem| arguments.fault(0, problem))
 }
 
 /// Revision, number of parts, six bytes of authority in big endian, and the parts of four bytes in little endian.

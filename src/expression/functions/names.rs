@@ -59,7 +59,11 @@ fn components(dn: &str) -> Vec<String> {
         match character {
             ',' => components.push(std::mem::take(&mut part)),
             '\\' => {
-                let code = rest.get(..2).and_then(|it| u8::from_str_radix(it, 16).ok());
+                // `from_str_radix` would take a plus sign as well.
+                let digits = rest
+                    .get(..2)
+                    .filter(|it| it.bytes().all(|it| it.is_ascii_hexdigit()));
+                let code = digits.and_then(|it| u8::from_str_radix(it, 16).ok());
                 if let Some(code) = code {
                     part.push(code);
                     rest = &rest[2..];

@@ -34,21 +34,17 @@ impl<'r> Substitution<'r> {
         Self { parts }
     }
 
-    /// Writes the replacement of one match.
-    pub(super) fn append(&self, text: &str, captures: &Captures<'_, str>, made: &mut String) {
+    /// The replacement of one match in `text`, in parts.
+    pub(super) fn of(&self, text: &'r str, captures: &Captures<'_, str>) -> Vec<&'r str> {
         let whole = captures.get(0).map_or(0..0, |it| it.range());
-        for part in &self.parts {
-            match part {
-                Part::Literal(literal) => made.push_str(literal),
-                Part::Group(group) => {
-                    let part = matched(group, captures).unwrap_or_default();
-                    made.push_str(&text[part]);
-                }
-                Part::Before => made.push_str(&text[..whole.start]),
-                Part::After => made.push_str(&text[whole.end..]),
-                Part::Input => made.push_str(text),
-            }
-        }
+        let part = |part: &Part<'r>| match part {
+            Part::Literal(literal) => literal,
+            Part::Group(group) => &text[matched(group, captures).unwrap_or_default()],
+            Part::Before => &text[..whole.start],
+            Part::After => &text[whole.end..],
+            Part::Input => text,
+        };
+        self.parts.iter().map(part).collect()
     }
 }
 

@@ -58,9 +58,11 @@ fn matches_are_replaced_as_dot_net_does() {
         ("(?'n'a)", "a", "${n}${n}", "aa"),
         ("b", "abc", "${nope}$9$", "a${nope}$9$c"),
         ("b", "abc", "[$$|$&|$`|$'|$_|$0]", "a[$|b|a|c|abc|b]c"),
+        ("(a)", "a", "${+1}${1}", "${+1}a"),
         ("(a)(b)?", "a", "<$+>", "<>"),
         ("(a)", "a", "$1a$10", "aa$10"),
         (r"\d", "٣", "X", "X"),
+        (r"\p{Lu}\P{L}[\p{Nd}]", "A-1", "X", "X"),
         (r"\w", "é_", "X", "XX"),
     ] {
         assert_eq!(replaced(pattern, text, replacement), expected, "{pattern}");
@@ -110,6 +112,12 @@ fn what_dot_net_or_the_engine_does_not_have_is_refused() {
         "(?&a)",
         "(*FAIL)",
         r"\p{Nope}",
+        r"\p{IsGreek}",
+        r"\p{Script=Greek}",
+        r"\p{Alphabetic}",
+        r"\p{lu}",
+        r"\p{^L}",
+        r"\p{LC}",
         r"\p{L",
         r"\xZ1",
         r"\uD83D",
@@ -139,5 +147,17 @@ fn what_takes_too_long_ends() {
             replaced,
             Err("the regular expression takes too long on this text".to_owned())
         );
+    }
+}
+
+#[test]
+fn every_category_of_dot_net_is_taken() {
+    for category in [
+        "L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl", "No", "P", "Pc",
+        "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "S", "Sm", "Sc", "Sk", "So", "Z", "Zs", "Zl", "Zp",
+        "C", "Cc", "Cf", "Co", "Cn",
+    ] {
+        let said = replaced(&format!(r"\p{{{category}}}[\P{{{category}}}]"), "", "");
+        assert_eq!(said, "", "{category}");
     }
 }

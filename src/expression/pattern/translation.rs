@@ -57,7 +57,12 @@ impl Groups {
     /// The group of that name or number, as the engine's groups.
     pub(super) fn named(&self, name: &str) -> Option<&[usize]> {
         let known = self.names.iter().find(|(known, _)| known == name);
-        let number = known.map_or_else(|| name.parse().ok(), |(_, number)| Some(*number))?;
+        let number = match known {
+            Some((_, number)) => *number,
+            // `parse` would take a plus sign as well.
+            None if name.bytes().all(|it| it.is_ascii_digit()) => name.parse().ok()?,
+            None => return None,
+        };
         self.numbered.get(number).map(Vec::as_slice)
     }
 

@@ -1,9 +1,17 @@
 //! What a backslash makes of the character behind it.
 
+use super::super::super::error::quoted;
 use super::{Piece, Translator};
 
 /// .NET's `\w`: no other letters' marks and joiners than these.
 const WORD: &str = r"\p{L}\p{Mn}\p{Nd}\p{Pc}";
+
+/// .NET's general categories, but for surrogates (Cs), which no text of Rust has.
+const CATEGORIES: [&str; 36] = [
+    "L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl", "No", "P", "Pc",
+    "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "S", "Sm", "Sc", "Sk", "So", "Z", "Zs", "Zl", "Zp", "C",
+    "Cc", "Cf", "Co", "Cn",
+];
 
 /// What an escape stands for.
 pub(super) enum Escape {
@@ -70,6 +78,12 @@ impl Translator {
             'p' | 'P' => {
                 let name = self.take_text("{").then(|| self.take_until('}')).flatten();
                 let name = name.ok_or(r"\p needs a category, as in \p{Lu}")?;
+                if !CATEGORIES.contains(&name.as_str()) {
+                    let name = quoted(&name);
+                    return Err(format!(
+                        r"\p takes a general category such as Lu, got {name}"
+                    ));
+                }
                 Escape::Class(format!("\\{escaped}{{{name}}}"))
             }
             'a' => Escape::Literal('\u{7}'),
