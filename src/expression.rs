@@ -47,7 +47,7 @@ use syntax::Node;
 
 pub use date_time::DateTime;
 pub use environment::Environment;
-pub use error::{ExpressionError, Stage};
+pub use error::ExpressionError;
 pub use functions::{Accepts, Example, Family, Function, Need, Parameter, Shown, families};
 pub use manual::{manual, manual_of};
 pub use object::{ObjectError, SourceObject};
@@ -68,7 +68,7 @@ impl Expression {
                 source: source.to_owned(),
                 root,
             }),
-            Err(fault) => Err(fault.in_source(source, Stage::Parse)),
+            Err(fault) => Err(fault.in_source(source)),
         }
     }
 
@@ -82,7 +82,7 @@ impl Expression {
         match scope.value(&self.root) {
             Ok(Value::Flow(flow)) | Err(Stop::Flow(flow)) => Ok(Outcome::Ignored(flow)),
             Ok(value) => Ok(Outcome::Value(value)),
-            Err(Stop::Fault(fault)) => Err(fault.in_source(&self.source, Stage::Evaluation)),
+            Err(Stop::Fault(fault)) => Err(fault.in_source(&self.source)),
         }
     }
 
@@ -96,7 +96,7 @@ impl Expression {
         });
         found
             .into_iter()
-            .map(|fault| fault.in_source(&self.source, Stage::Evaluation))
+            .map(|fault| fault.in_source(&self.source))
             .collect()
     }
 

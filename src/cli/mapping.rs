@@ -114,10 +114,8 @@ impl Try {
                 let mapping = people::mapping(&file)?;
                 let people = people::read(&people)?;
                 let lines = &mapping.spec.users.attributes;
-                let eager = Environment {
-                    eager_iif: true,
-                    ..environment.clone()
-                };
+                let mut eager = environment.clone();
+                eager.eager_iif = true;
                 let table = table::of(lines, &people, [&environment, &eager]);
                 output::print(&if self.json {
                     format!("{}\n", serde_json::to_string(&table)?)

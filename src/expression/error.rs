@@ -33,7 +33,7 @@ impl Fault {
         }
     }
 
-    pub(super) fn in_source(self, source: &str, stage: Stage) -> ExpressionError {
+    pub(super) fn in_source(self, source: &str) -> ExpressionError {
         let before = source.get(..self.span.start).unwrap_or(source);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let line = source[line_start..].lines().next().unwrap_or_default();
@@ -42,7 +42,6 @@ impl Fault {
             it.lines().next().unwrap_or_default().chars().count()
         });
         ExpressionError {
-            stage,
             is_one_line: !source.trim_end().contains('\n'),
             line: before.matches('\n').count() + 1,
             column: column + 1,
@@ -86,19 +85,9 @@ fn excerpt(line: &str, column: usize, width: usize) -> String {
     format!("{shown}\n{marks}")
 }
 
-/// When a problem shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// When the expression is read, for nobody in particular.
-    Parse,
-    /// When it is evaluated for an object.
-    Evaluation,
-}
-
 /// What is wrong with an expression. It displays with the column, as `column 5: Mid, argument start: …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpressionError {
-    stage: Stage,
     is_one_line: bool,
     line: usize,
     column: usize,
@@ -107,11 +96,6 @@ pub struct ExpressionError {
 }
 
 impl ExpressionError {
-    /// When it shows.
-    pub const fn stage(&self) -> Stage {
-        self.stage
-    }
-
     /// Line of the expression, from 1.
     pub const fn line(&self) -> usize {
         self.line

@@ -119,8 +119,6 @@ pub enum Shown {
     Text(&'static str),
     /// These texts.
     List(&'static [&'static str]),
-    /// No value.
-    Null,
     /// The attribute does not flow.
     Ignored,
     /// A text like this regular expression.

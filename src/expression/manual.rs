@@ -78,7 +78,6 @@ impl fmt::Display for Shown {
                 }
                 Ok(())
             }
-            Self::Null => formatter.write_str("is no value"),
             Self::Ignored => formatter.write_str("does not flow"),
             Self::Like(pattern) => write!(formatter, "is like {pattern}"),
             Self::Error(problem) => write!(formatter, "fails: {problem}"),

@@ -356,12 +356,8 @@ fn hexadecimal(spelling: &str, span: Span) -> Result<Kind, Fault> {
 /// A word that is no function stands only where its enumeration is wanted, and the flow markers where a value is.
 fn bare_word(word: &str, span: Span, place: &Place<'_>) -> Result<Kind, Fault> {
     if let Accepts::Word(known) = place.accepts {
-        let found = known.iter().find(|it| it.eq_ignore_ascii_case(word));
-        return found.map(|it| Kind::Word(it)).ok_or_else(|| {
-            let near = suggestion(word, known.iter().copied());
-            let problem = format!("must be {}, got {word}{near}", known.join(" or "));
-            Fault::new(span, problem)
-        });
+        let chosen = super::arguments::word(known, word);
+        return chosen.map(Kind::Word).map_err(|it| Fault::new(span, it));
     }
     let flow = [Flow::IgnoreAttribute, Flow::IgnoreObject]
         .into_iter()

@@ -65,7 +65,7 @@ impl Pattern {
                 .delegate_dfa_size_limit(MAX_PATTERN_SIZE)
                 .max_prog_size(MAX_PATTERN_STEPS)
                 .build()
-                .map_err(|error| said(first_line(&error.to_string())))
+                .map_err(|error| said(last_line(&error.to_string())))
         };
         Ok(Self {
             regex: build(&translation.text)?,
@@ -196,7 +196,7 @@ impl Pattern {
 }
 
 /// The last line says what is wrong; the ones before it draw the pattern, which is not the one that was written.
-fn first_line(message: &str) -> String {
+fn last_line(message: &str) -> String {
     let line = message.lines().rfind(|it| !it.trim().is_empty());
     let line = line.unwrap_or_default().trim();
     line.strip_prefix("error: ").unwrap_or(line).to_owned()

@@ -195,9 +195,9 @@ fn client_secrets(steps: &[Step]) -> Vec<(String, String)> {
 #[test]
 fn the_pods_are_given_the_client_secrets_of_who_lets_people_in_and_no_others() {
     let tenant = tenant("");
-    let entra = ("entra-oidc".to_owned(), "entra".to_owned());
+    let entra = [("entra-oidc".to_owned(), "entra".to_owned())];
     let first = steps(&tenant, &[connector("entra", OLD, OIDC)], None);
-    assert_eq!(client_secrets(&first), [entra.clone()]);
+    assert_eq!(client_secrets(&first), entra);
 
     // One that may not be touched keeps the Secret that it had.
     let suspended = "
@@ -205,7 +205,7 @@ fn the_pods_are_given_the_client_secrets_of_who_lets_people_in_and_no_others() {
   oidc: {clientId: 66666666-7777-8888-9999-AAAAAAAAAAAA, clientSecretRef: {name: other}}";
     let suspended = [connector("entra", OLD, suspended)];
     let later = steps(&tenant, &suspended, Some(&first));
-    assert_eq!(client_secrets(&later), [entra.clone()]);
+    assert_eq!(client_secrets(&later), entra);
     assert!(may_call_out(&later));
 
     // So does one that cannot be understood.
@@ -214,7 +214,7 @@ fn the_pods_are_given_the_client_secrets_of_who_lets_people_in_and_no_others() {
     observed.unreadable = vec!["entra".to_owned()];
     let later = scim_tenant(&tenant, &observed).unwrap().steps;
     assert_eq!(sign_in(&later).unwrap().providers.len(), 1);
-    assert_eq!(client_secrets(&later), [entra.clone()]);
+    assert_eq!(client_secrets(&later), entra);
     assert!(may_call_out(&later));
 
     // Whom nobody signs in through brings none.
@@ -222,7 +222,7 @@ fn the_pods_are_given_the_client_secrets_of_who_lets_people_in_and_no_others() {
     assert_eq!(client_secrets(&never_served), []);
     assert!(!may_call_out(&never_served));
     let both = [connector("entra", OLD, OIDC), connector("newer", NEW, OIDC)];
-    assert_eq!(client_secrets(&steps(&tenant, &both, None)), [entra]);
+    assert_eq!(client_secrets(&steps(&tenant, &both, None)), entra);
 }
 
 #[test]

@@ -129,9 +129,10 @@ impl Browser {
         };
         if is(CONTENT_TYPE, "text/html") {
             // Fetch, section 3.2: under this policy a form does not say where it is from, not even to its own site.
-            *self.origin.lock().unwrap() = match is(REFERRER_POLICY, "no-referrer") {
-                true => "null".to_owned(),
-                false => url.origin().ascii_serialization(),
+            *self.origin.lock().unwrap() = if is(REFERRER_POLICY, "no-referrer") {
+                "null".to_owned()
+            } else {
+                url.origin().ascii_serialization()
             };
         }
         let location = headers.get(LOCATION).map(|it| it.to_str().unwrap());
