@@ -4,7 +4,7 @@
 
 pub(crate) mod browser;
 mod dev;
-mod entra;
+pub(crate) mod entra;
 pub(crate) mod provider;
 mod replicas;
 
