@@ -39,7 +39,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_list_is_sorted_and_what_it_is_not_kept_in_order_of_is_said() {
+async fn a_list_is_sorted_by_any_attribute_that_has_one_value() {
     let (workload, _) = filled(&["bo", "Al", "cy"]).await;
     let get = async |query: &str| {
         workload
@@ -53,11 +53,26 @@ async fn a_list_is_sorted_and_what_it_is_not_kept_in_order_of_is_said() {
     let page = get("sortBy=username&sortOrder=descending&startIndex=2&count=1").await;
     assert_eq!(names(&page), ["bo"]);
     assert_eq!(page["totalResults"], 3);
-    let refused = get("sortBy=title").await;
+    let by_email = get("sortBy=emails&sortOrder=descending").await;
+    assert_eq!(names(&by_email), ["cy", "bo", "Al"]);
+    let page = get("sortBy=emails.value&startIndex=2&count=1").await;
+    assert_eq!(
+        (names(&page), &page["totalResults"]),
+        (vec!["bo"], &json!(3))
+    );
+    let first = get("sortBy=emails.value&cursor&count=2").await;
+    let next = first["nextCursor"].as_str().unwrap();
+    let last = get(&format!("sortBy=emails.value&cursor={next}&count=2")).await;
+    assert_eq!(
+        (names(&first), names(&last)),
+        (vec!["Al", "bo"], vec!["cy"])
+    );
+    assert_eq!(names(&get("sortBy=title").await), ["bo", "Al", "cy"]);
+    let refused = get("sortBy=name").await;
     assert_eq!(refused["scimType"], "invalidValue");
     assert_eq!(
         refused["detail"],
-        "A list can be sorted by id, externalId, userName, displayName, meta.created, meta.lastModified; only these are kept in order."
+        "sortBy is \"name\": name a part of it, such as name.formatted."
     );
     workload.server.shutdown().await;
 }

@@ -160,7 +160,7 @@ impl Call<'_> {
         query.window = if cursor.is_empty() {
             Window::Index(page)
         } else {
-            let cursor = Cursor::decode(cursor, &list, query.sort, self.now)?;
+            let cursor = Cursor::decode(cursor, &list, query.sort.as_ref(), self.now)?;
             given = cursor.given;
             Window::Behind {
                 position: cursor.position(),
