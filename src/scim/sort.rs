@@ -181,6 +181,21 @@ fn in_order(number: &Number) -> Option<i64> {
 }
 
 impl Sort {
+    /// The same order from its other end; that of creation when there is none.
+    #[must_use]
+    pub fn reversed(sort: Option<Self>) -> Self {
+        sort.map_or(
+            Self {
+                by: SortKey::Created,
+                descending: true,
+            },
+            |it| Self {
+                descending: !it.descending,
+                ..it
+            },
+        )
+    }
+
     /// Reads the query parameters; `sortOrder` is `ascending` when it is absent, and means nothing without `sortBy`.
     ///
     /// # Errors
@@ -210,6 +225,8 @@ impl Sort {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::scim::resource::Resource;
     use crate::scim::schema::sample;
@@ -226,8 +243,6 @@ mod tests {
         check("USERNAME", None, Ok((SortKey::UserName, false)));
         check(
             "urn:ietf:params:scim:schemas:core:2.0:User:displayName",
-    use serde_json::json;
-
             Some("Descending"),
             Ok((SortKey::DisplayName, true)),
         );
@@ -338,7 +353,7 @@ mod tests {
             ValueKind::Text { case_exact: true },
             &[json!("B"), json!("a"), json!("ä")],
         );
-    }
-}
         assert_eq!(ValueKind::Number.of(&json!("7")), None);
         assert!(SortValue::Text("\u{10ffff}".to_owned()) < SortValue::Absent);
+    }
+}

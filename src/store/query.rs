@@ -81,6 +81,8 @@ pub struct Listed {
     pub total: usize,
     /// Those of the page, in order.
     pub resources: Vec<Stored>,
+    /// The place behind the first of them; nothing when there is none.
+    pub start: Option<Position>,
     /// The place behind the last of them; nothing when there is none.
     pub end: Option<Position>,
     /// Of all resources of the page.
@@ -105,6 +107,7 @@ impl Listed {
     pub(super) fn push(&mut self, resource: Stored, end: Position) {
         self.memberships += resource.related.len();
         self.resources.push(resource);
+        self.start.get_or_insert_with(|| end.clone());
         self.end = Some(end);
     }
 }

@@ -115,6 +115,57 @@ async fn a_cursor_leads_through_a_list_and_only_through_that_list() {
     workload.server.shutdown().await;
 }
 
+#[tokio::test]
+async fn a_cursor_leads_back_to_those_before_the_page_whoever_has_gone() {
+    let (workload, ids) = filled(&["e", "d", "c", "b", "a"]).await;
+    for order in [
+        "",
+        "&sortBy=userName&sortOrder=descending",
+        "&sortBy=emails&sortOrder=descending",
+    ] {
+        let get = async |cursor: &Value, count: usize| {
+            let cursor = cursor.as_str().unwrap_or_default();
+            let query = format!("/Users?cursor={cursor}&count={count}{order}");
+            let (status, page) = workload.send("GET", &query, None).await;
+            assert_eq!((status, &page["totalResults"]), (200, &json!(5)), "{page}");
+            page
+        };
+        let first = get(&json!(""), 2).await;
+        assert_eq!(first.get("previousCursor"), None);
+        let middle = get(&first["nextCursor"], 2).await;
+        let last = get(&middle["nextCursor"], 2).await;
+        assert_eq!(names(&last), ["a"]);
+
+        let back = get(&last["previousCursor"], 3).await;
+        assert_eq!(names(&back), ["d", "c", "b"]);
+        assert_eq!(names(&get(&back["nextCursor"], 2).await), ["a"]);
+        let start = get(&back["previousCursor"], 3).await;
+        assert_eq!(names(&start), ["e"]);
+        assert_eq!(start.get("previousCursor"), None);
+        assert_eq!(names(&get(&start["nextCursor"], 2).await), ["d", "c"]);
+    }
+    let page = async |query: &str| {
+        workload
+            .send("GET", &format!("/Users?{query}"), None)
+            .await
+            .1
+    };
+    let first = page("cursor&count=3").await;
+    let last = page(&format!("cursor={}", first["nextCursor"].as_str().unwrap())).await;
+    let gone = format!("/Users/{}", ids[1]);
+    assert_eq!(workload.send("DELETE", &gone, None).await.0, 204);
+    let back = page(&format!(
+        "cursor={}",
+        last["previousCursor"].as_str().unwrap()
+    ))
+    .await;
+    assert_eq!(
+        (names(&back), &back["totalResults"]),
+        (vec!["e", "c"], &json!(4))
+    );
+    workload.server.shutdown().await;
+}
+
 /// As Entra's account discovery walks.
 #[tokio::test]
 async fn a_walk_by_number_misses_nobody_who_stays_while_others_come_and_go() {

@@ -25,6 +25,9 @@ const MAX_CURSOR: usize = 128 * 1024;
 pub(super) struct Cursor {
     /// How many are on the other side of the place.
     pub(super) given: usize,
+    /// Whether it leads to those before the place; told by the checksum alone, so that a program that cannot go back refuses it.
+    #[serde(skip)]
+    pub(super) backward: bool,
     expires: i64,
     sequence: i64,
     key: Option<Key>,
@@ -49,6 +52,7 @@ impl Cursor {
     pub(super) fn new(position: &Position, given: usize, now: Timestamp) -> Self {
         Self {
             given,
+            backward: false,
             expires: now.as_second() + CURSOR_SECONDS,
             sequence: position.sequence,
             key: match &position.key {
@@ -56,6 +60,14 @@ impl Cursor {
                 SortValue::Text(text) => Some(Key::Text(text.clone())),
                 SortValue::Number(number) => Some(Key::Number(*number)),
             },
+        }
+    }
+
+    /// Before the position.
+    pub(super) fn back(self) -> Self {
+        Self {
+            backward: !self.backward,
+            ..self
         }
     }
 
@@ -79,19 +91,19 @@ impl Cursor {
             Some(SortKey::ExternalId | SortKey::DisplayName) => {
                 matches!(self.key, None | Some(Key::Text(_)))
             }
+            Some(SortKey::Other(_)) => true,
         }
     }
 
     pub(super) fn encode(&self, list: &[u8; 32]) -> String {
         let mut bytes = serde_json::to_vec(self).unwrap_or_default();
-        let sum = checksum(list, &bytes);
+        let sum = checksum(list, self.backward, &bytes);
         bytes.extend_from_slice(&sum);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// Reads what [`Cursor::encode`] wrote for the same list.
     pub(super) fn decode(
-            Some(SortKey::Other(_)) => true,
         text: &str,
         list: &[u8; 32],
         sort: Option<&Sort>,
@@ -108,10 +120,10 @@ impl Cursor {
             .flatten()
             .ok_or_else(invalid)?;
         let (payload, sum) = bytes.split_last_chunk::<8>().ok_or_else(invalid)?;
-        if checksum(list, payload) != *sum {
-            return Err(invalid());
-        }
+        let leads = |backward: &bool| checksum(list, *backward, payload) == *sum;
+        let backward = [false, true].into_iter().find(leads).ok_or_else(invalid)?;
         let cursor: Self = serde_json::from_slice(payload).map_err(|_| invalid())?;
+        let cursor = Self { backward, ..cursor };
         if !cursor.fits(sort) {
             return Err(invalid());
         }
@@ -124,9 +136,11 @@ impl Cursor {
     }
 }
 
-fn checksum(list: &[u8; 32], payload: &[u8]) -> [u8; 8] {
+fn checksum(list: &[u8; 32], backward: bool, payload: &[u8]) -> [u8; 8] {
+    let way: &[u8] = if backward { b"backward" } else { b"" };
     let digest = Sha256::new()
         .chain_update(list)
+        .chain_update(way)
         .chain_update(payload)
         .finalize();
     let mut sum = [0; 8];
@@ -140,7 +154,6 @@ mod tests {
     use crate::scim::error::ScimType::{ExpiredCursor, InvalidCursor};
 
     fn at(second: i64) -> Timestamp {
-        .chain_update(way)
         Timestamp::from_second(second).unwrap()
     }
 
@@ -170,7 +183,11 @@ mod tests {
         };
 
         let cursor = read(&text, Some(SortKey::UserName), CURSOR_SECONDS).unwrap();
-        assert_eq!((cursor.position(), cursor.given), (position, 10));
+        assert_eq!((cursor.position(), cursor.given), (position.clone(), 10));
+        assert!(!cursor.backward);
+        let back = Cursor::new(&position, 10, at(0)).back();
+        let back = back.encode(&list(Some(SortKey::UserName)));
+        assert!(read(&back, Some(SortKey::UserName), 0).unwrap().backward);
 
         let late = read(&text, Some(SortKey::UserName), CURSOR_SECONDS + 1);
         assert_eq!(late.unwrap_err(), Some(ExpiredCursor));
