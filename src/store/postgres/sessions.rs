@@ -65,8 +65,8 @@ pub(super) async fn apply(
     Ok(Written::Rows(changed))
 }
 
-/// Ends the sessions of a person who is deactivated or deleted. The row of the person is locked already: whoever opens a session
-/// waits for it, and by a statement of its own this one sees what was opened before.
+/// Ends the sessions of a person who is deleted. The row of the person is locked already: whoever opens a session waits for it, and by
+/// a statement of its own this one sees what was opened before.
 pub(super) async fn end_all(
     connection: &mut PgConnection,
     person: &ResourceId,
@@ -101,11 +101,13 @@ async fn begin(connection: &mut PgConnection, attempt: &SignInAttempt) -> Result
     Ok(inserted.rows_affected())
 }
 
-/// Locks the person against who deactivates or deletes; opened a second time, because the first answer was lost, it stays as it is.
+/// Locks the person against who deactivates or deletes, who may not see this session yet: it is one from before the next sign-out.
+/// Opened a second time, because the first answer was lost, it stays as it is.
 async fn open(connection: &mut PgConnection, session: &Session) -> Result<u64, sqlx::Error> {
     let inserted = sqlx::query(
-        "WITH person AS (SELECT id FROM resource WHERE kind = 0 AND id = $2 AND active FOR SHARE)
-         INSERT INTO session (digest, resource_id, connector, provider, opened, seen) SELECT $1, id, $3, $4, $5, $6 FROM person
+        "WITH person AS (SELECT id, sign_outs FROM resource WHERE kind = 0 AND id = $2 AND active FOR SHARE)
+         INSERT INTO session (digest, resource_id, connector, provider, opened, seen, sign_outs)
+         SELECT $1, id, $3, $4, $5, $6, sign_outs FROM person
          ON CONFLICT (digest) DO UPDATE SET seen = excluded.seen",
     )
     .bind(&session.digest.0)
@@ -176,7 +178,8 @@ async fn session(
     digest: &SecretDigest,
 ) -> Result<Option<Session>, Failure> {
     let row: Option<(String, String, String, i64, i64)> = sqlx::query_as(
-        "SELECT resource_id, connector, provider, opened, seen FROM session WHERE digest = $1",
+        "SELECT s.resource_id, s.connector, s.provider, s.opened, s.seen
+         FROM session s JOIN resource r ON r.id = s.resource_id AND r.sign_outs = s.sign_outs WHERE s.digest = $1",
     )
     .bind(&digest.0)
     .fetch_optional(connection)

@@ -20,6 +20,7 @@ use crate::store::conformance::{
     GROUP, USER, changed, deletion, find, free, ids, moved, person, related, schemas, stored, team,
 };
 use crate::store::filter_sql::Argument;
+use crate::store::sessions::{SecretDigest, Session};
 use crate::store::{Location, Terms, Version};
 
 async fn sql(connection: &mut PgConnection, text: String) {
@@ -803,6 +804,40 @@ async fn an_addition_that_is_tried_again_while_it_goes_on_is_done() {
 
     let outcome = again.await.unwrap().unwrap();
     assert!(matches!(outcome, Ok(Written::Done)), "{outcome:?}");
+}
+
+/// The deactivation waits for a lock; by the time it has it, a session is there that was not when it began.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_a_deactivation_does_not_see_counts_no_more() {
+    let schema = Schema::new("unseen_session").await;
+    let server = Server::shared();
+    let store = schema.store().await;
+    store.add(USER, person("a"), free()).await.unwrap();
+    let digest = SecretDigest("digest".to_owned());
+    let session = Session {
+        digest: digest.clone(),
+        person: ResourceId::new("a"),
+        connector: "entra".to_owned(),
+        provider: "digest of a provider".to_owned(),
+        opened: Timestamp::UNIX_EPOCH,
+        seen: Timestamp::UNIX_EPOCH,
+    };
+    let mut holder = holding(server, "SELECT 1 FROM unseen_session.resource FOR SHARE").await;
+    let with = |active: bool| stored(USER, "a", &json!({"userName": "a", "active": active}));
+    let gone = {
+        let (store, change) = (Arc::clone(&store), changed("a", 1, Some(&with(false))));
+        tokio::spawn(async move { store.change(USER, change, free()).await })
+    };
+    until_waiting(server, &mut holder, 1).await;
+    assert!(store.open_session(session, None).await.unwrap());
+
+    sql(&mut holder, "ROLLBACK".to_owned()).await;
+
+    gone.await.unwrap().unwrap();
+    assert_eq!(store.session(&digest).await.unwrap(), None);
+    let back = changed("a", 2, Some(&with(true)));
+    store.change(USER, back, free()).await.unwrap();
+    assert_eq!(store.session(&digest).await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
