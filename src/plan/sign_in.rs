@@ -14,16 +14,17 @@ use super::verdict::Rejection;
 use super::workload_config::{Sources, is_entitled};
 use super::{claim, cloud, scim_client};
 
-/// How people of `tenant` sign in; nothing when no connector lets them.
+/// How people of `tenant` sign in; nothing when no connector lets them, nor a password.
 pub(super) fn sign_in(
     tenant: &ScimTenant,
     sources: &Sources<'_>,
 ) -> Result<Option<SignInConfig>, Rejection> {
     let providers = providers(tenant, sources);
-    if providers.is_empty() {
+    let declared = &tenant.spec.sign_in;
+    let built_in = declared.built_in.enabled;
+    if providers.is_empty() && !built_in {
         return Ok(None);
     }
-    let declared = &tenant.spec.sign_in;
     let session = &declared.session;
     Ok(Some(SignInConfig {
         session: SessionConfig {
@@ -37,6 +38,7 @@ pub(super) fn sign_in(
                 hosts: declared.hosts.clone(),
             },
         },
+        built_in,
         providers,
     }))
 }
