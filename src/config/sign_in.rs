@@ -15,7 +15,10 @@ pub struct SignInConfig {
     /// The applications behind proxies that ask who is signed in.
     #[serde(default)]
     pub forward_auth: ForwardAuthConfig,
-    /// Who says who people are; one at least.
+    /// Whether who is not known to a provider signs in by a password.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub built_in: bool,
+    /// Who says who people are; one at least, unless people sign in by passwords.
     pub providers: Vec<ProviderConfig>,
 }
 

@@ -16,16 +16,17 @@ use super::verdict::Rejection;
 use super::workload_config::{Sources, is_entitled};
 use super::{claim, cloud, scim_client};
 
-/// How people of `tenant` sign in; nothing when no connector lets them.
+/// How people of `tenant` sign in; nothing when no connector lets them, nor a password.
 pub(super) fn sign_in(
     tenant: &ScimTenant,
     sources: &Sources<'_>,
 ) -> Result<Option<SignInConfig>, Rejection> {
     let providers = providers(tenant, sources);
-    if providers.is_empty() {
+    let declared = &tenant.spec.sign_in;
+    let built_in = declared.built_in.enabled;
+    if providers.is_empty() && !built_in {
         return Ok(None);
     }
-    let declared = &tenant.spec.sign_in;
     let session = &declared.session;
     Ok(Some(SignInConfig {
         session: SessionConfig {
@@ -40,6 +41,7 @@ pub(super) fn sign_in(
                 rules: declared.rules.iter().cloned().map(access_rule).collect(),
             },
         },
+        built_in,
         providers,
     }))
 }

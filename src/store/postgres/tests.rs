@@ -20,7 +20,7 @@ use crate::store::conformance::{
     GROUP, USER, changed, deletion, find, free, ids, moved, person, related, schemas, stored, team,
 };
 use crate::store::filter_sql::Argument;
-use crate::store::sessions::{SecretDigest, Session};
+use crate::store::sessions::{SecretDigest, Session, SignedInBy};
 use crate::store::{Location, Terms, Version};
 
 async fn sql(connection: &mut PgConnection, text: String) {
@@ -817,8 +817,7 @@ async fn a_session_that_a_deactivation_does_not_see_counts_no_more() {
     let session = Session {
         digest: digest.clone(),
         person: ResourceId::new("a"),
-        connector: "entra".to_owned(),
-        provider: "digest of a provider".to_owned(),
+        by: SignedInBy::Password,
         opened: Timestamp::UNIX_EPOCH,
         seen: Timestamp::UNIX_EPOCH,
     };
