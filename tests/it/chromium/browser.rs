@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,18 @@ impl Chromium {
         let id = made["sessionId"].as_str().unwrap();
         chromium.session = format!("{}/{id}", chromium.session);
         chromium
+    }
+
+    /// Ends the session and waits until that is done; without a runtime, for a test that fails has none to wait in.
+    fn end(&self) -> std::io::Result<()> {
+        let url = url::Url::parse(&self.session).map_err(std::io::Error::other)?;
+        let mut connection = TcpStream::connect(url.socket_addrs(|| None)?.as_slice())?;
+        let path = url.path();
+        write!(
+            connection,
+            "DELETE {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )?;
+        connection.read_to_end(&mut Vec::new()).map(|_| ())
     }
 
     /// What the driver says to a command; its message when it refuses.
@@ -198,11 +210,9 @@ impl Chromium {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // The driver ends the browser when it is told to end.
-        Command::new("kill")
-            .arg(self.driver.id().to_string())
-            .status()
-            .ok();
+        // The browser ends with its session, not with the driver.
+        self.end().ok();
+        self.driver.kill().ok();
         self.driver.wait().ok();
     }
 }
