@@ -8,6 +8,7 @@ mod candidate;
 mod conformance;
 mod error;
 mod filter_sql;
+pub mod grants;
 mod lock;
 mod lookup;
 mod postgres;
@@ -28,7 +29,6 @@ use serde::{Deserialize, Serialize};
 use crate::scim::patch::MemberChange;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-
 use audit::{AuditEntry, AuditQuery, Audited};
 use brake::{Brake, Held};
 pub use error::{DatabaseError, OpenError, StoreError};
@@ -274,7 +274,7 @@ pub struct Note {
 /// - "Not found" is `Ok(None)`; callers decide what it means.
 /// - Time and identifiers come in as values; a store makes neither.
 #[async_trait]
-pub trait Store: sessions::Sessions {
+pub trait Store: sessions::Sessions + grants::Grants {
     /// The resource called `id`.
     async fn find(
         &self,

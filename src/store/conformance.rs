@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 mod brake;
+mod grants;
 mod members;
 mod pages;
 mod records;
@@ -21,6 +22,7 @@ use crate::scim::list::Page;
 use crate::scim::schema::{Rules, Schemas};
 use audit::*;
 use brake::*;
+use grants::*;
 use members::*;
 use pages::*;
 use records::*;
@@ -89,6 +91,10 @@ conformance!(
     a_deactivation_that_is_held_ends_no_session,
     who_is_deactivated_while_signing_in_is_out,
     what_is_over_is_forgotten,
+    a_grant_is_turned_by_whoever_holds_its_present_part,
+    a_grant_needs_a_session_of_the_person,
+    a_person_has_so_many_grants_and_the_oldest_go,
+    grants_that_are_over_or_whose_session_is_are_forgotten,
 );
 
 async fn sqlite() -> (TempDir, Arc<dyn Store>) {

@@ -28,6 +28,7 @@ const BEGIN: &str = "
     DELETE FROM record;
     DELETE FROM session;
     DELETE FROM sign_in_attempt;
+    DELETE FROM application_grant;
 ";
 
 const COUNT: &str = "

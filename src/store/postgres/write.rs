@@ -8,8 +8,8 @@ use sqlx::{Connection, PgConnection};
 
 use super::row::{self, Slot};
 use super::text::text;
+use super::{grants, records, sessions, terms};
 use super::{members, row::Remembered};
-use super::{records, sessions, terms};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
@@ -70,7 +70,8 @@ pub(super) async fn settled(
         | Write::Records(_)
         | Write::Record(_)
         | Write::Forget(_)
-        | Write::Session(_) => false,
+        | Write::Session(_)
+        | Write::Grant(_) => false,
     };
     if is_done {
         return Ok(Ok(Written::Done));
@@ -116,7 +117,8 @@ async fn by_one_statement(
         | Write::Delete { .. }
         | Write::Records(_)
         | Write::Forget(_)
-        | Write::Session(_) => None,
+        | Write::Session(_)
+        | Write::Grant(_) => None,
     })
 }
 
@@ -152,6 +154,7 @@ async fn within(
             Ok(Ok(alone(Written::Done)))
         }
         Write::Session(write) => Ok(Ok(alone(sessions::apply(connection, write).await?))),
+        Write::Grant(write) => Ok(Ok(alone(grants::apply(connection, write).await?))),
         Write::Note { .. } | Write::Record(_) => Ok(Ok(alone(Written::Done))),
     }
 }

@@ -7,7 +7,7 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{records, sessions};
+use super::{grants, records, sessions};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -62,7 +62,8 @@ fn is_single(write: &Write) -> bool {
         | Write::Records(_)
         | Write::Record(_)
         | Write::Forget(_)
-        | Write::Session(_) => true,
+        | Write::Session(_)
+        | Write::Grant(_) => true,
     }
 }
 
@@ -115,6 +116,7 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
             Ok(alone(Written::Rows(forgotten)))
         }
         Write::Session(write) => Ok(alone(sessions::apply(connection, write)?)),
+        Write::Grant(write) => Ok(alone(grants::apply(connection, write)?)),
     }
 }
 
