@@ -13,6 +13,9 @@ use crate::store::sessions::SignInAttempt;
 use crate::workload::sessions::digest;
 use crate::workload::source;
 
+/// Bytes of the name of a person that is passed on to the provider.
+const LONGEST_HINT: usize = 256;
+
 impl Visit<'_> {
     /// Where the browser wants to go afterwards.
     fn return_to(&self) -> Result<Option<String>, Refused> {
@@ -68,12 +71,16 @@ pub(super) async fn begin(visit: &Visit<'_>, connector: &str) -> Result<Response
     let browser = cookies.browser(&visit.head.headers);
     let browser = browser.unwrap_or_else(|| visit.secret());
     let (state, nonce, verifier) = (visit.secret(), visit.secret(), visit.secret());
+    let login_hint = visit.parameter("login_hint");
+    let login_hint = login_hint.filter(|it| it.len() <= LONGEST_HINT);
     let request = AuthorizationRequest {
         client_id: &provider.client_id,
         redirect_uri: &redirect_uri(&visit.scim_tenant.config.url, connector),
         state: state.reveal(),
         nonce: nonce.reveal(),
         verifier: verifier.reveal(),
+        login_hint: login_hint.as_deref(),
+        again: visit.parameter("prompt").as_deref() == Some("login"),
     };
     let url = request.url(&metadata.authorization_endpoint);
     let attempt = SignInAttempt {
