@@ -1,5 +1,6 @@
 //! `ScimTenant`: a directory of people and groups with its SCIM endpoint, and the pods that serve it.
 
+mod applications;
 mod clients;
 mod deprovisioning;
 mod exposure;
@@ -16,6 +17,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use applications::{Application, Claim, SigningKeyRotation};
 pub use clients::{
     ClientAccess, ClientDialect, ClientOAuth, ClientResources, ClientRights, ScimClient,
     ScimClientStatus,

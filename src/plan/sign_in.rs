@@ -6,7 +6,9 @@ use crate::config::sign_in::redirect_uri;
 use crate::config::{
     ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig,
 };
+use crate::scim::schema::Rules;
 
+use super::applications::applications;
 use super::child::Owner;
 use super::observed::Site;
 use super::policy::minutes;
@@ -18,7 +20,9 @@ use super::{claim, cloud, scim_client};
 pub(super) fn sign_in(
     tenant: &ScimTenant,
     sources: &Sources<'_>,
+    rules: &Rules,
 ) -> Result<Option<SignInConfig>, Rejection> {
+    let applications = applications(tenant, sources.applications, sources.site, rules)?;
     let providers = providers(tenant, sources);
     if providers.is_empty() {
         return Ok(None);
@@ -37,6 +41,7 @@ pub(super) fn sign_in(
                 hosts: declared.hosts.clone(),
             },
         },
+        applications,
         providers,
     }))
 }

@@ -37,10 +37,13 @@ impl<'s> Sessions<'s> {
         Self { store, config, now }
     }
 
-    /// Who presents `token`, with groups; nobody when the session is over, the person or the connector is gone, or
+    /// The session with this digest and its person, with groups; nobody when the session is over, the person or the connector is gone, or
     /// the connector has another provider since.
-    pub(crate) async fn find(&self, token: &Token) -> Result<Option<Stored>, StoreError> {
-        let Some(session) = self.store.session(&digest(token)).await? else {
+    pub(crate) async fn signed_in(
+        &self,
+        digest: &SecretDigest,
+    ) -> Result<Option<(Session, Stored)>, StoreError> {
+        let Some(session) = self.store.session(digest).await? else {
             return Ok(None);
         };
         if !self.lasts(&session) {
@@ -50,11 +53,11 @@ impl<'s> Sessions<'s> {
         let found = self
             .store
             .find(ResourceType::User, person, Related::Include);
-        let found = found.await?.filter(|it| it.resource.is_active());
-        if found.is_some() {
-            self.note(session).await;
-        }
-        Ok(found)
+        let Some(person) = found.await?.filter(|it| it.resource.is_active()) else {
+            return Ok(None);
+        };
+        self.note(&session).await;
+        Ok(Some((session, person)))
     }
 
     fn lasts(&self, session: &Session) -> bool {
@@ -67,11 +70,11 @@ impl<'s> Sessions<'s> {
     }
 
     /// Notes now and then that the session is used. Who cannot write must not keep out whom it knows.
-    async fn note(&self, session: Session) {
+    async fn note(&self, session: &Session) {
         if self.now.duration_since(session.seen) < NOTED_EVERY {
             return;
         }
-        let noted = self.store.see_session(session.digest, self.now);
+        let noted = self.store.see_session(session.digest.clone(), self.now);
         if !matches!(tokio::time::timeout(NOTE_TIME, noted).await, Ok(Ok(()))) {
             tracing::debug!("the use of a session was not noted");
         }
@@ -111,6 +114,7 @@ impl<'s> Sessions<'s> {
             began_before: ago(ATTEMPT_TIME),
         };
         while self.store.forget_sessions(over).await? > 0 {}
+        while self.store.forget_grants(self.now).await? > 0 {}
         Ok(())
     }
 }

@@ -1,8 +1,10 @@
 //! Signing in: the pages, the way to the identity provider and back, signing out, and the question of proxies who somebody is.
 
+mod authorize;
 mod begin;
 mod callback;
 mod cookies;
+mod end_session;
 mod forward_auth;
 mod pages;
 mod provider;
@@ -21,10 +23,11 @@ use jiff::Timestamp;
 
 use super::http::Shared;
 use super::routing::{self, ScimTenant};
-use super::sessions::Sessions;
+use super::sessions::{Sessions, digest};
 use super::told::Told;
 use crate::config::{SignInConfig, Token};
 use crate::scim::resource::Resource;
+use crate::store::sessions::Session;
 use crate::store::{StoreError, Stored};
 use cookies::Cookies;
 use forward_auth::Shape;
@@ -48,6 +51,10 @@ pub(super) enum Route {
     SignedOut,
     /// The style sheet.
     Style,
+    /// An application asks who it is.
+    Authorize,
+    /// An application signs somebody out.
+    EndSession,
     /// A proxy asks.
     ForwardAuth(Shape),
 }
@@ -69,6 +76,8 @@ impl Route {
             "signed-in" if is_alone => Some(Self::SignedIn),
             "sign-out" if is_alone => Some(Self::SignOut),
             "signed-out" if is_alone => Some(Self::SignedOut),
+            "oauth2" if further == "authorize" => Some(Self::Authorize),
+            "oauth2" if further == "sign-out" => Some(Self::EndSession),
             "auth-request" if is_alone => Some(Self::ForwardAuth(Shape::AuthRequest)),
             "forward-auth" if is_alone => Some(Self::ForwardAuth(Shape::ForwardAuth)),
             // Envoy puts the path of the request behind it.
@@ -87,6 +96,8 @@ impl Route {
             Self::SignOut => "/sign-out",
             Self::SignedOut => "/signed-out",
             Self::Style => "/sign-in/style.css",
+            Self::Authorize => "/oauth2/authorize",
+            Self::EndSession => "/oauth2/sign-out",
             Self::ForwardAuth(Shape::AuthRequest) => "/auth-request",
             Self::ForwardAuth(Shape::ForwardAuth) => "/forward-auth",
             Self::ForwardAuth(Shape::ExtAuthz) => "/ext-authz",
@@ -96,7 +107,7 @@ impl Route {
     /// The methods that it understands.
     fn methods(&self) -> &'static str {
         match self {
-            Self::SignOut => "GET, HEAD, POST",
+            Self::SignOut | Self::Authorize | Self::EndSession => "GET, HEAD, POST",
             _ => "GET, HEAD",
         }
     }
@@ -115,8 +126,11 @@ pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Ro
     let host = routing::host(&head.uri, &head.headers);
     let table = shared.table.load();
     let (scim_tenant, rest) = table.find(&host, head.uri.path())?;
-    scim_tenant.config.sign_in.as_ref()?;
-    Some((Arc::clone(scim_tenant), Route::parse(rest)?))
+    let config = scim_tenant.config.sign_in.as_ref()?;
+    let route = Route::parse(rest)?;
+    let is_of_applications = matches!(route, Route::Authorize | Route::EndSession);
+    let is_there = !is_of_applications || config.applications.is_some();
+    is_there.then(|| (Arc::clone(scim_tenant), route))
 }
 
 /// One request to this part.
@@ -152,8 +166,13 @@ impl Visit<'_> {
 
     /// Who is signed in with this browser.
     async fn person(&self) -> Result<Option<Stored>, StoreError> {
+        Ok(self.signed_in().await?.map(|it| it.1))
+    }
+
+    /// The session of this browser, and who is signed in with it.
+    async fn signed_in(&self) -> Result<Option<(Session, Stored)>, StoreError> {
         match self.presented() {
-            Some(token) => self.sessions().find(&token).await,
+            Some(token) => self.sessions().signed_in(&digest(&token)).await,
             None => Ok(None),
         }
     }
@@ -185,7 +204,7 @@ fn called(person: &Resource) -> &str {
 pub(super) async fn serve(
     shared: &Shared,
     peer: SocketAddr,
-    head: &Parts,
+    (head, body): (&Parts, Body),
     (scim_tenant, route): (&ScimTenant, &Route),
 ) -> Response<Body> {
     let told = Told::begin(shared).of(&scim_tenant.config.name.0);
@@ -210,6 +229,9 @@ pub(super) async fn serve(
             response.headers_mut().insert(ALLOW, methods);
             response
         }
+        Route::Authorize | Route::EndSession if head.method == Method::POST => {
+            authorize::as_query(&visit, body, route.name()).await
+        }
         Route::ForwardAuth(shape) => forward_auth::answer(&visit, *shape).await,
         route => match page(&visit, route).await {
             Ok(response) => response,
@@ -231,6 +253,8 @@ async fn page(visit: &Visit<'_>, route: &Route) -> Result<Response<Body>, Refuse
         Route::SignOut if visit.head.method == Method::POST => sign_out::sign_out(visit).await,
         Route::SignOut => Ok(sign_out::question(visit)),
         Route::SignedOut => sign_out::signed_out(visit).await,
+        Route::Authorize => authorize::authorize(visit).await,
+        Route::EndSession => end_session::end_session(visit).await,
         Route::Style | Route::ForwardAuth(_) => Ok(status(StatusCode::NOT_FOUND)),
     }
 }
@@ -273,6 +297,9 @@ mod tests {
         check("/signed-in", Some("/signed-in"));
         check("/sign-out", Some("/sign-out"));
         check("/signed-out", Some("/signed-out"));
+        check("/oauth2/authorize", Some("/oauth2/authorize"));
+        check("/oauth2/sign-out", Some("/oauth2/sign-out"));
+        check("/oauth2/token", None);
         check("/auth-request", Some("/auth-request"));
         check("/forward-auth", Some("/forward-auth"));
         check("/ext-authz", Some("/ext-authz"));

@@ -4,9 +4,9 @@
 
 pub(crate) mod browser;
 mod dev;
-mod entra;
+pub(crate) mod entra;
 pub(crate) mod provider;
-mod replicas;
+pub(crate) mod replicas;
 
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ pub(crate) fn sign_in_at(issuer: url::Url, folder: &std::path::Path) -> SignInCo
             absolute_minutes: 720,
         },
         forward_auth: ForwardAuthConfig::default(),
+        applications: None,
         providers: vec![ProviderConfig {
             connector: "entra".to_owned(),
             display_name: "Contoso staff".to_owned(),

@@ -52,6 +52,12 @@ pub(super) enum Refused {
     Limited(u32),
     #[error("a form of another site")]
     ForeignForm,
+    #[error("no application has this client_id")]
+    Application,
+    #[error("the redirect_uri is not one of the application; add it to redirectUris")]
+    RedirectUri,
+    #[error("the signing keys cannot be used")]
+    SigningKeys(#[source] io::Error),
     #[error("there is no such connector")]
     NotFound,
     #[error("the store failed")]
@@ -104,8 +110,12 @@ impl Refused {
                 "You were not signed out",
                 "The request came from another site. Sign out on this site.",
             ),
+            Self::Application | Self::RedirectUri => (
+                "The application that led here is not set up",
+                "It is not known here, or wants to lead on to a place that is not known. Tell who runs the application.",
+            ),
             Self::NotFound => ("There is no such page", "Nobody signs in at this address."),
-            Self::Store(_) | Self::Directory(_) => (
+            Self::SigningKeys(_) | Self::Store(_) | Self::Directory(_) => (
                 "Signing in is not possible at the moment",
                 "Try again in a minute. If that does not help, tell your administrator.",
             ),
@@ -114,7 +124,11 @@ impl Refused {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::NotBegunHere | Self::Response(_) | Self::ReturnTo => StatusCode::BAD_REQUEST,
+            Self::NotBegunHere
+            | Self::Response(_)
+            | Self::ReturnTo
+            | Self::Application
+            | Self::RedirectUri => StatusCode::BAD_REQUEST,
             Self::Provider(_)
             | Self::Token(_)
             | Self::NoIdToken
@@ -128,6 +142,7 @@ impl Refused {
             Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ProviderUnavailable
             | Self::ClientSecret(_)
+            | Self::SigningKeys(_)
             | Self::Store(_)
             | Self::Directory(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -140,7 +155,7 @@ impl Refused {
             Self::Provider(error) | Self::Token(error) => Some(error.to_string()),
             Self::Untrusted(error) => Some(error.to_string()),
             Self::IdToken(error) => Some(error.to_string()),
-            Self::NoIdToken => Some(self.to_string()),
+            Self::NoIdToken | Self::Application | Self::RedirectUri => Some(self.to_string()),
             Self::NotBegunHere
             | Self::ProviderUnavailable
             | Self::ClientSecret(_)
@@ -150,6 +165,7 @@ impl Refused {
             | Self::ReturnTo
             | Self::Limited(_)
             | Self::ForeignForm
+            | Self::SigningKeys(_)
             | Self::NotFound
             | Self::Store(_)
             | Self::Directory(_) => None,
@@ -159,7 +175,12 @@ impl Refused {
     /// Whether to begin again can help.
     fn may_begin_again(&self) -> bool {
         match self {
-            Self::ReturnTo | Self::ForeignForm | Self::NotFound | Self::Limited(_) => false,
+            Self::ReturnTo
+            | Self::ForeignForm
+            | Self::Application
+            | Self::RedirectUri
+            | Self::NotFound
+            | Self::Limited(_) => false,
             Self::NotBegunHere
             | Self::Response(_)
             | Self::Provider(_)
@@ -172,6 +193,7 @@ impl Refused {
             | Self::Unknown(_)
             | Self::Ambiguous(_)
             | Self::Deactivated(_)
+            | Self::SigningKeys(_)
             | Self::Store(_)
             | Self::Directory(_) => true,
         }
@@ -190,7 +212,7 @@ impl Refused {
         let message = "a sign-in was refused";
         match self {
             // The administrator has to do something.
-            Self::ClientSecret(_) | Self::Token(_) | Self::Ambiguous(_) => {
+            Self::ClientSecret(_) | Self::Token(_) | Self::Ambiguous(_) | Self::SigningKeys(_) => {
                 tracing::warn!(scim_tenant, connector, error, request_id, "{message}");
             }
             _ => tracing::info!(scim_tenant, connector, error, request_id, "{message}"),
