@@ -455,8 +455,8 @@ async fn tokens_end_with_their_time_and_with_the_session() {
     assert_eq!(scene.userinfo(&tokens["access_token"]).await.0, 401);
     // A refresh is a use of the session, whose idle time is an hour and whose whole time is twelve.
     let mut token = tokens["refresh_token"].clone();
-    for _ in 0..13 {
-        scene.stage.clock.advance(Duration::from_mins(50));
+    for _ in 0..15 {
+        scene.stage.clock.advance(Duration::from_mins(45));
         let (status, next) = scene.refresh(&token).await;
         assert_eq!(status, 200, "{next}");
         token = next["refresh_token"].clone();
