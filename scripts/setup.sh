@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|postgres|apiserver|kubectl|helm|kubeconform|glua|python|testers|entra|relying-party|nginx|caddy|image|cluster …
+# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|postgres|apiserver|kubectl|helm|kubeconform|glua|python|testers|entra|relying-party|axe|nginx|caddy|haproxy|chromium|image|cluster …
 # A step that finds its thing present does nothing; one that has to work says so in a line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
@@ -166,22 +166,28 @@ npm_program() { # name, what it is
 entra() { npm_program entra "an OpenID provider"; }
 # A certified OpenID client of others, which plays an application.
 relying-party() { npm_program relying-party "an OpenID client"; }
+# What makes pages hard to use for people with disabilities, as others see it: prints the script that looks for it.
+axe() { npm_program axe "a tester of pages"; }
 
 # The program of a Debian package, unpacked and not installed: no service is made of it.
-unpacked() { # package, program in it
+unpacked() { # package, program in it, packages with libraries that it needs
   if has "$1" || [ -x "$cache/bin/$1" ]; then return; fi
   has apt-get || fail "no apt-get here; please install $1 and try again"
   local folder; folder=$(mktemp -d)
   say "unpacking $1"
-  (cd "$folder" && { apt-get download "$1" >/dev/null 2>&1 || { apt_update "please install $1 and try again" && apt-get download "$1"; }; }) ||
+  local wanted=("$1" "${@:3}") at=$cache/debian/$1 deb
+  (cd "$folder" && { apt-get download "${wanted[@]}" >/dev/null 2>&1 ||
+    { apt_update "please install $1 and try again" && apt-get download "${wanted[@]}"; }; }) ||
     fail "$1 cannot be downloaded; please install it and try again"
-  mkdir -p "$cache/debian/$1" "$cache/bin"
-  dpkg-deb --extract "$folder"/*.deb "$cache/debian/$1"
+  mkdir -p "$at" "$cache/bin"
+  for deb in "$folder"/*.deb; do dpkg-deb --extract "$deb" "$at"; done
   rm -rf "$folder"
-  ln -sf "$cache/debian/$1/$2" "$cache/bin/$1"
+  printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$at/usr/lib/$(uname -m)-linux-gnu" "$at/$2" >"$cache/bin/$1"
+  chmod +x "$cache/bin/$1"
 }
 nginx() { unpacked nginx usr/sbin/nginx; }
 caddy() { unpacked caddy usr/bin/caddy; }
+haproxy() { unpacked haproxy usr/sbin/haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1; }
 # Its programs alone: no cluster is made and no service is started, which the tests do by themselves.
 postgres() {
   ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && return
@@ -189,6 +195,7 @@ postgres() {
     echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
   apt postgresql
 }
+chromium() { need chromium:chromium chromedriver:chromium-driver /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core; }
 image() { need buildah:buildah strip:binutils flock:util-linux; }
 # All that the nodes of a cluster of our own need.
 cluster() {
@@ -203,7 +210,7 @@ cluster() {
 [ $# -gt 0 ] || { sed -n 2,3p "$0"; exit 2; }
 for step in "$@"; do
   case $step in
-    packages | rust | nextest | deny | oha | postgres | apiserver | kubectl | helm | kubeconform | glua | python | testers | entra | relying-party | nginx | caddy | image | cluster) "$step";;
+    packages | rust | nextest | deny | oha | postgres | apiserver | kubectl | helm | kubeconform | glua | python | testers | entra | relying-party | axe | chromium | nginx | caddy | haproxy | image | cluster) "$step";;
     *) fail "no step named $step";;
   esac
 done

@@ -1,5 +1,6 @@
 //! `ScimTenant`: a directory of people and groups with its SCIM endpoint, and the pods that serve it.
 
+mod access_rule;
 mod applications;
 mod clients;
 mod deprovisioning;
@@ -17,6 +18,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use access_rule::AccessRule;
 pub use applications::{Application, Claim, SigningKeyRotation};
 pub use clients::{
     ClientAccess, ClientDialect, ClientOAuth, ClientResources, ClientRights, ScimClient,

@@ -64,6 +64,7 @@ impl World {
                     .map(|it| said(declared, &it))
                     .into_iter()
                     .chain(self.unknown_owners(declared, &key, it))
+                    .chain(unknown_roles(declared, it))
                     .collect()
             }
             Object::AzureConnector(it) => {
@@ -215,6 +216,28 @@ fn find<K: kube::core::Resource>(all: &[Arc<K>], key: &ObjectKey) -> Option<Arc<
     all.iter()
         .find(|it| ObjectKey::of(it.as_ref()) == *key)
         .cloned()
+}
+
+/// Roles that a rule wants and nobody can have.
+fn unknown_roles(declared: &Declared, tenant: &ScimTenant) -> Vec<Finding> {
+    let known = &tenant.spec.schema.roles;
+    let forward_auth = tenant.spec.sign_in.forward_auth.as_ref();
+    let rules = forward_auth.map_or(&[][..], |it| it.rules.as_slice());
+    let mut findings = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        for (position, role) in rule.roles.iter().enumerate() {
+            if known.is_empty() || known.contains(role) {
+                continue;
+            }
+            let pointer = format!("/spec/signIn/forwardAuth/rules/{index}/roles/{position}");
+            let message = format!(
+                "nobody can have the role {role:?}: spec.schema.roles are {}",
+                known.join(", ")
+            );
+            findings.push(declared.finding(Severity::Warning, &pointer, message));
+        }
+    }
+    findings
 }
 
 fn in_namespace<K: kube::core::Resource>(all: &[Arc<K>], namespace: &str) -> Vec<Arc<K>> {

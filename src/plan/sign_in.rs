@@ -1,10 +1,12 @@
 //! What a document says of signing in: who says who people are, and for how long that holds.
 
 use crate::api::azure_connector::{OidcConnection, OidcEndpoint};
+use crate::api::scim_tenant::AccessRule;
 use crate::api::{AzureConnector, ScimTenant};
 use crate::config::sign_in::redirect_uri;
 use crate::config::{
-    ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig,
+    AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig,
+    SignInConfig,
 };
 use crate::scim::schema::Rules;
 
@@ -39,11 +41,29 @@ pub(super) fn sign_in(
             Some(declared) => ForwardAuthConfig {
                 cookie_domain: Some(declared.cookie_domain.clone()),
                 hosts: declared.hosts.clone(),
+                rules: declared.rules.iter().cloned().map(access_rule).collect(),
             },
         },
         applications,
         providers,
     }))
+}
+
+fn access_rule(declared: AccessRule) -> AccessRuleConfig {
+    let AccessRule {
+        hosts,
+        paths,
+        public,
+        roles,
+        groups,
+    } = declared;
+    AccessRuleConfig {
+        hosts,
+        paths,
+        public,
+        roles,
+        groups,
+    }
 }
 
 /// Those of the connectors of `tenant`, in the order of their names. What may not be touched stays as the document before had it.

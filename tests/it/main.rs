@@ -10,6 +10,7 @@ mod apiserver;
 mod applications;
 mod attribute_owners;
 mod chart;
+mod chromium;
 mod cluster;
 mod conformance;
 mod connection;

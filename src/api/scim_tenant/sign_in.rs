@@ -3,6 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+use super::access_rule::AccessRule;
 use super::{Application, SigningKeyRotation};
 
 /// How people stay signed in. They sign in through the connectors that have `oidc`.
@@ -68,6 +69,8 @@ fn twelve_hours() -> String {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.hosts.all(it, it.split(':')[0] == self.cookieDomain || it.split(':')[0].endsWith('.' + self.cookieDomain))")
     .message("every host must be cookieDomain or end with it, or browsers would not present the session there"))]
+#[x_kube(validation = Rule::new("!has(self.rules) || self.rules.all(rule, !has(rule.hosts) || rule.hosts.all(it, it in self.hosts))")
+    .message("the hosts of a rule must be among hosts"))]
 pub struct ForwardAuth {
     /// Domain that the host of this ScimTenant and those of the applications have in common, such as `example.com`: browsers present the session to every host of
     /// it, so that all of them must be yours.
@@ -85,4 +88,8 @@ pub struct ForwardAuth {
     #[x_kube(validation = Rule::new("self.all(it, it.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:[1-9][0-9]{0,4})?$'))")
         .message("a host must be a DNS name in lower case such as wiki.example.com, with a port only where it is not the usual one"))]
     pub hosts: Vec<String>,
+    /// Who reaches which path. The first rule that fits decides; where none does, everybody passes who is signed in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub rules: Vec<AccessRule>,
 }

@@ -59,7 +59,12 @@ fn may_call_out(steps: &[Step]) -> bool {
 fn a_connector_with_oidc_lets_people_sign_in() {
     let tenant = tenant(
         "
-  signIn: {session: {idle: 30m}, forwardAuth: {cookieDomain: example.com, hosts: [wiki.example.com]}}",
+  signIn:
+    session: {idle: 30m}
+    forwardAuth:
+      cookieDomain: example.com
+      hosts: [wiki.example.com]
+      rules: [{hosts: [wiki.example.com], paths: [/admin], roles: [Admin], groups: [Sales]}, {public: true}]",
     );
     let without = steps(&tenant, &[connector("entra", OLD, "")], None);
     assert_eq!(sign_in(&without), None);
@@ -76,6 +81,13 @@ fn a_connector_with_oidc_lets_people_sign_in() {
         Some("example.com")
     );
     assert_eq!(found.forward_auth.hosts, ["wiki.example.com"]);
+    assert_eq!(
+        serde_json::to_value(&found.forward_auth.rules).unwrap(),
+        serde_json::json!([
+            {"hosts": ["wiki.example.com"], "paths": ["/admin"], "public": false, "roles": ["Admin"], "groups": ["Sales"]},
+            {"public": true},
+        ])
+    );
     let [provider] = found.providers.as_slice() else {
         panic!("{found:?}");
     };
