@@ -30,7 +30,7 @@ pub use owner::AttributeOwner;
 pub use pods::PodTemplate;
 pub use provisioning::{Adoption, UnknownMembers};
 pub use schema::{DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension};
-pub use sign_in::{ForwardAuth, SignIn, SignInSession};
+pub use sign_in::{BuiltInSignIn, ForwardAuth, SignIn, SignInSession};
 pub use store::{PostgresStore, SecretKeyReference, SqliteStore, Store};
 
 /// What is wished of one directory.
@@ -105,7 +105,7 @@ pub struct ScimTenantSpec {
     #[serde(default)]
     pub schema: DirectorySchema,
 
-    /// How people stay signed in, where a connector lets them sign in.
+    /// How people sign in and stay signed in.
     #[serde(default)]
     pub sign_in: SignIn,
 

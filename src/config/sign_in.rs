@@ -20,7 +20,10 @@ pub struct SignInConfig {
     /// The applications that sign people in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applications: Option<ApplicationsConfig>,
-    /// Who says who people are; one at least.
+    /// Whether who is not known to a provider signs in by a password.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub built_in: bool,
+    /// Who says who people are; one at least, unless people sign in by passwords.
     pub providers: Vec<ProviderConfig>,
 }
 

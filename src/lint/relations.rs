@@ -113,7 +113,7 @@ impl World {
     ) -> Vec<Finding> {
         let connector = find(&self.connectors, &key.sibling(&mapping.spec.connector_ref));
         let tenant = connector.as_ref().and_then(|it| self.tenant_of(key, it));
-        let schema = tenant.as_ref().map(|it| it.spec.schema.clone());
+        let spec = tenant.as_ref().map(|it| it.spec.clone());
         let mappings = in_namespace(&self.mappings, &key.namespace);
         let warning = connector
             .as_ref()
@@ -130,10 +130,10 @@ impl World {
             .map(|it| said(declared, &it))
             .into_iter()
             .collect();
-        let Some(schema) = schema else {
+        let Some(spec) = spec else {
             return findings;
         };
-        let checked = plan::mapping::check(&mapping.spec, &schema);
+        let checked = plan::mapping::check(&mapping.spec, &spec);
         findings.extend(checked.errors.into_iter().map(|error| {
             declared.finding(
                 Severity::Error,

@@ -18,7 +18,7 @@ use super::verdict::Rejection;
 use super::workload_config::{Sources, is_entitled};
 use super::{claim, cloud, scim_client};
 
-/// How people of `tenant` sign in; nothing when no connector lets them.
+/// How people of `tenant` sign in; nothing when no connector lets them, nor a password.
 pub(super) fn sign_in(
     tenant: &ScimTenant,
     sources: &Sources<'_>,
@@ -26,10 +26,11 @@ pub(super) fn sign_in(
 ) -> Result<Option<SignInConfig>, Rejection> {
     let applications = applications(tenant, sources.applications, sources.site, rules)?;
     let providers = providers(tenant, sources);
-    if providers.is_empty() {
+    let declared = &tenant.spec.sign_in;
+    let built_in = declared.built_in.enabled;
+    if providers.is_empty() && !built_in {
         return Ok(None);
     }
-    let declared = &tenant.spec.sign_in;
     let session = &declared.session;
     Ok(Some(SignInConfig {
         session: SessionConfig {
@@ -45,6 +46,7 @@ pub(super) fn sign_in(
             },
         },
         applications,
+        built_in,
         providers,
     }))
 }

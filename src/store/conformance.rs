@@ -5,6 +5,7 @@ mod brake;
 mod grants;
 mod members;
 mod pages;
+mod passwords;
 mod records;
 mod search;
 pub(super) mod server;
@@ -25,6 +26,7 @@ use brake::*;
 use grants::*;
 use members::*;
 use pages::*;
+use passwords::*;
 use records::*;
 use search::*;
 use sessions::*;
@@ -86,11 +88,18 @@ conformance!(
     an_external_id_may_be_one_of_a_kind,
     an_attempt_is_redeemed_once_by_the_browser_that_began_it,
     a_session_is_found_until_it_ends,
+    the_sessions_of_a_person_are_listed,
     only_a_person_who_is_active_gets_a_session,
     sessions_end_with_who_is_deactivated_or_deleted,
     a_deactivation_that_is_held_ends_no_session,
     who_is_deactivated_while_signing_in_is_out,
     what_is_over_is_forgotten,
+    a_link_sets_one_password_once,
+    only_a_person_who_is_active_gets_a_link,
+    a_password_is_replaced_by_who_knows_it,
+    links_end_with_who_is_deactivated_and_passwords_with_who_is_deleted,
+    a_password_that_is_set_ends_the_sessions_of_its_person_alone,
+    no_session_is_opened_by_a_password_that_was_replaced,
     a_grant_is_turned_by_whoever_holds_its_present_part,
     a_grant_needs_a_session_of_the_person,
     a_person_has_so_many_grants_and_the_oldest_go,

@@ -33,6 +33,7 @@ mod grants;
 mod members;
 mod migrations;
 mod owner;
+mod passwords;
 mod read;
 mod records;
 pub(super) mod restore;

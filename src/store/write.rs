@@ -6,6 +6,7 @@ use serde_json::json;
 use super::audit::{AuditEntry, Moved};
 use super::brake::{Brake, Removal};
 use super::grants::GrantWrite;
+use super::passwords::PasswordWrite;
 use super::sessions::SessionWrite;
 use super::{
     Change, Changed, Deletion, Forgetting, Note, Record, ResourceId, StoreError, Stored, Terms,
@@ -45,6 +46,7 @@ pub(super) enum Write {
     Forget(Forgetting),
     Session(SessionWrite),
     Grant(GrantWrite),
+    Password(PasswordWrite),
 }
 
 impl Write {
@@ -61,6 +63,7 @@ impl Write {
             | Self::Record(_)
             | Self::Forget(_)
             | Self::Session(_)
+            | Self::Password(_)
             | Self::Grant(_) => None,
         }
     }

@@ -6,8 +6,10 @@ mod break_glass;
 mod erasure;
 mod export;
 mod ownership;
+pub(crate) mod password;
 mod policy;
 mod provisioner;
+pub(crate) mod sign_in_method;
 pub(crate) mod sign_in_name;
 
 use std::sync::Arc;
@@ -174,6 +176,20 @@ impl Directory {
             ..ListQuery::default()
         };
         Ok(self.list(kind, &query).await?.resources)
+    }
+
+    /// The person with this user name, in any casing.
+    pub(crate) async fn with_user_name(
+        &self,
+        user_name: &str,
+    ) -> Result<Option<Stored>, DirectoryError> {
+        let kind = ResourceType::User;
+        let text = format!("userName eq {}", Value::from(user_name));
+        let query = ListQuery {
+            filter: Some(Filter::parse(&text, self.schema(kind))?),
+            ..ListQuery::default()
+        };
+        Ok(self.list(kind, &query).await?.resources.pop())
     }
 
     /// What the brake holds at present.

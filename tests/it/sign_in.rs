@@ -5,6 +5,7 @@
 pub(crate) mod browser;
 mod dev;
 pub(crate) mod entra;
+mod passwords;
 pub(crate) mod provider;
 pub(crate) mod replicas;
 
@@ -38,6 +39,7 @@ pub(crate) fn sign_in_at(issuer: url::Url, folder: &std::path::Path) -> SignInCo
         },
         forward_auth: ForwardAuthConfig::default(),
         applications: None,
+        built_in: false,
         providers: vec![ProviderConfig {
             connector: "entra".to_owned(),
             display_name: "Contoso staff".to_owned(),

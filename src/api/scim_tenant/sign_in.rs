@@ -6,13 +6,16 @@ use serde::{Deserialize, Serialize};
 use super::access_rule::AccessRule;
 use super::{Application, SigningKeyRotation};
 
-/// How people stay signed in. They sign in through the connectors that have `oidc`.
+/// How people sign in and stay signed in: through the connectors that have `oidc`, or by a password.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SignIn {
     /// When a session ends; it ends as well when the person is deactivated, deleted or signs out.
     #[serde(default)]
     pub session: SignInSession,
+    /// Passwords, for people who are not in Entra.
+    #[serde(default)]
+    pub built_in: BuiltInSignIn,
     /// Applications behind a reverse proxy that asks Usher who is signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward_auth: Option<ForwardAuth>,
@@ -23,6 +26,16 @@ pub struct SignIn {
     /// The keys by which tokens for applications are signed, in Secret `SCIMTENANT-signing-keys`, which Usher makes.
     #[serde(default)]
     pub signing_keys: SigningKeyRotation,
+}
+
+/// Passwords, for people who are not in Entra. A person sets one by a link that an administrator makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BuiltInSignIn {
+    /// Whether people sign in by a password. Who has an `externalId` that is Entra's object id goes on signing in through Entra, where a connector has `oidc`; the
+    /// attribute `signInMethod` of a person, `Entra` or `BuiltIn`, says otherwise.
+    #[serde(default)]
+    pub enabled: bool,
 }
 
 /// When a session ends.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::grants::{GRANTS_PER_PERSON, Grant, Turn};
-use crate::store::sessions::{Over, SecretDigest, Session};
+use crate::store::sessions::{Over, SecretDigest, Session, SignedInBy};
 
 fn digest(text: &str) -> SecretDigest {
     SecretDigest(text.to_owned())
@@ -12,8 +12,7 @@ async fn signed_in(store: &dyn Store, name: &str, person: &str) {
     let session = Session {
         digest: digest(name),
         person: ResourceId::new(person),
-        connector: "entra".to_owned(),
-        provider: "digest of a provider".to_owned(),
+        by: SignedInBy::Password,
         opened: at(10),
         seen: at(10),
     };

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::row::{self, Slot};
 use super::text::text;
-use super::{grants, records, sessions, terms};
+use super::{grants, passwords, records, sessions, terms};
 use super::{members, row::Remembered};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
@@ -71,6 +71,7 @@ pub(super) async fn settled(
         | Write::Record(_)
         | Write::Forget(_)
         | Write::Session(_)
+        | Write::Password(_)
         | Write::Grant(_) => false,
     };
     if is_done {
@@ -118,6 +119,7 @@ async fn by_one_statement(
         | Write::Records(_)
         | Write::Forget(_)
         | Write::Session(_)
+        | Write::Password(_)
         | Write::Grant(_) => None,
     })
 }
@@ -154,6 +156,7 @@ async fn within(
             Ok(Ok(alone(Written::Done)))
         }
         Write::Session(write) => Ok(Ok(alone(sessions::apply(connection, write).await?))),
+        Write::Password(write) => Ok(Ok(alone(passwords::apply(connection, write).await?))),
         Write::Grant(write) => Ok(Ok(alone(grants::apply(connection, write).await?))),
         Write::Note { .. } | Write::Record(_) => Ok(Ok(alone(Written::Done))),
     }
@@ -250,6 +253,7 @@ async fn delete(
         ResourceType::User => {
             row::leave_groups(connection, before.seq, deletion.at).await?;
             sessions::end_all(connection, &deletion.id).await?;
+            passwords::forget(connection, &deletion.id).await?;
         }
         ResourceType::Group => moved.removed = members::count(connection, before.seq).await?,
     }

@@ -7,7 +7,7 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{grants, records, sessions};
+use super::{grants, passwords, records, sessions};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -63,6 +63,7 @@ fn is_single(write: &Write) -> bool {
         | Write::Record(_)
         | Write::Forget(_)
         | Write::Session(_)
+        | Write::Password(_)
         | Write::Grant(_) => true,
     }
 }
@@ -116,6 +117,7 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
             Ok(alone(Written::Rows(forgotten)))
         }
         Write::Session(write) => Ok(alone(sessions::apply(connection, write)?)),
+        Write::Password(write) => Ok(alone(passwords::apply(connection, write)?)),
         Write::Grant(write) => Ok(alone(grants::apply(connection, write)?)),
     }
 }
@@ -242,6 +244,7 @@ fn delete(
     if kind == ResourceType::User {
         row::leave_groups(connection, before.seq, deletion.at)?;
         sessions::end_all(connection, &deletion.id)?;
+        passwords::forget(connection, &deletion.id)?;
     }
     row::remove(connection, before.seq)?;
     if terms.audit.as_ref().is_some_and(AuditEntry::erases) {

@@ -14,7 +14,7 @@ use crate::oidc::authentication_request::{
 };
 use crate::store::Stored;
 use crate::store::grants::Grant;
-use crate::store::sessions::Session;
+use crate::store::sessions::{Session, SignedInBy};
 use crate::workload::applications::{Secrets, Terms};
 use crate::workload::http::REQUEST_TIME;
 
@@ -154,10 +154,9 @@ fn sign_in(
     let base = visit.base();
     let digest = session.map(|it| it.digest.0.as_str());
     let back = format!("{base}/oauth2/authorize?{}", parameters.again(digest));
-    let provider = session.and_then(|it| visit.config.provider(&it.connector));
-    let page = match provider {
-        Some(provider) => format!("{base}/sign-in/{}", provider.connector),
-        None => format!("{base}/sign-in"),
+    let page = match session.map(|it| &it.by) {
+        Some(SignedInBy::Connector { name, .. }) => format!("{base}/sign-in/{name}"),
+        Some(SignedInBy::Password) | None => format!("{base}/sign-in"),
     };
     let mut url = with_return(page, Some(&back));
     let mut add = |name: &str, value: &str| {

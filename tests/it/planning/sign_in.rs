@@ -109,6 +109,24 @@ fn a_connector_with_oidc_lets_people_sign_in() {
 }
 
 #[test]
+fn passwords_need_no_connector_and_no_way_out() {
+    let declared = tenant("\n  signIn: {builtIn: {enabled: true}}");
+    let alone = steps(&declared, &[], None);
+    let found = sign_in(&alone).unwrap();
+    assert!(found.built_in && found.providers.is_empty());
+    assert!(!may_call_out(&alone));
+    assert!(document(&alone).scim_tenants[0].schema.sign_in_method);
+
+    let beside = steps(&declared, &[connector("entra", OLD, OIDC)], None);
+    let found = sign_in(&beside).unwrap();
+    assert_eq!((found.built_in, found.providers.len()), (true, 1));
+
+    let without = steps(&tenant(""), &[connector("entra", OLD, OIDC)], None);
+    assert!(!sign_in(&without).unwrap().built_in);
+    assert!(!document(&without).scim_tenants[0].schema.sign_in_method);
+}
+
+#[test]
 fn the_pods_are_given_client_secrets_and_may_call_out() {
     let tenant = tenant("");
     let without = steps(&tenant, &[connector("entra", OLD, "")], None);
