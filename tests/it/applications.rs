@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod counterparts;
+mod passwords;
 mod refusals;
 mod replicas;
 

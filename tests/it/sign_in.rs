@@ -5,7 +5,7 @@
 pub(crate) mod browser;
 mod dev;
 pub(crate) mod entra;
-mod passwords;
+pub(crate) mod passwords;
 pub(crate) mod provider;
 pub(crate) mod replicas;
 
