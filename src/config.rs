@@ -27,7 +27,10 @@ pub use application::{
     SigningKey, SigningKeys,
 };
 pub use oauth::{OAuthConfig, TrustedIssuer};
-pub use policy::{Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, UnknownMembers};
+pub use policy::{
+    Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, UnknownMembers,
+    VerifiedDomainsConfig,
+};
 pub use report::Report;
 pub use rights::Rights;
 pub use secret::{CredentialId, Token, TokenDigest};

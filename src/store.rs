@@ -36,7 +36,7 @@ pub use counts::Counts;
 pub use error::{DatabaseError, OpenError, StoreError};
 pub use lock::Claim;
 pub use postgres::ConnectError;
-pub use query::{ListQuery, Listed, Position, SortValue, Window};
+pub use query::{ListQuery, Listed, Position, Window};
 
 /// Identifier of a resource, issued once and never again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

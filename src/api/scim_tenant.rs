@@ -28,7 +28,7 @@ pub use deprovisioning::{Brake, Deprovisioning, HeldRemovals};
 pub use exposure::{Exposure, GatewayExposure, IngressExposure, ParentReference, Tls};
 pub use owner::AttributeOwner;
 pub use pods::PodTemplate;
-pub use provisioning::{Adoption, UnknownMembers};
+pub use provisioning::{Adoption, UnknownMembers, VerifiedDomains};
 pub use schema::{DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension};
 pub use sign_in::{BuiltInSignIn, ForwardAuth, SignIn, SignInSession};
 pub use store::{PostgresStore, SecretKeyReference, SqliteStore, Store};
@@ -66,6 +66,8 @@ pub use store::{PostgresStore, SecretKeyReference, SqliteStore, Store};
         .message("replicas must be 1 with store.sqlite, which has one pod at a time; several need store.postgres"),
     validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || !has(self.store.postgres)")
         .message("deletionPolicy must be Retain with store.postgres: Usher drops nothing in your database"),
+    validation = Rule::new("(has(self.adoption) && self.adoption == 'ByVerifiedEmail') == (has(self.verifiedDomains) && size(self.verifiedDomains) > 0)")
+        .message("adoption ByVerifiedEmail and verifiedDomains need each other: say whose word is taken for which addresses, or remove both"),
     validation = Rule::new("!has(self.signIn) || !has(self.signIn.forwardAuth) || self.host == self.signIn.forwardAuth.cookieDomain || self.host.endsWith('.' + self.signIn.forwardAuth.cookieDomain)")
         .message("signIn.forwardAuth.cookieDomain must be host or what it ends with, such as example.com for contoso.id.example.com")
 )]
@@ -116,6 +118,13 @@ pub struct ScimTenantSpec {
     /// What a POST does to an account that is there already.
     #[serde(default)]
     pub adoption: Adoption,
+
+    /// Whose word is taken that an e-mail address is the person's own, for `adoption: ByVerifiedEmail`. SCIM itself does not say it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other.scimClient == one.scimClient))")
+        .message("two entries of verifiedDomains cannot have the same scimClient; put its domains into one"))]
+    pub verified_domains: Vec<VerifiedDomains>,
 
     /// User names of break-glass accounts: no client may change, deactivate, delete or regroup them. Let them be provisioned first, then name them here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -63,7 +63,7 @@ impl World {
                 rejection
                     .map(|it| said(declared, &it))
                     .into_iter()
-                    .chain(self.unknown_owners(declared, &key, it))
+                    .chain(self.unknown_clients(declared, &key, it))
                     .chain(unknown_roles(declared, it))
                     .collect()
             }
@@ -79,8 +79,8 @@ impl World {
         }
     }
 
-    /// Owners of attributes that are no client of `tenant`, as far as was given: what they own would stay as it is for ever.
-    fn unknown_owners(
+    /// Names that are those of no client of `tenant`, as far as was given: what such an owner has would stay as it is for ever.
+    fn unknown_clients(
         &self,
         declared: &Declared,
         key: &ObjectKey,
@@ -92,13 +92,25 @@ impl World {
         let clients = tenant.spec.clients.iter().map(|it| it.name.clone());
         let known: Vec<String> = clients.chain(connectors).collect();
         let owners = tenant.spec.attribute_owners.iter().enumerate();
-        owners
-            .filter(|(_, owner)| self.is_complete && !known.contains(&owner.scim_client))
-            .map(|(index, owner)| {
-                let pointer = format!("/spec/attributeOwners/{index}/scimClient");
+        let owners = owners.map(|(index, it)| {
+            let pointer = format!("/spec/attributeOwners/{index}/scimClient");
+            (pointer, &it.scim_client, "nobody could write what it owns")
+        });
+        let verified = tenant.spec.verified_domains.iter().enumerate();
+        let verified = verified.map(|(index, it)| {
+            let pointer = format!("/spec/verifiedDomains/{index}/scimClient");
+            (
+                pointer,
+                &it.scim_client,
+                "no account could be adopted by its word",
+            )
+        });
+        let named = owners.chain(verified);
+        named
+            .filter(|(_, name, _)| self.is_complete && !known.contains(name))
+            .map(|(pointer, name, consequence)| {
                 let message = format!(
-                    "no client of spec.clients and no AzureConnector of this ScimTenant in the files given is called {:?}; nobody could write what it owns",
-                    owner.scim_client
+                    "no client of spec.clients and no AzureConnector of this ScimTenant in the files given is called {name:?}; {consequence}"
                 );
                 declared.finding(Severity::Warning, &pointer, message)
             })

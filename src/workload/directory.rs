@@ -170,7 +170,21 @@ impl Directory {
         kind: ResourceType,
         external_id: &str,
     ) -> Result<Vec<Stored>, DirectoryError> {
-        let text = format!("externalId eq {}", Value::from(external_id));
+        self.with(kind, "externalId", external_id).await
+    }
+
+    /// The people one of whose addresses is `address`.
+    async fn with_email(&self, address: &str) -> Result<Vec<Stored>, DirectoryError> {
+        self.with(ResourceType::User, "emails.value", address).await
+    }
+
+    async fn with(
+        &self,
+        kind: ResourceType,
+        attribute: &str,
+        value: &str,
+    ) -> Result<Vec<Stored>, DirectoryError> {
+        let text = format!("{attribute} eq {}", Value::from(value));
         let query = ListQuery {
             filter: Some(Filter::parse(&text, self.schema(kind))?),
             ..ListQuery::default()

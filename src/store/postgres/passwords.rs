@@ -52,9 +52,10 @@ pub(super) async fn apply(
 /// Locks the person against who deactivates or deletes.
 async fn offer(connection: &mut PgConnection, link: &PasswordLink) -> Result<u64, sqlx::Error> {
     let offered = sqlx::query(
-        "WITH person AS (SELECT id FROM resource WHERE kind = 0 AND id = $1 AND active FOR SHARE)
-         INSERT INTO password_link (resource_id, digest, expires) SELECT id, $2, $3 FROM person
-         ON CONFLICT (resource_id) DO UPDATE SET digest = excluded.digest, expires = excluded.expires",
+        "WITH person AS (SELECT id, sign_outs FROM resource WHERE kind = 0 AND id = $1 AND active FOR SHARE)
+         INSERT INTO password_link (resource_id, digest, expires, sign_outs) SELECT id, $2, $3, sign_outs FROM person
+         ON CONFLICT (resource_id) DO UPDATE
+         SET digest = excluded.digest, expires = excluded.expires, sign_outs = excluded.sign_outs",
     )
     .bind(text(link.person.as_str()))
     .bind(&link.digest.0)
@@ -79,7 +80,10 @@ async fn set(connection: &mut PgConnection, password: &NewPassword) -> Result<u6
     let set = match proof {
         PasswordProof::Link(digest, at) => {
             let set = sqlx::query(
-                "WITH spent AS (DELETE FROM password_link WHERE resource_id = $1 AND digest = $3 AND expires > $4 RETURNING resource_id)
+                "WITH spent AS (
+                   DELETE FROM password_link l USING resource r
+                   WHERE l.resource_id = $1 AND l.digest = $3 AND l.expires > $4 AND r.id = $1 AND r.sign_outs = l.sign_outs
+                   RETURNING l.resource_id)
                  INSERT INTO password (resource_id, hash) SELECT resource_id, $2 FROM spent
                  ON CONFLICT (resource_id) DO UPDATE SET hash = excluded.hash",
             );
@@ -114,7 +118,7 @@ async fn replace(
     Ok(replaced.rows_affected())
 }
 
-/// Takes the link of a person who is deactivated, deleted or has set a password.
+/// Takes the link of a person who is deleted or has set a password.
 pub(super) async fn withdraw(
     connection: &mut PgConnection,
     person: &ResourceId,
@@ -162,7 +166,8 @@ async fn link(
     digest: &SecretDigest,
 ) -> Result<Option<PasswordLink>, Failure> {
     let row: Option<(String, i64)> =
-        sqlx::query_as("SELECT resource_id, expires FROM password_link WHERE digest = $1")
+        sqlx::query_as("SELECT l.resource_id, l.expires FROM password_link l
+             JOIN resource r ON r.id = l.resource_id AND r.sign_outs = l.sign_outs WHERE l.digest = $1")
             .bind(text(&digest.0))
             .fetch_optional(connection)
             .await?;

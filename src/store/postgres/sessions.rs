@@ -75,8 +75,8 @@ pub(super) async fn apply(
     Ok(Written::Rows(changed))
 }
 
-/// Ends the sessions of a person who is deactivated, deleted or has set a password, with the link to set one. The row of the person is locked already: whoever opens a session
-/// waits for it, and by a statement of its own this one sees what was opened before.
+/// Ends the sessions of a person who is deleted or has set a password, with the link to set one. The row of the person is locked already:
+/// whoever opens a session waits for it, and by a statement of its own this one sees what was opened before.
 pub(super) async fn end_all(
     connection: &mut PgConnection,
     person: &ResourceId,
@@ -111,7 +111,8 @@ async fn begin(connection: &mut PgConnection, attempt: &SignInAttempt) -> Result
     Ok(inserted.rows_affected())
 }
 
-/// Locks the person against who deactivates or deletes; opened a second time, because the first answer was lost, it stays as it is.
+/// Locks the person against who deactivates or deletes, who may not see this session yet: it is one from before the next sign-out.
+/// Opened a second time, because the first answer was lost, it stays as it is.
 async fn open(
     connection: &mut PgConnection,
     session: &Session,
@@ -126,9 +127,10 @@ async fn open(
     }
     let (connector, provider) = session.by.columns();
     let inserted = sqlx::query(
-        "WITH person AS (SELECT id FROM resource WHERE kind = 0 AND id = $2 AND active
+        "WITH person AS (SELECT id, sign_outs FROM resource WHERE kind = 0 AND id = $2 AND active
            AND ($7::TEXT IS NULL OR EXISTS (SELECT 1 FROM password WHERE resource_id = $2 AND hash = $7)) FOR SHARE)
-         INSERT INTO session (digest, resource_id, connector, provider, opened, seen) SELECT $1, id, $3, $4, $5, $6 FROM person
+         INSERT INTO session (digest, resource_id, connector, provider, opened, seen, sign_outs)
+         SELECT $1, id, $3, $4, $5, $6, sign_outs FROM person
          ON CONFLICT (digest) DO UPDATE SET seen = excluded.seen",
     )
     .bind(&session.digest.0)
@@ -200,8 +202,9 @@ async fn sessions_of(
     person: &ResourceId,
 ) -> Result<Vec<Session>, Failure> {
     let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
-        "SELECT digest, connector, provider, opened, seen FROM session WHERE resource_id = $1
-         ORDER BY opened DESC, digest LIMIT $2",
+        "SELECT s.digest, s.connector, s.provider, s.opened, s.seen
+         FROM session s JOIN resource r ON r.id = s.resource_id AND r.sign_outs = s.sign_outs WHERE s.resource_id = $1
+         ORDER BY s.opened DESC, s.digest LIMIT $2",
     )
     .bind(text(person.as_str()))
     .bind(SESSIONS_OF_ONE)
@@ -224,7 +227,8 @@ async fn session(
     digest: &SecretDigest,
 ) -> Result<Option<Session>, Failure> {
     let row: Option<(String, String, String, i64, i64)> = sqlx::query_as(
-        "SELECT resource_id, connector, provider, opened, seen FROM session WHERE digest = $1",
+        "SELECT s.resource_id, s.connector, s.provider, s.opened, s.seen
+         FROM session s JOIN resource r ON r.id = s.resource_id AND r.sign_outs = s.sign_outs WHERE s.digest = $1",
     )
     .bind(&digest.0)
     .fetch_optional(connection)

@@ -10,7 +10,6 @@ use super::row::{self, Slot};
 use super::text::text;
 use super::{grants, passwords, records, sessions, terms};
 use super::{members, row::Remembered};
-use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -101,7 +100,7 @@ async fn by_one_statement(
             Some(resource)
                 if change.expected.is_some()
                     && change.members.is_empty()
-                    && !may_deactivate(*kind, resource) =>
+                    && !may_be_held(*kind, change, terms) =>
             {
                 let remembered = Remembered::of(terms.audit.as_ref());
                 let target = (*kind, change, resource);
@@ -124,9 +123,11 @@ async fn by_one_statement(
     })
 }
 
-/// Whether what is written could be a deactivation, which a brake counts and which ends sessions.
-fn may_deactivate(kind: ResourceType, resource: &Resource) -> bool {
-    kind == ResourceType::User && !resource.is_active()
+/// Whether it could be a deactivation, and a brake counts those.
+fn may_be_held(kind: ResourceType, change: &Change, terms: &Terms) -> bool {
+    let brake = terms.brake.filter(|it| !it.is_open(change.at));
+    let removals = change.removals(kind, true, Moved::default());
+    brake.is_some() && removals.iter().any(|(_, count)| *count > 0)
 }
 
 async fn within(
@@ -204,9 +205,6 @@ async fn change(
     if let Some(resource) = &change.resource {
         let target = (kind, change, resource);
         let replaced = row::replace(connection, target, terms, Remembered::of(None), slot).await?;
-        if replaced.is_ok() && may_deactivate(kind, resource) {
-            sessions::end_all(connection, &change.id).await?;
-        }
         return Ok(replaced.map(|written| (written, moved)));
     }
     let written = !moved.is_empty();

@@ -36,7 +36,7 @@ async fn stage_with(change: impl FnOnce(&mut ScimTenantConfig)) -> Stage {
         sign_in.forward_auth = ForwardAuthConfig {
             cookie_domain: None,
             hosts: vec!["wiki.contoso.example".to_owned()],
-            rules: Vec::new(),
+            ..ForwardAuthConfig::default()
         };
         change(tenant);
     })
