@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|postgres|apiserver|kubectl|helm|kubeconform|glua|python|testers|entra|axe|nginx|caddy|haproxy|chromium|image|cluster …
+# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|postgres|apiserver|kubectl|helm|kubeconform|glua|python|testers|entra|relying-party|axe|nginx|caddy|haproxy|chromium|image|cluster …
 # A step that finds its thing present does nothing; one that has to work says so in a line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
@@ -126,7 +126,7 @@ python() {
   need python3:python3
   python3 -c 'import ensurepip' 2>/dev/null || apt python3-venv
 }
-# SCIM testers of others, in Python; the name carries their versions. `scim-testers` is that Python.
+# SCIM testers and an OpenID client of others, in Python; the name carries their versions. `scim-testers` is that Python.
 testers() {
   local wanted=$root/tests/conformance/requirements.txt venv
   venv=$cache/testers-$(sha256sum "$wanted" | cut -c1-12)
@@ -164,6 +164,8 @@ npm_program() { # name, what it is
 }
 # A certified OpenID provider of others, which plays an Entra tenant.
 entra() { npm_program entra "an OpenID provider"; }
+# A certified OpenID client of others, which plays an application.
+relying-party() { npm_program relying-party "an OpenID client"; }
 # What makes pages hard to use for people with disabilities, as others see it: prints the script that looks for it.
 axe() { npm_program axe "a tester of pages"; }
 
@@ -208,7 +210,7 @@ cluster() {
 [ $# -gt 0 ] || { sed -n 2,3p "$0"; exit 2; }
 for step in "$@"; do
   case $step in
-    packages | rust | nextest | deny | oha | postgres | apiserver | kubectl | helm | kubeconform | glua | python | testers | entra | axe | chromium | nginx | caddy | haproxy | image | cluster) "$step";;
+    packages | rust | nextest | deny | oha | postgres | apiserver | kubectl | helm | kubeconform | glua | python | testers | entra | relying-party | axe | chromium | nginx | caddy | haproxy | image | cluster) "$step";;
     *) fail "no step named $step";;
   esac
 done

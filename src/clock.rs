@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use sha2::{Digest, Sha256};
 
 /// Tells the time.
@@ -54,6 +55,14 @@ impl Clock for ManualClock {
 pub trait Random: Send + Sync {
     /// Fills `bytes`.
     fn fill(&self, bytes: &mut [u8]);
+
+    /// A private key for ES256 as PKCS #8. Whoever makes it draws from the operating system, whatever this source is: ring takes no other.
+    fn p256_key(&self) -> Vec<u8> {
+        let random = ring::rand::SystemRandom::new();
+        let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random);
+        let made = made.expect("the operating system gives randomness");
+        made.as_ref().to_vec()
+    }
 }
 
 /// Randomness of the operating system.

@@ -1,6 +1,7 @@
 //! `WorkloadConfig`: the only thing that crosses from the operator to the workload; `Report` is the only thing that comes back.
 
 mod access_token;
+pub mod application;
 pub mod oauth;
 pub mod policy;
 pub mod report;
@@ -21,6 +22,10 @@ use crate::scim::dialect::Dialect;
 use crate::scim::schema::Rules;
 
 pub use access_token::AccessToken;
+pub use application::{
+    ApplicationAuthentication, ApplicationConfig, ApplicationsConfig, ClaimConfig, PrivateKey,
+    SigningKey, SigningKeys,
+};
 pub use oauth::{OAuthConfig, TrustedIssuer};
 pub use policy::{
     Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, UnknownMembers,
@@ -130,6 +135,11 @@ impl ScimTenantConfig {
     /// Who says who people are.
     pub fn providers(&self) -> &[ProviderConfig] {
         self.sign_in.as_ref().map_or(&[], |it| &it.providers)
+    }
+
+    /// The applications that sign people in.
+    pub fn applications(&self) -> Option<&ApplicationsConfig> {
+        self.sign_in.as_ref()?.applications.as_ref()
     }
 
     /// Whether others have to be asked: to sign people in, or for the keys of whose tokens are believed.

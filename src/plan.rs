@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a network or the environment, and nothing can fail for outside reasons: a plan can only reject, and a rejection
 //! names the field and what to do.
 
+pub mod applications;
 mod attribute_owner;
 pub mod azure_connector;
 pub mod child;

@@ -9,6 +9,7 @@ mod conformance;
 mod counts;
 mod error;
 mod filter_sql;
+pub mod grants;
 mod lock;
 mod lookup;
 pub mod passwords;
@@ -29,7 +30,6 @@ use serde::{Deserialize, Serialize};
 use crate::scim::patch::MemberChange;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-
 use audit::{AuditEntry, AuditQuery, Audited};
 use brake::{Brake, Held};
 pub use counts::Counts;
@@ -236,7 +236,7 @@ pub struct Note {
 /// - "Not found" is `Ok(None)`; callers decide what it means.
 /// - Time and identifiers come in as values; a store makes neither.
 #[async_trait]
-pub trait Store: sessions::Sessions + passwords::Passwords {
+pub trait Store: sessions::Sessions + passwords::Passwords + grants::Grants {
     /// The resource called `id`.
     async fn find(
         &self,

@@ -1,6 +1,7 @@
 //! The workload: serves the directories of one `WorkloadConfig`. Protocol over domain over store; it knows no custom resources.
 
 mod activity;
+mod applications;
 mod attempts;
 mod core;
 mod credentials;

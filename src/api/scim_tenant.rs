@@ -1,6 +1,7 @@
 //! `ScimTenant`: a directory of people and groups with its SCIM endpoint, and the pods that serve it.
 
 mod access_rule;
+mod applications;
 mod clients;
 mod deprovisioning;
 mod exposure;
@@ -18,6 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use access_rule::AccessRule;
+pub use applications::{Application, Claim, SigningKeyRotation};
 pub use clients::{
     ClientAccess, ClientDialect, ClientOAuth, ClientResources, ClientRights, ScimClient,
     ScimClientStatus,

@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::application::{ApplicationConfig, ApplicationsConfig};
+
 /// How people sign in, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -15,6 +17,9 @@ pub struct SignInConfig {
     /// The applications behind proxies that ask who is signed in.
     #[serde(default)]
     pub forward_auth: ForwardAuthConfig,
+    /// The applications that sign people in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applications: Option<ApplicationsConfig>,
     /// Whether who is not known to a provider signs in by a password.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub built_in: bool,
@@ -26,6 +31,11 @@ impl SignInConfig {
     /// The provider of the connector called `name`.
     pub fn provider(&self, name: &str) -> Option<&ProviderConfig> {
         self.providers.iter().find(|it| it.connector == name)
+    }
+
+    /// The application with this `client_id`.
+    pub fn application(&self, client_id: &str) -> Option<&ApplicationConfig> {
+        self.applications.as_ref()?.application(client_id)
     }
 }
 

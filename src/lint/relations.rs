@@ -9,6 +9,7 @@ use url::Url;
 use super::{Declared, Finding, Object, Severity, words};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{StoreConfig, Token};
+use crate::plan::applications::ApplicationsObserved;
 use crate::plan::objects::WorkloadSettings;
 use crate::plan::scim_client::{ClientObserved, ClientsObserved};
 use crate::plan::{self, Rejection, Site};
@@ -174,6 +175,7 @@ impl World {
                 declared: tenant.spec.clients.iter().map(|_| undecided()).collect(),
                 secrets: Vec::new(),
             },
+            applications: ApplicationsObserved::default(),
             namespace_connectors: Vec::new(),
             unreadable: Vec::new(),
             mappings: in_namespace(&self.mappings, &key.namespace),

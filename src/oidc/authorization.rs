@@ -21,8 +21,10 @@ pub struct AuthorizationRequest<'r> {
     pub nonce: &'r str,
     /// Whose challenge is sent; the code is worth nothing without it.
     pub verifier: &'r str,
-    /// Who is about to sign in, as far as that is known.
+    /// By what name the person may be known there.
     pub login_hint: Option<&'r str>,
+    /// Whether who is signed in there has to sign in again.
+    pub again: bool,
 }
 
 impl AuthorizationRequest<'_> {
@@ -38,8 +40,11 @@ impl AuthorizationRequest<'_> {
             .append_pair("nonce", self.nonce)
             .append_pair("code_challenge", &challenge(self.verifier))
             .append_pair("code_challenge_method", "S256");
-        if let Some(hint) = self.login_hint {
-            url.query_pairs_mut().append_pair("login_hint", hint);
+        if let Some(name) = self.login_hint {
+            url.query_pairs_mut().append_pair("login_hint", name);
+        }
+        if self.again {
+            url.query_pairs_mut().append_pair("prompt", "login");
         }
         url
     }
@@ -186,6 +191,7 @@ mod tests {
             nonce: "N",
             verifier: "V",
             login_hint: None,
+            again: false,
         };
 
         let url = request.url(&"https://entra.example/authorize?p=1".parse().unwrap());
@@ -196,13 +202,15 @@ mod tests {
              &redirect_uri=https%3A%2F%2Fcontoso.example%2Fsign-in%2Fentra%2Fcallback&scope=openid+profile+email&state=S&nonce=N\
              &code_challenge=3lpveBFuymLX_FzhWdI65riJs2Whc5rSzzb5JaFA0Mw&code_challenge_method=S256"
         );
-        let known = AuthorizationRequest {
+        let again = AuthorizationRequest {
             login_hint: Some("lena@contoso.example"),
+            again: true,
             ..request
         };
-        let url = known.url(&"https://entra.example/authorize".parse().unwrap());
+        let url = again.url(&"https://entra.example/authorize".parse().unwrap());
         assert!(
-            url.as_str().ends_with("&login_hint=lena%40contoso.example"),
+            url.as_str()
+                .ends_with("&login_hint=lena%40contoso.example&prompt=login"),
             "{url}"
         );
     }

@@ -8,6 +8,7 @@ pub mod disruption;
 pub mod exposure;
 pub mod network_policy;
 pub mod secret;
+pub mod signing_keys;
 pub mod volume;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,8 @@ pub struct Names {
     pub data: String,
     /// Service of the report.
     pub report: String,
+    /// Secret with the keys by which tokens for applications are signed.
+    pub signing_keys: String,
 }
 
 impl Names {
@@ -59,6 +62,7 @@ impl Names {
             config: format!("{name}-config"),
             data: format!("{name}-data"),
             report: format!("{name}-report"),
+            signing_keys: format!("{name}-signing-keys"),
         }
     }
 }

@@ -7,7 +7,8 @@ use url::Url;
 use crate::api::azure_connector::ClientSecretReference;
 use crate::config::StoreConfig;
 
-use super::objects::client_secrets;
+use super::child::Owner;
+use super::objects::{Names, client_secrets, signing_keys};
 use super::verdict::Rejection;
 
 /// What differs between places where a workload can run.
@@ -36,6 +37,16 @@ impl ClientSecretFiles {
         match self {
             Self::Mounted => client_secrets::file(connector).into(),
             Self::Secrets(folder) => folder.join(&reference.name).join(&reference.key),
+        }
+    }
+
+    /// The file with the signing keys of the `ScimTenant` that is `owner`.
+    pub fn signing_keys(&self, owner: &Owner) -> PathBuf {
+        match self {
+            Self::Mounted => signing_keys::file().into(),
+            Self::Secrets(folder) => folder
+                .join(Names::of(owner).signing_keys)
+                .join(signing_keys::KEYS_FILE),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::config::{
     Report, ScimClientConfig, ScimTenantConfig, Token, VERSION, WorkloadConfig, digest,
 };
 
+use super::applications::{self, ApplicationsObserved};
 use super::child::{Child, ChildKey, ChildKind, Owner};
 use super::claim;
 use super::objects::secret::{Found, Present};
@@ -40,6 +41,8 @@ pub struct Observed {
     pub connectors: Vec<ConnectorObserved>,
     /// What there is of the clients that it declares.
     pub clients: ClientsObserved,
+    /// What there is of the applications that it declares.
+    pub applications: ApplicationsObserved,
     /// Every connector in the namespace.
     pub namespace_connectors: Vec<Arc<AzureConnector>>,
     /// Names of connectors in the namespace that cannot be understood.
@@ -84,6 +87,11 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
     let mut steps = vec![Step::Apply(Child::ServiceAccount(Box::new(
         objects::service_account(&owner),
     )))];
+    steps.extend(applications::steps(
+        tenant,
+        &observed.applications,
+        observed.now,
+    )?);
     steps.extend(config.steps);
     steps.extend([
         Step::Apply(Child::Service(Box::new(address::public(&owner, spec)))),
@@ -162,6 +170,7 @@ fn configuration(
             site: &observed.site,
             connectors: &observed.connectors,
             clients: &observed.clients,
+            applications: &observed.applications,
             namespace_connectors: &observed.namespace_connectors,
             unreadable: &observed.unreadable,
             mappings: &observed.mappings,
@@ -177,7 +186,6 @@ fn configuration(
     };
     let document = document.to_json();
     let uids = uids(owner, tenant, observed, &present.clients);
-    let of_clients = scim_client::steps(tenant, observed, &present.clients)?;
     let mut secret = objects::secret::config(owner, &document, &report_token, &uids);
     let mut steps = match found {
         Found::Absent | Found::Foreign => vec![Step::Create(Box::new(secret))],
@@ -190,7 +198,7 @@ fn configuration(
             vec![Step::Apply(Child::Secret(Box::new(secret)))]
         }
     };
-    steps.extend(of_clients);
+    steps.extend(scim_client::steps(tenant, observed, &present.clients)?);
     let plan = Plan {
         steps,
         config_digest: digest(&document),

@@ -8,7 +8,9 @@ use crate::config::{
     AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig,
     SignInConfig,
 };
+use crate::scim::schema::Rules;
 
+use super::applications::applications;
 use super::child::Owner;
 use super::observed::Site;
 use super::policy::minutes;
@@ -20,7 +22,9 @@ use super::{claim, cloud, scim_client};
 pub(super) fn sign_in(
     tenant: &ScimTenant,
     sources: &Sources<'_>,
+    rules: &Rules,
 ) -> Result<Option<SignInConfig>, Rejection> {
+    let applications = applications(tenant, sources.applications, sources.site, rules)?;
     let providers = providers(tenant, sources);
     let declared = &tenant.spec.sign_in;
     let built_in = declared.built_in.enabled;
@@ -41,6 +45,7 @@ pub(super) fn sign_in(
                 rules: declared.rules.iter().cloned().map(access_rule).collect(),
             },
         },
+        applications,
         built_in,
         providers,
     }))

@@ -17,6 +17,7 @@ use crate::scim::schema::{
     AttributeType, Extension, ExtensionAttribute as RulesAttribute, Rules, Schemas,
 };
 
+use super::applications::ApplicationsObserved;
 use super::child::Owner;
 use super::claim;
 use super::credential;
@@ -49,6 +50,8 @@ pub struct Sources<'a> {
     pub connectors: &'a [ConnectorObserved],
     /// What there is of the clients that the `ScimTenant` declares.
     pub clients: &'a ClientsObserved,
+    /// What there is of the applications that it declares.
+    pub applications: &'a ApplicationsObserved,
     /// Every connector in the namespace.
     pub namespace_connectors: &'a [Arc<AzureConnector>],
     /// Names of connectors in the namespace that cannot be understood.
@@ -68,14 +71,15 @@ pub fn scim_tenant_config(
     tenant: &ScimTenant,
     sources: &Sources<'_>,
 ) -> Result<ScimTenantConfig, Rejection> {
+    let schema = checked_rules(tenant, sources)?;
     Ok(ScimTenantConfig {
         name: scim_tenant_name(&ObjectKey::of(tenant)),
         url: sources.site.public_url.clone(),
         store: sources.site.store.clone(),
-        schema: checked_rules(tenant, sources)?,
         policy: policy(&tenant.spec)?,
         trusted_proxies: trusted_proxies(tenant)?,
-        sign_in: sign_in(tenant, sources)?,
+        sign_in: sign_in(tenant, sources, &schema)?,
+        schema,
         clients: clients(tenant, sources),
     })
 }

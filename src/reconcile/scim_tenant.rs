@@ -1,7 +1,8 @@
 //! Reconciles one `ScimTenant`.
 
 use crate::api::{ObjectKey, ScimTenant};
-use crate::config::{Report, Token};
+use crate::config::{PrivateKey, Report, Token};
+use crate::plan::applications::{self, ApplicationsObserved, ClientSecretObserved};
 use crate::plan::objects::Names;
 use crate::plan::objects::secret::{self, Found};
 use crate::plan::scim_client::{self, ClientObserved, ClientsObserved};
@@ -73,9 +74,11 @@ async fn pursue(
                     ctx.platform.hasten(&key, &plan.config_digest).await?;
                 }
                 let pending = scim_client::pending(tenant, &plan.clients);
-                let verdict = match (verdict, pending) {
-                    (Verdict::Done { .. }, Some(pending)) => pending,
-                    (verdict, _) => verdict,
+                let missing = applications::missing(tenant, &observed.applications);
+                let verdict = match (verdict, pending, missing) {
+                    (Verdict::Done { .. }, Some(pending), _) => pending,
+                    (Verdict::Done { .. }, None, Some(missing)) => Verdict::Rejected(missing),
+                    (verdict, ..) => verdict,
                 };
                 let facts = TenantFacts {
                     accepted: (loaded == Some(true)).then_some(plan.clients),
@@ -119,6 +122,7 @@ async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, Platfor
         scim_tenants: ctx.platform.scim_tenants(),
         connectors,
         clients: clients(ctx, tenant).await?,
+        applications: applications(ctx, tenant).await?,
         namespace_connectors,
         unreadable: ctx.platform.unreadable_connectors(namespace),
         mappings: ctx.platform.user_mappings(namespace),
@@ -166,7 +170,9 @@ async fn clients(ctx: &Context, tenant: &ScimTenant) -> Result<ClientsObserved, 
         });
     }
     for meta in ctx.platform.owned(&owner, ChildKind::Secret).await? {
-        if meta.name.as_deref() == Some(&Names::of(&owner).config) {
+        let names = Names::of(&owner);
+        let is_own = |it: &String| [&names.config, &names.signing_keys].contains(&it);
+        if meta.name.as_ref().is_some_and(is_own) {
             continue;
         }
         let secret = ctx
@@ -180,6 +186,35 @@ async fn clients(ctx: &Context, tenant: &ScimTenant) -> Result<ClientsObserved, 
         }));
     }
     Ok(found)
+}
+
+/// The Secrets of the applications that are declared.
+async fn applications(
+    ctx: &Context,
+    tenant: &ScimTenant,
+) -> Result<ApplicationsObserved, PlatformError> {
+    let declared = &tenant.spec.sign_in.applications;
+    if declared.is_empty() {
+        return Ok(ApplicationsObserved::default());
+    }
+    let owner = Owner::of(tenant);
+    let key = |name: &str| ObjectKey::new(&owner.object.namespace, name);
+    let mut client_secrets = Vec::with_capacity(declared.len());
+    for application in declared {
+        client_secrets.push(match &application.client_secret_ref {
+            None => ClientSecretObserved::NotNeeded,
+            Some(reference) => {
+                let secret = ctx.platform.secret(&key(&reference.name)).await?;
+                ClientSecretObserved::of(secret.as_ref(), &reference.key)
+            }
+        });
+    }
+    let name = Names::of(&owner).signing_keys;
+    Ok(ApplicationsObserved {
+        signing_keys: ctx.platform.secret(&key(&name)).await?,
+        fresh_key: Some(PrivateKey::from_pkcs8(&ctx.random.p256_key())),
+        client_secrets,
+    })
 }
 
 async fn optional(ctx: &Context, owner: &Owner) -> Result<Vec<(ChildKey, String)>, PlatformError> {

@@ -181,6 +181,29 @@ impl Resource {
         self.attributes.get("active") != Some(&Value::Bool(false))
     }
 
+    /// The primary e-mail address, else the first.
+    pub fn email(&self) -> Option<&str> {
+        let all = self.attributes.get("emails")?.as_array()?;
+        let is_primary = |it: &&Value| it["primary"] == true;
+        let chosen = all.iter().find(is_primary).or_else(|| all.first())?;
+        chosen["value"].as_str()
+    }
+
+    /// What `path` leads to: a value, or those of a list; of complex ones without a sub-attribute in the path each `value`.
+    pub fn plain(&self, path: &AttributePath) -> Option<Value> {
+        let found = value::attribute(&self.attributes, path)?;
+        let part = path.sub_attribute.as_deref();
+        let Some(all) = found.as_array() else {
+            return part.map_or(Some(found), |it| found.get(it)).cloned();
+        };
+        let part = part.unwrap_or("value");
+        let plain = |it: &Value| match it {
+            Value::Object(members) => members.get(part).cloned(),
+            other => Some(other.clone()),
+        };
+        Some(all.iter().filter_map(plain).collect())
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).and_then(Value::as_str)
     }

@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 mod brake;
+mod grants;
 mod members;
 mod pages;
 mod passwords;
@@ -22,6 +23,7 @@ use crate::scim::list::Page;
 use crate::scim::schema::{Rules, Schemas};
 use audit::*;
 use brake::*;
+use grants::*;
 use members::*;
 use pages::*;
 use passwords::*;
@@ -98,6 +100,10 @@ conformance!(
     links_end_with_who_is_deactivated_and_passwords_with_who_is_deleted,
     a_password_that_is_set_ends_the_sessions_of_its_person_alone,
     no_session_is_opened_by_a_password_that_was_replaced,
+    a_grant_is_turned_by_whoever_holds_its_present_part,
+    a_grant_needs_a_session_of_the_person,
+    a_person_has_so_many_grants_and_the_oldest_go,
+    grants_that_are_over_or_whose_session_is_are_forgotten,
 );
 
 async fn sqlite() -> (TempDir, Arc<dyn Store>) {

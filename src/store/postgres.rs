@@ -29,6 +29,7 @@ mod audit;
 pub(super) mod check;
 mod connect;
 mod failure;
+mod grants;
 mod members;
 mod migrations;
 mod owner;

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::audit::{AuditEntry, Moved};
 use super::brake::{Brake, Removal};
+use super::grants::GrantWrite;
 use super::passwords::PasswordWrite;
 use super::sessions::SessionWrite;
 use super::{
@@ -44,6 +45,7 @@ pub(super) enum Write {
     Record(AuditEntry),
     Forget(Forgetting),
     Session(SessionWrite),
+    Grant(GrantWrite),
     Password(PasswordWrite),
 }
 
@@ -61,7 +63,8 @@ impl Write {
             | Self::Record(_)
             | Self::Forget(_)
             | Self::Session(_)
-            | Self::Password(_) => None,
+            | Self::Password(_)
+            | Self::Grant(_) => None,
         }
     }
 }

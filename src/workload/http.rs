@@ -17,6 +17,7 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
+use super::applications;
 use super::attempts::{Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS};
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
@@ -118,6 +119,9 @@ async fn serve(
     let (head, body) = request.into_parts();
     if let Some((scim_tenant, route)) = sign_in::find(&shared, &head) {
         return sign_in::serve(&shared, peer, (head, body), (&scim_tenant, &route)).await;
+    }
+    if let Some((scim_tenant, route)) = applications::find(&shared, &head) {
+        return applications::serve(&shared, peer, (head, body), (&scim_tenant, route)).await;
     }
     if oauth::is_here(head.uri.path()) {
         return oauth::serve(&shared, peer, head, body).await;

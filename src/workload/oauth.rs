@@ -12,6 +12,7 @@ use axum::http::{Method, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::applications::{self, Asked};
 use super::credentials::Identity;
 use super::http::{REQUEST_TIME, Shared};
 use super::intake::Unread;
@@ -63,7 +64,9 @@ pub(super) async fn serve(
     let table = shared.table.load_full();
     let host = routing::host(&head.uri, &head.headers);
     let found = table.find(&host, &path).filter(|(scim_tenant, rest)| {
-        scim_tenant.clients.any_oauth() && (is_metadata || *rest == TOKEN)
+        let is_served =
+            scim_tenant.clients.any_oauth() || scim_tenant.config.applications().is_some();
+        is_served && (is_metadata || *rest == TOKEN)
     });
     let Some((scim_tenant, _)) = found else {
         return told.finish(
@@ -81,14 +84,33 @@ pub(super) async fn serve(
         };
         return told.finish(shared, &head.method, METADATA, response);
     }
+    token(shared, peer, (&head, body), (scim_tenant, told)).await
+}
+
+/// Answers a request to the token endpoint, which SCIM clients and applications have in common.
+async fn token(
+    shared: &Shared,
+    peer: SocketAddr,
+    (head, body): (&Parts, Body),
+    (scim_tenant, told): (&ScimTenant, Told<'_>),
+) -> Response<Body> {
     let trusted = &scim_tenant.config.trusted_proxies;
     let from = source::address(&head.headers, peer.ip(), trusted);
-    let result = match head.method {
-        Method::POST => match form(shared, &head, body).await {
-            Ok(form) => grant(shared, scim_tenant, form, from, told.began).await,
-            Err(refused) => Err(refused),
-        },
+    let body = match head.method {
+        Method::POST => read(shared, body).await,
         _ => Err(Refused::Method("POST")),
+    };
+    if let Ok(body) = &body
+        && applications::is_grant(body)
+        && let Some(asked) = Asked::of(shared, scim_tenant, &head.headers, (from, told.began))
+    {
+        let response = asked.token(body).await;
+        return told.finish(shared, &head.method, TOKEN, response);
+    }
+    let form = body.and_then(|it| Form::parse(&head.headers, &it));
+    let result = match form {
+        Ok(form) => grant(shared, scim_tenant, form, from, told.began).await,
+        Err(refused) => Err(refused),
     };
     match result {
         Ok((identity, granted)) => {
@@ -105,18 +127,17 @@ pub(super) async fn serve(
 }
 
 /// Reads a form. Nobody knows yet whose it is, so all forms together have the room of one client.
-async fn form(shared: &Shared, head: &Parts, body: Body) -> Result<Form, Refused> {
+async fn read(shared: &Shared, body: Body) -> Result<Vec<u8>, Refused> {
     let mut room = shared.intake.begin(String::new());
     let body = tokio::time::timeout(REQUEST_TIME, room.read(body, MAX_FORM)).await;
-    let body = match body {
-        Ok(Err(Unread::NoRoom)) => return Err(Refused::Unavailable),
-        Ok(Ok(body)) => body,
+    match body {
+        Ok(Err(Unread::NoRoom)) => Err(Refused::Unavailable),
+        Ok(Ok(body)) => Ok(body),
         Ok(Err(Unread::TooLarge | Unread::Broken)) | Err(_) => {
             let why = "The form is too large, ended too early, or took too long.";
-            return Err(Refused::Request(why));
+            Err(Refused::Request(why))
         }
-    };
-    Form::parse(&head.headers, &body)
+    }
 }
 
 /// Recognizes the client and makes its access token.
@@ -154,6 +175,9 @@ async fn grant(
 }
 
 fn metadata(scim_tenant: &ScimTenant) -> Value {
+    if scim_tenant.config.applications().is_some() {
+        return applications::metadata(scim_tenant);
+    }
     let base = scim_tenant.config.url.as_str().trim_end_matches('/');
     json!({
         "issuer": base,

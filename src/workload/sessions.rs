@@ -39,10 +39,13 @@ impl<'s> Sessions<'s> {
         Self { store, config, now }
     }
 
-    /// Who presents `token`, with groups; nobody when the session is over, the person or the connector is gone,
-    /// the connector has another provider since, or the person signs in another way.
-    pub(crate) async fn find(&self, token: &Token) -> Result<Option<Stored>, StoreError> {
-        let Some(session) = self.store.session(&digest(token)).await? else {
+    /// The session with this digest and its person, with groups; nobody when the session is over, the person or the connector is gone, the
+    /// connector has another provider since, or the person signs in another way.
+    pub(crate) async fn signed_in(
+        &self,
+        digest: &SecretDigest,
+    ) -> Result<Option<(Session, Stored)>, StoreError> {
+        let Some(session) = self.store.session(digest).await? else {
             return Ok(None);
         };
         if !self.lasts(&session) {
@@ -59,11 +62,11 @@ impl<'s> Sessions<'s> {
         let is_good = |it: &Stored| {
             it.resource.is_active() && SignInMethod::of(&it.resource, self.config) == method
         };
-        let found = found.await?.filter(is_good);
-        if found.is_some() {
-            self.note(session).await;
-        }
-        Ok(found)
+        let Some(person) = found.await?.filter(is_good) else {
+            return Ok(None);
+        };
+        self.note(&session).await;
+        Ok(Some((session, person)))
     }
 
     fn lasts(&self, session: &Session) -> bool {
@@ -82,11 +85,11 @@ impl<'s> Sessions<'s> {
     }
 
     /// Notes now and then that the session is used. Who cannot write must not keep out whom it knows.
-    async fn note(&self, session: Session) {
+    async fn note(&self, session: &Session) {
         if self.now.duration_since(session.seen) < NOTED_EVERY {
             return;
         }
-        let noted = self.store.see_session(session.digest, self.now);
+        let noted = self.store.see_session(session.digest.clone(), self.now);
         if !matches!(tokio::time::timeout(NOTE_TIME, noted).await, Ok(Ok(()))) {
             tracing::debug!("the use of a session was not noted");
         }
@@ -149,6 +152,7 @@ impl<'s> Sessions<'s> {
             began_before: ago(ATTEMPT_TIME),
         };
         while self.store.forget_sessions(over).await? > 0 {}
+        while self.store.forget_grants(self.now).await? > 0 {}
         Ok(())
     }
 }

@@ -1,9 +1,11 @@
 //! Signing in: the pages, the way to the identity provider and back, signing out, and the question of proxies who somebody is.
 
 mod account;
+mod authorize;
 mod begin;
 mod callback;
 mod cookies;
+mod end_session;
 mod form;
 mod forward_auth;
 mod identify;
@@ -27,11 +29,12 @@ use jiff::Timestamp;
 
 use super::http::Shared;
 use super::routing::{self, ScimTenant};
-use super::sessions::Sessions;
+use super::sessions::{Sessions, digest};
 use super::source;
 use super::told::Told;
 use crate::config::{SignInConfig, Token};
 use crate::scim::resource::Resource;
+use crate::store::sessions::Session;
 use crate::store::{StoreError, Stored};
 use cookies::Cookies;
 use form::Form;
@@ -66,6 +69,10 @@ pub(super) enum Route {
     SignedOut,
     /// The style sheet.
     Style,
+    /// An application asks who it is.
+    Authorize,
+    /// An application signs somebody out.
+    EndSession,
     /// A proxy asks.
     ForwardAuth(Shape),
 }
@@ -94,6 +101,8 @@ impl Route {
             "signed-in" if is_alone => Some(Self::SignedIn),
             "sign-out" if is_alone => Some(Self::SignOut),
             "signed-out" if is_alone => Some(Self::SignedOut),
+            "oauth2" if further == "authorize" => Some(Self::Authorize),
+            "oauth2" if further == "sign-out" => Some(Self::EndSession),
             "auth-request" if is_alone => Some(Self::ForwardAuth(Shape::AuthRequest)),
             "forward-auth" if is_alone => Some(Self::ForwardAuth(Shape::ForwardAuth)),
             // Envoy puts the path of the request behind it.
@@ -117,6 +126,8 @@ impl Route {
             Self::SignOut => "/sign-out",
             Self::SignedOut => "/signed-out",
             Self::Style => "/sign-in/style.css",
+            Self::Authorize => "/oauth2/authorize",
+            Self::EndSession => "/oauth2/sign-out",
             Self::ForwardAuth(Shape::AuthRequest) => "/auth-request",
             Self::ForwardAuth(Shape::ForwardAuth) => "/forward-auth",
             Self::ForwardAuth(Shape::ExtAuthz) => "/ext-authz",
@@ -127,9 +138,12 @@ impl Route {
     fn methods(&self) -> &'static str {
         match self {
             Self::EndSessions | Self::ChangePassword => "POST",
-            Self::Choose | Self::Password | Self::SetPassword(_) | Self::SignOut => {
-                "GET, HEAD, POST"
-            }
+            Self::Choose
+            | Self::Password
+            | Self::SetPassword(_)
+            | Self::SignOut
+            | Self::Authorize
+            | Self::EndSession => "GET, HEAD, POST",
             _ => "GET, HEAD",
         }
     }
@@ -154,7 +168,10 @@ pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Ro
         route,
         Route::Password | Route::SetPassword(_) | Route::ChangePassword
     );
-    (config.built_in || !is_built_in).then(|| (Arc::clone(scim_tenant), route))
+    let is_of_applications = matches!(route, Route::Authorize | Route::EndSession);
+    let is_there =
+        (config.built_in || !is_built_in) && (config.applications.is_some() || !is_of_applications);
+    is_there.then(|| (Arc::clone(scim_tenant), route))
 }
 
 /// One request to this part.
@@ -192,8 +209,13 @@ impl Visit<'_> {
 
     /// Who is signed in with this browser.
     async fn person(&self) -> Result<Option<Stored>, StoreError> {
+        Ok(self.signed_in().await?.map(|it| it.1))
+    }
+
+    /// The session of this browser, and who is signed in with it.
+    async fn signed_in(&self) -> Result<Option<(Session, Stored)>, StoreError> {
         match self.presented() {
-            Some(token) => self.sessions().find(&token).await,
+            Some(token) => self.sessions().signed_in(&digest(&token)).await,
             None => Ok(None),
         }
     }
@@ -231,8 +253,17 @@ pub(super) async fn serve(
         return told.finish(shared, &head.method, route.name(), nothing);
     };
     // A proxy asks by the method of the request that it is about, and sends no form.
-    let takes_form = !matches!(route, Route::ForwardAuth(_)) && route.allows(&head.method);
-    let body = if takes_form { body } else { Body::empty() };
+    // An application may send one from its own site.
+    let is_foreign = matches!(
+        route,
+        Route::ForwardAuth(_) | Route::Authorize | Route::EndSession
+    );
+    let takes_form = !is_foreign && route.allows(&head.method);
+    let (body, foreign) = if takes_form {
+        (body, Body::empty())
+    } else {
+        (Body::empty(), body)
+    };
     let (form, unread) = match Form::read(shared, &scim_tenant.config, &head, body).await {
         Ok(form) => (form, None),
         Err(refused) => (Form::default(), Some(refused)),
@@ -254,6 +285,9 @@ pub(super) async fn serve(
             let methods = HeaderValue::from_static(route.methods());
             response.headers_mut().insert(ALLOW, methods);
             response
+        }
+        Route::Authorize | Route::EndSession if head.method == Method::POST => {
+            authorize::as_query(&visit, foreign, route.name()).await
         }
         Route::ForwardAuth(shape) => forward_auth::answer(&visit, *shape).await,
         route => match page(&visit, route, unread).await {
@@ -289,6 +323,8 @@ async fn page(
         Route::SignOut if visit.head.method == Method::POST => sign_out::sign_out(visit).await,
         Route::SignOut => Ok(sign_out::question(visit)),
         Route::SignedOut => sign_out::signed_out(visit).await,
+        Route::Authorize => authorize::authorize(visit).await,
+        Route::EndSession => end_session::end_session(visit).await,
         Route::Style | Route::ForwardAuth(_) => Ok(status(StatusCode::NOT_FOUND)),
     }
 }
@@ -336,6 +372,9 @@ mod tests {
         check("/set-password/usher_x", Some("/set-password/{link}"));
         check("/sign-out", Some("/sign-out"));
         check("/signed-out", Some("/signed-out"));
+        check("/oauth2/authorize", Some("/oauth2/authorize"));
+        check("/oauth2/sign-out", Some("/oauth2/sign-out"));
+        check("/oauth2/token", None);
         check("/auth-request", Some("/auth-request"));
         check("/forward-auth", Some("/forward-auth"));
         check("/ext-authz", Some("/ext-authz"));

@@ -7,6 +7,7 @@
 )]
 
 mod apiserver;
+mod applications;
 mod attribute_owners;
 mod chart;
 mod chromium;

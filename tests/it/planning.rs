@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod applications;
 mod clients;
 mod oauth;
 mod sign_in;
@@ -21,6 +22,7 @@ use usher::config::report::{
     ClientReport, Cycle, Evidence, HeldRemovals, RefusedRequest, ScimTenantReport, StoreFault,
 };
 use usher::config::{Report, ScimTenantName, StoreConfig, Token, WorkloadConfig};
+use usher::plan::applications::ApplicationsObserved;
 use usher::plan::objects::{self, WorkloadSettings};
 use usher::plan::scim_client::ClientsObserved;
 use usher::plan::status::{ConnectorFacts, TenantFacts};
@@ -111,6 +113,7 @@ pub(crate) fn seen(tenant: &ScimTenant) -> scim_tenant::Observed {
         scim_tenants: vec![Arc::new(tenant.clone())],
         connectors: Vec::new(),
         clients: ClientsObserved::default(),
+        applications: ApplicationsObserved::default(),
         namespace_connectors: Vec::new(),
         unreadable: Vec::new(),
         mappings: Vec::new(),

@@ -5,9 +5,9 @@
 pub(crate) mod browser;
 mod dev;
 pub(crate) mod entra;
-mod passwords;
+pub(crate) mod passwords;
 pub(crate) mod provider;
-mod replicas;
+pub(crate) mod replicas;
 
 use std::time::Duration;
 
@@ -38,6 +38,7 @@ pub(crate) fn sign_in_at(issuer: url::Url, folder: &std::path::Path) -> SignInCo
             absolute_minutes: 720,
         },
         forward_auth: ForwardAuthConfig::default(),
+        applications: None,
         built_in: false,
         providers: vec![ProviderConfig {
             connector: "entra".to_owned(),

@@ -4,6 +4,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use super::access_rule::AccessRule;
+use super::{Application, SigningKeyRotation};
 
 /// How people sign in and stay signed in: through the connectors that have `oidc`, or by a password.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -18,6 +19,13 @@ pub struct SignIn {
     /// Applications behind a reverse proxy that asks Usher who is signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward_auth: Option<ForwardAuth>,
+    /// Applications that sign people in by OpenID Connect.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub applications: Vec<Application>,
+    /// The keys by which tokens for applications are signed, in Secret `SCIMTENANT-signing-keys`, which Usher makes.
+    #[serde(default)]
+    pub signing_keys: SigningKeyRotation,
 }
 
 /// Passwords, for people who are not in Entra. A person sets one by a link that an administrator makes.

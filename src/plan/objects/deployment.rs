@@ -24,7 +24,7 @@ use super::super::verdict::Rejection;
 use super::secret::CONFIG_KEY;
 use super::{
     HTTP_PORT, HTTPS_PORT, Names, REPORT_PORT, WorkloadSettings, address, client_secrets, database,
-    labels, owned, selector,
+    labels, owned, selector, signing_keys,
 };
 
 /// Folder of the configuration in the pods.
@@ -90,6 +90,11 @@ fn pod(
         volumes.push(volume);
         let mounts = container.volume_mounts.get_or_insert_default();
         mounts.push(client_secrets::mount());
+    }
+    if !spec.sign_in.applications.is_empty() {
+        volumes.push(signing_keys::volume(owner));
+        let mounts = container.volume_mounts.get_or_insert_default();
+        mounts.push(signing_keys::mount());
     }
     Ok(PodSpec {
         service_account_name: Some(Names::of(owner).workload),

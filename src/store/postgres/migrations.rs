@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (3, include_str!("../migrations/postgres/0003_session.sql")),
     (4, include_str!("../migrations/postgres/0004_sign_outs.sql")),
     (5, include_str!("../migrations/postgres/0005_password.sql")),
+    (6, include_str!("../migrations/postgres/0006_grant.sql")),
 ];
 
 /// How often a statement is tried that another replica is in the way of.

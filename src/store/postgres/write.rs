@@ -8,8 +8,8 @@ use sqlx::{Connection, PgConnection};
 
 use super::row::{self, Slot};
 use super::text::text;
+use super::{grants, passwords, records, sessions, terms};
 use super::{members, row::Remembered};
-use super::{passwords, records, sessions, terms};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -70,7 +70,8 @@ pub(super) async fn settled(
         | Write::Record(_)
         | Write::Forget(_)
         | Write::Session(_)
-        | Write::Password(_) => false,
+        | Write::Password(_)
+        | Write::Grant(_) => false,
     };
     if is_done {
         return Ok(Ok(Written::Done));
@@ -117,7 +118,8 @@ async fn by_one_statement(
         | Write::Records(_)
         | Write::Forget(_)
         | Write::Session(_)
-        | Write::Password(_) => None,
+        | Write::Password(_)
+        | Write::Grant(_) => None,
     })
 }
 
@@ -156,6 +158,7 @@ async fn within(
         }
         Write::Session(write) => Ok(Ok(alone(sessions::apply(connection, write).await?))),
         Write::Password(write) => Ok(Ok(alone(passwords::apply(connection, write).await?))),
+        Write::Grant(write) => Ok(Ok(alone(grants::apply(connection, write).await?))),
         Write::Note { .. } | Write::Record(_) => Ok(Ok(alone(Written::Done))),
     }
 }

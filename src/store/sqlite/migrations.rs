@@ -62,6 +62,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "password",
         include_str!("../migrations/sqlite/0008_password.sql"),
     ),
+    (
+        9,
+        "grant",
+        include_str!("../migrations/sqlite/0009_grant.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.

@@ -123,7 +123,7 @@ fn count(connection: &Connection, query: &str) -> Result<u64, rusqlite::Error> {
 fn other_tables(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
     let mut statement = connection.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-         AND name NOT IN ('resource', 'membership', 'note', 'lookup', 'migration', 'session', 'sign_in_attempt', 'password', 'password_link') ORDER BY rowid",
+         AND name NOT IN ('resource', 'membership', 'note', 'lookup', 'migration', 'session', 'sign_in_attempt', 'password', 'password_link', 'application_grant') ORDER BY rowid",
     )?;
     statement.query_map((), |row| row.get(0))?.collect()
 }

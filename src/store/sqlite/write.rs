@@ -7,7 +7,7 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{passwords, records, sessions};
+use super::{grants, passwords, records, sessions};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -63,7 +63,8 @@ fn is_single(write: &Write) -> bool {
         | Write::Record(_)
         | Write::Forget(_)
         | Write::Session(_)
-        | Write::Password(_) => true,
+        | Write::Password(_)
+        | Write::Grant(_) => true,
     }
 }
 
@@ -117,6 +118,7 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
         }
         Write::Session(write) => Ok(alone(sessions::apply(connection, write)?)),
         Write::Password(write) => Ok(alone(passwords::apply(connection, write)?)),
+        Write::Grant(write) => Ok(alone(grants::apply(connection, write)?)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::header::SET_COOKIE;
-use axum::http::{Response, StatusCode};
+use axum::http::{Method, Response, StatusCode};
 
 use super::pages::{self, Choice, Choose};
 use super::refused::Refused;
@@ -30,7 +30,9 @@ impl Visit<'_> {
 /// session would send the browser back at once.
 pub(super) async fn choose(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
     let return_to = visit.return_to()?;
-    if let Some(person) = visit.person().await? {
+    // An application may want it all the same, and then there are answers to our questions.
+    let again = visit.form.get("prompt") == Some("login") || visit.head.method == Method::POST;
+    if !again && let Some(person) = visit.person().await? {
         let name = called(&person.resource);
         return Ok(pages::signed_in(visit, name, return_to.as_deref()));
     }
@@ -77,6 +79,7 @@ pub(super) async fn begin(visit: &Visit<'_>, connector: &str) -> Result<Response
         nonce: nonce.reveal(),
         verifier: verifier.reveal(),
         login_hint: visit.user_name("login_hint"),
+        again: visit.form.get("prompt") == Some("login"),
     };
     let url = request.url(&metadata.authorization_endpoint);
     let attempt = SignInAttempt {

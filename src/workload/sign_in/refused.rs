@@ -54,6 +54,12 @@ pub(super) enum Refused {
     Limited(u32),
     #[error("a form of another site")]
     ForeignForm,
+    #[error("no application has this client_id")]
+    Application,
+    #[error("the redirect_uri is not one of the application; add it to redirectUris")]
+    RedirectUri,
+    #[error("the signing keys cannot be used")]
+    SigningKeys(#[source] io::Error),
     #[error(transparent)]
     Password(#[from] PasswordRefused),
     #[error("a form that is too large, ended too early or took too long")]
@@ -119,8 +125,12 @@ impl Refused {
                 "You sign in by a password",
                 "Your account is not signed in through an organization. Sign in by your user name and your password.",
             ),
+            Self::Application | Self::RedirectUri => (
+                "The application that led here is not set up",
+                "It is not known here, or wants to lead on to a place that is not known. Tell who runs the application.",
+            ),
             Self::NotFound => ("There is no such page", "Nobody signs in at this address."),
-            Self::Store(_) | Self::Directory(_) | Self::Unhashed(_) => (
+            Self::SigningKeys(_) | Self::Store(_) | Self::Directory(_) | Self::Unhashed(_) => (
                 "Signing in is not possible at the moment",
                 "Try again in a minute. If that does not help, tell your administrator.",
             ),
@@ -130,9 +140,12 @@ impl Refused {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Password(refused) => refused.status(),
-            Self::NotBegunHere | Self::Response(_) | Self::ReturnTo | Self::Form => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::NotBegunHere
+            | Self::Response(_)
+            | Self::ReturnTo
+            | Self::Form
+            | Self::Application
+            | Self::RedirectUri => StatusCode::BAD_REQUEST,
             Self::Provider(_)
             | Self::Token(_)
             | Self::NoIdToken
@@ -147,6 +160,7 @@ impl Refused {
             Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ProviderUnavailable
             | Self::ClientSecret(_)
+            | Self::SigningKeys(_)
             | Self::Unhashed(_)
             | Self::Store(_)
             | Self::Directory(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -171,7 +185,7 @@ impl Refused {
             Self::Provider(error) | Self::Token(error) => Some(error.to_string()),
             Self::Untrusted(error) => Some(error.to_string()),
             Self::IdToken(error) => Some(error.to_string()),
-            Self::NoIdToken => Some(self.to_string()),
+            Self::NoIdToken | Self::Application | Self::RedirectUri => Some(self.to_string()),
             Self::Password(refused) => refused.reason(),
             Self::NotBegunHere
             | Self::Form
@@ -185,6 +199,7 @@ impl Refused {
             | Self::ReturnTo
             | Self::Limited(_)
             | Self::ForeignForm
+            | Self::SigningKeys(_)
             | Self::NotFound
             | Self::Store(_)
             | Self::Directory(_) => None,
@@ -196,6 +211,8 @@ impl Refused {
         match self {
             Self::ReturnTo
             | Self::ForeignForm
+            | Self::Application
+            | Self::RedirectUri
             | Self::Form
             | Self::NotFound
             | Self::Password(PasswordRefused::LinkSpent)
@@ -215,6 +232,7 @@ impl Refused {
             | Self::Unknown(_)
             | Self::Ambiguous(_)
             | Self::Deactivated(_)
+            | Self::SigningKeys(_)
             | Self::Store(_)
             | Self::Directory(_) => true,
         }
@@ -232,7 +250,7 @@ impl Refused {
         let message = "a sign-in was refused";
         match self {
             // The administrator has to do something.
-            Self::ClientSecret(_) | Self::Token(_) | Self::Ambiguous(_) => {
+            Self::ClientSecret(_) | Self::Token(_) | Self::Ambiguous(_) | Self::SigningKeys(_) => {
                 tracing::warn!(scim_tenant, connector, error, request_id, "{message}");
             }
             _ => tracing::info!(scim_tenant, connector, error, request_id, "{message}"),

@@ -25,6 +25,7 @@ const STORIES: [&[&str]; 2] = [
         "docs/backup.md",
         "docs/scim.md",
         "docs/sign-in.md",
+        "docs/applications.md",
     ],
     &["docs/install.md"],
 ];

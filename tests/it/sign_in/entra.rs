@@ -69,7 +69,7 @@ pub(crate) async fn follow(browser: &Browser, mut shown: Shown) -> (String, Show
 }
 
 /// The value of an attribute that follows `before` in a page.
-fn attribute(page: &str, before: &str) -> String {
+pub(crate) fn attribute(page: &str, before: &str) -> String {
     let rest = page
         .split(before)
         .nth(1)

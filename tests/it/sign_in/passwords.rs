@@ -14,11 +14,11 @@ use super::browser::{Browser, SITE, Shown};
 use super::{SESSION, Stage};
 use crate::workload_server::{REPORT_TOKEN, client};
 
-const PASSWORD: &str = "drum loft cabin heron";
+pub(crate) const PASSWORD: &str = "drum loft cabin heron";
 const OTHER: &str = "violet engine under snow";
 const EXTENSION: &str = "urn:ietf:params:scim:schemas:extension:usher:2.0:User";
 
-fn form(fields: &[(&str, &str)]) -> String {
+pub(crate) fn form(fields: &[(&str, &str)]) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.extend_pairs(fields).finish()
 }
@@ -62,7 +62,7 @@ impl Stage {
     }
 
     /// Provisions Ana, who has a password; says the id.
-    async fn add_ana(&self) -> String {
+    pub(crate) async fn add_ana(&self) -> String {
         let id = self.add("ana@contoso.example", "ana").await;
         let link = self.link("ana@contoso.example").await;
         let shown = set(&self.browser(), &link, PASSWORD).await;
@@ -98,7 +98,7 @@ async fn identify(browser: &Browser, user_name: &str) -> Shown {
 }
 
 /// Where a page leads on to by itself.
-fn onward(shown: &Shown) -> String {
+pub(crate) fn onward(shown: &Shown) -> String {
     let (_, rest) = shown
         .text
         .split_once("content=\"0;url=")

@@ -16,7 +16,7 @@ use super::sign_in_at;
 use crate::database;
 use crate::workload_server::{TOKEN, answer, client, config, scim_tenant, settings};
 
-async fn send(server: &Server, method: &str, path: &str, body: &Value) -> (u16, Value) {
+pub(crate) async fn send(server: &Server, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let url = format!("http://{}/scim/v2{path}", server.local_addr());
     let request = client().request(method.parse().unwrap(), url);
     let request = request.header("content-type", "application/scim+json");

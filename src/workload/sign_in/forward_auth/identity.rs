@@ -64,20 +64,12 @@ pub(super) fn headers(person: &Stored) -> Headers {
         ),
         (
             "remote-email",
-            header(&encoded(email(resource).unwrap_or_default(), VALUE)),
+            header(&encoded(resource.email().unwrap_or_default(), VALUE)),
         ),
         ("remote-roles", header(&roles)),
         ("remote-groups", header(&groups)),
         ("remote-groups-omitted", header(&omitted.to_string())),
     ]
-}
-
-/// The primary e-mail, else the first.
-fn email(resource: &Resource) -> Option<&str> {
-    let all = resource.attributes().get("emails")?.as_array()?;
-    let is_primary = |it: &&Value| it["primary"] == true;
-    let chosen = all.iter().find(is_primary).or_else(|| all.first())?;
-    chosen["value"].as_str()
 }
 
 /// The values of the roles of a person.

@@ -1,0 +1,137 @@
+//! What applications were given, and until when.
+
+use super::*;
+use crate::store::grants::{GRANTS_PER_PERSON, Grant, Turn};
+use crate::store::sessions::{Over, SecretDigest, Session, SignedInBy};
+
+fn digest(text: &str) -> SecretDigest {
+    SecretDigest(text.to_owned())
+}
+
+async fn signed_in(store: &dyn Store, name: &str, person: &str) {
+    let session = Session {
+        digest: digest(name),
+        person: ResourceId::new(person),
+        by: SignedInBy::Password,
+        opened: at(10),
+        seen: at(10),
+    };
+    assert!(store.open_session(session, None).await.unwrap());
+}
+
+fn grant(key: &str, person: &str, session: &str) -> Grant {
+    Grant {
+        key: digest(key),
+        person: ResourceId::new(person),
+        session: digest(session),
+        application: "crm".to_owned(),
+        terms: "{}".to_owned(),
+        current: digest("code"),
+        turn: 0,
+        expires: at(70),
+    }
+}
+
+fn turn(key: &str, from: &str, to: &str) -> Turn {
+    Turn {
+        key: digest(key),
+        from: digest(from),
+        to: digest(to),
+        expires: at(100),
+    }
+}
+
+async fn is_there(store: &dyn Store, key: &str) -> bool {
+    store.grant(&digest(key)).await.unwrap().is_some()
+}
+
+pub(super) async fn a_grant_is_turned_by_whoever_holds_its_present_part(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    signed_in(&*store, "s", "a").await;
+    assert!(store.keep_grant(grant("1", "a", "s")).await.unwrap());
+    assert_eq!(
+        store.grant(&digest("1")).await.unwrap(),
+        Some(grant("1", "a", "s"))
+    );
+
+    let turns = (0..20).map(|it| store.turn_grant(turn("1", "code", &format!("refresh {it}"))));
+    let turned = futures::future::join_all(turns).await;
+    assert_eq!(
+        turned
+            .into_iter()
+            .filter(|it| *it.as_ref().unwrap())
+            .count(),
+        1
+    );
+
+    let found = store.grant(&digest("1")).await.unwrap().unwrap();
+    assert_eq!((found.turn, found.expires), (1, at(100)));
+    assert!(!store.turn_grant(turn("1", "code", "x")).await.unwrap());
+    assert!(!store.turn_grant(turn("2", "code", "x")).await.unwrap());
+    let present = found.current.0;
+    assert!(store.turn_grant(turn("1", &present, "y")).await.unwrap());
+    store.end_grant(digest("1")).await.unwrap();
+    store.end_grant(digest("1")).await.unwrap();
+    assert!(!is_there(&*store, "1").await);
+}
+
+pub(super) async fn a_grant_needs_a_session_of_the_person(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    signed_in(&*store, "s", "a").await;
+
+    assert!(!store.keep_grant(grant("1", "a", "another")).await.unwrap());
+    assert!(!store.keep_grant(grant("1", "b", "s")).await.unwrap());
+    assert!(!is_there(&*store, "1").await);
+}
+
+pub(super) async fn a_person_has_so_many_grants_and_the_oldest_go(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    signed_in(&*store, "s", "a").await;
+    signed_in(&*store, "t", "b").await;
+    store
+        .keep_grant(grant("of another", "b", "t"))
+        .await
+        .unwrap();
+
+    for number in 0..=GRANTS_PER_PERSON {
+        let kept = store.keep_grant(grant(&number.to_string(), "a", "s"));
+        assert!(kept.await.unwrap());
+    }
+
+    let last = GRANTS_PER_PERSON.to_string();
+    for (key, expected) in [
+        ("0", false),
+        ("1", true),
+        (&last, true),
+        ("of another", true),
+    ] {
+        assert_eq!(is_there(&*store, key).await, expected, "{key}");
+    }
+}
+
+pub(super) async fn grants_that_are_over_or_whose_session_is_are_forgotten(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    signed_in(&*store, "ends", "a").await;
+    signed_in(&*store, "stays", "a").await;
+    store.keep_grant(grant("1", "a", "ends")).await.unwrap();
+    store.keep_grant(grant("2", "a", "stays")).await.unwrap();
+    let old = Grant {
+        expires: at(20),
+        ..grant("3", "a", "stays")
+    };
+    store.keep_grant(old).await.unwrap();
+    store.end_session(digest("ends")).await.unwrap();
+    let over = Over {
+        opened_before: at(0),
+        seen_before: at(0),
+        began_before: at(0),
+    };
+    store.forget_sessions(over).await.unwrap();
+
+    assert_eq!(store.forget_grants(at(30)).await.unwrap(), 2);
+    assert_eq!(store.forget_grants(at(30)).await.unwrap(), 0);
+
+    for (key, expected) in [("1", false), ("2", true), ("3", false)] {
+        assert_eq!(is_there(&*store, key).await, expected, "{key}");
+    }
+}

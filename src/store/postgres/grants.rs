@@ -1,0 +1,126 @@
+//! What applications were given.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::PgConnection;
+
+use super::failure::Retry;
+use super::text::text;
+use super::{Failure, PostgresStore, dispose};
+use crate::store::candidate::time;
+use crate::store::grants::{GRANTS_PER_PERSON, Grant, GrantWrite, Grants, Turn};
+use crate::store::sessions::SecretDigest;
+use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
+use crate::store::{ResourceId, StoreError};
+
+#[async_trait]
+impl Grants for PostgresStore {
+    async fn write_grant(&self, write: GrantWrite) -> Result<u64, StoreError> {
+        Ok(self.write(Write::Grant(write)).await?.rows())
+    }
+
+    async fn grant(&self, key: &SecretDigest) -> Result<Option<Grant>, StoreError> {
+        read!(self, connection => grant(&mut connection, key))
+    }
+}
+
+/// Does one write inside a transaction.
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    write: &GrantWrite,
+) -> Result<Written, sqlx::Error> {
+    let changed = match write {
+        GrantWrite::Keep(grant) => keep(connection, grant).await?,
+        GrantWrite::Turn(turn) => self::turn(connection, turn).await?,
+        GrantWrite::End(key) => sqlx::query("DELETE FROM application_grant WHERE key = $1")
+            .bind(&key.0)
+            .execute(connection)
+            .await?
+            .rows_affected(),
+        GrantWrite::Forget(now) => forget(connection, *now).await?,
+    };
+    Ok(Written::Rows(changed))
+}
+
+/// Kept a second time, because the first answer was lost, it stays as it is.
+async fn keep(connection: &mut PgConnection, grant: &Grant) -> Result<u64, sqlx::Error> {
+    sqlx::query(
+        "DELETE FROM application_grant WHERE seq IN
+         (SELECT seq FROM application_grant WHERE resource_id = $1 AND key <> $3 ORDER BY seq DESC OFFSET $2)",
+    )
+    .bind(text(grant.person.as_str()))
+    .bind(GRANTS_PER_PERSON - 1)
+    .bind(&grant.key.0)
+    .execute(&mut *connection)
+    .await?;
+    let inserted = sqlx::query(
+        "INSERT INTO application_grant (key, resource_id, session, application, terms, current, turn, expires)
+         SELECT $1, resource_id, digest, $4, $5, $6, $7, $8 FROM session WHERE digest = $3 AND resource_id = $2
+         ON CONFLICT (key) DO UPDATE SET expires = excluded.expires",
+    )
+    .bind(&grant.key.0)
+    .bind(text(grant.person.as_str()))
+    .bind(&grant.session.0)
+    .bind(text(&grant.application))
+    .bind(text(&grant.terms))
+    .bind(&grant.current.0)
+    .bind(grant.turn)
+    .bind(grant.expires.as_millisecond())
+    .execute(connection)
+    .await?;
+    Ok(inserted.rows_affected())
+}
+
+/// Done a second time, because the first answer was lost, it has been done.
+async fn turn(connection: &mut PgConnection, turn: &Turn) -> Result<u64, sqlx::Error> {
+    let turned = sqlx::query(
+        "UPDATE application_grant SET current = $3, expires = $4, turn = CASE WHEN current = $3 THEN turn ELSE turn + 1 END
+         WHERE key = $1 AND current IN ($2, $3)",
+    )
+    .bind(&turn.key.0)
+    .bind(&turn.from.0)
+    .bind(&turn.to.0)
+    .bind(turn.expires.as_millisecond())
+    .execute(connection)
+    .await?;
+    Ok(turned.rows_affected())
+}
+
+async fn forget(connection: &mut PgConnection, now: Timestamp) -> Result<u64, sqlx::Error> {
+    let forgotten = sqlx::query(
+        "DELETE FROM application_grant WHERE seq IN (SELECT seq FROM application_grant WHERE expires < $1
+         OR NOT EXISTS (SELECT 1 FROM session WHERE digest = application_grant.session) LIMIT $2)",
+    )
+    .bind(now.as_millisecond())
+    .bind(FORGOTTEN_AT_ONCE)
+    .execute(connection)
+    .await?;
+    Ok(forgotten.rows_affected())
+}
+
+/// A row of the table without its key.
+type Row = (String, String, String, String, String, i64, i64);
+
+async fn grant(
+    connection: &mut PgConnection,
+    key: &SecretDigest,
+) -> Result<Option<Grant>, Failure> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT resource_id, session, application, terms, current, turn, expires FROM application_grant WHERE key = $1",
+    )
+    .bind(&key.0)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(
+        |(person, session, application, terms, current, turn, expires)| Grant {
+            key: key.clone(),
+            person: ResourceId::new(person),
+            session: SecretDigest(session),
+            application,
+            terms,
+            current: SecretDigest(current),
+            turn,
+            expires: time(expires),
+        },
+    ))
+}

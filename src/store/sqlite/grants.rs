@@ -1,0 +1,106 @@
+//! What applications were given.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::SqliteStore;
+use crate::store::candidate::time;
+use crate::store::grants::{GRANTS_PER_PERSON, Grant, GrantWrite, Grants, Turn};
+use crate::store::sessions::SecretDigest;
+use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
+use crate::store::{ResourceId, StoreError};
+
+#[async_trait]
+impl Grants for SqliteStore {
+    async fn write_grant(&self, write: GrantWrite) -> Result<u64, StoreError> {
+        Ok(self.writer.write(Write::Grant(write)).await?.rows())
+    }
+
+    async fn grant(&self, key: &SecretDigest) -> Result<Option<Grant>, StoreError> {
+        let found = |reader: &Connection| Ok(grant(reader, key)?);
+        self.readers.look_up(found).await
+    }
+}
+
+/// Does one write inside the writer's transaction.
+pub(super) fn apply(
+    connection: &Connection,
+    write: &GrantWrite,
+) -> Result<Written, rusqlite::Error> {
+    let changed = match write {
+        GrantWrite::Keep(grant) => keep(connection, grant)?,
+        GrantWrite::Turn(turn) => self::turn(connection, turn)?,
+        GrantWrite::End(key) => connection
+            .prepare_cached("DELETE FROM application_grant WHERE key = ?1")?
+            .execute([&key.0])?,
+        GrantWrite::Forget(now) => forget(connection, *now)?,
+    };
+    Ok(Written::Rows(changed as u64))
+}
+
+fn keep(connection: &Connection, grant: &Grant) -> Result<usize, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "DELETE FROM application_grant WHERE seq IN
+             (SELECT seq FROM application_grant WHERE resource_id = ?1 ORDER BY seq DESC LIMIT -1 OFFSET ?2)",
+        )?
+        .execute((grant.person.as_str(), GRANTS_PER_PERSON - 1))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO application_grant (key, resource_id, session, application, terms, current, turn, expires)
+             SELECT ?1, resource_id, digest, ?4, ?5, ?6, ?7, ?8 FROM session WHERE digest = ?3 AND resource_id = ?2",
+        )?
+        .execute((
+            &grant.key.0,
+            grant.person.as_str(),
+            &grant.session.0,
+            &grant.application,
+            &grant.terms,
+            &grant.current.0,
+            grant.turn,
+            grant.expires.as_millisecond(),
+        ))
+}
+
+fn turn(connection: &Connection, turn: &Turn) -> Result<usize, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "UPDATE application_grant SET current = ?3, turn = turn + 1, expires = ?4 WHERE key = ?1 AND current = ?2",
+        )?
+        .execute((
+            &turn.key.0,
+            &turn.from.0,
+            &turn.to.0,
+            turn.expires.as_millisecond(),
+        ))
+}
+
+fn forget(connection: &Connection, now: Timestamp) -> Result<usize, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "DELETE FROM application_grant WHERE seq IN (SELECT seq FROM application_grant WHERE expires < ?1
+             OR NOT EXISTS (SELECT 1 FROM session WHERE digest = application_grant.session) LIMIT ?2)",
+        )?
+        .execute((now.as_millisecond(), FORGOTTEN_AT_ONCE))
+}
+
+fn grant(connection: &Connection, key: &SecretDigest) -> Result<Option<Grant>, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT resource_id, session, application, terms, current, turn, expires FROM application_grant WHERE key = ?1",
+        )?
+        .query_row([&key.0], |row| {
+            Ok(Grant {
+                key: key.clone(),
+                person: ResourceId::new(row.get::<_, String>(0)?),
+                session: SecretDigest(row.get(1)?),
+                application: row.get(2)?,
+                terms: row.get(3)?,
+                current: SecretDigest(row.get(4)?),
+                turn: row.get(5)?,
+                expires: time(row.get(6)?),
+            })
+        })
+        .optional()
+}

@@ -1,0 +1,285 @@
+//! What applications ask us directly: the OpenID provider without its pages (OpenID Connect Core 1.0; RFC 6749, 7009, 7662, 9068).
+//!
+//! Whatever an application was given leads to a grant, the grant to a session, and the session to a person. Each is read anew each time, so
+//! that who was deactivated or signed out is out here as well.
+
+mod claims;
+mod client;
+mod discovery;
+mod grant;
+mod introspection;
+mod keys;
+mod refused;
+mod token;
+mod userinfo;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ALLOW,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, Response, StatusCode};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::http::{REQUEST_TIME, Shared};
+use super::intake::Unread;
+use super::routing::{self, ScimTenant};
+use super::sessions::Sessions;
+use super::source;
+use super::told::Told;
+use crate::config::{ApplicationsConfig, SignInConfig, Token};
+use crate::telemetry::chain;
+use client::Form;
+pub(super) use discovery::document as metadata;
+pub(super) use grant::{Secrets, Terms};
+pub(super) use keys::{Keys, Kind};
+use refused::Refused;
+pub(super) use token::is_grant;
+
+/// Bytes of a form at most.
+const MAX_FORM: usize = 32 * 1024;
+
+/// An endpoint of this part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// What there is (OpenID Connect Discovery 1.0).
+    Discovery,
+    /// The keys that sign.
+    Keys,
+    /// Who it is.
+    UserInfo,
+    /// Whether a token is good.
+    Introspection,
+    /// The end of a token.
+    Revocation,
+}
+
+impl Route {
+    /// The endpoint at `rest`, a path behind the prefix of a directory.
+    fn parse(rest: &str) -> Option<Self> {
+        let all = [
+            Self::Discovery,
+            Self::Keys,
+            Self::UserInfo,
+            Self::Introspection,
+            Self::Revocation,
+        ];
+        all.into_iter().find(|it| it.path() == rest)
+    }
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Discovery => "/.well-known/openid-configuration",
+            Self::Keys => "/oauth2/keys",
+            Self::UserInfo => "/oauth2/userinfo",
+            Self::Introspection => "/oauth2/introspect",
+            Self::Revocation => "/oauth2/revoke",
+        }
+    }
+
+    const fn methods(self) -> &'static str {
+        match self {
+            Self::Discovery | Self::Keys => "GET, HEAD",
+            Self::UserInfo => "GET, HEAD, POST, OPTIONS",
+            Self::Introspection | Self::Revocation => "POST",
+        }
+    }
+}
+
+/// The directory and endpoint that a request is for, if it is one of this part and applications are declared there.
+pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Route)> {
+    let host = routing::host(&head.uri, &head.headers);
+    let table = shared.table.load();
+    let (scim_tenant, rest) = table.find(&host, head.uri.path())?;
+    scim_tenant.config.applications()?;
+    Some((Arc::clone(scim_tenant), Route::parse(rest)?))
+}
+
+/// One request to this part.
+pub(super) struct Asked<'a> {
+    shared: &'a Shared,
+    scim_tenant: &'a ScimTenant,
+    sign_in: &'a SignInConfig,
+    config: &'a ApplicationsConfig,
+    headers: &'a HeaderMap,
+    from: IpAddr,
+    now: Timestamp,
+}
+
+impl<'a> Asked<'a> {
+    /// A request to `scim_tenant`; nothing when it has no applications.
+    pub(super) fn of(
+        shared: &'a Shared,
+        scim_tenant: &'a ScimTenant,
+        headers: &'a HeaderMap,
+        (from, now): (IpAddr, Timestamp),
+    ) -> Option<Self> {
+        let sign_in = scim_tenant.config.sign_in.as_ref()?;
+        Some(Self {
+            shared,
+            scim_tenant,
+            sign_in,
+            config: sign_in.applications.as_ref()?,
+            headers,
+            from,
+            now,
+        })
+    }
+
+    /// The issuer of tokens: the public URL of the directory without a trailing slash.
+    fn issuer(&self) -> &str {
+        issuer(self.scim_tenant)
+    }
+
+    fn sessions(&self) -> Sessions<'_> {
+        Sessions::new(&*self.scim_tenant.opened.store, self.sign_in, self.now)
+    }
+
+    async fn keys(&self) -> Result<Keys, Refused> {
+        let file = &self.config.signing_keys_file;
+        Keys::read(file).await.map_err(Refused::Keys)
+    }
+
+    /// A secret of 256 random bits.
+    fn secret(&self) -> Token {
+        let mut bytes = [0; 32];
+        self.shared.random.fill(&mut bytes);
+        Token::from_random(bytes)
+    }
+
+    /// The answer of the token endpoint to a form with one of our grants.
+    pub(super) async fn token(&self, body: &[u8]) -> Response<Body> {
+        let answered = match Form::parse(self.headers, body) {
+            Ok(form) => token::exchange(self, &form).await,
+            Err(refused) => Err(refused),
+        };
+        self.answer(answered)
+    }
+
+    fn answer(&self, answered: Result<Value, Refused>) -> Response<Body> {
+        let refused = match answered {
+            Ok(value) => return document(&value),
+            Err(refused) => self.limited(refused),
+        };
+        let scim_tenant = &self.scim_tenant.config.name.0;
+        if let Some(reason) = refused.reason() {
+            self.shared.metrics.denied(scim_tenant, reason);
+        }
+        let error = chain(&refused);
+        if refused.is_ours() {
+            tracing::warn!(scim_tenant, error, "applications cannot be answered");
+        } else {
+            tracing::info!(scim_tenant, error, "an application was refused");
+        }
+        refused.response()
+    }
+
+    /// Whoever guesses is made to wait.
+    fn limited(&self, refused: Refused) -> Refused {
+        match refused {
+            Refused::Client(why) => match self.shared.attempts.count(self.from, self.now) {
+                Some(seconds) => Refused::Limited(seconds),
+                None => Refused::Client(why),
+            },
+            other => other,
+        }
+    }
+}
+
+/// The issuer of the tokens of a directory.
+pub(super) fn issuer(scim_tenant: &ScimTenant) -> &str {
+    scim_tenant.config.url.as_str().trim_end_matches('/')
+}
+
+/// Answers a request to one of this part's endpoints.
+pub(super) async fn serve(
+    shared: &Shared,
+    peer: SocketAddr,
+    (head, body): (Parts, Body),
+    (scim_tenant, route): (&ScimTenant, Route),
+) -> Response<Body> {
+    let told = Told::begin(shared).of(&scim_tenant.config.name.0);
+    let trusted = &scim_tenant.config.trusted_proxies;
+    let from = source::address(&head.headers, peer.ip(), trusted);
+    let asked = Asked::of(shared, scim_tenant, &head.headers, (from, told.began));
+    let response = match asked {
+        Some(_) if head.method == Method::OPTIONS => preflight(),
+        Some(asked) => asked.answer(answer(&asked, &head.method, body, route).await),
+        None => Refused::NotFound.response(),
+    };
+    told.finish(shared, &head.method, route.path(), response)
+}
+
+async fn answer(
+    asked: &Asked<'_>,
+    method: &Method,
+    body: Body,
+    route: Route,
+) -> Result<Value, Refused> {
+    if !route.methods().split(", ").any(|it| it == method.as_str()) {
+        return Err(Refused::Method(route.methods()));
+    }
+    if !asked.shared.handover.is_open().await {
+        return Err(Refused::NotOpen);
+    }
+    match route {
+        Route::Discovery => Ok(metadata(asked.scim_tenant)),
+        Route::Keys => Ok(asked.keys().await?.published()),
+        Route::UserInfo => userinfo::userinfo(asked).await,
+        Route::Introspection => introspection::introspect(asked, &form(asked, body).await?).await,
+        Route::Revocation => introspection::revoke(asked, &form(asked, body).await?).await,
+    }
+}
+
+/// Reads a form. Nobody knows yet whose it is, so all forms together have the room of one client.
+async fn form(asked: &Asked<'_>, body: Body) -> Result<Form, Refused> {
+    let mut room = asked.shared.intake.begin(String::new());
+    match tokio::time::timeout(REQUEST_TIME, room.read(body, MAX_FORM)).await {
+        Ok(Ok(body)) => Form::parse(asked.headers, &body),
+        Ok(Err(Unread::NoRoom)) => Err(Refused::NotOpen),
+        Ok(Err(Unread::TooLarge | Unread::Broken)) | Err(_) => Err(Refused::Request(
+            "The form is too large, ended too early, or took too long.",
+        )),
+    }
+}
+
+/// RFC 6749, section 5.1: what holds a token is not kept by anybody on the way.
+fn document(value: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(value.to_string()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    share(headers);
+    response
+}
+
+/// A page of another site may ask, for what it presents is in no cookie (Fetch, section 3.2.2).
+fn share(headers: &mut HeaderMap) {
+    let anybody = HeaderValue::from_static("*");
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
+}
+
+/// The answer to a browser that asks whether a page may present a token.
+fn preflight() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    share(headers);
+    let token = HeaderValue::from_static("authorization");
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, token);
+    let day = HeaderValue::from_static("86400");
+    headers.insert(ACCESS_CONTROL_MAX_AGE, day);
+    response
+}
+
+/// An answer that says which methods there are.
+fn allow(response: &mut Response<Body>, methods: &'static str) {
+    let methods = HeaderValue::from_static(methods);
+    response.headers_mut().insert(ALLOW, methods);
+}

@@ -1,0 +1,49 @@
+//! What the provider says of itself (OpenID Connect Discovery 1.0, section 3; RFC 8414, section 2).
+
+use serde_json::{Value, json};
+
+use super::issuer;
+use crate::oidc::authentication_request::Scope;
+use crate::workload::routing::ScimTenant;
+
+/// The metadata of a directory that has applications.
+pub(in crate::workload) fn document(scim_tenant: &ScimTenant) -> Value {
+    let issuer = issuer(scim_tenant);
+    let at = |path: &str| format!("{issuer}/oauth2/{path}");
+    let mut grants = vec!["authorization_code", "refresh_token"];
+    let mut methods = vec!["client_secret_basic", "client_secret_post", "none"];
+    // SCIM clients have the same token endpoint.
+    if scim_tenant.clients.any_oauth() {
+        grants.push("client_credentials");
+        methods.push("private_key_jwt");
+    }
+    json!({
+        "issuer": issuer,
+        "authorization_endpoint": at("authorize"),
+        "token_endpoint": at("token"),
+        "jwks_uri": at("keys"),
+        "userinfo_endpoint": at("userinfo"),
+        "introspection_endpoint": at("introspect"),
+        "revocation_endpoint": at("revoke"),
+        "end_session_endpoint": at("sign-out"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": grants,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+        "scopes_supported": Scope::ALL.map(Scope::as_str),
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256"],
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": ["none", "login", "select_account", "consent"],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid",
+            "name", "given_name", "family_name", "preferred_username", "email"],
+        "authorization_response_iss_parameter_supported": true,
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        // Discovery, section 3: true when absent.
+        "request_uri_parameter_supported": false,
+    })
+}

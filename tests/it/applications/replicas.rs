@@ -1,0 +1,118 @@
+//! Applications where several pods serve one directory, and each step comes to another one.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use url::form_urlencoded;
+use usher::clock::ManualClock;
+use usher::config::ScimTenantConfig;
+use usher::workload::{Server, Settings};
+
+use super::{REDIRECT_URI, SECRET, VERIFIER, answered, applications, request};
+use crate::database;
+use crate::sign_in::browser::Browser;
+use crate::sign_in::provider::{OBJECT_ID, Provider};
+use crate::sign_in::replicas::send;
+use crate::sign_in::sign_in_at;
+use crate::workload_server::{answer, client, config, scim_tenant, settings};
+
+async fn token(pod: &Server, form: &[(&str, &str)]) -> (u16, Value) {
+    let url = format!("http://{}/oauth2/token", pod.local_addr());
+    let body = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish();
+    let request = client().post(url).basic_auth("crm", Some(SECRET));
+    let form = "application/x-www-form-urlencoded";
+    answer(request.header("content-type", form).body(body)).await
+}
+
+async fn refresh(pod: &Server, tokens: &Value) -> (u16, Value) {
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+    token(pod, &form).await
+}
+
+async fn userinfo(pod: &Server, tokens: &Value) -> u16 {
+    let request = client().get(format!("http://{}/oauth2/userinfo", pod.local_addr()));
+    let token = tokens["access_token"].as_str().unwrap();
+    answer(request.bearer_auth(token)).await.0
+}
+
+/// Three pods of a directory with applications.
+async fn pods(provider: &Provider, clock: &ManualClock, folder: &TempDir) -> Vec<Server> {
+    let mut sign_in = sign_in_at(provider.issuer(), folder.path());
+    sign_in.applications = Some(applications(folder.path()));
+    let tenant = ScimTenantConfig {
+        store: database::store(folder, "applications"),
+        sign_in: Some(sign_in),
+        ..scim_tenant("contoso", "http://contoso.example", folder, &json!({}))
+    };
+    let mut pods = Vec::new();
+    for _ in 0..3 {
+        let settings = Settings {
+            clock: Arc::new(clock.clone()),
+            ..settings(None)
+        };
+        pods.push(
+            Server::start(settings, config(vec![tenant.clone()]))
+                .await
+                .unwrap(),
+        );
+    }
+    pods
+}
+
+#[tokio::test]
+async fn each_step_may_come_to_another_pod_and_deactivated_means_out_on_all() {
+    let clock = ManualClock::at("2026-02-01T00:00:00Z".parse().unwrap());
+    let provider = Provider::start(clock.clone()).await;
+    let folder = TempDir::new().unwrap();
+    let pods = pods(&provider, &clock, &folder).await;
+    let schema = "urn:ietf:params:scim:schemas:core:2.0:User";
+    let lena =
+        json!({"schemas": [schema], "userName": "lena@contoso.example", "externalId": OBJECT_ID});
+    let (status, made) = send(&pods[0], "POST", "/Users", &lena).await;
+    assert_eq!(status, 201);
+    let mut browser = Browser::new(pods[0].local_addr());
+    let sent = browser.get("/sign-in").await;
+    browser.get(&provider.authorize(&sent.location)).await;
+
+    browser.lead_to(pods[1].local_addr());
+    let scope = ("scope", "openid offline_access");
+    let code = answered(&browser.get(&request(&[scope])).await)["code"].clone();
+    let redeem = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", REDIRECT_URI),
+        ("code_verifier", VERIFIER),
+    ];
+    let (status, tokens) = token(&pods[2], &redeem).await;
+    assert_eq!(status, 200, "{tokens}");
+    let (status, mut tokens) = refresh(&pods[0], &tokens).await;
+    assert_eq!(status, 200, "{tokens}");
+    for pod in &pods {
+        assert_eq!(userinfo(pod, &tokens).await, 200);
+    }
+    let many = futures::future::join_all(pods.iter().map(|pod| refresh(pod, &tokens))).await;
+    let good = many.iter().filter(|it| it.0 == 200).count();
+    assert!(good <= 1, "one refresh token became {good}");
+    assert_eq!(refresh(&pods[1], &tokens).await.0, 400);
+
+    let code = answered(&browser.get(&request(&[scope])).await)["code"].clone();
+    let mut redeem = redeem;
+    redeem[1].1 = &code;
+    (_, tokens) = token(&pods[0], &redeem).await;
+    let mut gone = lena;
+    gone["active"] = json!(false);
+    let path = format!("/Users/{}", made["id"].as_str().unwrap());
+    let (status, _) = send(&pods[2], "PUT", &path, &gone).await;
+    assert_eq!(status, 200);
+    for pod in &pods {
+        assert_eq!(userinfo(pod, &tokens).await, 401);
+        assert_eq!(refresh(pod, &tokens).await.0, 400);
+    }
+    for pod in pods {
+        pod.shutdown().await;
+    }
+}

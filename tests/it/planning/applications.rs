@@ -1,0 +1,218 @@
+//! What declared applications make of a document, of the pods and of the Secret with their keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use usher::api::ScimTenant;
+use usher::clock::{Random, SystemRandom};
+use usher::config::{
+    ApplicationAuthentication, ApplicationsConfig, PrivateKey, SigningKeys, Token,
+};
+use usher::plan::applications::{self, ApplicationsObserved, ClientSecretObserved};
+use usher::plan::workload_config::ConnectorObserved;
+use usher::plan::{AnnouncementType, Child, Rejection, Step, azure_connector, scim_tenant};
+
+use super::clients::document;
+use super::{OLD, connector, created, observed_connector, seen, tenant};
+
+const APPLICATIONS: &str = "
+  signIn:
+    applications:
+      - {name: crm, redirectUris: ['https://crm.example.com/cb'], clientSecretRef: {name: crm-oidc}, claims: [{claim: r, attribute: roles}]}
+      - {name: field-app, public: true, redirectUris: ['http://127.0.0.1/cb']}";
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// What is observed of `tenant`, whose connector lets people sign in, with this client secret and these keys.
+fn observed(
+    tenant: &ScimTenant,
+    secret: ClientSecretObserved,
+    keys: Option<&Secret>,
+) -> scim_tenant::Observed {
+    let entra = connector(
+        "entra",
+        OLD,
+        "
+  oidc: {clientId: 66666666-7777-8888-9999-AAAAAAAAAAAA, clientSecretRef: {name: entra-oidc}}",
+    );
+    let around = observed_connector(std::slice::from_ref(&entra), Some(tenant.clone()));
+    let credential = created(&azure_connector(&entra, &around).unwrap().steps);
+    let mut observed = seen(tenant);
+    observed.namespace_connectors.push(Arc::new(entra.clone()));
+    observed.connectors.push(ConnectorObserved {
+        connector: Arc::new(entra),
+        secret: Some(credential),
+    });
+    observed.applications = ApplicationsObserved {
+        signing_keys: keys.cloned(),
+        fresh_key: Some(PrivateKey::from_pkcs8(&SystemRandom.p256_key())),
+        client_secrets: vec![secret, ClientSecretObserved::NotNeeded],
+    };
+    observed
+}
+
+fn found() -> ClientSecretObserved {
+    ClientSecretObserved::Found(Token::presented(SECRET).digest())
+}
+
+fn served(steps: &[Step]) -> Option<ApplicationsConfig> {
+    let tenant = document(steps).scim_tenants[0].clone();
+    tenant.sign_in.unwrap().applications
+}
+
+/// The Secret with the keys that a plan makes or applies.
+fn keys_secret(steps: &[Step]) -> Secret {
+    let mut secrets = steps.iter().filter_map(|step| match step {
+        Step::Create(secret) | Step::Apply(Child::Secret(secret)) => Some(secret.as_ref().clone()),
+        Step::Apply(_) | Step::Delete { .. } | Step::Announce(_) => None,
+    });
+    let name = Some("contoso-signing-keys".to_owned());
+    secrets.find(|it| it.metadata.name == name).unwrap()
+}
+
+fn keys(secret: &Secret) -> SigningKeys {
+    serde_json::from_slice(&secret.data.as_ref().unwrap()["keys.json"].0).unwrap()
+}
+
+#[test]
+fn applications_are_served_with_digests_of_their_secrets() {
+    let tenant = tenant(APPLICATIONS);
+
+    let steps = scim_tenant(&tenant, &observed(&tenant, found(), None))
+        .unwrap()
+        .steps;
+
+    let served = served(&steps).unwrap();
+    assert_eq!(
+        served.signing_keys_file.to_str(),
+        Some("/etc/usher-signing-keys/keys.json")
+    );
+    let [crm, field] = served.applications.as_slice() else {
+        panic!("{served:?}");
+    };
+    let digest = Token::presented(SECRET).digest();
+    assert_eq!(
+        crm.authentication,
+        ApplicationAuthentication::Secret(digest)
+    );
+    assert_eq!(crm.claims[0].attribute, "roles");
+    assert_eq!(field.authentication, ApplicationAuthentication::Public);
+    let text = document(&steps).to_json();
+    assert!(!text.contains(SECRET));
+    let pods = steps.iter().find_map(|step| match step {
+        Step::Apply(Child::Deployment(it)) => it.spec.clone()?.template.spec,
+        _ => None,
+    });
+    let pods = pods.unwrap();
+    let volume = pods
+        .volumes
+        .unwrap()
+        .into_iter()
+        .find(|it| it.name == "signing-keys");
+    let secret = volume.unwrap().secret.unwrap();
+    assert_eq!(secret.secret_name.as_deref(), Some("contoso-signing-keys"));
+    let mounts = pods.containers[0].volume_mounts.clone().unwrap();
+    assert!(
+        mounts
+            .iter()
+            .any(|it| it.mount_path == "/etc/usher-signing-keys")
+    );
+}
+
+#[test]
+fn an_application_without_its_secret_waits_and_the_others_are_served() {
+    let tenant = tenant(APPLICATIONS);
+    for (secret, expected) in [
+        (
+            ClientSecretObserved::Absent,
+            "Secret crm-oidc, named in spec.signIn.applications, does not exist",
+        ),
+        (
+            ClientSecretObserved::KeyMissing,
+            "Secret crm-oidc has no key client-secret",
+        ),
+        (ClientSecretObserved::TooShort, "fewer than 32 characters"),
+    ] {
+        let observed = observed(&tenant, secret, None);
+        let steps = scim_tenant(&tenant, &observed).unwrap().steps;
+
+        let served = served(&steps).unwrap().applications;
+        assert_eq!(served.len(), 1);
+        assert_eq!(served[0].client_id, "field-app");
+        let missing = applications::missing(&tenant, &observed.applications).unwrap();
+        assert!(missing.to_string().contains(expected), "{missing}");
+    }
+    let good = observed(&tenant, found(), None);
+    assert_eq!(applications::missing(&tenant, &good.applications), None);
+}
+
+#[test]
+fn a_client_secret_is_looked_at_without_the_end_of_its_line() {
+    let secret = |text: &str| Secret {
+        data: Some([("a".to_owned(), ByteString(text.as_bytes().to_vec()))].into()),
+        ..Secret::default()
+    };
+    let of = |text: &str, key: &str| ClientSecretObserved::of(Some(&secret(text)), key);
+
+    assert_eq!(of(&format!("{SECRET}\n"), "a"), found());
+    assert_eq!(of("short", "a"), ClientSecretObserved::TooShort);
+    assert_eq!(of(SECRET, "b"), ClientSecretObserved::KeyMissing);
+    assert_eq!(
+        ClientSecretObserved::of(None, "a"),
+        ClientSecretObserved::Absent
+    );
+}
+
+#[test]
+fn keys_are_made_kept_rotated_and_healed() {
+    let tenant = tenant(APPLICATIONS);
+    let first = scim_tenant(&tenant, &observed(&tenant, found(), None)).unwrap();
+    let mut secret = keys_secret(&first.steps);
+    secret.metadata.resource_version = Some("7".to_owned());
+    let made = keys(&secret);
+    assert_eq!(made.keys.len(), 1);
+
+    let again = scim_tenant(&tenant, &observed(&tenant, found(), Some(&secret))).unwrap();
+    assert_eq!(keys(&keys_secret(&again.steps)), made);
+
+    let mut later = observed(&tenant, found(), Some(&secret));
+    later.now = later.now.checked_add(Duration::from_hours(700)).unwrap();
+    let rotated = keys_secret(&scim_tenant(&tenant, &later).unwrap().steps);
+    assert_eq!(rotated.metadata.resource_version.as_deref(), Some("7"));
+    assert_eq!(
+        (keys(&rotated).keys.len(), &keys(&rotated).keys[0]),
+        (2, &made.keys[0])
+    );
+
+    let mut broken = secret.clone();
+    broken.data = Some([("keys.json".to_owned(), ByteString(b"{}".to_vec()))].into());
+    let healed = scim_tenant(&tenant, &observed(&tenant, found(), Some(&broken))).unwrap();
+    assert_ne!(keys(&keys_secret(&healed.steps)), made);
+    let is_told = healed.steps.iter().any(
+        |step| matches!(step, Step::Announce(it) if it.type_ == AnnouncementType::Warning && it.note.contains("signing keys")),
+    );
+    assert!(is_told);
+
+    secret.metadata.owner_references = None;
+    secret.metadata.labels = None;
+    secret.metadata.annotations = None;
+    let foreign = scim_tenant(&tenant, &observed(&tenant, found(), Some(&secret)));
+    assert!(matches!(foreign, Err(Rejection::NameTaken { .. })));
+}
+
+#[test]
+fn a_claim_of_an_attribute_that_nobody_has_is_refused() {
+    let tenant = tenant(&APPLICATIONS.replace("attribute: roles", "attribute: shoeSize"));
+
+    let refused = scim_tenant(&tenant, &observed(&tenant, found(), None)).unwrap_err();
+
+    let said = refused.to_string();
+    assert!(
+        said.starts_with(
+            "spec.signIn.applications[0].claims[0].attribute: people have no attribute shoeSize"
+        ),
+        "{said}"
+    );
+}
