@@ -36,6 +36,9 @@ struct Provision {
     /// How many groups
     #[arg(long, value_name = "NUMBER", default_value_t = 6)]
     groups: usize,
+    /// How many people or groups are provisioned at once
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    at_once: u8,
     /// Everybody, or what has changed a working day later
     #[arg(long, value_enum, default_value_t = CycleName::Initial)]
     cycle: CycleName,
@@ -69,13 +72,14 @@ async fn provision(args: Provision) -> anyhow::Result<()> {
         token_file,
         people,
         groups,
+        at_once,
         cycle,
         dialect,
     } = args;
     let token = tokio::fs::read_to_string(&token_file)
         .await
         .with_context(|| format!("cannot read {}", token_file.display()))?;
-    let connection = Connection::new(&scim_url, token.trim())?;
+    let connection = Connection::new(&scim_url, token.trim())?.with_at_once(at_once.into());
     let cycle = match cycle {
         CycleName::Initial => Cycle::Initial,
         CycleName::Incremental => Cycle::Incremental,

@@ -15,6 +15,7 @@ pub struct Connection {
     client: Client,
     url: String,
     token: String,
+    at_once: usize,
     requests: AtomicU64,
 }
 
@@ -73,8 +74,20 @@ impl Connection {
             client,
             url,
             token: token.to_owned(),
+            at_once: 1,
             requests: AtomicU64::new(0),
         })
+    }
+
+    /// The same connection, on which so many people or groups are provisioned at once.
+    #[must_use]
+    pub fn with_at_once(self, at_once: usize) -> Self {
+        Self { at_once, ..self }
+    }
+
+    /// How many people or groups are provisioned at once.
+    pub(super) fn at_once(&self) -> usize {
+        self.at_once
     }
 
     /// How many requests were sent.

@@ -1,5 +1,8 @@
 //! Provisioning cycles in Entra's order: test, people, managers, groups, memberships.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures::stream::{self, TryStreamExt};
 use serde_json::Value;
 
 use super::client::{Connection, ConnectionError, Refusal};
@@ -49,7 +52,8 @@ pub struct Summary {
 
 /// Plays `cycle` for the people and groups of `population`, as they are before the working day.
 ///
-/// Links between people and resources are found by filter each time, so nothing is kept between two runs.
+/// Links between people and resources are found by filter each time, so nothing is kept between two runs. People, and groups, are done
+/// in their order, or as many at once as the connection allows.
 pub async fn provision(
     connection: &Connection,
     population: &Population,
@@ -68,18 +72,20 @@ pub async fn provision(
             (later, changed, 1)
         }
     };
-    let mut run = Run {
+    let run = Run {
         connection,
         dialect,
-        links: vec![None; population.people.len()],
-        population,
-        summary: Summary::default(),
+        links: Mutex::new(vec![None; population.people.len()]),
+        population: &population,
+        summary: Mutex::default(),
     };
-    run.people(&people).await?;
-    run.managers(&people).await?;
-    run.groups(groups).await?;
-    run.summary.requests = connection.requests() - before + 1;
-    Ok(run.summary)
+    let groups = &population.groups[..groups.min(population.groups.len())];
+    run.each(&people, |it| run.person(*it)).await?;
+    run.each(&people, |it| run.manager(*it)).await?;
+    run.each(groups, |it| run.group(it)).await?;
+    let mut summary = run.summary().clone();
+    summary.requests = connection.requests() - before + 1;
+    Ok(summary)
 }
 
 /// Entra's Test Connection, which it repeats at the beginning of each cycle.
@@ -93,23 +99,43 @@ async fn test(connection: &Connection) -> Result<(), ConnectionError> {
 struct Run<'a> {
     connection: &'a Connection,
     dialect: Dialect,
-    population: Population,
+    population: &'a Population,
     /// The resource of each person, as far as it was seen.
-    links: Vec<Option<Value>>,
-    summary: Summary,
+    links: Mutex<Vec<Option<Value>>>,
+    summary: Mutex<Summary>,
 }
 
 impl Run<'_> {
+    /// Does `work` for each of `all`.
+    async fn each<'a, T: Sync, Work>(
+        &self,
+        all: &'a [T],
+        work: impl Fn(&'a T) -> Work + Send,
+    ) -> Result<(), ConnectionError>
+    where
+        Work: Future<Output = Result<(), ConnectionError>> + Send,
+    {
+        stream::iter(all.iter().map(Ok))
+            .try_for_each_concurrent(self.connection.at_once(), work)
+            .await
+    }
+
+    fn links(&self) -> MutexGuard<'_, Vec<Option<Value>>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn summary(&self) -> MutexGuard<'_, Summary> {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// First pass: everybody by themselves.
-    async fn people(&mut self, positions: &[usize]) -> Result<(), ConnectionError> {
-        for position in positions {
-            let person = self.population.people[*position].clone();
-            self.links[*position] = self.person(&person).await?;
-        }
+    async fn person(&self, position: usize) -> Result<(), ConnectionError> {
+        let seen = self.provisioned(&self.population.people[position]).await?;
+        self.links()[position] = seen;
         Ok(())
     }
 
-    async fn person(&mut self, person: &Person) -> Result<Option<Value>, ConnectionError> {
+    async fn provisioned(&self, person: &Person) -> Result<Option<Value>, ConnectionError> {
         let name = &person.user_principal_name;
         let found = self.connection.find("Users", "userName", name).await?;
         let resource = match found {
@@ -127,7 +153,7 @@ impl Run<'_> {
                     .await?
                 {
                     Ok(created) => {
-                        self.summary.created += 1;
+                        self.summary().created += 1;
                         Some(created)
                     }
                     Err(refusal) => self.failed(format!("POST Users {name}"), refusal),
@@ -146,9 +172,9 @@ impl Run<'_> {
             {
                 Ok(changed) => {
                     if leaves {
-                        self.summary.deactivated += 1;
+                        self.summary().deactivated += 1;
                     } else {
-                        self.summary.updated += 1;
+                        self.summary().updated += 1;
                     }
                     Some(if changed.is_null() { resource } else { changed })
                 }
@@ -161,42 +187,37 @@ impl Run<'_> {
     }
 
     /// Second pass: references, once whoever is referred to exists.
-    async fn managers(&mut self, positions: &[usize]) -> Result<(), ConnectionError> {
-        for position in positions {
-            let person = self.population.people[*position].clone();
-            let Some(manager) = person.manager.filter(|_| person.enabled) else {
-                continue;
-            };
-            let (Some(manager), Some(resource)) =
-                (self.link(manager).await?, self.links[*position].clone())
-            else {
-                continue;
-            };
-            let Some(patch) = self.dialect.manager_patch(&manager, &resource) else {
-                continue;
-            };
-            let answer = self
-                .connection
-                .change(&format!("Users/{}", id(&resource)), &patch)
-                .await?;
-            self.changed(answer, || {
-                format!("PATCH Users {} (manager)", person.user_principal_name)
-            });
-        }
+    async fn manager(&self, position: usize) -> Result<(), ConnectionError> {
+        let person = &self.population.people[position];
+        let Some(manager) = person.manager.filter(|_| person.enabled) else {
+            return Ok(());
+        };
+        let link = self.link(manager).await?;
+        let resource = self.links()[position].clone();
+        let (Some(manager), Some(resource)) = (link, resource) else {
+            return Ok(());
+        };
+        let Some(patch) = self.dialect.manager_patch(&manager, &resource) else {
+            return Ok(());
+        };
+        let answer = self
+            .connection
+            .change(&format!("Users/{}", id(&resource)), &patch)
+            .await?;
+        self.changed(answer, || {
+            format!("PATCH Users {} (manager)", person.user_principal_name)
+        });
         Ok(())
     }
 
-    async fn groups(&mut self, count: usize) -> Result<(), ConnectionError> {
-        for group in self.population.groups.clone().iter().take(count) {
-            let Some(resource) = self.group(group).await? else {
-                continue;
-            };
+    async fn group(&self, group: &Group) -> Result<(), ConnectionError> {
+        if let Some(resource) = self.named(group).await? {
             self.memberships(group, &id(&resource)).await?;
         }
         Ok(())
     }
 
-    async fn group(&mut self, group: &Group) -> Result<Option<Value>, ConnectionError> {
+    async fn named(&self, group: &Group) -> Result<Option<Value>, ConnectionError> {
         let name = &group.display_name;
         let found = match self.connection.find("Groups", "displayName", name).await? {
             Err(refusal) => return Ok(self.failed(format!("GET Groups {name}"), refusal)),
@@ -210,7 +231,7 @@ impl Run<'_> {
                     .await?
                 {
                     Ok(created) => {
-                        self.summary.created += 1;
+                        self.summary().created += 1;
                         Some(created)
                     }
                     Err(refusal) => self.failed(format!("POST Groups {name}"), refusal),
@@ -228,7 +249,7 @@ impl Run<'_> {
     }
 
     /// Entra never reads memberships back: it sends what it knows.
-    async fn memberships(&mut self, group: &Group, id: &str) -> Result<(), ConnectionError> {
+    async fn memberships(&self, group: &Group, id: &str) -> Result<(), ConnectionError> {
         let path = format!("Groups/{id}");
         let mut joining = Vec::new();
         for member in &group.members {
@@ -260,27 +281,31 @@ impl Run<'_> {
     }
 
     /// The identifier of the resource of a person, looked for once.
-    async fn link(&mut self, position: usize) -> Result<Option<String>, ConnectionError> {
-        if self.links[position].is_none() {
-            let name = self.population.people[position].user_principal_name.clone();
-            let found = self.connection.find("Users", "userName", &name).await?;
-            self.links[position] = found.ok().and_then(|it| it.into_iter().next());
+    async fn link(&self, position: usize) -> Result<Option<String>, ConnectionError> {
+        let known = self.links()[position].as_ref().map(id);
+        if known.is_some() {
+            return Ok(known);
         }
-        Ok(self.links[position].as_ref().map(id))
+        let name = &self.population.people[position].user_principal_name;
+        let found = self.connection.find("Users", "userName", name).await?;
+        let found = found.ok().and_then(|it| it.into_iter().next());
+        let link = found.as_ref().map(id);
+        self.links()[position] = found;
+        Ok(link)
     }
 
-    fn changed(&mut self, answer: Result<Value, Refusal>, request: impl FnOnce() -> String) {
+    fn changed(&self, answer: Result<Value, Refusal>, request: impl FnOnce() -> String) {
         match answer {
-            Ok(_) => self.summary.updated += 1,
+            Ok(_) => self.summary().updated += 1,
             Err(refusal) => {
                 self.failed(request(), refusal);
             }
         }
     }
 
-    fn failed(&mut self, request: String, refusal: Refusal) -> Option<Value> {
+    fn failed(&self, request: String, refusal: Refusal) -> Option<Value> {
         let Refusal { status, detail } = refusal;
-        self.summary.failures.push(Failure {
+        self.summary().failures.push(Failure {
             request,
             status,
             detail,

@@ -85,8 +85,18 @@ impl Projection {
     pub(crate) fn apply(
         &self,
         schema: &ResourceSchema,
-        rendered: Map<String, Value>,
+        mut rendered: Map<String, Value>,
     ) -> Map<String, Value> {
+        if self.is_default() {
+            rendered.retain(|name, value| match schema.extension(name) {
+                Some(extension) => value.as_object_mut().is_some_and(|members| {
+                    members.retain(|name, _| is_shown(extension.attribute(name)));
+                    !members.is_empty()
+                }),
+                None => is_shown(schema.core_attribute(name)),
+            });
+            return rendered;
+        }
         let mut kept = Map::new();
         for (name, value) in rendered {
             if let Some(extension) = schema.extension(&name) {
@@ -127,7 +137,6 @@ impl Projection {
             Returned::Always => return Some(value),
             Returned::Never => return None,
             Returned::Request if self.included.is_none() => return None,
-            Returned::Default if self.is_default() => return Some(value),
             Returned::Default | Returned::Request => {}
         }
         let path = AttributePath {
@@ -165,6 +174,12 @@ impl Projection {
             .collect();
         (!members.is_empty()).then_some(Value::Object(members))
     }
+}
+
+/// Whether it is answered to who asks for nothing in particular.
+fn is_shown(definition: Option<&Attribute>) -> bool {
+    let returned = definition.map_or(Returned::Default, |attribute| attribute.returned);
+    matches!(returned, Returned::Always | Returned::Default)
 }
 
 fn same_attribute(left: &AttributePath, right: &AttributePath) -> bool {

@@ -134,7 +134,7 @@ impl Resource {
 
     /// One line of JSON for a store.
     pub fn to_json(&self) -> String {
-        Value::Object(self.attributes.clone()).to_string()
+        serde_json::to_string(&self.attributes).expect("a JSON object can be written")
     }
 
     /// The attributes by canonical name.
@@ -227,7 +227,7 @@ impl Resource {
                 .collect::<Vec<_>>()
         );
 
-        let mut rendered = Map::new();
+        let mut rendered = Map::with_capacity(self.attributes.len() + extra.len() + 3);
         rendered.insert("schemas".to_owned(), schemas);
         rendered.insert("id".to_owned(), json!(meta.id));
         rendered.extend(self.attributes);

@@ -174,7 +174,7 @@ fn people_arrive_and_a_second_start_finds_them() {
     let folder = quickstart();
     let dev = Dev::on(folder.path());
 
-    let first = dev.provision(&[]);
+    let first = dev.provision(&["--at-once", "4"]);
     assert!(words(&first).contains("initial"), "{first:?}");
     dev.await_counts("True contoso.id.example.com 12 12 3");
     let second = dev.provision(&["--cycle", "incremental", "--dialect", "aadOptscim062020"]);

@@ -173,7 +173,7 @@ fn change(
     }
     if let Some(resource) = &change.resource
         && terms.unique_external_id
-        && row::is_external_id_taken(connection, kind, before.seq, resource)?
+        && row::is_external_id_taken(connection, kind, Some(before.seq), resource)?
     {
         return Ok(Err(Refused::ExternalIdTaken(kind)));
     }

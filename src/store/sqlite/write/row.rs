@@ -34,13 +34,15 @@ pub(super) fn insert(
     added: &Stored,
     terms: &Terms,
 ) -> Outcome<i64> {
+    if terms.unique_external_id && is_external_id_taken(connection, kind, None, &added.resource)? {
+        return Ok(Err(Refused::ExternalIdTaken(kind)));
+    }
     let keys = Keys::of(kind, &added.resource);
     let body = added.resource.to_json();
     let inserted = connection
         .prepare_cached(
             "INSERT INTO resource (kind, id, version, created, modified, name_key, display_key, external_id, active, body, deactivated, checksum, looked_up)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, iif(?9, NULL, ?4), ?12 + ?3 + ?4 + ?5, ?3
-             WHERE NOT ?11 OR NOT EXISTS (SELECT 1 FROM resource WHERE kind = ?1 AND external_id = ?8)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, iif(?9, NULL, ?4), ?11 + ?3 + ?4 + ?5, ?3)",
         )?
         .execute(params![
             number(kind),
@@ -53,29 +55,26 @@ pub(super) fn insert(
             keys.external_id,
             added.resource.is_active(),
             body,
-            terms.unique_external_id,
             checksum::of(number(kind), added.id.as_str(), &body),
         ]);
-    match taken(kind, inserted)? {
-        Ok(0) => return Ok(Err(Refused::ExternalIdTaken(kind))),
-        Ok(_) => {}
-        Err(refused) => return Ok(Err(refused)),
+    if let Err(refused) = taken(kind, inserted)? {
+        return Ok(Err(refused));
     }
     let seq = connection.last_insert_rowid();
     lookup::insert(connection, seq, &LookupKey::all(kind, &added.resource))?;
     Ok(Ok(seq))
 }
 
-/// Whether another resource has the same `externalId`.
+/// Whether another resource than the one numbered `seq` has the same `externalId`.
 pub(super) fn is_external_id_taken(
     connection: &Connection,
     kind: ResourceType,
-    seq: i64,
+    seq: Option<i64>,
     resource: &Resource,
 ) -> Result<bool, Error> {
     connection
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM resource WHERE kind = ?1 AND external_id = ?2 AND seq <> ?3)",
+            "SELECT EXISTS (SELECT 1 FROM resource WHERE kind = ?1 AND external_id = ?2 AND seq IS NOT ?3)",
         )?
         .query_row((number(kind), resource.external_id(), seq), |row| row.get(0))
 }
