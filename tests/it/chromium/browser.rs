@@ -84,7 +84,8 @@ impl Chromium {
             connection,
             "DELETE {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         )?;
-        connection.read_to_end(&mut Vec::new()).map(|_| ())
+        connection.set_read_timeout(Some(PATIENCE))?;
+        connection.read_exact(&mut [0])
     }
 
     /// What the driver says to a command; its message when it refuses.
