@@ -415,7 +415,7 @@ fn a_mapping_is_checked_line_by_line() {
       - {urn: 'urn:example:Folders', attributes: [{name: folders, multiValued: true}]}",
     );
     let check = |lines: &str| {
-        let checked = mapping::check(&people(lines).spec, &tenant.spec.schema);
+        let checked = mapping::check(&people(lines).spec, &tenant.spec);
         let errors = checked
             .errors
             .iter()
@@ -455,7 +455,7 @@ fn a_mapping_declares_keys_and_warns_of_likely_mistakes() {
       - {target: 'emails[type eq \"work\"].value', source: mail}",
     );
 
-    let checked = mapping::check(&mapping.spec, &tenant.spec.schema);
+    let checked = mapping::check(&mapping.spec, &tenant.spec);
 
     assert_eq!(checked.errors, []);
     assert_eq!(

@@ -205,6 +205,8 @@ const REPLACE: &str = "WITH before AS (
    WHERE shard = $11 AND $1 = 0 AND EXISTS (SELECT 1 FROM changed WHERE was_active <> $8)
  ), ended AS (
    DELETE FROM session s USING changed c WHERE NOT $8 AND s.resource_id = $2
+ ), withdrawn AS (
+   DELETE FROM password_link l USING changed c WHERE NOT $8 AND l.resource_id = $2
  ), wanted AS (
    SELECT c.seq, l.attribute, l.value, l.label
    FROM changed c CROSS JOIN unnest($18::bigint[], $19::text[], $20::text[]) AS l (attribute, value, label)
@@ -216,7 +218,7 @@ const REPLACE: &str = "WITH before AS (
  SELECT b.version, c.version, b.is_taken FROM before b LEFT JOIN changed c ON TRUE";
 
 /// Writes the attributes of a resource if it has the expected version, remembers that, counts who comes or goes as active, and ends the
-/// sessions of who is deactivated: those that it sees by deleting them, all by `sign_outs`. That nobody else wrote to `lookup` in
+/// sessions of who is deactivated, and the link to set a password: those that it sees by deleting them, all by `sign_outs`. That nobody else wrote to `lookup` in
 /// between is known by the version, else by a lock on the row that was there before.
 pub(super) async fn replace(
     connection: &mut PgConnection,

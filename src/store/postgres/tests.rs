@@ -20,7 +20,7 @@ use crate::store::conformance::{
     GROUP, USER, changed, deletion, find, free, ids, moved, person, related, schemas, stored, team,
 };
 use crate::store::filter_sql::Argument;
-use crate::store::sessions::{SecretDigest, Session};
+use crate::store::sessions::{SecretDigest, Session, SignedInBy};
 use crate::store::{Location, Terms, Version};
 
 async fn sql(connection: &mut PgConnection, text: String) {
@@ -442,6 +442,71 @@ async fn what_entra_matches_by_is_found_by_an_index() {
     }
 }
 
+#[test]
+fn a_migration_only_adds_and_can_be_repeated() {
+    for statement in migrations::all_statements() {
+        let lines = statement
+            .lines()
+            .filter(|it| !it.trim_start().starts_with("--"));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let begins = |with: &str| text.starts_with(with);
+        let adds = begins("CREATE TABLE IF NOT EXISTS ")
+            || begins("CREATE INDEX IF NOT EXISTS ")
+            || begins("CREATE UNIQUE INDEX IF NOT EXISTS ")
+            || (begins("INSERT INTO ") && text.ends_with(" DO NOTHING"))
+            || (begins("ALTER TABLE ")
+                && text.contains(" ADD COLUMN IF NOT EXISTS ")
+                && (text.contains(" DEFAULT ") || !text.contains(" NOT NULL")));
+        assert!(adds, "a migration does more than add: {text}");
+    }
+}
+
+/// While a roll-out replaces the pods one after the other. Its connections hold statements that were prepared before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_serves_beside_one_that_migrated_further() {
+    let schema = Schema::new("beside").await;
+    let before = schema.store().await;
+    let mut administrator = Server::shared().connect().await;
+    for step in 0..3 {
+        if step == 1 {
+            // All that a migration may do.
+            let later = "SET search_path TO beside;
+                ALTER TABLE resource ADD COLUMN IF NOT EXISTS shoe_size BIGINT;
+                ALTER TABLE membership ADD COLUMN IF NOT EXISTS since BIGINT NOT NULL DEFAULT 0;
+                CREATE TABLE IF NOT EXISTS shoe (seq BIGINT NOT NULL PRIMARY KEY, size BIGINT NOT NULL);
+                CREATE INDEX IF NOT EXISTS resource_shoe ON resource (shoe_size) WHERE shoe_size IS NOT NULL;
+                INSERT INTO shoe (seq, size) VALUES (1, 42) ON CONFLICT (seq) DO NOTHING;
+                INSERT INTO migration (number, needed) VALUES (90, 0)";
+            sql(&mut administrator, later.to_owned()).await;
+        }
+        // The last one starts beside it.
+        let store = if step < 2 {
+            Arc::clone(&before)
+        } else {
+            schema.store().await
+        };
+        let (one, two, group) = (format!("{step}a"), format!("{step}b"), format!("{step}g"));
+        for id in [&one, &two] {
+            store.add(USER, person(id), free()).await.unwrap();
+        }
+        let team = team(&group, &[&one]);
+        store.add(GROUP, team, free()).await.unwrap();
+        let joins = moved(&group, vec![MemberChange::Add(vec![two.clone()])]);
+        assert!(
+            store
+                .change(GROUP, joins, free())
+                .await
+                .unwrap()
+                .unwrap()
+                .written
+        );
+        assert_eq!(related(&*store, GROUP, &group).await.len(), 2);
+        let gone = store.delete(USER, deletion(&two, 0, 3), free()).await;
+        assert_eq!(gone.unwrap(), Some(()));
+        assert_eq!(store.counts().await.unwrap().users, step + 1);
+    }
+}
+
 #[tokio::test]
 async fn a_schema_that_needs_a_later_program_is_left_alone() {
     let schema = Schema::new("later").await;
@@ -752,8 +817,7 @@ async fn a_session_that_a_deactivation_does_not_see_counts_no_more() {
     let session = Session {
         digest: digest.clone(),
         person: ResourceId::new("a"),
-        connector: "entra".to_owned(),
-        provider: "digest of a provider".to_owned(),
+        by: SignedInBy::Password,
         opened: Timestamp::UNIX_EPOCH,
         seen: Timestamp::UNIX_EPOCH,
     };

@@ -9,7 +9,7 @@ use sqlx::{Connection, PgConnection};
 use super::row::{self, Slot};
 use super::text::text;
 use super::{members, row::Remembered};
-use super::{records, sessions, terms};
+use super::{passwords, records, sessions, terms};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -69,7 +69,8 @@ pub(super) async fn settled(
         | Write::Records(_)
         | Write::Record(_)
         | Write::Forget(_)
-        | Write::Session(_) => false,
+        | Write::Session(_)
+        | Write::Password(_) => false,
     };
     if is_done {
         return Ok(Ok(Written::Done));
@@ -115,7 +116,8 @@ async fn by_one_statement(
         | Write::Delete { .. }
         | Write::Records(_)
         | Write::Forget(_)
-        | Write::Session(_) => None,
+        | Write::Session(_)
+        | Write::Password(_) => None,
     })
 }
 
@@ -153,6 +155,7 @@ async fn within(
             Ok(Ok(alone(Written::Done)))
         }
         Write::Session(write) => Ok(Ok(alone(sessions::apply(connection, write).await?))),
+        Write::Password(write) => Ok(Ok(alone(passwords::apply(connection, write).await?))),
         Write::Note { .. } | Write::Record(_) => Ok(Ok(alone(Written::Done))),
     }
 }
@@ -245,6 +248,7 @@ async fn delete(
         ResourceType::User => {
             row::leave_groups(connection, before.seq, deletion.at).await?;
             sessions::end_all(connection, &deletion.id).await?;
+            passwords::forget(connection, &deletion.id).await?;
         }
         ResourceType::Group => moved.removed = members::count(connection, before.seq).await?,
     }
