@@ -63,7 +63,7 @@ impl Cursor {
         }
     }
 
-    /// Before the position.
+    /// The other way from the same place.
     pub(super) fn back(self) -> Self {
         Self {
             backward: !self.backward,
