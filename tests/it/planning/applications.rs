@@ -59,7 +59,7 @@ fn found() -> ClientSecretObserved {
 
 fn served(steps: &[Step]) -> Option<ApplicationsConfig> {
     let tenant = document(steps).scim_tenants[0].clone();
-    tenant.sign_in.unwrap().applications
+    tenant.sign_in?.applications
 }
 
 /// The Secret with the keys that a plan makes or applies.
