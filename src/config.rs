@@ -22,12 +22,16 @@ use crate::scim::schema::Rules;
 
 pub use access_token::AccessToken;
 pub use oauth::{OAuthConfig, TrustedIssuer};
-pub use policy::{Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, UnknownMembers};
+pub use policy::{
+    Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, UnknownMembers,
+    VerifiedDomainsConfig,
+};
 pub use report::Report;
 pub use rights::Rights;
 pub use secret::{CredentialId, Token, TokenDigest};
 pub use sign_in::{
-    ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig,
+    AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig,
+    SignInConfig,
 };
 
 /// The version that this program writes and reads.

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::api::{Kind, ObjectKey};
 use crate::clock::{Clock, Random};
+use crate::config::Token;
 use crate::lint::{Finding, Rules};
 use crate::plan::objects::WorkloadSettings;
 use crate::platform::Retry;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub folder: PathBuf,
     /// Where to serve.
     pub listen: SocketAddr,
+    /// Where to serve the report, to who has the token in the file `report-token`; nowhere when absent.
+    pub report_listen: Option<SocketAddr>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -85,17 +88,28 @@ pub async fn run(
     let Settings {
         folder,
         listen,
+        report_listen,
         clock,
         random,
     } = settings;
     let mut folder = Folder::open(folder)?;
     let lock = folder.lock()?;
-    let server = Server::start(server_settings(listen, &clock, &random), host::nothing())
+    let mut bytes = [0; 32];
+    random.fill(&mut bytes);
+    let report_token = Token::from_random(bytes);
+    if report_listen.is_some() {
+        let file = folder.hidden().join("report-token");
+        files::write(&file, report_token.reveal().as_bytes())?;
+    }
+    let listen = (listen, report_listen);
+    let settings = server_settings(listen, &clock, &random);
+    let nothing = host::nothing(report_token.digest());
+    let server = Server::start(settings, nothing)
         .await
         .map_err(DevError::Start)?;
     let host = Arc::new(Host::open(
         folder.hidden(),
-        server,
+        (server, report_token.digest()),
         Arc::clone(&clock),
         Arc::clone(&random),
     )?);
@@ -123,14 +137,14 @@ pub async fn run(
 }
 
 fn server_settings(
-    listen: SocketAddr,
+    (listen, report_listen): (SocketAddr, Option<SocketAddr>),
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
 ) -> workload::Settings {
     workload::Settings {
         listen,
         tls: None,
-        report_listen: None,
+        report_listen,
         clock: Arc::clone(clock),
         random: Arc::clone(random),
     }

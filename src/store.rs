@@ -6,10 +6,12 @@ pub mod brake;
 mod candidate;
 #[cfg(test)]
 mod conformance;
+mod counts;
 mod error;
 mod filter_sql;
 mod lock;
 mod lookup;
+pub mod passwords;
 mod postgres;
 mod query;
 pub mod sessions;
@@ -17,7 +19,6 @@ mod sqlite;
 mod write;
 
 use std::fmt;
-use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -31,10 +32,11 @@ use crate::scim::schema::ResourceType;
 
 use audit::{AuditEntry, AuditQuery, Audited};
 use brake::{Brake, Held};
+pub use counts::Counts;
 pub use error::{DatabaseError, OpenError, StoreError};
 pub use lock::Claim;
 pub use postgres::ConnectError;
-pub use query::{ListQuery, Listed, Position, SortValue, Window};
+pub use query::{ListQuery, Listed, Position, Window};
 
 /// Identifier of a resource, issued once and never again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -176,46 +178,6 @@ pub struct Forgetting {
     pub held_before: Timestamp,
 }
 
-/// How many there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Users, deactivated ones included.
-    pub users: i64,
-    /// Users who are not deactivated.
-    pub active_users: i64,
-    /// Groups.
-    pub groups: i64,
-}
-
-impl Counts {
-    /// How many of one kind.
-    pub(crate) fn of(self, kind: ResourceType) -> i64 {
-        match kind {
-            ResourceType::User => self.users,
-            ResourceType::Group => self.groups,
-        }
-    }
-
-    /// Counts one of a kind `by` times.
-    fn count(&mut self, kind: ResourceType, active: bool, by: i64) {
-        match kind {
-            ResourceType::User => {
-                self.users += by;
-                self.active_users += if active { by } else { 0 };
-            }
-            ResourceType::Group => self.groups += by,
-        }
-    }
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, more: Self) {
-        self.users += more.users;
-        self.active_users += more.active_users;
-        self.groups += more.groups;
-    }
-}
-
 /// What was committed since the store was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Commits {
@@ -274,7 +236,7 @@ pub struct Note {
 /// - "Not found" is `Ok(None)`; callers decide what it means.
 /// - Time and identifiers come in as values; a store makes neither.
 #[async_trait]
-pub trait Store: sessions::Sessions {
+pub trait Store: sessions::Sessions + passwords::Passwords {
     /// The resource called `id`.
     async fn find(
         &self,

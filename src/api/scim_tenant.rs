@@ -1,5 +1,6 @@
 //! `ScimTenant`: a directory of people and groups with its SCIM endpoint, and the pods that serve it.
 
+mod access_rule;
 mod clients;
 mod deprovisioning;
 mod exposure;
@@ -16,6 +17,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use access_rule::AccessRule;
 pub use clients::{
     ClientAccess, ClientDialect, ClientOAuth, ClientResources, ClientRights, ScimClient,
     ScimClientStatus,
@@ -24,9 +26,9 @@ pub use deprovisioning::{Brake, Deprovisioning, HeldRemovals};
 pub use exposure::{Exposure, GatewayExposure, IngressExposure, ParentReference, Tls};
 pub use owner::AttributeOwner;
 pub use pods::PodTemplate;
-pub use provisioning::{Adoption, UnknownMembers};
+pub use provisioning::{Adoption, UnknownMembers, VerifiedDomains};
 pub use schema::{DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension};
-pub use sign_in::{ForwardAuth, SignIn, SignInSession};
+pub use sign_in::{BuiltInSignIn, ForwardAuth, SignIn, SignInSession};
 pub use store::{PostgresStore, SecretKeyReference, SqliteStore, Store};
 
 /// What is wished of one directory.
@@ -62,6 +64,8 @@ pub use store::{PostgresStore, SecretKeyReference, SqliteStore, Store};
         .message("replicas must be 1 with store.sqlite, which has one pod at a time; several need store.postgres"),
     validation = Rule::new("!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || !has(self.store.postgres)")
         .message("deletionPolicy must be Retain with store.postgres: Usher drops nothing in your database"),
+    validation = Rule::new("(has(self.adoption) && self.adoption == 'ByVerifiedEmail') == (has(self.verifiedDomains) && size(self.verifiedDomains) > 0)")
+        .message("adoption ByVerifiedEmail and verifiedDomains need each other: say whose word is taken for which addresses, or remove both"),
     validation = Rule::new("!has(self.signIn) || !has(self.signIn.forwardAuth) || self.host == self.signIn.forwardAuth.cookieDomain || self.host.endsWith('.' + self.signIn.forwardAuth.cookieDomain)")
         .message("signIn.forwardAuth.cookieDomain must be host or what it ends with, such as example.com for contoso.id.example.com")
 )]
@@ -101,7 +105,7 @@ pub struct ScimTenantSpec {
     #[serde(default)]
     pub schema: DirectorySchema,
 
-    /// How people stay signed in, where a connector lets them sign in.
+    /// How people sign in and stay signed in.
     #[serde(default)]
     pub sign_in: SignIn,
 
@@ -112,6 +116,13 @@ pub struct ScimTenantSpec {
     /// What a POST does to an account that is there already.
     #[serde(default)]
     pub adoption: Adoption,
+
+    /// Whose word is taken that an e-mail address is the person's own, for `adoption: ByVerifiedEmail`. SCIM itself does not say it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other.scimClient == one.scimClient))")
+        .message("two entries of verifiedDomains cannot have the same scimClient; put its domains into one"))]
+    pub verified_domains: Vec<VerifiedDomains>,
 
     /// User names of break-glass accounts: no client may change, deactivate, delete or regroup them. Let them be provisioned first, then name them here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -23,6 +23,9 @@ pub(super) struct Args {
     /// Address to serve on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Address to serve report, metrics and links for passwords on; the token is in .usher/report-token
+    #[arg(long, value_name = "ADDRESS")]
+    report_listen: Option<SocketAddr>,
     /// Print one line of JSON once all is Ready; the tables go to standard error
     #[arg(long)]
     json: bool,
@@ -32,6 +35,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let Args {
         folder,
         listen,
+        report_listen,
         json,
     } = args;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
@@ -45,6 +49,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings {
         folder,
         listen,
+        report_listen,
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
     };

@@ -16,6 +16,9 @@ pub struct PolicyConfig {
     pub erase_after_seconds: Option<u32>,
     /// What a POST does to an account that is there already.
     pub adoption: Adoption,
+    /// Domains whose addresses a client assigns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub verified_domains: Vec<VerifiedDomainsConfig>,
     /// User names of the people whom no client may change.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub break_glass: Vec<String>,
@@ -61,6 +64,18 @@ pub enum Adoption {
     Never,
     /// It becomes an update of the one account with the same `externalId`.
     ByExternalId,
+    /// It becomes an update of the one account with the same e-mail address, if the client's word is taken for its domain.
+    ByVerifiedEmail,
+}
+
+/// Domains whose addresses one client assigns: nobody there has an address that is somebody else's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VerifiedDomainsConfig {
+    /// Name of the client.
+    pub client: String,
+    /// The domains, each exactly as it stands behind the `@`.
+    pub domains: Vec<String>,
 }
 
 /// What becomes of member ids that nobody has.

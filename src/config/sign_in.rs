@@ -15,7 +15,10 @@ pub struct SignInConfig {
     /// The applications behind proxies that ask who is signed in.
     #[serde(default)]
     pub forward_auth: ForwardAuthConfig,
-    /// Who says who people are; one at least.
+    /// Whether who is not known to a provider signs in by a password.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub built_in: bool,
+    /// Who says who people are; one at least, unless people sign in by passwords.
     pub providers: Vec<ProviderConfig>,
 }
 
@@ -46,6 +49,30 @@ pub struct ForwardAuthConfig {
     /// The hosts of the applications, with a port where it is not that of the scheme.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+    /// Who reaches which path: the first that fits decides; where none does, whoever is signed in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<AccessRuleConfig>,
+}
+
+/// Who reaches some paths of some applications; whoever is signed in, where nothing is said of that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AccessRuleConfig {
+    /// The hosts; all of them when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// The paths, each with everything below it; all of them when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    /// Everybody, signed in or not.
+    #[serde(default)]
+    pub public: bool,
+    /// Whoever has one of these roles, or is in one of `groups`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// Names of groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
 }
 
 /// An identity provider: the Entra tenant of one connector.

@@ -19,7 +19,7 @@ use super::{DevError, errors, files};
 use crate::api::scim_tenant::DeletionPolicy;
 use crate::api::{Kind, ObjectKey};
 use crate::clock::{Clock, Random};
-use crate::config::Report;
+use crate::config::{Report, TokenDigest};
 use crate::lint::{Finding, Rules, Source};
 use crate::workload::Server;
 use workload::Served;
@@ -29,6 +29,7 @@ pub(super) use workload::nothing;
 /// The host and all it keeps.
 pub(super) struct Host {
     folder: PathBuf,
+    report_token: TokenDigest,
     address: String,
     server: AsyncMutex<Option<Server>>,
     served: AsyncMutex<Served>,
@@ -52,7 +53,7 @@ impl Host {
     /// The host with what is kept in `folder`, and `server` for the workload.
     pub(super) fn open(
         folder: PathBuf,
-        server: Server,
+        (server, report_token): (Server, TokenDigest),
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, DevError> {
@@ -68,6 +69,7 @@ impl Host {
         Ok(Self {
             secrets: Secrets::at(folder.join("secrets")),
             folder,
+            report_token,
             address: address.to_string(),
             server: AsyncMutex::new(Some(server)),
             served: AsyncMutex::default(),

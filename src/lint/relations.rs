@@ -63,7 +63,8 @@ impl World {
                 rejection
                     .map(|it| said(declared, &it))
                     .into_iter()
-                    .chain(self.unknown_owners(declared, &key, it))
+                    .chain(self.unknown_clients(declared, &key, it))
+                    .chain(unknown_roles(declared, it))
                     .collect()
             }
             Object::AzureConnector(it) => {
@@ -78,8 +79,8 @@ impl World {
         }
     }
 
-    /// Owners of attributes that are no client of `tenant`, as far as was given: what they own would stay as it is for ever.
-    fn unknown_owners(
+    /// Names that are those of no client of `tenant`, as far as was given: what such an owner has would stay as it is for ever.
+    fn unknown_clients(
         &self,
         declared: &Declared,
         key: &ObjectKey,
@@ -91,13 +92,25 @@ impl World {
         let clients = tenant.spec.clients.iter().map(|it| it.name.clone());
         let known: Vec<String> = clients.chain(connectors).collect();
         let owners = tenant.spec.attribute_owners.iter().enumerate();
-        owners
-            .filter(|(_, owner)| self.is_complete && !known.contains(&owner.scim_client))
-            .map(|(index, owner)| {
-                let pointer = format!("/spec/attributeOwners/{index}/scimClient");
+        let owners = owners.map(|(index, it)| {
+            let pointer = format!("/spec/attributeOwners/{index}/scimClient");
+            (pointer, &it.scim_client, "nobody could write what it owns")
+        });
+        let verified = tenant.spec.verified_domains.iter().enumerate();
+        let verified = verified.map(|(index, it)| {
+            let pointer = format!("/spec/verifiedDomains/{index}/scimClient");
+            (
+                pointer,
+                &it.scim_client,
+                "no account could be adopted by its word",
+            )
+        });
+        let named = owners.chain(verified);
+        named
+            .filter(|(_, name, _)| self.is_complete && !known.contains(name))
+            .map(|(pointer, name, consequence)| {
                 let message = format!(
-                    "no client of spec.clients and no AzureConnector of this ScimTenant in the files given is called {:?}; nobody could write what it owns",
-                    owner.scim_client
+                    "no client of spec.clients and no AzureConnector of this ScimTenant in the files given is called {name:?}; {consequence}"
                 );
                 declared.finding(Severity::Warning, &pointer, message)
             })
@@ -112,7 +125,7 @@ impl World {
     ) -> Vec<Finding> {
         let connector = find(&self.connectors, &key.sibling(&mapping.spec.connector_ref));
         let tenant = connector.as_ref().and_then(|it| self.tenant_of(key, it));
-        let schema = tenant.as_ref().map(|it| it.spec.schema.clone());
+        let spec = tenant.as_ref().map(|it| it.spec.clone());
         let mappings = in_namespace(&self.mappings, &key.namespace);
         let warning = connector
             .as_ref()
@@ -129,10 +142,10 @@ impl World {
             .map(|it| said(declared, &it))
             .into_iter()
             .collect();
-        let Some(schema) = schema else {
+        let Some(spec) = spec else {
             return findings;
         };
-        let checked = plan::mapping::check(&mapping.spec, &schema);
+        let checked = plan::mapping::check(&mapping.spec, &spec);
         let said = |severity, it: Remark| {
             declared.finding(severity, &words::pointer(&it.field), it.problem)
         };
@@ -209,6 +222,28 @@ fn find<K: kube::core::Resource>(all: &[Arc<K>], key: &ObjectKey) -> Option<Arc<
     all.iter()
         .find(|it| ObjectKey::of(it.as_ref()) == *key)
         .cloned()
+}
+
+/// Roles that a rule wants and nobody can have.
+fn unknown_roles(declared: &Declared, tenant: &ScimTenant) -> Vec<Finding> {
+    let known = &tenant.spec.schema.roles;
+    let forward_auth = tenant.spec.sign_in.forward_auth.as_ref();
+    let rules = forward_auth.map_or(&[][..], |it| it.rules.as_slice());
+    let mut findings = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        for (position, role) in rule.roles.iter().enumerate() {
+            if known.is_empty() || known.contains(role) {
+                continue;
+            }
+            let pointer = format!("/spec/signIn/forwardAuth/rules/{index}/roles/{position}");
+            let message = format!(
+                "nobody can have the role {role:?}: spec.schema.roles are {}",
+                known.join(", ")
+            );
+            findings.push(declared.finding(Severity::Warning, &pointer, message));
+        }
+    }
+    findings
 }
 
 fn in_namespace<K: kube::core::Resource>(all: &[Arc<K>], namespace: &str) -> Vec<Arc<K>> {

@@ -21,6 +21,8 @@ pub struct AuthorizationRequest<'r> {
     pub nonce: &'r str,
     /// Whose challenge is sent; the code is worth nothing without it.
     pub verifier: &'r str,
+    /// Who is about to sign in, as far as that is known.
+    pub login_hint: Option<&'r str>,
 }
 
 impl AuthorizationRequest<'_> {
@@ -36,6 +38,9 @@ impl AuthorizationRequest<'_> {
             .append_pair("nonce", self.nonce)
             .append_pair("code_challenge", &challenge(self.verifier))
             .append_pair("code_challenge_method", "S256");
+        if let Some(hint) = self.login_hint {
+            url.query_pairs_mut().append_pair("login_hint", hint);
+        }
         url
     }
 }
@@ -180,6 +185,7 @@ mod tests {
             state: "S",
             nonce: "N",
             verifier: "V",
+            login_hint: None,
         };
 
         let url = request.url(&"https://entra.example/authorize?p=1".parse().unwrap());
@@ -189,6 +195,15 @@ mod tests {
             "https://entra.example/authorize?p=1&response_type=code&client_id=app\
              &redirect_uri=https%3A%2F%2Fcontoso.example%2Fsign-in%2Fentra%2Fcallback&scope=openid+profile+email&state=S&nonce=N\
              &code_challenge=3lpveBFuymLX_FzhWdI65riJs2Whc5rSzzb5JaFA0Mw&code_challenge_method=S256"
+        );
+        let known = AuthorizationRequest {
+            login_hint: Some("lena@contoso.example"),
+            ..request
+        };
+        let url = known.url(&"https://entra.example/authorize".parse().unwrap());
+        assert!(
+            url.as_str().ends_with("&login_hint=lena%40contoso.example"),
+            "{url}"
         );
     }
 

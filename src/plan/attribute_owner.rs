@@ -14,7 +14,7 @@ const OWNED_BY_NOBODY: [&str; 4] = ["userName", "externalId", "active", "passwor
 pub(super) fn attribute_owners(
     spec: &ScimTenantSpec,
 ) -> Result<Vec<AttributeOwnerConfig>, Rejection> {
-    let Ok(schemas) = Schemas::new(&rules(&spec.schema)) else {
+    let Ok(schemas) = Schemas::new(&rules(spec)) else {
         // The whole object is refused for it.
         return Ok(Vec::new());
     };

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::api::AzureConnector;
-use crate::api::scim_tenant::DirectorySchema;
+use crate::api::scim_tenant::{DirectorySchema, ScimTenantSpec};
 use crate::api::user_mapping::{Apply, AttributeMapping, GroupAttributes, UserMappingSpec};
 use crate::expression::Expression;
 use crate::scim::path::Path;
@@ -48,9 +48,10 @@ impl fmt::Display for Remark {
     }
 }
 
-/// Checks `spec` against `schema`.
-pub fn check(spec: &UserMappingSpec, schema: &DirectorySchema) -> Checked {
-    let Ok(schemas) = Schemas::new(&rules(schema)) else {
+/// Checks `spec` against the schema of `tenant`.
+pub fn check(spec: &UserMappingSpec, tenant: &ScimTenantSpec) -> Checked {
+    let schema = &tenant.schema;
+    let Ok(schemas) = Schemas::new(&rules(tenant)) else {
         // The ScimTenant itself is refused for it.
         return Checked::default();
     };

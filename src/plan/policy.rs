@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::api::scim_tenant::{Adoption, Brake, ScimTenantSpec, UnknownMembers};
-use crate::config::{self, BrakeConfig, PolicyConfig};
+use crate::api::scim_tenant::{Adoption, Brake, ScimTenantSpec, UnknownMembers, VerifiedDomains};
+use crate::config::{self, BrakeConfig, PolicyConfig, VerifiedDomainsConfig};
 
 use super::attribute_owner::attribute_owners;
 use super::verdict::Rejection;
@@ -21,7 +21,9 @@ pub fn policy(spec: &ScimTenantSpec) -> Result<PolicyConfig, Rejection> {
         adoption: match spec.adoption {
             Adoption::Never => config::Adoption::Never,
             Adoption::ByExternalId => config::Adoption::ByExternalId,
+            Adoption::ByVerifiedEmail => config::Adoption::ByVerifiedEmail,
         },
+        verified_domains: spec.verified_domains.iter().map(verified_domains).collect(),
         break_glass: spec.break_glass.clone(),
         attribute_owners: attribute_owners(spec)?,
         unknown_members: match spec.unknown_members {
@@ -29,6 +31,13 @@ pub fn policy(spec: &ScimTenantSpec) -> Result<PolicyConfig, Rejection> {
             UnknownMembers::Ignore => config::UnknownMembers::Ignore,
         },
     })
+}
+
+fn verified_domains(declared: &VerifiedDomains) -> VerifiedDomainsConfig {
+    VerifiedDomainsConfig {
+        client: declared.scim_client.clone(),
+        domains: declared.domains.clone(),
+    }
 }
 
 fn brake(brake: &Brake) -> Result<BrakeConfig, Rejection> {

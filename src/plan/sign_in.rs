@@ -1,10 +1,12 @@
 //! What a document says of signing in: who says who people are, and for how long that holds.
 
 use crate::api::azure_connector::{OidcConnection, OidcEndpoint};
+use crate::api::scim_tenant::AccessRule;
 use crate::api::{AzureConnector, ScimTenant};
 use crate::config::sign_in::redirect_uri;
 use crate::config::{
-    ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig, SignInConfig,
+    AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig,
+    SignInConfig,
 };
 
 use super::child::Owner;
@@ -14,16 +16,17 @@ use super::verdict::Rejection;
 use super::workload_config::{Sources, is_entitled};
 use super::{claim, cloud, scim_client};
 
-/// How people of `tenant` sign in; nothing when no connector lets them.
+/// How people of `tenant` sign in; nothing when no connector lets them, nor a password.
 pub(super) fn sign_in(
     tenant: &ScimTenant,
     sources: &Sources<'_>,
 ) -> Result<Option<SignInConfig>, Rejection> {
     let providers = providers(tenant, sources);
-    if providers.is_empty() {
+    let declared = &tenant.spec.sign_in;
+    let built_in = declared.built_in.enabled;
+    if providers.is_empty() && !built_in {
         return Ok(None);
     }
-    let declared = &tenant.spec.sign_in;
     let session = &declared.session;
     Ok(Some(SignInConfig {
         session: SessionConfig {
@@ -35,10 +38,29 @@ pub(super) fn sign_in(
             Some(declared) => ForwardAuthConfig {
                 cookie_domain: Some(declared.cookie_domain.clone()),
                 hosts: declared.hosts.clone(),
+                rules: declared.rules.iter().cloned().map(access_rule).collect(),
             },
         },
+        built_in,
         providers,
     }))
+}
+
+fn access_rule(declared: AccessRule) -> AccessRuleConfig {
+    let AccessRule {
+        hosts,
+        paths,
+        public,
+        roles,
+        groups,
+    } = declared;
+    AccessRuleConfig {
+        hosts,
+        paths,
+        public,
+        roles,
+        groups,
+    }
 }
 
 /// Those of the connectors of `tenant`, in the order of their names. What may not be touched stays as the document before had it.

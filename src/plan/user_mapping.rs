@@ -38,7 +38,7 @@ pub fn user_mapping(mapping: &UserMapping, observed: &Observed) -> Result<Checke
             name: connector.spec.scim_tenant_ref.name.clone(),
             field: "spec.scimTenantRef of the AzureConnector",
         })?;
-    let mut checked = mapping::check(&mapping.spec, &tenant.spec.schema);
+    let mut checked = mapping::check(&mapping.spec, &tenant.spec);
     let warning = mapping::sign_in_warning(&mapping.spec, connector);
     checked.warnings.extend(warning);
     match checked.errors.as_slice() {

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
-use crate::api::scim_tenant::{DirectorySchema, Entitlement, ExtensionAttributeType};
+use crate::api::scim_tenant::{Entitlement, ExtensionAttributeType, ScimTenantSpec};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{
     AcceptedAt, CredentialConfig, ProviderConfig, Rights, ScimClientConfig, ScimTenantConfig,
@@ -85,8 +85,9 @@ pub fn scim_tenant_name(key: &ObjectKey) -> ScimTenantName {
     ScimTenantName(key.to_string())
 }
 
-/// The rules that `schema` declares, in the words of SCIM.
-pub fn rules(schema: &DirectorySchema) -> Rules {
+/// The rules that `tenant` declares, in the words of SCIM.
+pub fn rules(tenant: &ScimTenantSpec) -> Rules {
+    let schema = &tenant.schema;
     let extensions = schema.extensions.iter().map(|extension| Extension {
         urn: extension.urn.clone(),
         open: extension.open,
@@ -105,6 +106,7 @@ pub fn rules(schema: &DirectorySchema) -> Rules {
         roles: schema.roles.clone(),
         required: schema.required.clone(),
         extensions: extensions.collect(),
+        sign_in_method: tenant.sign_in.built_in.enabled,
     }
 }
 
@@ -143,7 +145,7 @@ fn trusted_proxies(tenant: &ScimTenant) -> Result<Vec<IpNet>, Rejection> {
 
 /// The rules of `tenant`, with the keys of open extensions that mappings name.
 fn checked_rules(tenant: &ScimTenant, sources: &Sources<'_>) -> Result<Rules, Rejection> {
-    let mut rules = rules(&tenant.spec.schema);
+    let mut rules = rules(&tenant.spec);
     Schemas::new(&rules).map_err(|error| Rejection::Invalid {
         field: "spec.schema".to_owned(),
         problem: error.to_string(),
@@ -160,7 +162,7 @@ fn checked_rules(tenant: &ScimTenant, sources: &Sources<'_>) -> Result<Rules, Re
         .mappings
         .iter()
         .filter(of_tenant)
-        .flat_map(|it| mapping::check(&it.spec, &tenant.spec.schema).declared)
+        .flat_map(|it| mapping::check(&it.spec, &tenant.spec).declared)
         .collect();
     declared.sort();
     for (urn, name) in declared {

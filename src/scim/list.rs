@@ -82,8 +82,13 @@ pub struct ListResponse {
 pub enum Paging {
     /// By number: `startIndex` as asked for, echoed.
     Index(usize),
-    /// RFC 9865: by a cursor, which the last page does not have.
-    Cursor(Option<String>),
+    /// RFC 9865: by cursors.
+    Cursor {
+        /// The last page has none.
+        next: Option<String>,
+        /// The first page has none.
+        previous: Option<String>,
+    },
 }
 
 impl ListResponse {
@@ -96,8 +101,13 @@ impl ListResponse {
         });
         match self.paging {
             Paging::Index(start_index) => body["startIndex"] = json!(start_index),
-            Paging::Cursor(Some(next)) => body["nextCursor"] = json!(next),
-            Paging::Cursor(None) => {}
+            Paging::Cursor { next, previous } => {
+                for (name, cursor) in [("nextCursor", next), ("previousCursor", previous)] {
+                    if let Some(cursor) = cursor {
+                        body[name] = json!(cursor);
+                    }
+                }
+            }
         }
         body["Resources"] = Value::Array(self.resources);
         body

@@ -29,6 +29,13 @@ pub const GROUP_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /// The URN of the enterprise extension of User.
 pub const ENTERPRISE_URN: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
+/// The URN of the extension of User that is Usher's own.
+pub const SIGN_IN_URN: &str = "urn:ietf:params:scim:schemas:extension:usher:2.0:User";
+/// The attribute of it that says how a person signs in.
+pub const SIGN_IN_METHOD: &str = "signInMethod";
+/// The values that it may have: through Entra, or by a password.
+pub const SIGN_IN_METHODS: [&str; 2] = ["Entra", "BuiltIn"];
+
 /// The group attribute that never lives in a resource: membership is a relation of its own.
 pub const MEMBERS: &str = "members";
 
@@ -148,6 +155,8 @@ pub struct ResourceSchema {
     pub(crate) user_types: Vec<String>,
     /// The allowed values of roles; empty: not checked.
     pub(crate) roles: Vec<String>,
+    /// The allowed values of `signInMethod`; empty: not checked.
+    pub(crate) sign_in_methods: Vec<String>,
     /// What every resource must have.
     pub(crate) required: Vec<AttributePath>,
 }

@@ -47,6 +47,10 @@ pub enum AuditEvent {
     Held,
     /// The data of a person were handed out.
     Exported,
+    /// A link was made by which the person sets a password.
+    PasswordLinkMade,
+    /// The person set a password.
+    PasswordSet,
 }
 
 /// A value before and after a change.

@@ -4,6 +4,7 @@ pub(super) mod audit;
 mod brake;
 mod members;
 mod pages;
+mod passwords;
 mod records;
 mod search;
 pub(super) mod server;
@@ -23,6 +24,7 @@ use audit::*;
 use brake::*;
 use members::*;
 use pages::*;
+use passwords::*;
 use records::*;
 use search::*;
 use sessions::*;
@@ -84,11 +86,18 @@ conformance!(
     an_external_id_may_be_one_of_a_kind,
     an_attempt_is_redeemed_once_by_the_browser_that_began_it,
     a_session_is_found_until_it_ends,
+    the_sessions_of_a_person_are_listed,
     only_a_person_who_is_active_gets_a_session,
     sessions_end_with_who_is_deactivated_or_deleted,
     a_deactivation_that_is_held_ends_no_session,
     who_is_deactivated_while_signing_in_is_out,
     what_is_over_is_forgotten,
+    a_link_sets_one_password_once,
+    only_a_person_who_is_active_gets_a_link,
+    a_password_is_replaced_by_who_knows_it,
+    links_end_with_who_is_deactivated_and_passwords_with_who_is_deleted,
+    a_password_that_is_set_ends_the_sessions_of_its_person_alone,
+    no_session_is_opened_by_a_password_that_was_replaced,
 );
 
 async fn sqlite() -> (TempDir, Arc<dyn Store>) {

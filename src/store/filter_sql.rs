@@ -19,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::scim::filter::{Comparison, Filter, Literal, Operator};
 use crate::scim::schema::{AttributePath, MEMBERS, ResourceType};
+use crate::store::query::sorting::Sorting;
 use crate::store::{ListQuery, Related, StoreError, Window};
 pub(super) use comparison::LONG_KEY;
 use comparison::{Column, compare_time};
@@ -55,6 +56,8 @@ pub(super) struct Search {
     order: Order,
     /// What must hold beside the condition.
     pub(super) rest: Option<Filter>,
+    /// What puts in order what is found, if the database does not.
+    pub(super) sorting: Option<Sorting>,
 }
 
 impl Search {
@@ -85,9 +88,15 @@ impl Search {
             dialect: database.dialect,
             kind: number,
             condition: Term::all(terms),
-            order: Order::new(kind, query.sort, position),
+            order: Order::new(kind, query.sort.as_ref(), position),
             rest: (!rest.is_empty()).then(|| Filter::all(rest)),
+            sorting: Sorting::of(query),
         }
+    }
+
+    /// Whether the database finds exactly what is asked for, in order, so that it can count it and cut out a page.
+    pub(super) fn is_exact(&self) -> bool {
+        self.rest.is_none() && self.sorting.is_none()
     }
 
     /// Whether the rows that are found are so few that they need not be counted first.
@@ -104,8 +113,11 @@ impl Search {
     pub(super) fn scans(&self) -> bool {
         match self.condition.access {
             Access::Few => false,
-            Access::Range => self.rest.is_some(),
-            Access::All => self.condition != Term::all(Vec::new()) || !self.order.has_index(),
+            Access::Range => !self.is_exact(),
+            Access::All => {
+                let is_kept = self.sorting.is_none() && self.order.has_index();
+                self.condition != Term::all(Vec::new()) || !is_kept
+            }
         }
     }
 

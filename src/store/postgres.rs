@@ -32,6 +32,7 @@ mod failure;
 mod members;
 mod migrations;
 mod owner;
+mod passwords;
 mod read;
 mod records;
 pub(super) mod restore;

@@ -1,10 +1,12 @@
 //! What is asked of a list, and what is answered: filter, order, and the part that is wanted.
 
+pub(super) mod sorting;
+
 use super::{Related, Stored};
 use crate::scim::bounds::MAX_PAGE_MEMBERSHIPS;
 use crate::scim::filter::Filter;
 use crate::scim::list::Page;
-use crate::scim::sort::Sort;
+use crate::scim::sort::{Sort, SortValue};
 
 /// What is asked of a list.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,30 +49,29 @@ pub enum Window {
     },
 }
 
+impl Window {
+    /// How many are passed over, and how many are wanted at most.
+    pub(super) fn bounds(&self) -> (usize, usize) {
+        match self {
+            Self::Index(page) => (page.offset(), page.count),
+            Self::Behind { count, .. } => (0, *count),
+        }
+    }
+}
+
 impl Default for Window {
     fn default() -> Self {
         Self::Index(Page::default())
     }
 }
 
-/// A place in a list: directly behind one resource, which need not exist any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A place in a list: directly behind one resource, which need not exist any more. Places order as an ascending list does.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// What that resource is sorted by.
     pub key: SortValue,
     /// Its number in the order of creation.
     pub sequence: i64,
-}
-
-/// The value of a [`crate::scim::sort::SortKey`] in the form in which a store orders it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SortValue {
-    /// The resource has none, or the list is in the order of creation.
-    Absent,
-    /// A text, folded if it is compared so.
-    Text(String),
-    /// Milliseconds since 1970.
-    Time(i64),
 }
 
 /// The part of a list that was asked for; fewer than were asked for when they have very many memberships.
@@ -80,6 +81,8 @@ pub struct Listed {
     pub total: usize,
     /// Those of the page, in order.
     pub resources: Vec<Stored>,
+    /// The place behind the first of them; nothing when there is none.
+    pub start: Option<Position>,
     /// The place behind the last of them; nothing when there is none.
     pub end: Option<Position>,
     /// Of all resources of the page.
@@ -104,6 +107,7 @@ impl Listed {
     pub(super) fn push(&mut self, resource: Stored, end: Position) {
         self.memberships += resource.related.len();
         self.resources.push(resource);
+        self.start.get_or_insert_with(|| end.clone());
         self.end = Some(end);
     }
 }

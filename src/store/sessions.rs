@@ -1,15 +1,19 @@
 //! Who is signed in, and who is about to be: rows that every replica sees. A session ends with the person it is of, in the transaction
-//! that deactivates or deletes the person.
+//! that deactivates or deletes the person, or sets another password.
 
 use std::fmt;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use super::passwords::PasswordHash;
 use super::{ResourceId, StoreError};
 
 /// Attempts to sign in that are kept; the oldest go first, so that a flood of them fills no disk.
 pub const ATTEMPTS: i64 = 50_000;
+
+/// Sessions of one person that are listed.
+pub const SESSIONS_OF_ONE: i64 = 100;
 
 /// SHA-256 in hexadecimal of a secret that a browser holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +26,44 @@ pub struct Session {
     pub digest: SecretDigest,
     /// Who it is.
     pub person: ResourceId,
-    /// Name of the connector by which the person signed in.
-    pub connector: String,
-    /// Digest of the provider that this connector had then.
-    pub provider: String,
+    /// By what the person signed in.
+    pub by: SignedInBy,
     /// When that was, in whole milliseconds.
     pub opened: Timestamp,
     /// When it was last noted that it was used, in whole milliseconds.
     pub seen: Timestamp,
+}
+
+/// By what a person signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignedInBy {
+    /// The identity provider of a connector.
+    Connector {
+        /// Name of the connector.
+        name: String,
+        /// Digest of the provider that it had then.
+        provider: String,
+    },
+    /// A password.
+    Password,
+}
+
+impl SignedInBy {
+    /// Name of the connector and digest of its provider; empty, as no connector's is, for a password.
+    pub(super) fn columns(&self) -> (&str, &str) {
+        match self {
+            Self::Connector { name, provider } => (name, provider),
+            Self::Password => ("", ""),
+        }
+    }
+
+    pub(super) fn of_columns(name: String, provider: String) -> Self {
+        if name.is_empty() {
+            Self::Password
+        } else {
+            Self::Connector { name, provider }
+        }
+    }
 }
 
 /// Somebody who was sent to an identity provider and is not back yet.
@@ -85,6 +119,9 @@ pub trait Sessions: Send + Sync {
         browser: &SecretDigest,
     ) -> Result<Option<SignInAttempt>, StoreError>;
 
+    /// The sessions of a person, the newest first; [`SESSIONS_OF_ONE`] at most.
+    async fn sessions_of(&self, person: &ResourceId) -> Result<Vec<Session>, StoreError>;
+
     /// The session of this digest.
     async fn session(&self, digest: &SecretDigest) -> Result<Option<Session>, StoreError>;
 
@@ -114,7 +151,26 @@ pub trait Sessions: Send + Sync {
         session: Session,
         replaced: Option<SecretDigest>,
     ) -> Result<bool, StoreError> {
-        let opened = self.write_session(SessionWrite::Open { session, replaced });
+        let opened = self.write_session(SessionWrite::Open {
+            session,
+            password: None,
+            replaced,
+        });
+        Ok(opened.await? > 0)
+    }
+
+    /// Opens a session as [`Self::open_session`] does, if `password` is still what is kept of the person's password.
+    async fn open_session_by_password(
+        &self,
+        session: Session,
+        password: PasswordHash,
+        replaced: Option<SecretDigest>,
+    ) -> Result<bool, StoreError> {
+        let opened = self.write_session(SessionWrite::Open {
+            session,
+            password: Some(password),
+            replaced,
+        });
         Ok(opened.await? > 0)
     }
 
@@ -147,6 +203,8 @@ pub enum SessionWrite {
     Open {
         /// The one to open, of a person who is active.
         session: Session,
+        /// What must still be kept of the person's password, where that is a condition.
+        password: Option<PasswordHash>,
         /// The one to end, whether the other can be opened or not.
         replaced: Option<SecretDigest>,
     },

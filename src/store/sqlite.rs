@@ -8,6 +8,7 @@ mod damage;
 mod health;
 mod lookup;
 mod migrations;
+mod passwords;
 mod read;
 mod readers;
 mod records;

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::audit::{AuditEntry, Moved};
 use super::brake::{Brake, Removal};
+use super::passwords::PasswordWrite;
 use super::sessions::SessionWrite;
 use super::{
     Change, Changed, Deletion, Forgetting, Note, Record, ResourceId, StoreError, Stored, Terms,
@@ -43,6 +44,7 @@ pub(super) enum Write {
     Record(AuditEntry),
     Forget(Forgetting),
     Session(SessionWrite),
+    Password(PasswordWrite),
 }
 
 impl Write {
@@ -58,7 +60,8 @@ impl Write {
             | Self::Records(_)
             | Self::Record(_)
             | Self::Forget(_)
-            | Self::Session(_) => None,
+            | Self::Session(_)
+            | Self::Password(_) => None,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What strangers may do so and so often, limited for each source: present unknown credentials, begin to sign in. Who presents a good
-//! credential is never kept out.
+//! What strangers may do so and so often, limited for each source: present unknown credentials, begin to sign in, guess passwords. Who
+//! presents a good credential is never kept out.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ pub(crate) const UNKNOWN_CREDENTIALS: u32 = 20;
 /// Sign-ins that a source may begin in one window: an office behind one address in the morning.
 pub(crate) const BEGUN_SIGN_INS: u32 = 600;
 
-/// Seconds of a window.
+/// Seconds of a window, unless it is declared longer.
 const WINDOW: i64 = 60;
 
 /// Counters; a power of two. Sources that fall on the same one are limited together, which costs them a 401 that becomes a 429 and nothing else.
@@ -24,6 +24,8 @@ pub(crate) struct Attempts {
     /// Random, so that nobody can choose an address that shares a counter.
     key: [u8; 16],
     at_most: u32,
+    /// Seconds of a window.
+    window: i64,
     /// Number of the window in the upper half, attempts in the lower.
     counters: Vec<AtomicU64>,
 }
@@ -34,14 +36,24 @@ impl Attempts {
         Self {
             key,
             at_most,
+            window: WINDOW,
             counters: (0..COUNTERS).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
+    /// In windows of so many seconds.
+    pub(crate) fn every(self, window: i64) -> Self {
+        Self { window, ..self }
+    }
+
     /// Counts one from `source`; when there were too many, the seconds after which the next one is looked at.
     pub(crate) fn count(&self, source: IpAddr, now: Timestamp) -> Option<u32> {
-        let second = now.as_second();
-        let window = u64::from(u32::try_from(second.div_euclid(WINDOW)).unwrap_or_default());
+        self.count_of(&network(source), now)
+    }
+
+    /// Counts one of `who`, as [`Self::count`] does.
+    pub(crate) fn count_of(&self, who: &[u8], now: Timestamp) -> Option<u32> {
+        let (window, rest) = self.window(now);
         let counted = |before: u64| {
             let attempts = if before >> 32 == window {
                 (before & u64::from(u32::MAX)).saturating_add(1)
@@ -50,25 +62,49 @@ impl Attempts {
             };
             (window << 32) | attempts.min(u64::from(u32::MAX))
         };
-        let before =
-            self.counter(source)
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| Some(counted(it)));
+        let before = self
+            .counter(who)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| Some(counted(it)));
         let (Ok(before) | Err(before)) = before;
         let attempts = counted(before) & u64::from(u32::MAX);
-        let rest = u32::try_from(WINDOW - second.rem_euclid(WINDOW)).unwrap_or(1);
         (attempts > u64::from(self.at_most)).then_some(rest)
     }
 
-    fn counter(&self, source: IpAddr) -> &AtomicU64 {
-        let mut hash = Sha256::new_with_prefix(self.key);
-        match source.to_canonical() {
-            IpAddr::V4(it) => hash.update(it.octets()),
-            // Whoever has one address of a network has all 2^64 of it.
-            IpAddr::V6(it) => hash.update(&it.octets()[..8]),
-        }
+    /// Takes back one that was counted of `who` in this window.
+    pub(crate) fn take_back(&self, who: &[u8], now: Timestamp) {
+        let (window, _) = self.window(now);
+        let fewer = |it: u64| {
+            let counts = it >> 32 == window && it & u64::from(u32::MAX) > 0;
+            counts.then(|| it - 1)
+        };
+        let counter = self.counter(who);
+        // Nothing to take back is nothing to do.
+        counter
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer)
+            .ok();
+    }
+
+    /// The number of the present window, and the seconds that are left of it.
+    fn window(&self, now: Timestamp) -> (u64, u32) {
+        let second = now.as_second();
+        let number = u32::try_from(second.div_euclid(self.window)).unwrap_or_default();
+        let rest = u32::try_from(self.window - second.rem_euclid(self.window)).unwrap_or(1);
+        (number.into(), rest)
+    }
+
+    fn counter(&self, who: &[u8]) -> &AtomicU64 {
+        let hash = Sha256::new_with_prefix(self.key).chain_update(who);
         let hash = hash.finalize();
         let index = usize::from(u16::from_be_bytes([hash[0], hash[1]])) % COUNTERS;
         &self.counters[index]
+    }
+}
+
+/// Whoever has one address of a network of IPv6 has all 2^64 of it.
+pub(crate) fn network(source: IpAddr) -> Vec<u8> {
+    match source.to_canonical() {
+        IpAddr::V4(it) => it.octets().to_vec(),
+        IpAddr::V6(it) => it.octets()[..8].to_vec(),
     }
 }
 

@@ -6,8 +6,10 @@ mod break_glass;
 mod erasure;
 mod export;
 mod ownership;
+pub(crate) mod password;
 mod policy;
 mod provisioner;
+pub(crate) mod sign_in_method;
 pub(crate) mod sign_in_name;
 
 use std::sync::Arc;
@@ -168,12 +170,40 @@ impl Directory {
         kind: ResourceType,
         external_id: &str,
     ) -> Result<Vec<Stored>, DirectoryError> {
-        let text = format!("externalId eq {}", Value::from(external_id));
+        self.with(kind, "externalId", external_id).await
+    }
+
+    /// The people one of whose addresses is `address`.
+    async fn with_email(&self, address: &str) -> Result<Vec<Stored>, DirectoryError> {
+        self.with(ResourceType::User, "emails.value", address).await
+    }
+
+    async fn with(
+        &self,
+        kind: ResourceType,
+        attribute: &str,
+        value: &str,
+    ) -> Result<Vec<Stored>, DirectoryError> {
+        let text = format!("{attribute} eq {}", Value::from(value));
         let query = ListQuery {
             filter: Some(Filter::parse(&text, self.schema(kind))?),
             ..ListQuery::default()
         };
         Ok(self.list(kind, &query).await?.resources)
+    }
+
+    /// The person with this user name, in any casing.
+    pub(crate) async fn with_user_name(
+        &self,
+        user_name: &str,
+    ) -> Result<Option<Stored>, DirectoryError> {
+        let kind = ResourceType::User;
+        let text = format!("userName eq {}", Value::from(user_name));
+        let query = ListQuery {
+            filter: Some(Filter::parse(&text, self.schema(kind))?),
+            ..ListQuery::default()
+        };
+        Ok(self.list(kind, &query).await?.resources.pop())
     }
 
     /// What the brake holds at present.

@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use super::attempts::{Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS};
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
+use super::guesses::Guesses;
 use super::handover::Handover;
 use super::intake::Intake;
 use super::jwt::Untrusted;
@@ -27,6 +28,7 @@ use super::keys::IssuerKeys;
 use super::metrics::Metrics;
 use super::noted;
 use super::oauth;
+use super::passwords::Passwords;
 use super::recorder::{Content, Exchange};
 use super::routing::{self, Endpoint, ScimTenant, Table};
 use super::scim::{self, Answer, Call, error_response};
@@ -53,6 +55,8 @@ pub(crate) struct Shared {
     pub(super) handover: Handover,
     pub(super) attempts: Attempts,
     pub(super) sign_ins: Attempts,
+    pub(super) guesses: Guesses,
+    pub(super) passwords: Passwords,
     pub(super) issuers: IssuerKeys,
     pub(super) providers: Providers,
     pub(super) random: Arc<dyn Random>,
@@ -76,6 +80,8 @@ impl Shared {
             handover: Handover::default(),
             attempts: Attempts::new(key, UNKNOWN_CREDENTIALS),
             sign_ins: Attempts::new(key, BEGUN_SIGN_INS),
+            guesses: Guesses::new(key),
+            passwords: Passwords::new(Arc::clone(&random)),
             issuers: IssuerKeys::default(),
             providers: Providers::default(),
             random,
@@ -111,7 +117,7 @@ async fn serve(
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
     if let Some((scim_tenant, route)) = sign_in::find(&shared, &head) {
-        return sign_in::serve(&shared, peer, &head, (&scim_tenant, &route)).await;
+        return sign_in::serve(&shared, peer, (head, body), (&scim_tenant, &route)).await;
     }
     if oauth::is_here(head.uri.path()) {
         return oauth::serve(&shared, peer, head, body).await;

@@ -1,5 +1,6 @@
 //! The listener for the operator and the kubelet, on a port of its own: report, health, readiness, metrics.
 
+mod password_link;
 mod people;
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use axum::http::{HeaderMap, Response, StatusCode};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Deserialize;
 
 use super::core::Core;
@@ -26,6 +27,7 @@ pub(super) fn router(core: Arc<Core>) -> Router {
         .route("/requests", get(requests))
         .route("/audit", get(people::audit))
         .route("/person", get(people::person))
+        .route("/password-link", post(password_link::make))
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))

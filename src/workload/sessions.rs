@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::directory::sign_in_method::SignInMethod;
 use crate::config::{self, ProviderConfig, SignInConfig, Token};
 use crate::scim::schema::ResourceType;
-use crate::store::sessions::{Over, SecretDigest, Session};
+use crate::store::passwords::PasswordHash;
+use crate::store::sessions::{Over, SecretDigest, Session, SignedInBy};
 use crate::store::{Related, ResourceId, Store, StoreError, Stored};
 
 /// How long a person has to come back from the identity provider.
@@ -37,8 +39,8 @@ impl<'s> Sessions<'s> {
         Self { store, config, now }
     }
 
-    /// Who presents `token`, with groups; nobody when the session is over, the person or the connector is gone, or
-    /// the connector has another provider since.
+    /// Who presents `token`, with groups; nobody when the session is over, the person or the connector is gone,
+    /// the connector has another provider since, or the person signs in another way.
     pub(crate) async fn find(&self, token: &Token) -> Result<Option<Stored>, StoreError> {
         let Some(session) = self.store.session(&digest(token)).await? else {
             return Ok(None);
@@ -50,7 +52,14 @@ impl<'s> Sessions<'s> {
         let found = self
             .store
             .find(ResourceType::User, person, Related::Include);
-        let found = found.await?.filter(|it| it.resource.is_active());
+        let method = match session.by {
+            SignedInBy::Connector { .. } => SignInMethod::Entra,
+            SignedInBy::Password => SignInMethod::BuiltIn,
+        };
+        let is_good = |it: &Stored| {
+            it.resource.is_active() && SignInMethod::of(&it.resource, self.config) == method
+        };
+        let found = found.await?.filter(is_good);
         if found.is_some() {
             self.note(session).await;
         }
@@ -60,10 +69,16 @@ impl<'s> Sessions<'s> {
     fn lasts(&self, session: &Session) -> bool {
         let minutes = |it: u32| SignedDuration::from_mins(it.into());
         let (length, age) = (self.config.session, |it| self.now.duration_since(it));
-        let provider = self.config.provider(&session.connector);
+        let is_declared = match &session.by {
+            SignedInBy::Connector { name, provider } => {
+                let declared = self.config.provider(name);
+                declared.is_some_and(|it| it.digest() == *provider)
+            }
+            SignedInBy::Password => true,
+        };
         age(session.opened) < minutes(length.absolute_minutes)
             && age(session.seen) < minutes(length.idle_minutes)
-            && provider.is_some_and(|it| it.digest() == session.provider)
+            && is_declared
     }
 
     /// Notes now and then that the session is used. Who cannot write must not keep out whom it knows.
@@ -88,12 +103,35 @@ impl<'s> Sessions<'s> {
         let session = Session {
             digest: digest(token),
             person: person.clone(),
-            connector: provider.connector.clone(),
-            provider: provider.digest(),
+            by: SignedInBy::Connector {
+                name: provider.connector.clone(),
+                provider: provider.digest(),
+            },
             opened: self.now,
             seen: self.now,
         };
         self.store.open_session(session, had.map(digest)).await
+    }
+
+    /// Opens a session as [`Self::open`] does, if `password` is still what is kept of the person's password.
+    pub(crate) async fn open_by_password(
+        &self,
+        token: &Token,
+        person: &ResourceId,
+        password: PasswordHash,
+        had: Option<&Token>,
+    ) -> Result<bool, StoreError> {
+        let session = Session {
+            digest: digest(token),
+            person: person.clone(),
+            by: SignedInBy::Password,
+            opened: self.now,
+            seen: self.now,
+        };
+        let opened = self
+            .store
+            .open_session_by_password(session, password, had.map(digest));
+        opened.await
     }
 
     /// Ends the session of `token`.

@@ -1,16 +1,22 @@
 //! Signing in: the pages, the way to the identity provider and back, signing out, and the question of proxies who somebody is.
 
+mod account;
 mod begin;
 mod callback;
 mod cookies;
+mod form;
 mod forward_auth;
+mod identify;
 mod pages;
+mod password;
+mod password_refused;
 mod provider;
 mod refused;
 mod return_to;
+mod set_password;
 mod sign_out;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -22,11 +28,13 @@ use jiff::Timestamp;
 use super::http::Shared;
 use super::routing::{self, ScimTenant};
 use super::sessions::Sessions;
+use super::source;
 use super::told::Told;
 use crate::config::{SignInConfig, Token};
 use crate::scim::resource::Resource;
 use crate::store::{StoreError, Stored};
 use cookies::Cookies;
+use form::Form;
 use forward_auth::Shape;
 pub(crate) use provider::Providers;
 use refused::Refused;
@@ -34,14 +42,24 @@ use refused::Refused;
 /// An endpoint of this part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
-    /// Where signing in begins: the choice among several connectors.
+    /// Where signing in begins: the user name, or the choice among several connectors.
     Choose,
+    /// Where a password is presented.
+    Password,
+    /// The link by which a password is set.
+    SetPassword(Token),
     /// The way to the provider of this connector.
     Begin(String),
     /// The way back from it.
     Callback(String),
     /// Who is signed in.
     SignedIn,
+    /// The page of who is signed in.
+    Account,
+    /// The end of sessions of the person who asks.
+    EndSessions,
+    /// Another password for the person who asks.
+    ChangePassword,
     /// The question whether to sign out, and the answer yes.
     SignOut,
     /// That nobody is signed in any more.
@@ -66,6 +84,13 @@ impl Route {
                 Some((connector, "callback")) => Some(Self::Callback(connector.to_owned())),
                 None | Some(_) => None,
             },
+            "password" if is_alone => Some(Self::Password),
+            "set-password" if !further.is_empty() && !further.contains('/') => {
+                Some(Self::SetPassword(Token::presented(further)))
+            }
+            "account" if is_alone => Some(Self::Account),
+            "account" if further == "sessions" => Some(Self::EndSessions),
+            "account" if further == "password" => Some(Self::ChangePassword),
             "signed-in" if is_alone => Some(Self::SignedIn),
             "sign-out" if is_alone => Some(Self::SignOut),
             "signed-out" if is_alone => Some(Self::SignedOut),
@@ -81,9 +106,14 @@ impl Route {
     fn name(&self) -> &'static str {
         match self {
             Self::Choose => "/sign-in",
+            Self::Password => "/password",
+            Self::SetPassword(_) => "/set-password/{link}",
             Self::Begin(_) => "/sign-in/{connector}",
             Self::Callback(_) => "/sign-in/{connector}/callback",
             Self::SignedIn => "/signed-in",
+            Self::Account => "/account",
+            Self::EndSessions => "/account/sessions",
+            Self::ChangePassword => "/account/password",
             Self::SignOut => "/sign-out",
             Self::SignedOut => "/signed-out",
             Self::Style => "/sign-in/style.css",
@@ -96,7 +126,10 @@ impl Route {
     /// The methods that it understands.
     fn methods(&self) -> &'static str {
         match self {
-            Self::SignOut => "GET, HEAD, POST",
+            Self::EndSessions | Self::ChangePassword => "POST",
+            Self::Choose | Self::Password | Self::SetPassword(_) | Self::SignOut => {
+                "GET, HEAD, POST"
+            }
             _ => "GET, HEAD",
         }
     }
@@ -115,8 +148,13 @@ pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Ro
     let host = routing::host(&head.uri, &head.headers);
     let table = shared.table.load();
     let (scim_tenant, rest) = table.find(&host, head.uri.path())?;
-    scim_tenant.config.sign_in.as_ref()?;
-    Some((Arc::clone(scim_tenant), Route::parse(rest)?))
+    let config = scim_tenant.config.sign_in.as_ref()?;
+    let route = Route::parse(rest)?;
+    let is_built_in = matches!(
+        route,
+        Route::Password | Route::SetPassword(_) | Route::ChangePassword
+    );
+    (config.built_in || !is_built_in).then(|| (Arc::clone(scim_tenant), route))
 }
 
 /// One request to this part.
@@ -125,6 +163,8 @@ struct Visit<'v> {
     scim_tenant: &'v ScimTenant,
     config: &'v SignInConfig,
     head: &'v Parts,
+    /// The form, or the query.
+    form: Form,
     peer: SocketAddr,
     now: Timestamp,
     request_id: String,
@@ -158,13 +198,10 @@ impl Visit<'_> {
         }
     }
 
-    /// A value of the query; nothing when it is there more than once.
-    fn parameter(&self, name: &str) -> Option<String> {
-        let query = self.head.uri.query().unwrap_or_default();
-        let pairs = url::form_urlencoded::parse(query.as_bytes());
-        let mut found = pairs.filter(|(it, _)| it == name).map(|it| it.1);
-        let value = found.next()?.into_owned();
-        found.next().is_none().then_some(value)
+    /// Where it comes from.
+    fn from(&self) -> IpAddr {
+        let trusted = &self.scim_tenant.config.trusted_proxies;
+        source::address(&self.head.headers, self.peer.ip(), trusted)
     }
 
     /// A secret of 256 random bits.
@@ -185,7 +222,7 @@ fn called(person: &Resource) -> &str {
 pub(super) async fn serve(
     shared: &Shared,
     peer: SocketAddr,
-    head: &Parts,
+    (head, body): (Parts, Body),
     (scim_tenant, route): (&ScimTenant, &Route),
 ) -> Response<Body> {
     let told = Told::begin(shared).of(&scim_tenant.config.name.0);
@@ -193,11 +230,19 @@ pub(super) async fn serve(
         let nothing = status(StatusCode::NOT_FOUND);
         return told.finish(shared, &head.method, route.name(), nothing);
     };
+    // A proxy asks by the method of the request that it is about, and sends no form.
+    let takes_form = !matches!(route, Route::ForwardAuth(_)) && route.allows(&head.method);
+    let body = if takes_form { body } else { Body::empty() };
+    let (form, unread) = match Form::read(shared, &scim_tenant.config, &head, body).await {
+        Ok(form) => (form, None),
+        Err(refused) => (Form::default(), Some(refused)),
+    };
     let visit = Visit {
         shared,
         scim_tenant,
         config,
-        head,
+        head: &head,
+        form,
         peer,
         now: told.began,
         request_id: told.request_id(shared),
@@ -211,7 +256,7 @@ pub(super) async fn serve(
             response
         }
         Route::ForwardAuth(shape) => forward_auth::answer(&visit, *shape).await,
-        route => match page(&visit, route).await {
+        route => match page(&visit, route, unread).await {
             Ok(response) => response,
             Err(refused) => refused.into_response(&visit, route),
         },
@@ -219,7 +264,14 @@ pub(super) async fn serve(
     told.finish(shared, &head.method, route.name(), response)
 }
 
-async fn page(visit: &Visit<'_>, route: &Route) -> Result<Response<Body>, Refused> {
+async fn page(
+    visit: &Visit<'_>,
+    route: &Route,
+    unread: Option<Refused>,
+) -> Result<Response<Body>, Refused> {
+    if let Some(refused) = unread {
+        return Err(refused);
+    }
     if !visit.shared.handover.is_open().await {
         return Err(Refused::Store(StoreError::Closed));
     }
@@ -227,6 +279,12 @@ async fn page(visit: &Visit<'_>, route: &Route) -> Result<Response<Body>, Refuse
         Route::Choose => begin::choose(visit).await,
         Route::Begin(connector) => begin::begin(visit, connector).await,
         Route::Callback(connector) => callback::callback(visit, connector).await,
+        Route::Password if visit.head.method == Method::POST => password::password(visit).await,
+        Route::Password => Ok(redirect(&format!("{}/sign-in", visit.base()))),
+        Route::SetPassword(link) => set_password::set_password(visit, link).await,
+        Route::Account => account::account(visit).await,
+        Route::EndSessions => account::end_sessions(visit).await,
+        Route::ChangePassword => account::change_password(visit).await,
         Route::SignedIn => sign_out::signed_in(visit).await,
         Route::SignOut if visit.head.method == Method::POST => sign_out::sign_out(visit).await,
         Route::SignOut => Ok(sign_out::question(visit)),
@@ -271,6 +329,11 @@ mod tests {
         let style = format!("/sign-in/{}", pages::style_name());
         check(&style, Some("/sign-in/style.css"));
         check("/signed-in", Some("/signed-in"));
+        check("/password", Some("/password"));
+        check("/account", Some("/account"));
+        check("/account/sessions", Some("/account/sessions"));
+        check("/account/password", Some("/account/password"));
+        check("/set-password/usher_x", Some("/set-password/{link}"));
         check("/sign-out", Some("/sign-out"));
         check("/signed-out", Some("/signed-out"));
         check("/auth-request", Some("/auth-request"));
@@ -284,6 +347,12 @@ mod tests {
             "/sign-in/entra/other",
             "/sign-in/entra/callback/more",
             "/sign-out/",
+            "/password/x",
+            "/set-password",
+            "/set-password/",
+            "/set-password/x/y",
+            "/account/",
+            "/account/other",
             "/forward-auth/x",
             "/scim/v2/Users/sign-in",
             "sign-in",

@@ -53,10 +53,15 @@ impl Dev {
     }
 
     pub(crate) fn at(folder: &Path, listen: &str) -> Self {
+        Self::with(folder, listen, &[])
+    }
+
+    pub(crate) fn with(folder: &Path, listen: &str, further: &[&str]) -> Self {
         let output = tempfile::tempdir().expect("a folder");
         let file = |name: &str| File::create(output.path().join(name)).expect("a file");
         let process = program()
             .args(["dev", "--json", "--listen", listen])
+            .args(further)
             .arg(folder)
             .stdout(Stdio::from(file("out")))
             .stderr(Stdio::from(file("err")))

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use usher::clock::{Clock, ManualClock, SystemRandom};
-use usher::config::{Adoption, BrakeConfig, PolicyConfig};
+use usher::config::{Adoption, BrakeConfig, PolicyConfig, VerifiedDomainsConfig};
 use usher::workload::{Server, Settings};
 
 use crate::workload_server::{
@@ -319,6 +319,140 @@ async fn an_account_that_is_there_already_is_refused_or_adopted_as_declared() {
     assert_eq!(status, 409, "a name that a third one has");
     let ambiguous = json!({"userName": "ben3", "externalId": "not-an-object-id"});
     assert_ne!(create(&workload, "/Users", &ambiguous).await, ben);
+}
+
+fn by_verified_email() -> PolicyConfig {
+    PolicyConfig {
+        adoption: Adoption::ByVerifiedEmail,
+        verified_domains: vec![VerifiedDomainsConfig {
+            client: "entra".to_owned(),
+            domains: vec!["contoso.example".to_owned()],
+        }],
+        ..PolicyConfig::default()
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_adopted_by_an_address_that_the_client_assigns() {
+    let (workload, _) = start(by_verified_email()).await;
+    let old = json!({"userName": "lena", "title": "Skipper", "emails": [
+        {"type": "home", "value": "l@home.example"}, {"type": "work", "value": "Lena@contoso.example"}]});
+    let id = create(&workload, "/Users", &old).await;
+    let posted = json!({"userName": "lena@contoso.example", "externalId": OBJECT_ID, "nickName": "Lee", "emails": [
+        {"type": "work", "value": "lena@CONTOSO.example", "primary": true}]});
+
+    let (status, adopted) = workload.send("POST", "/Users", Some(&posted)).await;
+
+    assert_eq!(
+        (status, adopted["id"].as_str()),
+        (201, Some(&*id)),
+        "{adopted}"
+    );
+    assert_eq!(
+        (
+            &adopted["userName"],
+            &adopted["title"],
+            &adopted["externalId"]
+        ),
+        (
+            &json!("lena@contoso.example"),
+            &json!("Skipper"),
+            &json!(OBJECT_ID)
+        )
+    );
+    // An answer that was lost is asked for again.
+    let (status, again) = workload.send("POST", "/Users", Some(&posted)).await;
+    assert_eq!((status, again["id"].as_str()), (201, Some(&*id)), "{again}");
+
+    let (_, export) = ask(&workload, &format!("/person?person={id}")).await;
+    let audit = export["audit"].as_array().unwrap();
+    let adoption: Vec<&Value> = audit
+        .iter()
+        .filter(|it| it["events"].as_array().unwrap().contains(&json!("Adopted")))
+        .collect();
+    assert_eq!(adoption.len(), 1, "{audit:?}");
+    assert_eq!(
+        adoption[0]["replaced"]["externalId"],
+        json!({"before": null, "after": OBJECT_ID}),
+        "{adoption:?}"
+    );
+}
+
+/// Somebody who can make their own identity provider say an address gets nobody's account by it.
+#[tokio::test]
+async fn an_account_is_not_taken_over_by_an_address_that_proves_nothing() {
+    let (workload, _) = start(by_verified_email()).await;
+    let account = async |name: &str, more: &Value| {
+        let mut body = json!({"userName": name, "emails": [{"type": "work", "value": format!("{name}@contoso.example")}]});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        create(&workload, "/Users", &body).await
+    };
+    let ids = [
+        account("ana", &json!({})).await,
+        account(
+            "linked",
+            &json!({"externalId": "11111111-9f3d-4be1-8d21-1d58a1f0b7aa"}),
+        )
+        .await,
+        account("left", &json!({"active": false})).await,
+        account("kim", &json!({})).await,
+        account("two", &json!({})).await,
+        account(
+            "second",
+            &json!({"emails": [{"value": "two@contoso.example"}]}),
+        )
+        .await,
+    ];
+    let mut attacks: Vec<Value> = [
+        "ana@contoso.example.evil.example",
+        "ana@sub.contoso.example",
+        "ana@evil.example@contoso.example",
+        "\"ana@contoso.example\"@evil.example",
+        "ana@contoso.example.",
+        "\u{212a}im@contoso.example",
+        "linked@contoso.example",
+        "left@contoso.example",
+        "two@contoso.example",
+    ]
+    .iter()
+    .map(|it| json!([{"type": "work", "value": it}]))
+    .collect();
+    attacks.push(
+        json!([{"value": "x@evil.example", "primary": true}, {"value": "ana@contoso.example"}]),
+    );
+    attacks.push(json!([{"value": "x@evil.example"}, {"value": "ana@contoso.example"}]));
+    for (number, emails) in attacks.iter().enumerate() {
+        let posted = json!({"userName": format!("evil{number}"), "emails": emails,
+            "externalId": format!("{number:08}-9f3d-4be1-8d21-1d58a1f0b7aa")});
+        let made = create(&workload, "/Users", &posted).await;
+        assert!(!ids.contains(&made), "{emails}");
+    }
+    let nobody = json!({"userName": "nobody", "emails": [{"value": "ana@contoso.example"}]});
+    assert!(!ids.contains(&create(&workload, "/Users", &nobody).await));
+    for id in &ids {
+        let (_, account) = workload.send("GET", &format!("/Users/{id}"), None).await;
+        assert_eq!(account["meta"]["version"], "W/\"1\"", "{account}");
+    }
+}
+
+/// The word of one client is not that of another.
+#[tokio::test]
+async fn another_client_adopts_nobody_by_a_domain_that_is_not_its_own() {
+    let mut policy = by_verified_email();
+    policy.verified_domains[0].client = "another".to_owned();
+    let (workload, _) = start(policy).await;
+    let emails = json!([{"type": "work", "value": "ana@contoso.example"}]);
+    let ana = json!({"userName": "ana", "emails": emails});
+    let id = create(&workload, "/Users", &ana).await;
+    let evil = json!({"userName": "evil", "emails": emails, "externalId": OBJECT_ID});
+    assert_ne!(create(&workload, "/Users", &evil).await, id);
+    let same_name = json!({"userName": "ana", "emails": emails, "externalId": OBJECT_ID});
+    assert_eq!(
+        status(&workload, "POST", "/Users", Some(&same_name)).await,
+        409
+    );
 }
 
 /// What the report listener says to who has its token.

@@ -263,7 +263,7 @@ spec:
       - {target: locale, constant: en-US}
       - {target: title, expression: 'Split([jobTitle], \",\")'}
       - {target: nickName, expression: 'CDate([userPrincipalName])'}
-      - {target: displayName, expression: 'IIF([jobTitle] = \"Cook\", Error(\"no\"), \"x\")'}
+      - {target: timezone, expression: 'IIF([jobTitle] = \"Cook\", Error(\"no\"), \"x\")'}
 ";
 
 #[test]

@@ -18,10 +18,15 @@ async fn stage() -> (Stage, String, String) {
 }
 
 async fn stage_behind(network: &str) -> (Stage, String, String) {
+    stage_with(network, json!([])).await
+}
+
+async fn stage_with(network: &str, rules: Value) -> (Stage, String, String) {
     let stage = Stage::begin_with(|tenant| {
         tenant.trusted_proxies = vec![network.parse().unwrap()];
         let forward_auth = &mut tenant.sign_in.as_mut().unwrap().forward_auth;
         forward_auth.hosts = vec![APP.to_owned(), "crm.contoso.example:8443".to_owned()];
+        forward_auth.rules = serde_json::from_value(rules).unwrap();
     });
     let stage = stage.await;
     let id = stage.add_lena().await;
@@ -67,12 +72,26 @@ impl Stage {
         request
     }
 
+    async fn give_role(&self, id: &str, role: &str) {
+        let patch = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{"op": "add", "path": "roles", "value": [{"value": role, "primary": true}]}],
+        });
+        let user = format!("/Users/{id}");
+        let (status, _) = self.workload.send("PATCH", &user, Some(&patch)).await;
+        assert_eq!(status, 200);
+    }
+
     /// Asks about a page of the application in each shape.
     fn in_each_shape(&self, session: &str) -> [(&'static str, RequestBuilder); 3] {
+        self.about("/page?a=b", session)
+    }
+
+    fn about(&self, path: &str, session: &str) -> [(&'static str, RequestBuilder); 3] {
         let cookie = format!("other=1; {SESSION}={session}");
         let cookie = ("cookie", cookie.as_str());
         let page = ("accept", "text/html,*/*");
-        let url = format!("http://{APP}/page?a=b");
+        let url = format!("http://{APP}{path}");
         [
             (
                 "auth-request",
@@ -93,7 +112,7 @@ impl Stage {
                     &[
                         ("x-forwarded-proto", "http"),
                         ("x-forwarded-host", APP),
-                        ("x-forwarded-uri", "/page?a=b"),
+                        ("x-forwarded-uri", path),
                         ("x-forwarded-method", "GET"),
                         cookie,
                         page,
@@ -103,7 +122,7 @@ impl Stage {
             (
                 "ext-authz",
                 self.ask(
-                    "/ext-authz/page?a=b",
+                    &format!("/ext-authz{path}"),
                     &[("x-forwarded-proto", "http"), ("host", APP), cookie, page],
                 ),
             ),
@@ -167,14 +186,7 @@ async fn a15_groups_and_roles_come_from_what_was_provisioned() {
         let (status, _) = stage.workload.send("POST", "/Groups", Some(&group)).await;
         assert_eq!(status, 201);
     }
-    let patch = json!({
-        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-        "Operations": [{"op": "add", "path": "roles", "value": [{"value": "Admin", "primary": true}]}],
-    });
-    stage
-        .workload
-        .send("PATCH", &format!("/Users/{id}"), Some(&patch))
-        .await;
+    stage.give_role(&id, "Admin").await;
 
     let [(_, request), ..] = stage.in_each_shape(&session);
     let said = said(request).await;
@@ -184,6 +196,54 @@ async fn a15_groups_and_roles_come_from_what_was_provisioned() {
     assert_eq!((groups[0], groups[1]), ("Group 000", "Group 001"));
     let omitted: usize = said.header("remote-groups-omitted").parse().unwrap();
     assert_eq!(groups.len() + omitted, 210);
+    stage.workload.server.shutdown().await;
+}
+
+/// A11: each path has its rule, and no spelling leads around it.
+#[tokio::test]
+async fn a11_rules_say_who_reaches_which_path() {
+    let rules = json!([
+        {"paths": ["/open"], "public": true},
+        {"hosts": [APP], "paths": ["/admin"], "roles": ["Admin"], "groups": ["Night Watch"]},
+    ]);
+    let (stage, session, id) = stage_with("127.0.0.0/8", rules).await;
+    let check = async |path: &str, session: &str, expected: u16, user: &str| {
+        for (shape, request) in stage.about(path, session) {
+            let said = said(request).await;
+            // nginx leads nobody elsewhere by itself.
+            let is_led = expected == 302 && shape == "auth-request";
+            let expected = if is_led { 401 } else { expected };
+            assert_eq!(said.status, expected, "{shape} {path}");
+            assert_eq!(said.header("remote-user"), user, "{shape} {path}");
+            let has_all = said.headers.contains_key("remote-groups");
+            assert_eq!(has_all, expected == 200, "{shape} {path}");
+        }
+    };
+    let lena = "lena@contoso.example";
+    check("/open/logo.svg?x=/admin", "usher_nobody", 200, "").await;
+    check("/open", &session, 200, lena).await;
+    check("/", "usher_nobody", 302, "").await;
+    check("/", &session, 200, lena).await;
+    check("/admin", "usher_nobody", 302, "").await;
+    check("/admin/users", &session, 403, "").await;
+    for odd in [
+        "/open/..;/admin",
+        "/open/%2e%2e/admin",
+        "/open%2f..%2fadmin",
+        "//admin",
+        "/Admin",
+    ] {
+        check(odd, &session, 403, "").await;
+    }
+
+    stage.give_role(&id, "Admin").await;
+
+    check("/admin/users", &session, 200, lena).await;
+    check("/open/..;/admin", &session, 403, "").await;
+    // Nobody has to be asked about what is public.
+    stage.set_active(&id, false).await;
+    check("/admin/users", &session, 302, "").await;
+    check("/open", &session, 200, "").await;
     stage.workload.server.shutdown().await;
 }
 

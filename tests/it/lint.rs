@@ -108,6 +108,28 @@ fn an_owner_of_attributes_is_a_client_or_a_connector() {
 }
 
 #[test]
+fn whose_word_is_taken_for_addresses_is_a_client_or_a_connector() {
+    let verified = |name: &str| {
+        let clients = "  clients: [{name: okta}]\n  adoption: ByVerifiedEmail\n";
+        let domains =
+            format!("  verifiedDomains: [{{scimClient: {name}, domains: [b.example]}}]\n");
+        tenant(
+            "a",
+            "a.example.com",
+            &format!("{ENTITLED}{clients}{domains}"),
+        )
+    };
+    let entra = connector("entra", "a", GUID);
+    check(&format!("{}{entra}", verified("entra")), &[]);
+    check(
+        &format!("{}{entra}", verified("octa")),
+        &[
+            "11:34: warning: spec.verifiedDomains[0].scimClient: no client of spec.clients and no AzureConnector",
+        ],
+    );
+}
+
+#[test]
 fn a_long_value_is_cut() {
     let long = "x".repeat(300);
 

@@ -9,6 +9,7 @@
 mod apiserver;
 mod attribute_owners;
 mod chart;
+mod chromium;
 mod cluster;
 mod conformance;
 mod connection;

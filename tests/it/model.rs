@@ -1,6 +1,7 @@
 //! Random operations of several writers at once, each answer compared with an oracle that shares no code with the server.
 //!
-//! A replay needs the seed that is printed: `USHER_SEED=7 cargo nextest run -E 'test(model::)'`.
+//! A replay needs the seed that is printed: `USHER_SEED=7 cargo nextest run -E 'test(model::)'`. `USHER_OPERATIONS=100000` asks for so
+//! many.
 
 mod lane;
 mod operations;
@@ -71,7 +72,13 @@ async fn soak_of_random_operations_agrees_with_an_oracle() {
     #[expect(clippy::disallowed_methods, reason = "a test has no command line")]
     let setting = |name: &str| std::env::var(name).ok();
     let soak = setting("USHER_SOAK").as_deref() == Some("1");
-    let operations = if soak { 1_000_000 } else { 10_000 };
+    // PostgreSQL syncs each write by itself.
+    let whole = match setting("USHER_TEST_STORE").as_deref() {
+        Some("postgres") => 100_000,
+        Some(_) | None => 1_000_000,
+    };
+    let operations = setting("USHER_OPERATIONS").and_then(|it| it.parse().ok());
+    let operations = operations.unwrap_or(if soak { whole } else { 10_000 });
     let seed: Option<u64> = setting("USHER_SEED").and_then(|it| it.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
     eprintln!("replay with USHER_SEED={seed}");

@@ -110,13 +110,29 @@ async fn whichever_is_asked_reports_what_all_did() {
     );
     assert_eq!(said["clients"][0]["lastCycle"]["created"], 30);
 
+    // A list goes on by number wherever the next page is asked for, and whoever comes meanwhile.
+    let mut walked = Vec::new();
+    for page in 0..4 {
+        let server = &servers[page % 3];
+        let path = format!("/Users?startIndex={}&count=10", walked.len() + 1);
+        let (_, listed) = send(server, "GET", &path, &Value::Null).await;
+        let people = listed["Resources"].as_array().unwrap().iter();
+        walked.extend(people.map(|it| it["userName"].as_str().unwrap().to_owned()));
+        if page == 1 {
+            create(server, "late").await;
+        }
+    }
+    let expected = (0..30).map(|number| format!("p{number}"));
+    let expected: Vec<String> = expected.chain(["late".to_owned()]).collect();
+    assert_eq!(walked, expected);
+
     // One ends right after a request, and another one begins: nothing is lost or counted twice.
     let (_, listed) = send(&servers[1], "GET", "/Users?count=0", &Value::Null).await;
-    assert_eq!(listed["totalResults"], 30);
+    assert_eq!(listed["totalResults"], 31);
     servers.remove(1).shutdown().await;
     servers.push(serve(&folder, database::store(&folder, "contoso")).await);
-    let said = agreed(&servers, 31).await;
-    assert_eq!(said["clients"][0]["lastCycle"]["created"], 30);
+    let said = agreed(&servers, 36).await;
+    assert_eq!(said["clients"][0]["lastCycle"]["created"], 31);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use usher::clock::ManualClock;
 use usher::config::rights::{Access, Resources};
 use usher::config::{Rights, ScimClientConfig};
 
-use crate::workload_server::{TOKEN, Workload, scim_client};
+use crate::workload_server::{TOKEN, Workload, answer, scim_client};
 
 fn with_rights(name: &str, access: Access, resources: Resources) -> ScimClientConfig {
     ScimClientConfig {
@@ -66,6 +66,54 @@ async fn a_client_that_lacks_a_right_is_told_which() {
             .unwrap()
             .starts_with("DELETE Users/…: 403: This client may read"),
         "{reader}"
+    );
+    workload.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_rights_of_a_client_hold_for_each_operation_of_a_bulk_request() {
+    let workload = Workload::start_with(&json!({}), |tenant| {
+        tenant.clients.extend([
+            with_rights("reader", Access::ReadOnly, Resources::All),
+            with_rights("people", Access::ReadWrite, Resources::Users),
+        ]);
+    })
+    .await;
+    let group = json!({"displayName": "Night Watch"});
+    let (_, group) = workload.send("POST", "/Groups", Some(&group)).await;
+    let group = format!("/Groups/{}", group["id"].as_str().unwrap());
+    let bulk = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": [
+            {"method": "POST", "path": "/Users", "bulkId": "a", "data": {"userName": "ana"}},
+            {"method": "POST", "path": "/Groups", "bulkId": "g", "data": {"displayName": "Day Watch"}},
+            {"method": "DELETE", "path": group},
+        ],
+    });
+    let send = async |client: &str| {
+        let request = workload.client.post(format!("{}/Bulk", workload.base));
+        let request = request.bearer_auth(format!("token-of-{client}"));
+        answer(request.body(bulk.to_string())).await
+    };
+
+    let (status, answered) = send("people").await;
+    let operations = answered["Operations"].as_array().unwrap();
+    let statuses: Vec<&str> = operations
+        .iter()
+        .filter_map(|it| it["status"].as_str())
+        .collect();
+    assert_eq!(
+        (status, statuses),
+        (200, vec!["201", "403", "403"]),
+        "{answered}"
+    );
+    let (status, refused) = send("reader").await;
+    assert_eq!(status, 403, "{refused}");
+
+    let count = async |path: &str| workload.send("GET", path, None).await.1["totalResults"].clone();
+    assert_eq!(
+        (count("/Users").await, count("/Groups").await),
+        (json!(1), json!(1))
     );
     workload.server.shutdown().await;
 }

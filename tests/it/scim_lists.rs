@@ -39,7 +39,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_list_is_sorted_and_what_it_is_not_kept_in_order_of_is_said() {
+async fn a_list_is_sorted_by_any_attribute_that_has_one_value() {
     let (workload, _) = filled(&["bo", "Al", "cy"]).await;
     let get = async |query: &str| {
         workload
@@ -53,11 +53,26 @@ async fn a_list_is_sorted_and_what_it_is_not_kept_in_order_of_is_said() {
     let page = get("sortBy=username&sortOrder=descending&startIndex=2&count=1").await;
     assert_eq!(names(&page), ["bo"]);
     assert_eq!(page["totalResults"], 3);
-    let refused = get("sortBy=title").await;
+    let by_email = get("sortBy=emails&sortOrder=descending").await;
+    assert_eq!(names(&by_email), ["cy", "bo", "Al"]);
+    let page = get("sortBy=emails.value&startIndex=2&count=1").await;
+    assert_eq!(
+        (names(&page), &page["totalResults"]),
+        (vec!["bo"], &json!(3))
+    );
+    let first = get("sortBy=emails.value&cursor&count=2").await;
+    let next = first["nextCursor"].as_str().unwrap();
+    let last = get(&format!("sortBy=emails.value&cursor={next}&count=2")).await;
+    assert_eq!(
+        (names(&first), names(&last)),
+        (vec!["Al", "bo"], vec!["cy"])
+    );
+    assert_eq!(names(&get("sortBy=title").await), ["bo", "Al", "cy"]);
+    let refused = get("sortBy=name").await;
     assert_eq!(refused["scimType"], "invalidValue");
     assert_eq!(
         refused["detail"],
-        "A list can be sorted by id, externalId, userName, displayName, meta.created, meta.lastModified; only these are kept in order."
+        "sortBy is \"name\": name a part of it, such as name.formatted."
     );
     workload.server.shutdown().await;
 }
@@ -97,6 +112,57 @@ async fn a_cursor_leads_through_a_list_and_only_through_that_list() {
         assert_eq!(get(&query).await["scimType"], "invalidCursor", "{query}");
     }
     assert_eq!(get("cursor&startIndex=2").await["scimType"], "invalidValue");
+    workload.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_cursor_leads_back_to_those_before_the_page_whoever_has_gone() {
+    let (workload, ids) = filled(&["e", "d", "c", "b", "a"]).await;
+    for order in [
+        "",
+        "&sortBy=userName&sortOrder=descending",
+        "&sortBy=emails&sortOrder=descending",
+    ] {
+        let get = async |cursor: &Value, count: usize| {
+            let cursor = cursor.as_str().unwrap_or_default();
+            let query = format!("/Users?cursor={cursor}&count={count}{order}");
+            let (status, page) = workload.send("GET", &query, None).await;
+            assert_eq!((status, &page["totalResults"]), (200, &json!(5)), "{page}");
+            page
+        };
+        let first = get(&json!(""), 2).await;
+        assert_eq!(first.get("previousCursor"), None);
+        let middle = get(&first["nextCursor"], 2).await;
+        let last = get(&middle["nextCursor"], 2).await;
+        assert_eq!(names(&last), ["a"]);
+
+        let back = get(&last["previousCursor"], 3).await;
+        assert_eq!(names(&back), ["d", "c", "b"]);
+        assert_eq!(names(&get(&back["nextCursor"], 2).await), ["a"]);
+        let start = get(&back["previousCursor"], 3).await;
+        assert_eq!(names(&start), ["e"]);
+        assert_eq!(start.get("previousCursor"), None);
+        assert_eq!(names(&get(&start["nextCursor"], 2).await), ["d", "c"]);
+    }
+    let page = async |query: &str| {
+        workload
+            .send("GET", &format!("/Users?{query}"), None)
+            .await
+            .1
+    };
+    let first = page("cursor&count=3").await;
+    let last = page(&format!("cursor={}", first["nextCursor"].as_str().unwrap())).await;
+    let gone = format!("/Users/{}", ids[1]);
+    assert_eq!(workload.send("DELETE", &gone, None).await.0, 204);
+    let back = page(&format!(
+        "cursor={}",
+        last["previousCursor"].as_str().unwrap()
+    ))
+    .await;
+    assert_eq!(
+        (names(&back), &back["totalResults"]),
+        (vec!["e", "c"], &json!(4))
+    );
     workload.server.shutdown().await;
 }
 

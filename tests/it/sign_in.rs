@@ -4,7 +4,8 @@
 
 pub(crate) mod browser;
 mod dev;
-mod entra;
+pub(crate) mod entra;
+mod passwords;
 pub(crate) mod provider;
 mod replicas;
 
@@ -37,6 +38,7 @@ pub(crate) fn sign_in_at(issuer: url::Url, folder: &std::path::Path) -> SignInCo
             absolute_minutes: 720,
         },
         forward_auth: ForwardAuthConfig::default(),
+        built_in: false,
         providers: vec![ProviderConfig {
             connector: "entra".to_owned(),
             display_name: "Contoso staff".to_owned(),

@@ -7,7 +7,7 @@ use std::process::Command;
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 use serde_json::{Value, json};
-use usher::api::scim_tenant::DirectorySchema;
+use usher::api::scim_tenant::ScimTenantSpec;
 use usher::api::user_mapping::UserMappingSpec;
 use usher::plan::mapping::{group_lines, matching_priorities};
 use usher::plan::synchronization::{Exported, SchemaError, export, import};
@@ -37,19 +37,22 @@ fn spec(yaml: &str) -> UserMappingSpec {
     serde_yaml::from_str(yaml).expect("a spec")
 }
 
-fn directory() -> DirectorySchema {
+fn tenant() -> ScimTenantSpec {
     serde_yaml::from_str(
         "
-extensions:
-  - urn: urn:ietf:params:scim:schemas:extension:2.0:CustomExtensionName
-    attributes: [{name: folders, multiValued: true}]
-  - {urn: 'urn:ietf:params:scim:schemas:extension:2.0:Metadata', open: true}",
+host: contoso.id.example.com
+store: {sqlite: {}}
+schema:
+  extensions:
+    - urn: urn:ietf:params:scim:schemas:extension:2.0:CustomExtensionName
+      attributes: [{name: folders, multiValued: true}]
+    - {urn: 'urn:ietf:params:scim:schemas:extension:2.0:Metadata', open: true}",
     )
-    .expect("a schema")
+    .expect("a ScimTenant")
 }
 
 fn exported(spec: &UserMappingSpec, base: Option<Value>) -> Exported {
-    export(spec, &directory(), base).expect("a schema")
+    export(spec, Some(&tenant()), base).expect("a schema")
 }
 
 const GUIDE: &str = r#"
@@ -215,7 +218,7 @@ fn what_is_no_schema_is_refused_with_where_to_find_one() {
         import(&json!({"value": []}), "entra"),
         Err(SchemaError::NoRule)
     );
-    let refused = export(&spec(GUIDE), &directory(), Some(json!([])));
+    let refused = export(&spec(GUIDE), Some(&tenant()), Some(json!([])));
     assert_eq!(refused, Err(SchemaError::NoRule));
 }
 

@@ -3,16 +3,31 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-/// How people stay signed in. They sign in through the connectors that have `oidc`.
+use super::access_rule::AccessRule;
+
+/// How people sign in and stay signed in: through the connectors that have `oidc`, or by a password.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SignIn {
     /// When a session ends; it ends as well when the person is deactivated, deleted or signs out.
     #[serde(default)]
     pub session: SignInSession,
+    /// Passwords, for people who are not in Entra.
+    #[serde(default)]
+    pub built_in: BuiltInSignIn,
     /// Applications behind a reverse proxy that asks Usher who is signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward_auth: Option<ForwardAuth>,
+}
+
+/// Passwords, for people who are not in Entra. A person sets one by a link that an administrator makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BuiltInSignIn {
+    /// Whether people sign in by a password. Who has an `externalId` that is Entra's object id goes on signing in through Entra, where a connector has `oidc`; the
+    /// attribute `signInMethod` of a person, `Entra` or `BuiltIn`, says otherwise.
+    #[serde(default)]
+    pub enabled: bool,
 }
 
 /// When a session ends.
@@ -59,6 +74,8 @@ fn twelve_hours() -> String {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.hosts.all(it, it.split(':')[0] == self.cookieDomain || it.split(':')[0].endsWith('.' + self.cookieDomain))")
     .message("every host must be cookieDomain or end with it, or browsers would not present the session there"))]
+#[x_kube(validation = Rule::new("!has(self.rules) || self.rules.all(rule, !has(rule.hosts) || rule.hosts.all(it, it in self.hosts))")
+    .message("the hosts of a rule must be among hosts"))]
 pub struct ForwardAuth {
     /// Domain that the host of this ScimTenant and those of the applications have in common, such as `example.com`: browsers present the session to every host of
     /// it, so that all of them must be yours.
@@ -76,4 +93,8 @@ pub struct ForwardAuth {
     #[x_kube(validation = Rule::new("self.all(it, it.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:[1-9][0-9]{0,4})?$'))")
         .message("a host must be a DNS name in lower case such as wiki.example.com, with a port only where it is not the usual one"))]
     pub hosts: Vec<String>,
+    /// Who reaches which path. The first rule that fits decides; where none does, everybody passes who is signed in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub rules: Vec<AccessRule>,
 }

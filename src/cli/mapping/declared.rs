@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use crate::api::scim_tenant::DirectorySchema;
+use crate::api::scim_tenant::ScimTenantSpec;
 use crate::api::{ObjectKey, UserMapping};
 use crate::cli::lint::sources;
 use crate::lint::{Object, Rules, Severity};
@@ -24,8 +24,8 @@ pub(super) struct Which {
 #[derive(Debug)]
 pub(super) struct Declared {
     pub(super) mapping: UserMapping,
-    /// Of the `ScimTenant`, if it is among the files.
-    pub(super) directory: Option<DirectorySchema>,
+    /// What is wished of the `ScimTenant`, if it is among the files.
+    pub(super) tenant: Option<ScimTenantSpec>,
 }
 
 impl Which {
@@ -79,7 +79,7 @@ impl Which {
                 .find(|it| ObjectKey::of(it.as_ref()) == wanted)
         });
         Ok(Declared {
-            directory: tenant.map(|it| it.spec.schema.clone()),
+            tenant: tenant.map(|it| it.spec.clone()),
             mapping,
         })
     }

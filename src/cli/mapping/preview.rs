@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde_json::Value as Json;
 
-use crate::api::scim_tenant::DirectorySchema;
 use crate::cli::output;
 use crate::clock::{Clock, SystemClock, SystemRandom};
 use crate::emulator::Connection;
@@ -53,18 +52,18 @@ impl Args {
         let declared = self.which.read()?;
         let users = &declared.mapping.spec.users;
         let lines = effective(users);
-        let schemas = person::schemas(&lines, declared.directory.as_ref());
-        if declared.directory.is_none() {
+        let schemas = person::schemas(&lines, declared.tenant.as_ref());
+        if declared.tenant.is_none() {
             output::remark(
                 "the ScimTenant is not among the files: neither required attributes nor allowed values are known\n",
             );
         }
         // What is in the directory was taken once, whatever the rules are by now.
-        let lenient = declared.directory.map(|it| DirectorySchema {
-            required: Vec::new(),
-            user_types: Vec::new(),
-            roles: Vec::new(),
-            ..it
+        let lenient = declared.tenant.map(|mut it| {
+            it.schema.required.clear();
+            it.schema.user_types.clear();
+            it.schema.roles.clear();
+            it
         });
         let lenient = person::schemas(&lines, lenient.as_ref());
         let found = match (&self.scim, &self.token_file, &self.directory) {

@@ -48,8 +48,8 @@ impl Export {
                 "the schema holds the lines of the mapping alone; download Entra's and give it by --into, so that its own lines and ids stay\n",
             );
         }
-        let directory = declared.directory.unwrap_or_default();
-        let exported = synchronization::export(&declared.mapping.spec, &directory, base)?;
+        let tenant = declared.tenant.as_ref();
+        let exported = synchronization::export(&declared.mapping.spec, tenant, base)?;
         for remark in &exported.remarks {
             output::remark(&format!("{remark}\n"));
         }

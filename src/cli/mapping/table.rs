@@ -34,7 +34,7 @@ pub(super) fn of(
     [environment, eager]: [&Environment<'_>; 2],
 ) -> Vec<Mapped> {
     let users = &declared.mapping.spec.users;
-    let schemas = person::schemas(&users.attributes, declared.directory.as_ref());
+    let schemas = person::schemas(&users.attributes, declared.tenant.as_ref());
     let reader = Reader::new(ResourceType::User, &users.attributes, &users.scope);
     let each = people.iter().enumerate().map(|(index, object)| {
         let mut rows = reader.rows(object, environment, Some(eager));

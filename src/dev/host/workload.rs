@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Host;
 use crate::api::ObjectKey;
-use crate::config::{Token, VERSION, WorkloadConfig};
+use crate::config::{TokenDigest, VERSION, WorkloadConfig};
 use crate::telemetry::chain;
 
 /// A configuration that serves nothing.
-pub(in crate::dev) fn nothing() -> WorkloadConfig {
+pub(in crate::dev) fn nothing(report_token: TokenDigest) -> WorkloadConfig {
     WorkloadConfig {
         version: VERSION,
-        // There is no report endpoint to present a token to.
-        report_token: Token::presented("").digest(),
+        report_token,
         scim_tenants: Vec::new(),
     }
 }
@@ -57,7 +56,7 @@ impl Host {
     }
 
     async fn reload(&self, documents: &BTreeMap<ObjectKey, String>) -> Result<(), String> {
-        let mut all = nothing();
+        let mut all = nothing(self.report_token.clone());
         for document in documents.values() {
             let one = WorkloadConfig::parse(document).map_err(|error| chain(&error))?;
             all.scim_tenants.extend(one.scim_tenants);

@@ -3,14 +3,15 @@
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::api::scim_tenant::{
-    DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension,
-};
+use crate::api::scim_tenant::ScimTenantSpec;
 use crate::api::user_mapping::{Apply, AttributeMapping, ScopingFilter};
 use crate::expression::{Environment, Expression, ExpressionError, Flow, Outcome, SourceObject};
 use crate::scim::patch::PatchRequest;
 use crate::scim::resource::Resource;
-use crate::scim::schema::{ResourceSchema, ResourceType, Schemas};
+use crate::scim::path::Path;
+use crate::scim::schema::{
+    AttributeType, Extension, ExtensionAttribute, ResourceSchema, ResourceType, Rules, Schemas,
+};
 
 use super::attributes::{self, Holds};
 use super::scope::Scope;
@@ -251,26 +252,21 @@ fn written(row: &Row, schema: &ResourceSchema, resource: &Resource) -> Result<Re
 }
 
 /// The schemas by which resources are made: those of the `ScimTenant`, or such as have whatever `lines` name.
-pub fn schemas(lines: &[AttributeMapping], directory: Option<&DirectorySchema>) -> Schemas {
-    let known = directory.and_then(|it| Schemas::new(&rules(it)).ok());
-    let made_up = || Schemas::new(&rules(&derived(lines))).ok();
+pub fn schemas(lines: &[AttributeMapping], tenant: Option<&ScimTenantSpec>) -> Schemas {
+    let known = tenant.and_then(|it| Schemas::new(&rules(it)).ok());
     known
-        .or_else(made_up)
-        .or_else(|| Schemas::new(&rules(&DirectorySchema::default())).ok())
+        .or_else(|| Schemas::new(&made_up(lines)).ok())
+        .or_else(|| Schemas::new(&Rules::default()).ok())
         .expect("the schema that nobody wrote is sound")
 }
 
-/// A directory that requires nothing, and has the extensions that targets name.
-fn derived(lines: &[AttributeMapping]) -> DirectorySchema {
-    let mut directory = DirectorySchema {
-        required: Vec::new(),
-        ..DirectorySchema::default()
-    };
-    let plain = Schemas::new(&rules(&directory)).ok();
+/// Rules that require nothing, with the extensions that targets name.
+fn made_up(lines: &[AttributeMapping]) -> Rules {
+    let mut rules = Rules::default();
+    let plain = Schemas::new(&rules).ok();
     let is_known = |target: &str| {
-        plain
-            .as_ref()
-            .is_some_and(|it| it.user.resolve(target).is_some())
+        let path = |it: &Schemas| Path::parse(target, &it.user).is_ok();
+        plain.as_ref().is_some_and(path)
     };
     for line in lines.iter().filter(|it| !is_known(&it.target)) {
         // What follows the last colon is the attribute, as Entra has it.
@@ -281,24 +277,22 @@ fn derived(lines: &[AttributeMapping]) -> DirectorySchema {
         let is_list = expression
             .and_then(|it| Expression::parse(it).ok())
             .is_some_and(|it| it.is_list());
-        let index = directory.extensions.iter().position(|it| it.urn == urn);
+        let index = rules.extensions.iter().position(|it| it.urn == urn);
         let index = index.unwrap_or_else(|| {
-            directory.extensions.push(SchemaExtension {
+            rules.extensions.push(Extension {
                 urn: urn.to_owned(),
                 open: true,
                 attributes: Vec::new(),
             });
-            directory.extensions.len() - 1
+            rules.extensions.len() - 1
         });
         if is_list {
-            directory.extensions[index]
-                .attributes
-                .push(ExtensionAttribute {
-                    name: name.to_owned(),
-                    type_: ExtensionAttributeType::String,
-                    multi_valued: true,
-                });
+            rules.extensions[index].attributes.push(ExtensionAttribute {
+                name: name.to_owned(),
+                type_: AttributeType::String,
+                multi_valued: true,
+            });
         }
     }
-    directory
+    rules
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::api::scim_tenant::DirectorySchema;
+use crate::api::scim_tenant::ScimTenantSpec;
 use crate::api::user_mapping::{Apply, AttributeMapping, ScopingFilter, UserMappingSpec};
 use crate::expression::{Expression, attribute_source, constant_source};
 use crate::scim::schema::ResourceType;
@@ -25,13 +25,13 @@ pub struct Exported {
 
 /// Writes `spec` into `base`, a schema as it was downloaded, or into a new one that holds nothing else.
 ///
-/// `directory` is the schema of the `ScimTenant`, from which types of target attributes are taken.
+/// Types of target attributes are taken from `tenant`.
 pub fn export(
     spec: &UserMappingSpec,
-    directory: &DirectorySchema,
+    tenant: Option<&ScimTenantSpec>,
     base: Option<Json>,
 ) -> Result<Exported, SchemaError> {
-    let schemas = person::schemas(&[], Some(directory));
+    let schemas = person::schemas(&spec.users.attributes, tenant);
     let is_new = base.is_none();
     let mut schema = base.unwrap_or_else(|| skeleton(spec));
     let rule = list(&schema, "synchronizationRules")

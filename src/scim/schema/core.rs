@@ -7,6 +7,9 @@ use crate::scim::schema::GROUP_URN;
 use crate::scim::schema::MEMBERS;
 use crate::scim::schema::Mutability;
 use crate::scim::schema::Returned;
+use crate::scim::schema::SIGN_IN_METHOD;
+use crate::scim::schema::SIGN_IN_METHODS;
+use crate::scim::schema::SIGN_IN_URN;
 use crate::scim::schema::Schema;
 use crate::scim::schema::USER_URN;
 use crate::scim::schema::Uniqueness;
@@ -277,6 +280,24 @@ pub(crate) fn enterprise() -> Schema {
                 reference("$ref", &["User"], "Where the manager is.").read_only(),
                 text("displayName", "The name of the manager.").read_only(),
             ]),
+        ],
+    }
+}
+
+/// What Usher wants to know of a user beside.
+pub(crate) fn sign_in() -> Schema {
+    Schema {
+        urn: SIGN_IN_URN.to_owned(),
+        name: "UsherUser".to_owned(),
+        description: "How a person signs in".to_owned(),
+        open: false,
+        attributes: vec![
+            text(
+                SIGN_IN_METHOD,
+                "Entra or BuiltIn; without it, Entra for who has its object id as externalId.",
+            )
+            .exact()
+            .canonical(&SIGN_IN_METHODS),
         ],
     }
 }

@@ -16,6 +16,9 @@ use crate::scim::schema::GROUP_URN;
 use crate::scim::schema::Resolved;
 use crate::scim::schema::ResourceSchema;
 use crate::scim::schema::ResourceType;
+use crate::scim::schema::SIGN_IN_METHOD;
+use crate::scim::schema::SIGN_IN_METHODS;
+use crate::scim::schema::SIGN_IN_URN;
 use crate::scim::schema::Schema;
 use crate::scim::schema::Schemas;
 use crate::scim::schema::USER_URN;
@@ -34,6 +37,9 @@ pub struct Rules {
     pub required: Vec<String>,
     /// Extensions of the user beyond the enterprise one.
     pub extensions: Vec<Extension>,
+    /// Whether a user has a `signInMethod`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sign_in_method: bool,
 }
 
 /// A schema extension of the user.
@@ -84,6 +90,11 @@ pub enum RulesError {
 /// Builds the schemas that [`Schemas::new`] promises.
 pub(crate) fn schemas(rules: &Rules) -> Result<Schemas, RulesError> {
     let mut extensions = vec![core::enterprise()];
+    let mut sign_in_methods = Vec::new();
+    if rules.sign_in_method {
+        extensions.push(core::sign_in());
+        sign_in_methods = SIGN_IN_METHODS.map(str::to_owned).to_vec();
+    }
     for extension in &rules.extensions {
         let schema = extension.schema()?;
         let taken = |other: &str| other.eq_ignore_ascii_case(&schema.urn);
@@ -100,6 +111,7 @@ pub(crate) fn schemas(rules: &Rules) -> Result<Schemas, RulesError> {
         extensions,
         user_types: rules.user_types.clone(),
         roles: rules.roles.clone(),
+        sign_in_methods,
         required: vec![AttributePath::core("userName")],
     };
     user.declare_canonical_values();
@@ -112,6 +124,7 @@ pub(crate) fn schemas(rules: &Rules) -> Result<Schemas, RulesError> {
         extensions: Vec::new(),
         user_types: Vec::new(),
         roles: Vec::new(),
+        sign_in_methods: Vec::new(),
         required: vec![AttributePath::core("displayName")],
     };
     Ok(Schemas { user, group })
@@ -247,6 +260,15 @@ impl ResourceSchema {
             &self.roles,
             &roles(after),
             before.map(roles).as_deref(),
+        )?;
+        let method = |from: &Map<String, Value>| {
+            texts(from.get(SIGN_IN_URN).and_then(|it| it.get(SIGN_IN_METHOD)))
+        };
+        allowed(
+            SIGN_IN_METHOD,
+            &self.sign_in_methods,
+            &method(after),
+            before.map(method).as_deref(),
         )
     }
 }
@@ -341,6 +363,28 @@ mod tests {
         check(
             json!({"extensions": [{"urn": "urn:x:A"}, {"urn": "URN:X:a"}]}),
             "declared twice",
+        );
+    }
+
+    #[test]
+    fn a_sign_in_method_is_known_where_there_is_a_choice() {
+        let parse = |rules: Value, method: &str| {
+            let rules: Rules = serde_json::from_value(rules).unwrap();
+            let schemas = Schemas::new(&rules).unwrap();
+            let body = json!({"userName": "a", SIGN_IN_URN: {"signInMethod": method}});
+            let read = crate::scim::resource::Resource::parse(&schemas.user, &body);
+            read.map(|it| it.attributes().get(SIGN_IN_URN).cloned())
+                .map_err(|it| it.detail)
+        };
+        let choice = json!({"signInMethod": true});
+        for method in SIGN_IN_METHODS {
+            let kept = json!({"signInMethod": method});
+            assert_eq!(parse(choice.clone(), method), Ok(Some(kept)));
+            assert_eq!(parse(json!({}), method), Ok(None));
+        }
+        assert_eq!(
+            parse(choice, "builtin"),
+            Err("signInMethod must be Entra or BuiltIn, got \"builtin\".".to_owned())
         );
     }
 

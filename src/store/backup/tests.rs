@@ -13,7 +13,8 @@ use crate::store::brake::Brake;
 use crate::store::conformance::audit::entry;
 use crate::store::conformance::server::{Schema, Server};
 use crate::store::conformance::{changed, deletion, references};
-use crate::store::sessions::{SecretDigest, Session};
+use crate::store::passwords::{NewPassword, PasswordHash, PasswordLink, PasswordProof};
+use crate::store::sessions::{SecretDigest, Session, SignedInBy};
 use crate::store::{self, Deletion, Note, Related, ResourceId, Store, Stored, Terms, Version};
 
 const MANY: usize = 2_500;
@@ -380,7 +381,7 @@ async fn a_directory_moves_from_store_to_store_and_comes_back_the_same() {
 }
 
 #[tokio::test]
-async fn who_is_signed_in_is_in_no_backup_and_signed_out_by_a_restore() {
+async fn who_is_signed_in_and_by_what_is_in_no_backup_and_ended_by_a_restore() {
     let (_folder, file, _) = files();
     let schema = Schema::new("signed_out_by_a_restore").await;
     for place in [file, Location::Postgres(schema.location.clone())] {
@@ -389,21 +390,37 @@ async fn who_is_signed_in_is_in_no_backup_and_signed_out_by_a_restore() {
         let session = Session {
             digest: digest.clone(),
             person: ResourceId::new("u2"),
-            connector: "entra".to_owned(),
-            provider: "digest-of-a-provider".to_owned(),
+            by: SignedInBy::Password,
             opened: at(5),
             seen: at(5),
         };
+        let link = PasswordLink {
+            digest: SecretDigest("digest-of-a-link".to_owned()),
+            person: ResourceId::new("u2"),
+            expires: at(9),
+        };
+        let password = NewPassword {
+            person: ResourceId::new("u2"),
+            hash: PasswordHash::new("hash-of-a-password"),
+            proof: PasswordProof::Link(link.digest.clone(), at(5)),
+        };
+        store.offer_password_link(link.clone()).await.unwrap();
+        assert!(store.set_password(password).await.unwrap());
+        store.offer_password_link(link.clone()).await.unwrap();
         assert!(store.open_session(session, None).await.unwrap());
         let backup = backed_up(&place).await;
         let text = str::from_utf8(&backup).unwrap();
-        assert!(!text.contains("digest-of-a-session") && !text.contains("sign_in"));
+        for secret in ["digest-of-a", "hash-of-a", "sign_in", "password"] {
+            assert!(!text.contains(secret), "{secret}");
+        }
         store.close().await;
 
         restored(&place, &backup).await.unwrap();
 
         let after = opened(&place).await;
         assert_eq!(after.session(&digest).await.unwrap(), None);
+        assert_eq!(after.password(&link.person).await.unwrap(), None);
+        assert_eq!(after.password_link(&link.digest).await.unwrap(), None);
         assert_eq!(after.counts().await.unwrap().users, 3);
     }
 }

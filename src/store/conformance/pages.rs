@@ -1,7 +1,7 @@
 //! Orders and pages, and walks from place to place.
 
 use super::*;
-use crate::scim::sort::{Sort, SortKey};
+use crate::scim::sort::{Sort, SortKey, SortValue};
 
 pub(super) async fn a_list_is_in_order_and_in_pages(store: Arc<dyn Store>) {
     filled(&*store).await;
@@ -33,7 +33,7 @@ pub(super) async fn a_list_is_in_order_and_in_pages(store: Arc<dyn Store>) {
 }
 
 /// The ids of a whole list, walked in parts of `count`.
-async fn walk(
+pub(super) async fn walk(
     store: &dyn Store,
     kind: ResourceType,
     sort: Option<Sort>,
@@ -97,11 +97,15 @@ pub(super) async fn a_list_is_sorted_and_walked_from_place_to_place(store: Arc<d
             if descending {
                 expected = expected.chars().rev().collect();
             }
-            let sort = Some(Sort { by, descending });
+            let sort = Sort {
+                by: by.clone(),
+                descending,
+            };
             for count in [1, 2, 5] {
-                let found = walk(&*store, USER, sort, None, count).await;
+                let sort = || Some(sort.clone());
+                let found = walk(&*store, USER, sort(), None, count).await;
                 assert_eq!(found, expected, "{by:?} {descending} {count}");
-                let found = walk(&*store, USER, sort, Some("title pr or active pr"), count).await;
+                let found = walk(&*store, USER, sort(), Some("title pr or active pr"), count).await;
                 assert_eq!(found, expected, "{by:?} {descending} {count} filtered");
             }
         }

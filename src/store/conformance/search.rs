@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
+use super::pages::walk;
 use super::*;
+use crate::scim::sort::Sort;
 use crate::store::candidate::holds;
 
 pub(super) async fn filters_find_by_index_and_without(store: Arc<dyn Store>) {
@@ -194,6 +196,19 @@ fn filter() -> impl Strategy<Value = String> {
     })
 }
 
+/// What to sort by, whether descending, and the number of one part of the walk.
+fn order() -> impl Strategy<Value = (&'static str, bool, usize)> {
+    let by = prop::sample::select(vec![
+        "emails.value",
+        "emails.type",
+        "emails.display",
+        "title",
+        "active",
+        "displayName",
+    ]);
+    (by, any::<bool>(), 1..9_usize)
+}
+
 /// A person of a few words, each of whom may be absent.
 fn body(number: usize) -> impl Strategy<Value = serde_json::Value> {
     let optional = || prop::option::of(word());
@@ -219,7 +234,24 @@ fn body(number: usize) -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-/// Random filters on random people: the store finds what the filter holds for, and no more.
+/// What people are sorted by, as text and in the order of texts; nothing comes last.
+fn sorted_by(name: &str, found: &Stored) -> Option<String> {
+    let attributes = found.resource.attributes();
+    let text =
+        |value: Option<&serde_json::Value>| value.and_then(|it| it.as_str()).map(str::to_lowercase);
+    match name {
+        "title" | "displayName" => text(attributes.get(name)),
+        "active" => Some(attributes.get(name).is_none_or(|it| it == true).to_string()),
+        name => {
+            let emails = attributes.get("emails")?.as_array()?;
+            let primary = emails.iter().find(|it| it["primary"] == true);
+            let email = primary.unwrap_or(&emails[0]);
+            text(email.get(name.trim_start_matches("emails.")))
+        }
+    }
+}
+
+/// Random filters on random people: the store finds what the filter holds for, and no more; in random orders, in parts.
 pub(super) async fn a_store_finds_what_the_filter_finds(store: Arc<dyn Store>) {
     let mut runner = TestRunner::deterministic();
     let mut members = Vec::new();
@@ -254,5 +286,50 @@ pub(super) async fn a_store_finds_what_the_filter_finds(store: Arc<dyn Store>) {
         let expected: Vec<&str> = matching.map(|it| it.id.as_str()).collect();
 
         assert_eq!(search(&*store, USER, &text).await, expected, "{text}");
+
+        let (by, descending, count) = order().new_tree(&mut runner).unwrap().current();
+        let mut sorted: Vec<&Stored> = everybody
+            .iter()
+            .filter(|it| holds(USER, &filter, it))
+            .collect();
+        // Equal ones stay in the order of creation.
+        sorted.sort_by_key(|it| sorted_by(by, it).map_or((true, String::new()), |it| (false, it)));
+        if descending {
+            sorted.reverse();
+        }
+        let sorted: Vec<&str> = sorted.iter().map(|it| it.id.as_str()).collect();
+        is_in_order(&*store, &text, (by, descending), count, &sorted).await;
     }
+}
+
+/// What `filter` finds is in the order `sorted`, in a walk of `count` at a time as on the page behind the first `count`.
+async fn is_in_order(
+    store: &dyn Store,
+    filter: &str,
+    (by, descending): (&str, bool),
+    count: usize,
+    sorted: &[&str],
+) {
+    let order = if descending {
+        "descending"
+    } else {
+        "ascending"
+    };
+    let sort = Sort::parse(Some(by), Some(order), &schemas().user).unwrap();
+    let told = format!("{filter} by {by} {order}, {count}");
+    let found = walk(store, USER, sort.clone(), Some(filter), count).await;
+    assert_eq!(found, sorted.concat(), "{told}");
+    let query = ListQuery {
+        filter: Some(Filter::parse(filter, &schemas().user).unwrap()),
+        sort,
+        window: Window::Index(Page {
+            start_index: count + 1,
+            count: 3,
+        }),
+        ..ListQuery::default()
+    };
+    let page = store.list(USER, &query).await.unwrap();
+    let ids: Vec<&str> = page.resources.iter().map(|it| it.id.as_str()).collect();
+    let wanted: Vec<&str> = sorted.iter().skip(count).take(3).copied().collect();
+    assert_eq!((page.total, ids), (sorted.len(), wanted), "{told}");
 }

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::store::brake::Brake;
-use crate::store::sessions::{Over, SecretDigest, Session, SignInAttempt};
+use crate::store::sessions::{Over, SecretDigest, Session, SignInAttempt, SignedInBy};
 use jiff::SignedDuration;
 
-fn digest(text: &str) -> SecretDigest {
+pub(super) fn digest(text: &str) -> SecretDigest {
     SecretDigest(text.to_owned())
 }
 
@@ -21,27 +21,29 @@ fn attempt(state: &str, second: i64) -> SignInAttempt {
     }
 }
 
-fn session(name: &str, person: &str) -> Session {
+pub(super) fn session(name: &str, person: &str) -> Session {
     Session {
         digest: digest(name),
         person: ResourceId::new(person),
-        connector: "entra".to_owned(),
-        provider: "digest of a provider".to_owned(),
+        by: SignedInBy::Connector {
+            name: "entra".to_owned(),
+            provider: "digest of a provider".to_owned(),
+        },
         opened: at(10),
         seen: at(10),
     }
 }
 
-async fn open(store: &dyn Store, name: &str, person: &str) -> bool {
+pub(super) async fn open_session(store: &dyn Store, name: &str, person: &str) -> bool {
     let opened = store.open_session(session(name, person), None);
     opened.await.unwrap()
 }
 
-async fn is_there(store: &dyn Store, name: &str) -> bool {
+pub(super) async fn is_there(store: &dyn Store, name: &str) -> bool {
     store.session(&digest(name)).await.unwrap().is_some()
 }
 
-fn inactive(id: &str) -> Stored {
+pub(super) fn inactive(id: &str) -> Stored {
     stored(USER, id, &json!({"userName": id, "active": false}))
 }
 
@@ -67,8 +69,8 @@ pub(super) async fn an_attempt_is_redeemed_once_by_the_browser_that_began_it(
 pub(super) async fn a_session_is_found_until_it_ends(store: Arc<dyn Store>) {
     filled(&*store).await;
 
-    assert!(open(&*store, "one", "a").await);
-    assert!(open(&*store, "two", "a").await);
+    assert!(open_session(&*store, "one", "a").await);
+    assert!(open_session(&*store, "two", "a").await);
     store.see_session(digest("one"), at(20)).await.unwrap();
     store.see_session(digest("one"), at(15)).await.unwrap();
     let seen = Session {
@@ -86,13 +88,35 @@ pub(super) async fn a_session_is_found_until_it_ends(store: Arc<dyn Store>) {
     assert!(is_there(&*store, "three").await);
 }
 
+pub(super) async fn the_sessions_of_a_person_are_listed(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    for (name, person, opened) in [("1", "a", 5), ("2", "a", 15), ("3", "b", 10)] {
+        let session = Session {
+            opened: at(opened),
+            ..session(name, person)
+        };
+        assert!(store.open_session(session, None).await.unwrap());
+    }
+    let listed = async |person: &str| {
+        let found = store.sessions_of(&ResourceId::new(person)).await.unwrap();
+        found.into_iter().map(|it| it.digest.0).collect::<Vec<_>>()
+    };
+
+    assert_eq!(listed("a").await, ["2", "1"]);
+    assert_eq!(listed("b").await, ["3"]);
+    assert!(listed("c").await.is_empty());
+    let found = store.sessions_of(&ResourceId::new("b")).await.unwrap();
+    let expected = store.session(&digest("3")).await.unwrap();
+    assert_eq!(found.first(), expected.as_ref());
+}
+
 pub(super) async fn only_a_person_who_is_active_gets_a_session(store: Arc<dyn Store>) {
     filled(&*store).await;
     store.add(USER, inactive("away"), free()).await.unwrap();
-    open(&*store, "before", "a").await;
+    open_session(&*store, "before", "a").await;
 
     for nobody in ["away", "nobody", "t"] {
-        assert!(!open(&*store, nobody, nobody).await, "{nobody}");
+        assert!(!open_session(&*store, nobody, nobody).await, "{nobody}");
         assert!(!is_there(&*store, nobody).await, "{nobody}");
     }
     let refused = store.open_session(session("new", "away"), Some(digest("before")));
@@ -103,7 +127,7 @@ pub(super) async fn only_a_person_who_is_active_gets_a_session(store: Arc<dyn St
 pub(super) async fn sessions_end_with_who_is_deactivated_or_deleted(store: Arc<dyn Store>) {
     filled(&*store).await;
     for (name, person) in [("1", "a"), ("2", "a"), ("3", "b"), ("4", "c")] {
-        assert!(open(&*store, name, person).await);
+        assert!(open_session(&*store, name, person).await);
     }
 
     let stale = changed("a", 7, Some(&inactive("a")));
@@ -129,7 +153,7 @@ pub(super) async fn sessions_end_with_who_is_deactivated_or_deleted(store: Arc<d
 
 pub(super) async fn a_deactivation_that_is_held_ends_no_session(store: Arc<dyn Store>) {
     filled(&*store).await;
-    assert!(open(&*store, "1", "a").await);
+    assert!(open_session(&*store, "1", "a").await);
     let held = Terms {
         brake: Some(Brake {
             deactivations: 0,
@@ -157,7 +181,7 @@ pub(super) async fn who_is_deactivated_while_signing_in_is_out(store: Arc<dyn St
         store.add(USER, person(&id), free()).await.unwrap();
         let sign_ins = (0..4).map(|tab| {
             let (store, id) = (Arc::clone(&store), id.clone());
-            async move { open(&*store, &format!("{id} {tab}"), &id).await }
+            async move { open_session(&*store, &format!("{id} {tab}"), &id).await }
         });
         let gone = changed(&id, 0, Some(&inactive(&id)));
         let (_, changed) = tokio::join!(

@@ -2,12 +2,13 @@
 
 use super::fragment::{Argument, Fragment};
 use crate::scim::schema::ResourceType;
-use crate::scim::sort::{Sort, SortKey};
-use crate::store::{Position, SortValue};
+use crate::scim::sort::{Sort, SortKey, SortValue};
+use crate::store::Position;
 
 /// By which column rows are sorted; equal ones are in the order of creation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum By {
+    #[default]
     Sequence,
     /// One that has a value in each row.
     Filled(&'static str),
@@ -15,8 +16,8 @@ enum By {
     Sparse(&'static str),
 }
 
-/// The order of a list and the place where it begins.
-#[derive(Debug)]
+/// The order of a list and the place where it begins; without them as it was created, from the beginning.
+#[derive(Debug, Default)]
 pub(super) struct Order {
     by: By,
     descending: bool,
@@ -24,8 +25,12 @@ pub(super) struct Order {
 }
 
 impl Order {
-    pub(super) fn new(kind: ResourceType, sort: Option<Sort>, position: Option<&Position>) -> Self {
-        let by = match (sort.map(|it| it.by), kind) {
+    pub(super) fn new(
+        kind: ResourceType,
+        sort: Option<&Sort>,
+        position: Option<&Position>,
+    ) -> Self {
+        let by = match (sort.map(|it| &it.by), kind) {
             // Those created later have higher numbers.
             (None | Some(SortKey::Created), _) => By::Sequence,
             (Some(SortKey::Id), _) => By::Filled("r.id"),
@@ -35,6 +40,8 @@ impl Order {
             }
             (Some(SortKey::DisplayName), ResourceType::User) => By::Sparse("r.display_key"),
             (Some(SortKey::LastModified), _) => By::Filled("r.modified"),
+            // As the rows come: what they are sorted by is found in them.
+            (Some(SortKey::Other(_)), _) => return Self::default(),
         };
         Self {
             by,
@@ -90,7 +97,7 @@ impl Order {
         let name = Fragment::default().text(column);
         let key = match &position.key {
             SortValue::Text(text) => Argument::Text(text.clone()),
-            SortValue::Time(time) => Argument::Number(*time),
+            SortValue::Number(number) => Argument::Number(*number),
             SortValue::Absent => {
                 let within = name.clone().text(" IS NULL AND ").then(later);
                 let mut alternatives = vec![within];

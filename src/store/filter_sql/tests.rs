@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::scim::schema::sample;
-use crate::scim::sort::Sort;
-use crate::store::{Position, SortValue};
+use crate::scim::sort::{Sort, SortValue};
+use crate::store::Position;
 
 fn search(dialect: SqlDialect, kind: ResourceType, query: &ListQuery) -> Search {
     let database = Database {
@@ -185,6 +185,10 @@ fn a_scan_is_what_no_index_helps() {
     for unordered in ["meta.lastModified", "id", "externalId", "displayName"] {
         check("", Some(unordered), (true, false));
     }
+    check("", Some("emails"), (true, false));
+    check("userName sw \"a\"", Some("emails"), (true, false));
+    check("userName sw \"a\"", Some("displayName"), (false, false));
+    check("userName eq \"a\"", Some("emails"), (false, true));
     check("userName eq \"a\"", None, (false, true));
     check("userName eq \"a\" and title pr", None, (false, true));
     check("userName eq \"a\" or title pr", None, (true, false));

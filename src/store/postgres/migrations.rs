@@ -15,6 +15,8 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../migrations/postgres/0001_directory.sql")),
     (2, include_str!("../migrations/postgres/0002_owner.sql")),
     (3, include_str!("../migrations/postgres/0003_session.sql")),
+    (4, include_str!("../migrations/postgres/0004_sign_outs.sql")),
+    (5, include_str!("../migrations/postgres/0005_password.sql")),
 ];
 
 /// How often a statement is tried that another replica is in the way of.

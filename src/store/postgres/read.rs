@@ -9,12 +9,13 @@ use super::text::{key, text};
 use super::{Failure, statements};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
+use crate::scim::sort::SortValue;
 use crate::store::candidate::{holds, references, time};
 use crate::store::filter_sql::{Argument, Search, Statement};
+use crate::store::query::sorting::Sorting;
 use crate::store::write::{number, signed};
 use crate::store::{
-    Counts, ListQuery, Listed, Note, Position, Related, ResourceId, SortValue, Stored, Version,
-    Window,
+    Counts, ListQuery, Listed, Note, Position, Related, ResourceId, Stored, Version,
 };
 
 /// Begins a transaction that sees one moment, and whom nobody disturbs.
@@ -42,10 +43,7 @@ pub(super) async fn list(
     query: &ListQuery,
     search: &Search,
 ) -> Result<Listed, Failure> {
-    let (offset, count) = match &query.window {
-        Window::Index(page) => (page.offset(), page.count),
-        Window::Behind { count, .. } => (0, *count),
-    };
+    let (offset, count) = query.window.bounds();
     let part = Part {
         kind,
         related: query.related,
@@ -53,7 +51,9 @@ pub(super) async fn list(
         count,
         memberships: query.memberships,
     };
-    if search.rest.is_none() && !search.finds_few() {
+    if let Some(sorting) = &search.sorting {
+        part.sorted(connection, search, sorting.clone()).await
+    } else if search.is_exact() && !search.finds_few() {
         part.counted(connection, search).await
     } else {
         part.looked_at(connection, search).await
@@ -121,6 +121,42 @@ impl Part {
         }
         Ok(listed)
     }
+
+    /// In an order that the database does not keep: all come by, and those of the page are looked up.
+    async fn sorted(
+        &self,
+        connection: &mut PgConnection,
+        search: &Search,
+        mut sorting: Sorting,
+    ) -> Result<Listed, Failure> {
+        let mut snapshot = connection.begin_with(SNAPSHOT).await?;
+        let statement = search.rows(statements::related(self.kind, search.loads(Related::Skip)));
+        loop {
+            let mut rows = bound(&statement).fetch(&mut *snapshot);
+            while let Some(row) = rows.try_next().await? {
+                let found = stored(&row)?;
+                let rest = search.rest.as_ref();
+                if rest.is_none_or(|rest| holds(self.kind, rest, &found)) {
+                    sorting.look_at(&found, row.try_get(6)?);
+                }
+            }
+            if !sorting.goes_on() {
+                break;
+            }
+        }
+        let (total, page) = sorting.page();
+        let mut listed = Listed::of(signed(total));
+        for (position, id) in page {
+            if !listed.has_room(self.count, self.memberships) {
+                break;
+            }
+            if let Some(found) = find(&mut snapshot, self.kind, &id, self.related).await? {
+                listed.push(found, position);
+            }
+        }
+        snapshot.commit().await?;
+        Ok(listed)
+    }
 }
 
 fn bound(statement: &Statement) -> Query<'_, Postgres, PgArguments> {
@@ -141,7 +177,7 @@ fn position(row: &PgRow) -> Result<Position, Failure> {
     let key = if value.is_null() {
         SortValue::Absent
     } else if value.type_info().name() == "INT8" {
-        SortValue::Time(row.try_get(7)?)
+        SortValue::Number(row.try_get(7)?)
     } else {
         SortValue::Text(row.try_get(7)?)
     };

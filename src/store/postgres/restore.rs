@@ -18,7 +18,7 @@ const UNCOUNTED: Slot = Slot(-1);
 /// Keeps writers away until the end, and lets readers see what was there.
 const BEGIN: &str = "
     BEGIN;
-    LOCK TABLE resource, membership, note, held, audit, removal, record, session IN EXCLUSIVE MODE;
+    LOCK TABLE resource, membership, note, held, audit, removal, record, session, password IN EXCLUSIVE MODE;
     DELETE FROM membership;
     DELETE FROM resource;
     DELETE FROM note;
@@ -28,6 +28,8 @@ const BEGIN: &str = "
     DELETE FROM record;
     DELETE FROM session;
     DELETE FROM sign_in_attempt;
+    DELETE FROM password;
+    DELETE FROM password_link;
 ";
 
 const COUNT: &str = "

@@ -193,7 +193,8 @@ const REPLACE: &str = "WITH before AS (
  ), changed AS (
    UPDATE resource r SET version = r.version + 1, modified = $4, name_key = $5, display_key = $6, external_id = $7,
      active = $8, display = $9, body = $10, sole_external_id = CASE WHEN $12 THEN $7 END,
-     deactivated = CASE WHEN $8 THEN NULL WHEN r.active THEN $4 ELSE coalesce(r.deactivated, $4) END
+     deactivated = CASE WHEN $8 THEN NULL WHEN r.active THEN $4 ELSE coalesce(r.deactivated, $4) END,
+     sign_outs = r.sign_outs + CASE WHEN $8 THEN 0 ELSE 1 END
    FROM before b WHERE r.seq = b.seq AND ($3::bigint IS NULL OR b.version = $3) AND NOT b.is_taken
    RETURNING r.seq, r.version, b.active AS was_active
  ), remembered AS (
@@ -202,6 +203,10 @@ const REPLACE: &str = "WITH before AS (
  ), counted AS (
    UPDATE tally SET active_users = active_users + CASE WHEN $8 THEN 1 ELSE -1 END
    WHERE shard = $11 AND $1 = 0 AND EXISTS (SELECT 1 FROM changed WHERE was_active <> $8)
+ ), ended AS (
+   DELETE FROM session s USING changed c WHERE NOT $8 AND s.resource_id = $2
+ ), withdrawn AS (
+   DELETE FROM password_link l USING changed c WHERE NOT $8 AND l.resource_id = $2
  ), wanted AS (
    SELECT c.seq, l.attribute, l.value, l.label
    FROM changed c CROSS JOIN unnest($18::bigint[], $19::text[], $20::text[]) AS l (attribute, value, label)
@@ -212,8 +217,9 @@ const REPLACE: &str = "WITH before AS (
  )
  SELECT b.version, c.version, b.is_taken FROM before b LEFT JOIN changed c ON TRUE";
 
-/// Writes the attributes of a resource if it has the expected version, remembers that, and counts who comes or goes as active. That
-/// nobody else wrote to `lookup` in between is known by the version, else by a lock on the row that was there before.
+/// Writes the attributes of a resource if it has the expected version, remembers that, counts who comes or goes as active, and ends the
+/// sessions of who is deactivated, and the link to set a password: those that it sees by deleting them, all by `sign_outs`. That nobody else wrote to `lookup` in
+/// between is known by the version, else by a lock on the row that was there before.
 pub(super) async fn replace(
     connection: &mut PgConnection,
     (kind, change, resource): (ResourceType, &Change, &Resource),

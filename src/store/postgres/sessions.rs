@@ -5,10 +5,12 @@ use sqlx::PgConnection;
 
 use super::failure::Retry;
 use super::text::text;
-use super::{Failure, PostgresStore, dispose};
+use super::{Failure, PostgresStore, dispose, passwords};
 use crate::store::candidate::time;
+use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{
-    ATTEMPTS, Over, SecretDigest, Session, SessionWrite, Sessions, SignInAttempt,
+    ATTEMPTS, Over, SESSIONS_OF_ONE, SecretDigest, Session, SessionWrite, Sessions, SignInAttempt,
+    SignedInBy,
 };
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
@@ -25,6 +27,10 @@ impl Sessions for PostgresStore {
         browser: &SecretDigest,
     ) -> Result<Option<SignInAttempt>, StoreError> {
         read!(self, connection => attempt(&mut connection, state, browser))
+    }
+
+    async fn sessions_of(&self, person: &ResourceId) -> Result<Vec<Session>, StoreError> {
+        read!(self, connection => sessions_of(&mut connection, person))
     }
 
     async fn session(&self, digest: &SecretDigest) -> Result<Option<Session>, StoreError> {
@@ -44,8 +50,12 @@ pub(super) async fn apply(
             .execute(connection)
             .await?
             .rows_affected(),
-        SessionWrite::Open { session, replaced } => {
-            let opened = open(connection, session).await?;
+        SessionWrite::Open {
+            session,
+            password,
+            replaced,
+        } => {
+            let opened = open(connection, session, password.as_ref()).await?;
             if let Some(replaced) = replaced {
                 end(connection, replaced).await?;
             }
@@ -65,17 +75,17 @@ pub(super) async fn apply(
     Ok(Written::Rows(changed))
 }
 
-/// Ends the sessions of a person who is deactivated or deleted. The row of the person is locked already: whoever opens a session
-/// waits for it, and by a statement of its own this one sees what was opened before.
+/// Ends the sessions of a person who is deleted or has set a password, with the link to set one. The row of the person is locked already:
+/// whoever opens a session waits for it, and by a statement of its own this one sees what was opened before.
 pub(super) async fn end_all(
     connection: &mut PgConnection,
     person: &ResourceId,
 ) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM session WHERE resource_id = $1")
         .bind(text(person.as_str()))
-        .execute(connection)
-        .await
-        .map(|_| ())
+        .execute(&mut *connection)
+        .await?;
+    passwords::withdraw(connection, person).await
 }
 
 async fn begin(connection: &mut PgConnection, attempt: &SignInAttempt) -> Result<u64, sqlx::Error> {
@@ -101,19 +111,35 @@ async fn begin(connection: &mut PgConnection, attempt: &SignInAttempt) -> Result
     Ok(inserted.rows_affected())
 }
 
-/// Locks the person against who deactivates or deletes; opened a second time, because the first answer was lost, it stays as it is.
-async fn open(connection: &mut PgConnection, session: &Session) -> Result<u64, sqlx::Error> {
+/// Locks the person against who deactivates or deletes, who may not see this session yet: it is one from before the next sign-out.
+/// Opened a second time, because the first answer was lost, it stays as it is.
+async fn open(
+    connection: &mut PgConnection,
+    session: &Session,
+    password: Option<&PasswordHash>,
+) -> Result<u64, sqlx::Error> {
+    if password.is_some() {
+        // By a statement of its own: the next one sees the password that was set by whoever this one waits for.
+        sqlx::query("SELECT 1 FROM resource WHERE kind = 0 AND id = $1 FOR SHARE")
+            .bind(text(session.person.as_str()))
+            .execute(&mut *connection)
+            .await?;
+    }
+    let (connector, provider) = session.by.columns();
     let inserted = sqlx::query(
-        "WITH person AS (SELECT id FROM resource WHERE kind = 0 AND id = $2 AND active FOR SHARE)
-         INSERT INTO session (digest, resource_id, connector, provider, opened, seen) SELECT $1, id, $3, $4, $5, $6 FROM person
+        "WITH person AS (SELECT id, sign_outs FROM resource WHERE kind = 0 AND id = $2 AND active
+           AND ($7::TEXT IS NULL OR EXISTS (SELECT 1 FROM password WHERE resource_id = $2 AND hash = $7)) FOR SHARE)
+         INSERT INTO session (digest, resource_id, connector, provider, opened, seen, sign_outs)
+         SELECT $1, id, $3, $4, $5, $6, sign_outs FROM person
          ON CONFLICT (digest) DO UPDATE SET seen = excluded.seen",
     )
     .bind(&session.digest.0)
     .bind(text(session.person.as_str()))
-    .bind(text(&session.connector))
-    .bind(&session.provider)
+    .bind(text(connector))
+    .bind(provider)
     .bind(session.opened.as_millisecond())
     .bind(session.seen.as_millisecond())
+    .bind(password.map(PasswordHash::reveal))
     .execute(connection)
     .await?;
     Ok(inserted.rows_affected())
@@ -171,12 +197,38 @@ async fn attempt(
     ))
 }
 
+async fn sessions_of(
+    connection: &mut PgConnection,
+    person: &ResourceId,
+) -> Result<Vec<Session>, Failure> {
+    let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
+        "SELECT s.digest, s.connector, s.provider, s.opened, s.seen
+         FROM session s JOIN resource r ON r.id = s.resource_id AND r.sign_outs = s.sign_outs WHERE s.resource_id = $1
+         ORDER BY s.opened DESC, s.digest LIMIT $2",
+    )
+    .bind(text(person.as_str()))
+    .bind(SESSIONS_OF_ONE)
+    .fetch_all(connection)
+    .await?;
+    let sessions = rows
+        .into_iter()
+        .map(|(digest, connector, provider, opened, seen)| Session {
+            digest: SecretDigest(digest),
+            person: person.clone(),
+            by: SignedInBy::of_columns(connector, provider),
+            opened: time(opened),
+            seen: time(seen),
+        });
+    Ok(sessions.collect())
+}
+
 async fn session(
     connection: &mut PgConnection,
     digest: &SecretDigest,
 ) -> Result<Option<Session>, Failure> {
     let row: Option<(String, String, String, i64, i64)> = sqlx::query_as(
-        "SELECT resource_id, connector, provider, opened, seen FROM session WHERE digest = $1",
+        "SELECT s.resource_id, s.connector, s.provider, s.opened, s.seen
+         FROM session s JOIN resource r ON r.id = s.resource_id AND r.sign_outs = s.sign_outs WHERE s.digest = $1",
     )
     .bind(&digest.0)
     .fetch_optional(connection)
@@ -185,8 +237,7 @@ async fn session(
         row.map(|(person, connector, provider, opened, seen)| Session {
             digest: digest.clone(),
             person: ResourceId::new(person),
-            connector,
-            provider,
+            by: SignedInBy::of_columns(connector, provider),
             opened: time(opened),
             seen: time(seen),
         }),

@@ -20,6 +20,7 @@ use crate::store::conformance::{
     GROUP, USER, changed, deletion, find, free, ids, moved, person, related, schemas, stored, team,
 };
 use crate::store::filter_sql::Argument;
+use crate::store::sessions::{SecretDigest, Session, SignedInBy};
 use crate::store::{Location, Terms, Version};
 
 async fn sql(connection: &mut PgConnection, text: String) {
@@ -441,6 +442,71 @@ async fn what_entra_matches_by_is_found_by_an_index() {
     }
 }
 
+#[test]
+fn a_migration_only_adds_and_can_be_repeated() {
+    for statement in migrations::all_statements() {
+        let lines = statement
+            .lines()
+            .filter(|it| !it.trim_start().starts_with("--"));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let begins = |with: &str| text.starts_with(with);
+        let adds = begins("CREATE TABLE IF NOT EXISTS ")
+            || begins("CREATE INDEX IF NOT EXISTS ")
+            || begins("CREATE UNIQUE INDEX IF NOT EXISTS ")
+            || (begins("INSERT INTO ") && text.ends_with(" DO NOTHING"))
+            || (begins("ALTER TABLE ")
+                && text.contains(" ADD COLUMN IF NOT EXISTS ")
+                && (text.contains(" DEFAULT ") || !text.contains(" NOT NULL")));
+        assert!(adds, "a migration does more than add: {text}");
+    }
+}
+
+/// While a roll-out replaces the pods one after the other. Its connections hold statements that were prepared before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_serves_beside_one_that_migrated_further() {
+    let schema = Schema::new("beside").await;
+    let before = schema.store().await;
+    let mut administrator = Server::shared().connect().await;
+    for step in 0..3 {
+        if step == 1 {
+            // All that a migration may do.
+            let later = "SET search_path TO beside;
+                ALTER TABLE resource ADD COLUMN IF NOT EXISTS shoe_size BIGINT;
+                ALTER TABLE membership ADD COLUMN IF NOT EXISTS since BIGINT NOT NULL DEFAULT 0;
+                CREATE TABLE IF NOT EXISTS shoe (seq BIGINT NOT NULL PRIMARY KEY, size BIGINT NOT NULL);
+                CREATE INDEX IF NOT EXISTS resource_shoe ON resource (shoe_size) WHERE shoe_size IS NOT NULL;
+                INSERT INTO shoe (seq, size) VALUES (1, 42) ON CONFLICT (seq) DO NOTHING;
+                INSERT INTO migration (number, needed) VALUES (90, 0)";
+            sql(&mut administrator, later.to_owned()).await;
+        }
+        // The last one starts beside it.
+        let store = if step < 2 {
+            Arc::clone(&before)
+        } else {
+            schema.store().await
+        };
+        let (one, two, group) = (format!("{step}a"), format!("{step}b"), format!("{step}g"));
+        for id in [&one, &two] {
+            store.add(USER, person(id), free()).await.unwrap();
+        }
+        let team = team(&group, &[&one]);
+        store.add(GROUP, team, free()).await.unwrap();
+        let joins = moved(&group, vec![MemberChange::Add(vec![two.clone()])]);
+        assert!(
+            store
+                .change(GROUP, joins, free())
+                .await
+                .unwrap()
+                .unwrap()
+                .written
+        );
+        assert_eq!(related(&*store, GROUP, &group).await.len(), 2);
+        let gone = store.delete(USER, deletion(&two, 0, 3), free()).await;
+        assert_eq!(gone.unwrap(), Some(()));
+        assert_eq!(store.counts().await.unwrap().users, step + 1);
+    }
+}
+
 #[tokio::test]
 async fn a_schema_that_needs_a_later_program_is_left_alone() {
     let schema = Schema::new("later").await;
@@ -738,6 +804,39 @@ async fn an_addition_that_is_tried_again_while_it_goes_on_is_done() {
 
     let outcome = again.await.unwrap().unwrap();
     assert!(matches!(outcome, Ok(Written::Done)), "{outcome:?}");
+}
+
+/// The deactivation waits for a lock; by the time it has it, a session is there that was not when it began.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_a_deactivation_does_not_see_counts_no_more() {
+    let schema = Schema::new("unseen_session").await;
+    let server = Server::shared();
+    let store = schema.store().await;
+    store.add(USER, person("a"), free()).await.unwrap();
+    let digest = SecretDigest("digest".to_owned());
+    let session = Session {
+        digest: digest.clone(),
+        person: ResourceId::new("a"),
+        by: SignedInBy::Password,
+        opened: Timestamp::UNIX_EPOCH,
+        seen: Timestamp::UNIX_EPOCH,
+    };
+    let mut holder = holding(server, "SELECT 1 FROM unseen_session.resource FOR SHARE").await;
+    let with = |active: bool| stored(USER, "a", &json!({"userName": "a", "active": active}));
+    let gone = {
+        let (store, change) = (Arc::clone(&store), changed("a", 1, Some(&with(false))));
+        tokio::spawn(async move { store.change(USER, change, free()).await })
+    };
+    until_waiting(server, &mut holder, 1).await;
+    assert!(store.open_session(session, None).await.unwrap());
+
+    sql(&mut holder, "ROLLBACK".to_owned()).await;
+
+    gone.await.unwrap().unwrap();
+    assert_eq!(store.session(&digest).await.unwrap(), None);
+    let back = changed("a", 2, Some(&with(true)));
+    store.change(USER, back, free()).await.unwrap();
+    assert_eq!(store.session(&digest).await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,8 +9,7 @@ use sqlx::{Connection, PgConnection};
 use super::row::{self, Slot};
 use super::text::text;
 use super::{members, row::Remembered};
-use super::{records, sessions, terms};
-use crate::scim::resource::Resource;
+use super::{passwords, records, sessions, terms};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -70,7 +69,8 @@ pub(super) async fn settled(
         | Write::Records(_)
         | Write::Record(_)
         | Write::Forget(_)
-        | Write::Session(_) => false,
+        | Write::Session(_)
+        | Write::Password(_) => false,
     };
     if is_done {
         return Ok(Ok(Written::Done));
@@ -99,7 +99,7 @@ async fn by_one_statement(
             Some(resource)
                 if change.expected.is_some()
                     && change.members.is_empty()
-                    && !may_deactivate(*kind, resource) =>
+                    && !may_be_held(*kind, change, terms) =>
             {
                 let remembered = Remembered::of(terms.audit.as_ref());
                 let target = (*kind, change, resource);
@@ -116,13 +116,16 @@ async fn by_one_statement(
         | Write::Delete { .. }
         | Write::Records(_)
         | Write::Forget(_)
-        | Write::Session(_) => None,
+        | Write::Session(_)
+        | Write::Password(_) => None,
     })
 }
 
-/// Whether what is written could be a deactivation, which a brake counts and which ends sessions.
-fn may_deactivate(kind: ResourceType, resource: &Resource) -> bool {
-    kind == ResourceType::User && !resource.is_active()
+/// Whether it could be a deactivation, and a brake counts those.
+fn may_be_held(kind: ResourceType, change: &Change, terms: &Terms) -> bool {
+    let brake = terms.brake.filter(|it| !it.is_open(change.at));
+    let removals = change.removals(kind, true, Moved::default());
+    brake.is_some() && removals.iter().any(|(_, count)| *count > 0)
 }
 
 async fn within(
@@ -152,6 +155,7 @@ async fn within(
             Ok(Ok(alone(Written::Done)))
         }
         Write::Session(write) => Ok(Ok(alone(sessions::apply(connection, write).await?))),
+        Write::Password(write) => Ok(Ok(alone(passwords::apply(connection, write).await?))),
         Write::Note { .. } | Write::Record(_) => Ok(Ok(alone(Written::Done))),
     }
 }
@@ -198,9 +202,6 @@ async fn change(
     if let Some(resource) = &change.resource {
         let target = (kind, change, resource);
         let replaced = row::replace(connection, target, terms, Remembered::of(None), slot).await?;
-        if replaced.is_ok() && may_deactivate(kind, resource) {
-            sessions::end_all(connection, &change.id).await?;
-        }
         return Ok(replaced.map(|written| (written, moved)));
     }
     let written = !moved.is_empty();
@@ -247,6 +248,7 @@ async fn delete(
         ResourceType::User => {
             row::leave_groups(connection, before.seq, deletion.at).await?;
             sessions::end_all(connection, &deletion.id).await?;
+            passwords::forget(connection, &deletion.id).await?;
         }
         ResourceType::Group => moved.removed = members::count(connection, before.seq).await?,
     }

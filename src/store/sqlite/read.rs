@@ -6,12 +6,13 @@ use rusqlite::{Connection, Row, ToSql, params_from_iter};
 use super::{checksum, statements};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
+use crate::scim::sort::SortValue;
 use crate::store::candidate::{holds, references, time};
 use crate::store::filter_sql::{Argument, Search, Statement};
+use crate::store::query::sorting::Sorting;
 use crate::store::write::{number, signed};
 use crate::store::{
-    Counts, ListQuery, Listed, Note, Position, Related, ResourceId, SortValue, StoreError, Stored,
-    Version, Window,
+    Counts, ListQuery, Listed, Note, Position, Related, ResourceId, StoreError, Stored, Version,
 };
 
 pub(super) fn find(
@@ -77,10 +78,7 @@ impl Part {
         search: Search,
         counts: Option<Counts>,
     ) -> Self {
-        let (offset, count) = match &query.window {
-            Window::Index(page) => (page.offset(), page.count),
-            Window::Behind { count, .. } => (0, *count),
-        };
+        let (offset, count) = query.window.bounds();
         Self {
             kind,
             related: query.related,
@@ -101,7 +99,7 @@ impl Part {
 
     /// Counted and cut by the database if it finds exactly the matches, else as the rows come, each looked at.
     pub(super) fn read(&self, connection: &Connection) -> Result<Listed, StoreError> {
-        if self.search.rest.is_none() {
+        if self.search.is_exact() {
             self.counted(connection)
         } else {
             self.looked_at(connection)
@@ -133,6 +131,9 @@ impl Part {
 
     /// As the rows come, each looked at.
     pub(super) fn looked_at(&self, connection: &Connection) -> Result<Listed, StoreError> {
+        if let Some(sorting) = &self.search.sorting {
+            return self.sorted(connection, sorting.clone());
+        }
         let loads = self.search.loads(self.related);
         let statement = self.search.rows(statements::related(self.kind, loads));
         let mut listed = Listed::default();
@@ -151,6 +152,38 @@ impl Part {
             listed.total += 1;
             Ok(true)
         })?;
+        Ok(listed)
+    }
+
+    /// In an order that the database does not keep: all come by, and those of the page are looked up.
+    fn sorted(&self, connection: &Connection, mut sorting: Sorting) -> Result<Listed, StoreError> {
+        let snapshot = connection.unchecked_transaction()?;
+        let loads = self.search.loads(Related::Skip);
+        let statement = self.search.rows(statements::related(self.kind, loads));
+        loop {
+            each(connection, &statement, |row| {
+                let found = stored(row)?;
+                let rest = self.search.rest.as_ref();
+                if rest.is_none_or(|rest| holds(self.kind, rest, &found)) {
+                    sorting.look_at(&found, row.get(8)?);
+                }
+                Ok(true)
+            })?;
+            if !sorting.goes_on() {
+                break;
+            }
+        }
+        let (total, page) = sorting.page();
+        let mut listed = Listed::of(signed(total));
+        for (position, id) in page {
+            if !listed.has_room(self.count, self.memberships) {
+                break;
+            }
+            if let Some(found) = find(connection, self.kind, &id, self.related)? {
+                listed.push(found, position);
+            }
+        }
+        snapshot.commit()?;
         Ok(listed)
     }
 }
@@ -184,7 +217,7 @@ impl ToSql for Argument {
 fn position(row: &Row<'_>) -> Result<Position, StoreError> {
     let key = match row.get_ref(9)? {
         ValueRef::Null => SortValue::Absent,
-        ValueRef::Integer(time) => SortValue::Time(time),
+        ValueRef::Integer(number) => SortValue::Number(number),
         other => SortValue::Text(other.as_str().map_err(rusqlite::Error::from)?.to_owned()),
     };
     Ok(Position {

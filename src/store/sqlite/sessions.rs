@@ -3,10 +3,12 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::SqliteStore;
+use super::{SqliteStore, passwords};
 use crate::store::candidate::time;
+use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{
-    ATTEMPTS, Over, SecretDigest, Session, SessionWrite, Sessions, SignInAttempt,
+    ATTEMPTS, Over, SESSIONS_OF_ONE, SecretDigest, Session, SessionWrite, Sessions, SignInAttempt,
+    SignedInBy,
 };
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
@@ -26,6 +28,11 @@ impl Sessions for SqliteStore {
         self.readers.look_up(found).await
     }
 
+    async fn sessions_of(&self, person: &ResourceId) -> Result<Vec<Session>, StoreError> {
+        let found = |reader: &Connection| Ok(sessions_of(reader, person)?);
+        self.readers.look_up(found).await
+    }
+
     async fn session(&self, digest: &SecretDigest) -> Result<Option<Session>, StoreError> {
         let found = |reader: &Connection| Ok(session(reader, digest)?);
         self.readers.look_up(found).await
@@ -42,8 +49,12 @@ pub(super) fn apply(
         SessionWrite::Redeem(state) => connection
             .prepare_cached("DELETE FROM sign_in_attempt WHERE state = ?1")?
             .execute([&state.0])?,
-        SessionWrite::Open { session, replaced } => {
-            let opened = open(connection, session)?;
+        SessionWrite::Open {
+            session,
+            password,
+            replaced,
+        } => {
+            let opened = open(connection, session, password.as_ref())?;
             if let Some(replaced) = replaced {
                 end(connection, replaced)?;
             }
@@ -58,12 +69,12 @@ pub(super) fn apply(
     Ok(Written::Rows(changed as u64))
 }
 
-/// Ends the sessions of a person who is deactivated or deleted.
+/// Ends the sessions of a person who is deactivated, deleted or has set a password, with the link to set one.
 pub(super) fn end_all(connection: &Connection, person: &ResourceId) -> Result<(), rusqlite::Error> {
     connection
         .prepare_cached("DELETE FROM session WHERE resource_id = ?1")?
-        .execute([person.as_str()])
-        .map(|_| ())
+        .execute([person.as_str()])?;
+    passwords::withdraw(connection, person)
 }
 
 fn begin(connection: &Connection, attempt: &SignInAttempt) -> Result<usize, rusqlite::Error> {
@@ -88,19 +99,26 @@ fn begin(connection: &Connection, attempt: &SignInAttempt) -> Result<usize, rusq
         ))
 }
 
-fn open(connection: &Connection, session: &Session) -> Result<usize, rusqlite::Error> {
+fn open(
+    connection: &Connection,
+    session: &Session,
+    password: Option<&PasswordHash>,
+) -> Result<usize, rusqlite::Error> {
+    let (connector, provider) = session.by.columns();
     connection
         .prepare_cached(
             "INSERT INTO session (digest, resource_id, connector, provider, opened, seen)
-             SELECT ?1, id, ?3, ?4, ?5, ?6 FROM resource WHERE kind = 0 AND id = ?2 AND active",
+             SELECT ?1, id, ?3, ?4, ?5, ?6 FROM resource WHERE kind = 0 AND id = ?2 AND active
+             AND (?7 IS NULL OR EXISTS (SELECT 1 FROM password WHERE resource_id = ?2 AND hash = ?7))",
         )?
         .execute((
             &session.digest.0,
             session.person.as_str(),
-            &session.connector,
-            &session.provider,
+            connector,
+            provider,
             session.opened.as_millisecond(),
             session.seen.as_millisecond(),
+            password.map(PasswordHash::reveal),
         ))
 }
 
@@ -151,6 +169,27 @@ fn attempt(
         .optional()
 }
 
+fn sessions_of(
+    connection: &Connection,
+    person: &ResourceId,
+) -> Result<Vec<Session>, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT digest, connector, provider, opened, seen FROM session WHERE resource_id = ?1
+             ORDER BY opened DESC, digest LIMIT ?2",
+        )?
+        .query_map((person.as_str(), SESSIONS_OF_ONE), |row| {
+            Ok(Session {
+                digest: SecretDigest(row.get(0)?),
+                person: person.clone(),
+                by: SignedInBy::of_columns(row.get(1)?, row.get(2)?),
+                opened: time(row.get(3)?),
+                seen: time(row.get(4)?),
+            })
+        })?
+        .collect()
+}
+
 fn session(
     connection: &Connection,
     digest: &SecretDigest,
@@ -163,8 +202,7 @@ fn session(
             Ok(Session {
                 digest: digest.clone(),
                 person: ResourceId::new(row.get::<_, String>(0)?),
-                connector: row.get(1)?,
-                provider: row.get(2)?,
+                by: SignedInBy::of_columns(row.get(1)?, row.get(2)?),
                 opened: time(row.get(3)?),
                 seen: time(row.get(4)?),
             })

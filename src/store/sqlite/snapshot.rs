@@ -118,12 +118,12 @@ fn count(connection: &Connection, query: &str) -> Result<u64, rusqlite::Error> {
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
-/// The tables that hold neither people, groups, members nor notes, nor follow from them, nor say who is signed in, in the order in
-/// which they came to be.
+/// The tables that hold neither people, groups, members nor notes, nor follow from them, nor say who is signed in or by
+/// what, in the order in which they came to be.
 fn other_tables(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
     let mut statement = connection.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-         AND name NOT IN ('resource', 'membership', 'note', 'lookup', 'migration', 'session', 'sign_in_attempt') ORDER BY rowid",
+         AND name NOT IN ('resource', 'membership', 'note', 'lookup', 'migration', 'session', 'sign_in_attempt', 'password', 'password_link') ORDER BY rowid",
     )?;
     statement.query_map((), |row| row.get(0))?.collect()
 }

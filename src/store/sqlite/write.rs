@@ -7,7 +7,7 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{records, sessions};
+use super::{passwords, records, sessions};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -62,7 +62,8 @@ fn is_single(write: &Write) -> bool {
         | Write::Records(_)
         | Write::Record(_)
         | Write::Forget(_)
-        | Write::Session(_) => true,
+        | Write::Session(_)
+        | Write::Password(_) => true,
     }
 }
 
@@ -115,6 +116,7 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
             Ok(alone(Written::Rows(forgotten)))
         }
         Write::Session(write) => Ok(alone(sessions::apply(connection, write)?)),
+        Write::Password(write) => Ok(alone(passwords::apply(connection, write)?)),
     }
 }
 
@@ -240,6 +242,7 @@ fn delete(
     if kind == ResourceType::User {
         row::leave_groups(connection, before.seq, deletion.at)?;
         sessions::end_all(connection, &deletion.id)?;
+        passwords::forget(connection, &deletion.id)?;
     }
     row::remove(connection, before.seq)?;
     if terms.audit.as_ref().is_some_and(AuditEntry::erases) {

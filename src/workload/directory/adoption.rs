@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use super::provisioner::{Provisioner, Target};
 use super::{DirectoryError, Expected, Provisioned};
-use crate::config::Adoption;
+use crate::config::{Adoption, VerifiedDomainsConfig};
+use crate::scim::error::ScimError;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-use crate::store::ResourceId;
+use crate::store::{ResourceId, Stored};
 
 impl Provisioner<'_> {
     /// Makes the POST of `posted` an update of an account that is there already, where that is declared. The account keeps its id, and what the POST does
@@ -17,10 +18,15 @@ impl Provisioner<'_> {
         kind: ResourceType,
         posted: &Resource,
     ) -> Result<Option<Provisioned>, DirectoryError> {
-        if kind == ResourceType::Group || self.directory.policy.adoption == Adoption::Never {
+        if kind == ResourceType::Group {
             return Ok(None);
         }
-        let Some(id) = self.same_external_id(posted).await? else {
+        let found = match self.directory.policy.adoption {
+            Adoption::Never => None,
+            Adoption::ByExternalId => self.same_external_id(posted).await?,
+            Adoption::ByVerifiedEmail => self.same_verified_email(posted).await?,
+        };
+        let Some(id) = found else {
             return Ok(None);
         };
         let target = Target {
@@ -31,6 +37,12 @@ impl Provisioner<'_> {
         };
         let schema = self.directory.schema(kind);
         let adopted = self.change(&target, &[], |current| {
+            // Somebody may have been faster.
+            if !self.may_adopt(current, posted) {
+                return Err(ScimError::uniqueness(
+                    "The account belongs to somebody else since a moment ago; try again.",
+                ));
+            }
             let mut attributes = current.attributes().clone();
             for (name, value) in posted.attributes() {
                 match (attributes.get_mut(name), value) {
@@ -45,6 +57,22 @@ impl Provisioner<'_> {
         adopted.await.map(Some)
     }
 
+    /// Whether an account as it is at present is one that the POST may take over.
+    fn may_adopt(&self, current: &Resource, posted: &Resource) -> bool {
+        let is_same = current.external_id() == posted.external_id();
+        match self.directory.policy.adoption {
+            Adoption::Never => false,
+            Adoption::ByExternalId => is_same,
+            // An `externalId` says whose account it is. Who was deactivated has left, and the address may be a successor's.
+            Adoption::ByVerifiedEmail => {
+                let is_free = is_same || current.external_id().is_none();
+                let has =
+                    |address: &str| emails(current).any(|it| it.eq_ignore_ascii_case(address));
+                is_free && current.is_active() && self.verified_email(posted).is_some_and(has)
+            }
+        }
+    }
+
     /// The one person with the same `externalId`.
     async fn same_external_id(
         &self,
@@ -56,8 +84,98 @@ impl Provisioner<'_> {
         let found = self
             .directory
             .with_external_id(ResourceType::User, external_id);
-        let mut found = found.await?;
-        let first = found.pop().map(|it| it.id);
-        Ok(first.filter(|_| found.is_empty()))
+        Ok(only(found.await?).map(|it| it.id))
+    }
+
+    /// The one person with the address that the client vouches for, if nobody else's account is at stake.
+    async fn same_verified_email(
+        &self,
+        posted: &Resource,
+    ) -> Result<Option<ResourceId>, DirectoryError> {
+        let Some(address) = self.verified_email(posted) else {
+            return Ok(None);
+        };
+        let found = self.directory.with_email(address).await?;
+        let found = only(found).filter(|it| self.may_adopt(&it.resource, posted));
+        Ok(found.map(|it| it.id))
+    }
+
+    /// The address of a person whom the client knows by an `externalId`, if it is of a domain whose addresses the client assigns: the primary
+    /// one, else the first.
+    fn verified_email<'p>(&self, posted: &'p Resource) -> Option<&'p str> {
+        posted.external_id()?;
+        let address = main_email(posted)?;
+        let domain = domain(address)?;
+        let is_of = |it: &VerifiedDomainsConfig| {
+            let mut domains = it.domains.iter();
+            it.client == self.client() && domains.any(|it| it.eq_ignore_ascii_case(domain))
+        };
+        let declared = &self.directory.policy.verified_domains;
+        declared.iter().any(is_of).then_some(address)
+    }
+}
+
+/// The one that was found; nothing when there are several.
+fn only(mut found: Vec<Stored>) -> Option<Stored> {
+    let first = found.pop();
+    first.filter(|_| found.is_empty())
+}
+
+fn elements(person: &Resource) -> &[Value] {
+    let emails = person.attributes().get("emails").and_then(Value::as_array);
+    emails.map_or(&[], Vec::as_slice)
+}
+
+fn emails(person: &Resource) -> impl Iterator<Item = &str> {
+    let values = elements(person).iter();
+    values.filter_map(|it| it.get("value")?.as_str())
+}
+
+fn main_email(person: &Resource) -> Option<&str> {
+    let elements = elements(person);
+    let is_primary = |it: &&Value| it.get("primary") == Some(&Value::Bool(true));
+    let main = elements.iter().find(is_primary).or(elements.first())?;
+    main.get("value")?.as_str()
+}
+
+/// The domain of a plain address. Of one with quotes, comments, a second `@` or letters beyond ASCII nobody can be sure what others read in it.
+fn domain(address: &str) -> Option<&str> {
+    let is_plain = |text: &str| {
+        let plain = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&it);
+        !text.is_empty() && text.bytes().all(plain)
+    };
+    let (local, domain) = address.split_once('@')?;
+    (is_plain(local) && is_plain(domain)).then_some(domain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_domain_of_an_address_is_beyond_doubt_or_none() {
+        let check = |address, expected| assert_eq!(domain(address), expected, "{address}");
+        check("ana@contoso.example", Some("contoso.example"));
+        check("a.n+a@CONTOSO.example", Some("CONTOSO.example"));
+        check(
+            "ana@contoso.example.evil.example",
+            Some("contoso.example.evil.example"),
+        );
+        for doubtful in [
+            "ana",
+            "@contoso.example",
+            "ana@",
+            "ana@evil.example@contoso.example",
+            "\"ana@contoso.example\"@evil.example",
+            "ana@evil.example (ana@contoso.example)",
+            "<ana@contoso.example>",
+            " ana@contoso.example",
+            "ana@contoso.example\n",
+            "ana@evil.example,ana@contoso.example",
+            "\u{212a}im@contoso.example",
+            "ana@conto\u{455}o.example",
+        ] {
+            check(doubtful, None);
+        }
     }
 }

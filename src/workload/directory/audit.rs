@@ -55,6 +55,12 @@ impl Entry {
         self.0
     }
 
+    /// Something happened to what the person signs in by.
+    pub(super) fn credential(mut self, event: AuditEvent) -> AuditEntry {
+        self.0.events.push(event);
+        self.0
+    }
+
     /// The resource is another one; members, which the store counts, apart.
     pub(super) fn change(
         mut self,

@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 use super::audit::Entry;
 use super::sign_in_name::sign_in_name;
 use super::{Directory, DirectoryError};
-use crate::scim::filter::Filter;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditQuery, Audited, Requester};
-use crate::store::{ListQuery, Related, ResourceId, Stored};
+use crate::store::{Related, ResourceId, Stored};
 
 /// Entries that are read at a time.
 const PAGE: usize = 1000;
@@ -45,20 +44,16 @@ impl Directory {
         }))
     }
 
-    async fn person(&self, person: &str) -> Result<Stored, DirectoryError> {
+    /// The person with this id or user name, with groups.
+    pub(super) async fn person(&self, person: &str) -> Result<Stored, DirectoryError> {
         let kind = ResourceType::User;
         let id = ResourceId::new(person);
         if let Some(found) = self.store.find(kind, &id, Related::Include).await? {
             return Ok(found);
         }
-        let text = format!("userName eq {}", Value::from(person));
-        let query = ListQuery {
-            filter: Some(Filter::parse(&text, self.schema(kind))?),
-            related: Related::Include,
-            ..ListQuery::default()
-        };
-        let mut found = self.store.list(kind, &query).await?.resources;
-        found.pop().ok_or(DirectoryError::NotFound(kind))
+        let named = self.with_user_name(person).await?;
+        let named = named.ok_or(DirectoryError::NotFound(kind))?;
+        self.find(kind, &named.id, Related::Include).await
     }
 
     /// All entries of one person, the newest first.

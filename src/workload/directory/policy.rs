@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::ownership::Ownership;
-use crate::config::{self, Adoption, BrakeConfig, PolicyConfig};
+use crate::config::{self, Adoption, BrakeConfig, PolicyConfig, VerifiedDomainsConfig};
 use crate::scim::schema::ResourceSchema;
 use crate::store::UnknownMembers;
 use crate::store::brake::Brake;
@@ -17,6 +17,8 @@ pub(crate) struct Policy {
     pub(super) erase_after: Option<SignedDuration>,
     /// What a POST does to an account that is there already.
     pub(super) adoption: Adoption,
+    /// Which client's word is taken for which addresses.
+    pub(super) verified_domains: Vec<VerifiedDomainsConfig>,
     /// User names of accounts that are out of reach.
     pub(super) break_glass: Vec<String>,
     /// Who owns attributes of people.
@@ -34,6 +36,7 @@ impl Policy {
                 .erase_after_seconds
                 .map(|it| SignedDuration::from_secs(it.into())),
             adoption: config.adoption,
+            verified_domains: config.verified_domains.clone(),
             break_glass: config.break_glass.clone(),
             ownership: Ownership::of(&config.attribute_owners, people),
             unknown_members: match config.unknown_members {

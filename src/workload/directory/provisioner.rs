@@ -41,6 +41,11 @@ impl<'d> Provisioner<'d> {
         }
     }
 
+    /// Name of the client in whose name changes are made.
+    pub(super) fn client(&self) -> &str {
+        &self.requester.client
+    }
+
     fn entry(&self, kind: ResourceType, id: &ResourceId, now: Timestamp) -> Entry {
         Entry::new(self.requester, kind, id, now)
     }

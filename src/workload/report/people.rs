@@ -61,14 +61,19 @@ pub(super) async fn person(
     let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
         return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
     };
-    let credential = credentials::bearer(&headers).map(|token| token.digest().id());
-    let requester = Requester {
+    let directory = &scim_tenant.directory;
+    let requester = requester(&headers);
+    answer(directory.export(&wanted.person, &requester).await)
+}
+
+/// Who asks here, as the audit has it.
+pub(super) fn requester(headers: &HeaderMap) -> Requester {
+    let credential = credentials::bearer(headers).map(|token| token.digest().id());
+    Requester {
         client: "report".to_owned(),
         credential: credential.map_or_else(String::new, |it| it.to_string()),
         ..Requester::default()
-    };
-    let directory = &scim_tenant.directory;
-    answer(directory.export(&wanted.person, &requester).await)
+    }
 }
 
 /// A page of the audit, the newest entry first; to who has the report token.
@@ -106,7 +111,7 @@ pub(super) async fn audit(
     answer(found)
 }
 
-fn answer(result: Result<Value, DirectoryError>) -> Response<Body> {
+pub(super) fn answer(result: Result<Value, DirectoryError>) -> Response<Body> {
     match result {
         Ok(value) => {
             let mut response = Response::new(Body::from(format!("{value:#}\n")));

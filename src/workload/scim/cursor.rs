@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::scim::error::ScimError;
 use crate::scim::schema::ResourceType;
-use crate::scim::sort::{Sort, SortKey};
-use crate::store::{ListQuery, Position, SortValue};
+use crate::scim::sort::{Sort, SortKey, SortValue};
+use crate::store::{ListQuery, Position};
 
 /// Seconds for which a cursor may be used.
 pub(crate) const CURSOR_SECONDS: i64 = 3600;
@@ -23,8 +23,11 @@ const MAX_CURSOR: usize = 128 * 1024;
 /// and the list finds mistakes, and no key is needed that replicas would have to share.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Cursor {
-    /// How many came before.
+    /// How many are on the other side of the place.
     pub(super) given: usize,
+    /// Whether it leads to those before the place; told by the checksum alone, so that a program that cannot go back refuses it.
+    #[serde(skip)]
+    pub(super) backward: bool,
     expires: i64,
     sequence: i64,
     key: Option<Key>,
@@ -34,7 +37,7 @@ pub(super) struct Cursor {
 #[serde(untagged)]
 enum Key {
     Text(String),
-    Time(i64),
+    Number(i64),
 }
 
 /// What tells lists apart: type, filter and order.
@@ -45,17 +48,26 @@ pub(super) fn list_digest(kind: ResourceType, query: &ListQuery) -> [u8; 32] {
 }
 
 impl Cursor {
-    /// Behind `position`, after so many were `given`.
+    /// Behind `position`, with so many on its other side.
     pub(super) fn new(position: &Position, given: usize, now: Timestamp) -> Self {
         Self {
             given,
+            backward: false,
             expires: now.as_second() + CURSOR_SECONDS,
             sequence: position.sequence,
             key: match &position.key {
                 SortValue::Absent => None,
                 SortValue::Text(text) => Some(Key::Text(text.clone())),
-                SortValue::Time(time) => Some(Key::Time(*time)),
+                SortValue::Number(number) => Some(Key::Number(*number)),
             },
+        }
+    }
+
+    /// Before the position.
+    pub(super) fn back(self) -> Self {
+        Self {
+            backward: !self.backward,
+            ..self
         }
     }
 
@@ -64,27 +76,28 @@ impl Cursor {
             key: match &self.key {
                 None => SortValue::Absent,
                 Some(Key::Text(text)) => SortValue::Text(text.clone()),
-                Some(Key::Time(time)) => SortValue::Time(*time),
+                Some(Key::Number(number)) => SortValue::Number(*number),
             },
             sequence: self.sequence,
         }
     }
 
     /// Whether a list in this order has such a place.
-    fn fits(&self, sort: Option<Sort>) -> bool {
-        match sort.map(|it| it.by) {
+    fn fits(&self, sort: Option<&Sort>) -> bool {
+        match sort.map(|it| &it.by) {
             None | Some(SortKey::Created) => self.key.is_none(),
-            Some(SortKey::LastModified) => matches!(self.key, Some(Key::Time(_))),
+            Some(SortKey::LastModified) => matches!(self.key, Some(Key::Number(_))),
             Some(SortKey::Id | SortKey::UserName) => matches!(self.key, Some(Key::Text(_))),
             Some(SortKey::ExternalId | SortKey::DisplayName) => {
                 matches!(self.key, None | Some(Key::Text(_)))
             }
+            Some(SortKey::Other(_)) => true,
         }
     }
 
     pub(super) fn encode(&self, list: &[u8; 32]) -> String {
         let mut bytes = serde_json::to_vec(self).unwrap_or_default();
-        let sum = checksum(list, &bytes);
+        let sum = checksum(list, self.backward, &bytes);
         bytes.extend_from_slice(&sum);
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -93,7 +106,7 @@ impl Cursor {
     pub(super) fn decode(
         text: &str,
         list: &[u8; 32],
-        sort: Option<Sort>,
+        sort: Option<&Sort>,
         now: Timestamp,
     ) -> Result<Self, ScimError> {
         let invalid = || {
@@ -107,10 +120,10 @@ impl Cursor {
             .flatten()
             .ok_or_else(invalid)?;
         let (payload, sum) = bytes.split_last_chunk::<8>().ok_or_else(invalid)?;
-        if checksum(list, payload) != *sum {
-            return Err(invalid());
-        }
+        let leads = |backward: &bool| checksum(list, *backward, payload) == *sum;
+        let backward = [false, true].into_iter().find(leads).ok_or_else(invalid)?;
         let cursor: Self = serde_json::from_slice(payload).map_err(|_| invalid())?;
+        let cursor = Self { backward, ..cursor };
         if !cursor.fits(sort) {
             return Err(invalid());
         }
@@ -123,9 +136,11 @@ impl Cursor {
     }
 }
 
-fn checksum(list: &[u8; 32], payload: &[u8]) -> [u8; 8] {
+fn checksum(list: &[u8; 32], backward: bool, payload: &[u8]) -> [u8; 8] {
+    let way: &[u8] = if backward { b"backward" } else { b"" };
     let digest = Sha256::new()
         .chain_update(list)
+        .chain_update(way)
         .chain_update(payload)
         .finalize();
     let mut sum = [0; 8];
@@ -162,13 +177,17 @@ mod tests {
         let key = SortValue::Text("ünal".to_owned());
         let position = Position { key, sequence: 7 };
         let text = Cursor::new(&position, 10, at(0)).encode(&list(Some(SortKey::UserName)));
-        let read = |text: &str, by, second| {
-            let cursor = Cursor::decode(text, &list(by), sorted(by), at(second));
+        let read = |text: &str, by: Option<SortKey>, second| {
+            let cursor = Cursor::decode(text, &list(by.clone()), sorted(by).as_ref(), at(second));
             cursor.map_err(|error| error.scim_type)
         };
 
         let cursor = read(&text, Some(SortKey::UserName), CURSOR_SECONDS).unwrap();
-        assert_eq!((cursor.position(), cursor.given), (position, 10));
+        assert_eq!((cursor.position(), cursor.given), (position.clone(), 10));
+        assert!(!cursor.backward);
+        let back = Cursor::new(&position, 10, at(0)).back();
+        let back = back.encode(&list(Some(SortKey::UserName)));
+        assert!(read(&back, Some(SortKey::UserName), 0).unwrap().backward);
 
         let late = read(&text, Some(SortKey::UserName), CURSOR_SECONDS + 1);
         assert_eq!(late.unwrap_err(), Some(ExpiredCursor));
@@ -195,7 +214,7 @@ mod tests {
                 SortValue::Absent,
                 vec![None, Some(Created), Some(ExternalId), Some(DisplayName)],
             ),
-            (SortValue::Time(1), vec![Some(LastModified)]),
+            (SortValue::Number(1), vec![Some(LastModified)]),
             (
                 text(),
                 vec![
@@ -217,8 +236,13 @@ mod tests {
                 Some(LastModified),
             ];
             for by in all {
-                let cursor = Cursor::new(&position, 10, at(0)).encode(&list(by));
-                let read = Cursor::decode(&cursor, &list(by), sorted(by), at(0));
+                let cursor = Cursor::new(&position, 10, at(0)).encode(&list(by.clone()));
+                let read = Cursor::decode(
+                    &cursor,
+                    &list(by.clone()),
+                    sorted(by.clone()).as_ref(),
+                    at(0),
+                );
                 assert_eq!(read.is_ok(), expected.contains(&by), "{position:?} {by:?}");
             }
         }

@@ -32,6 +32,7 @@ fn filter(
 struct Rendered {
     total: usize,
     resources: Vec<Value>,
+    start: Option<Position>,
     end: Option<Position>,
 }
 
@@ -99,6 +100,7 @@ impl Call<'_> {
         Ok(Rendered {
             total: listed.total,
             resources: listed.resources.into_iter().map(render).collect(),
+            start: listed.start,
             end: listed.end,
         })
     }
@@ -129,6 +131,7 @@ impl Call<'_> {
             total,
             resources,
             end,
+            ..
         } = self.page(kind, asked, &query).await?;
         let total_results = before + total;
         let next = page.start_index + resources.len();
@@ -156,29 +159,44 @@ impl Call<'_> {
         }
         let page = Page::parse(None, asked.count.as_deref())?;
         let list = list_digest(kind, &query);
-        let mut given = 0;
+        let (mut given, mut backward) = (0, false);
         query.window = if cursor.is_empty() {
             Window::Index(page)
         } else {
-            let cursor = Cursor::decode(cursor, &list, query.sort, self.now)?;
-            given = cursor.given;
+            let cursor = Cursor::decode(cursor, &list, query.sort.as_ref(), self.now)?;
+            (given, backward) = (cursor.given, cursor.backward);
             Window::Behind {
                 position: cursor.position(),
                 count: page.count,
             }
         };
+        if backward {
+            query.sort = Some(Sort::reversed(query.sort));
+        }
         let Rendered {
             total,
-            resources,
+            mut resources,
+            start,
             end,
         } = self.page(kind, asked, &query).await?;
         // Whoever makes up a cursor may say anything.
         let so_far = given.saturating_add(resources.len());
-        let end = end.filter(|_| resources.len() < total);
-        let next = end.map(|end| Cursor::new(&end, so_far, self.now).encode(&list));
+        let onward = end.filter(|_| resources.len() < total);
+        let onward = onward.map(|end| Cursor::new(&end, so_far, self.now));
+        let back = start.filter(|_| given > 0);
+        let back = back.map(|start| Cursor::new(&start, total, self.now).back());
+        let (mut next, mut previous) = (onward, back);
+        if backward {
+            resources.reverse();
+            (next, previous) = (previous.map(Cursor::back), next.map(Cursor::back));
+        }
+        let encode = |cursor: Cursor| cursor.encode(&list);
         Ok(ListResponse {
             total_results: given.saturating_add(total),
-            paging: Paging::Cursor(next),
+            paging: Paging::Cursor {
+                next: next.map(encode),
+                previous: previous.map(encode),
+            },
             resources,
         })
     }

@@ -74,7 +74,7 @@ impl Walks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::SortValue;
+    use crate::scim::sort::SortValue;
 
     #[test]
     fn the_next_page_of_the_same_client_and_list_has_a_place_for_ten_minutes() {

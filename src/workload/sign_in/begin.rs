@@ -1,26 +1,25 @@
 //! The way to the identity provider: the choice among several, and the attempt that the browser comes back with.
 
 use axum::body::Body;
-use axum::http::Response;
 use axum::http::header::SET_COOKIE;
+use axum::http::{Response, StatusCode};
 
 use super::pages::{self, Choice, Choose};
 use super::refused::Refused;
-use super::{Visit, called, redirect, return_to};
+use super::{Visit, called, identify, redirect, return_to};
 use crate::config::sign_in::redirect_uri;
 use crate::oidc::authorization::AuthorizationRequest;
 use crate::store::sessions::SignInAttempt;
 use crate::workload::sessions::digest;
-use crate::workload::source;
 
 impl Visit<'_> {
     /// Where the browser wants to go afterwards.
-    fn return_to(&self) -> Result<Option<String>, Refused> {
-        let Some(wanted) = self.parameter("return_to") else {
+    pub(super) fn return_to(&self) -> Result<Option<String>, Refused> {
+        let Some(wanted) = self.form.get("return_to") else {
             return Ok(None);
         };
         let hosts = &self.config.forward_auth.hosts;
-        let allowed = return_to::allowed(&wanted, &self.scim_tenant.config.url, hosts);
+        let allowed = return_to::allowed(wanted, &self.scim_tenant.config.url, hosts);
         allowed
             .map(|it| Some(it.to_owned()))
             .ok_or(Refused::ReturnTo)
@@ -35,31 +34,34 @@ pub(super) async fn choose(visit: &Visit<'_>) -> Result<Response<Body>, Refused>
         let name = called(&person.resource);
         return Ok(pages::signed_in(visit, name, return_to.as_deref()));
     }
+    if visit.config.built_in {
+        return identify::identify(visit).await;
+    }
     if let [only] = visit.config.providers.as_slice() {
         return begin(visit, &only.connector).await;
     }
+    Ok(choices(visit, return_to.as_deref()))
+}
+
+/// The choice among several connectors.
+pub(super) fn choices(visit: &Visit<'_>, return_to: Option<&str>) -> Response<Body> {
     let choices = visit.config.providers.iter().map(|it| Choice {
         name: it.display_name.clone(),
-        url: pages::begin_url(visit, &it.connector, return_to.as_deref()),
+        url: pages::begin_url(visit, &it.connector, return_to),
     });
     let choices = choices.collect();
-    Ok(pages::page(
-        visit,
-        axum::http::StatusCode::OK,
-        &Choose {
-            frame: pages::frame(visit),
-            choices,
-        },
-    ))
+    let page = Choose {
+        frame: pages::frame(visit),
+        choices,
+    };
+    pages::page(visit, StatusCode::OK, &page)
 }
 
 /// Remembers the attempt and sends the browser to the provider of `connector`.
 pub(super) async fn begin(visit: &Visit<'_>, connector: &str) -> Result<Response<Body>, Refused> {
     let provider = visit.config.provider(connector).ok_or(Refused::NotFound)?;
     let return_to = visit.return_to()?;
-    let trusted = &visit.scim_tenant.config.trusted_proxies;
-    let from = source::address(&visit.head.headers, visit.peer.ip(), trusted);
-    if let Some(seconds) = visit.shared.sign_ins.count(from, visit.now) {
+    if let Some(seconds) = visit.shared.sign_ins.count(visit.from(), visit.now) {
         return Err(Refused::Limited(seconds));
     }
     let metadata = visit.shared.providers.metadata(provider, visit.now).await?;
@@ -74,6 +76,7 @@ pub(super) async fn begin(visit: &Visit<'_>, connector: &str) -> Result<Response
         state: state.reveal(),
         nonce: nonce.reveal(),
         verifier: verifier.reveal(),
+        login_hint: visit.user_name("login_hint"),
     };
     let url = request.url(&metadata.authorization_endpoint);
     let attempt = SignInAttempt {

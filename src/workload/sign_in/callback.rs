@@ -14,6 +14,7 @@ use crate::oidc::id_token::{Expected, IdToken};
 use crate::scim::schema::ResourceType;
 use crate::store::Stored;
 use crate::store::sessions::SignInAttempt;
+use crate::workload::directory::sign_in_method::SignInMethod;
 use crate::workload::jwt::Untrusted;
 use crate::workload::sessions::{ATTEMPT_TIME, digest};
 
@@ -28,6 +29,9 @@ pub(super) async fn callback(
     let attempt = attempt(visit, connector, &response).await?;
     let object_id = object_id(visit, provider, &attempt, response).await?;
     let person = person(visit, &object_id).await?;
+    if SignInMethod::of(&person.resource, visit.config) == SignInMethod::BuiltIn {
+        return Err(Refused::OtherMethod(person.id));
+    }
 
     let token = visit.secret();
     let had = visit.presented();

@@ -1,4 +1,5 @@
-//! The two cookies: which session the browser has, and which browser it is that begins to sign in. Each is a random value and says nothing.
+//! The cookies: which session the browser has, which browser it is that begins to sign in, and that somebody signed in with it by a
+//! password. To who does not keep them, each is a random value.
 
 use axum::http::HeaderMap;
 use axum::http::header::{COOKIE, HeaderValue};
@@ -7,7 +8,10 @@ use url::Url;
 use super::super::sessions::ATTEMPT_TIME;
 use crate::config::Token;
 
-/// Characters of a value that is looked at; ours have 49.
+/// How long a browser is known in which somebody signed in by a password, in seconds.
+const KNOWN_TIME: i64 = 180 * 24 * 60 * 60;
+
+/// Characters of a value that is looked at; ours have 50 at most.
 const LONGEST: usize = 64;
 
 /// The cookies of one directory.
@@ -56,6 +60,16 @@ impl<'c> Cookies<'c> {
     /// The browser that asks.
     pub(super) fn browser(&self, headers: &HeaderMap) -> Option<Token> {
         presented(headers, &self.name("usher-browser", None))
+    }
+
+    /// The mark of a browser in which somebody signed in by a password.
+    pub(super) fn known(&self, headers: &HeaderMap) -> Option<Token> {
+        presented(headers, &self.name("usher-known", None))
+    }
+
+    /// Lets the browser be known when somebody signs in again.
+    pub(super) fn give_known(&self, mark: &Token) -> Option<HeaderValue> {
+        self.give("usher-known", None, mark.reveal(), KNOWN_TIME)
     }
 
     /// Gives the browser a session for so many minutes.

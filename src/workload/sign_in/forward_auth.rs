@@ -1,6 +1,7 @@
 //! The question of a reverse proxy: who is signed in, and may the request pass? Nobody's word is taken for what was requested but that of
 //! a declared proxy, and a question that cannot be answered is answered no.
 
+mod access;
 mod identity;
 
 use std::time::Duration;
@@ -11,6 +12,8 @@ use axum::http::header::{
 };
 use axum::http::{Method, Response, StatusCode};
 use url::Url;
+
+use access::{Access, OddPath};
 
 use super::pages::with_return;
 use super::{Visit, return_to};
@@ -34,10 +37,12 @@ pub(in crate::workload) enum Shape {
 
 /// What was requested of the proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Requested {
+struct Requested<'c> {
     url: String,
     /// Whether a person waits for a page, who can be led elsewhere and back.
     is_page: bool,
+    /// Who may pass.
+    access: Access<'c>,
 }
 
 /// Why nobody passes, whoever it is.
@@ -51,12 +56,26 @@ enum NotAsked {
     Unclear,
     #[error("The host is not one of signIn.forwardAuth.hosts of the ScimTenant; add it.")]
     OtherHost,
+    #[error(
+        "Applications read the spelling of this path in different ways, so it is not said who may reach it."
+    )]
+    OddPath,
+}
+
+impl From<OddPath> for NotAsked {
+    fn from(OddPath: OddPath) -> Self {
+        Self::OddPath
+    }
 }
 
 /// Answers a proxy.
 pub(super) async fn answer(visit: &Visit<'_>, shape: Shape) -> Response<Body> {
     let requested = match requested(visit, shape) {
         Ok(requested) => requested,
+        // Anybody can request that.
+        Err(NotAsked::OddPath) => {
+            return plain(StatusCode::FORBIDDEN, &NotAsked::OddPath.to_string());
+        }
         Err(refused) => {
             let scim_tenant = visit.scim_tenant.config.name.0.as_str();
             let proxy = visit.peer.ip().to_canonical();
@@ -65,7 +84,13 @@ pub(super) async fn answer(visit: &Visit<'_>, shape: Shape) -> Response<Body> {
         }
     };
     match tokio::time::timeout(CHECK_TIME, person(visit)).await {
-        Ok(Ok(Some(person))) => pass(&person),
+        Ok(Ok(Some(person))) if requested.access.admits(&person) => pass(Some(&person)),
+        Ok(Ok(Some(_))) => {
+            let words =
+                "Your account may not open this page. Ask whoever looks after the application.";
+            plain(StatusCode::FORBIDDEN, words)
+        }
+        _ if requested.access == Access::Public => pass(None),
         Ok(Ok(None)) => ask_to_sign_in(visit, shape, &requested),
         failed => {
             let error = match &failed {
@@ -88,7 +113,7 @@ async fn person(visit: &Visit<'_>) -> Result<Option<Stored>, StoreError> {
 }
 
 /// The request that the proxy is asked to let through.
-fn requested(visit: &Visit<'_>, shape: Shape) -> Result<Requested, NotAsked> {
+fn requested<'v>(visit: &Visit<'v>, shape: Shape) -> Result<Requested<'v>, NotAsked> {
     let trusted = &visit.scim_tenant.config.trusted_proxies;
     if !source::is_trusted(visit.peer.ip(), trusted) {
         return Err(NotAsked::Stranger);
@@ -114,7 +139,9 @@ fn requested(visit: &Visit<'_>, shape: Shape) -> Result<Requested, NotAsked> {
         Shape::ForwardAuth => one(visit, "x-forwarded-method")?,
         Shape::ExtAuthz => visit.head.method.as_str(),
     };
-    check_host(&url, own, &visit.config.forward_auth.hosts)?;
+    let declared = &visit.config.forward_auth;
+    let (host, path) = target(&url, own, &declared.hosts)?;
+    let access = access::of(&declared.rules, &host, path)?;
     let accept = visit.head.headers.get(ACCEPT);
     let wants_page = accept
         .and_then(|it| it.to_str().ok())
@@ -123,6 +150,7 @@ fn requested(visit: &Visit<'_>, shape: Shape) -> Result<Requested, NotAsked> {
     Ok(Requested {
         url,
         is_page: is_read && wants_page,
+        access,
     })
 }
 
@@ -158,8 +186,8 @@ fn behind_prefix<'v>(visit: &Visit<'v>, own: &Url) -> &'v str {
     below.filter(|it| it.starts_with('/')).unwrap_or("/")
 }
 
-/// Whether the host is declared. Of the path nothing is believed, for nothing depends on it.
-fn check_host(url: &str, own: &Url, hosts: &[String]) -> Result<(), NotAsked> {
+/// The host, which is declared, as it is declared; and the path as it was requested, without a query.
+fn target<'u>(url: &'u str, own: &Url, hosts: &[String]) -> Result<(String, &'u str), NotAsked> {
     let rest = url.strip_prefix("https://");
     let rest = rest.or_else(|| url.strip_prefix("http://"));
     let rest = rest.ok_or(NotAsked::Unclear)?;
@@ -170,14 +198,19 @@ fn check_host(url: &str, own: &Url, hosts: &[String]) -> Result<(), NotAsked> {
         _ => ":80",
     };
     let host = host.strip_suffix(usual).unwrap_or(&host);
-    let is_declared = hosts.iter().any(|it| it == host) || return_to::authority_of(own) == host;
-    is_declared.then_some(()).ok_or(NotAsked::OtherHost)
+    if !hosts.iter().any(|it| it == host) && return_to::authority_of(own) != host {
+        return Err(NotAsked::OtherHost);
+    }
+    let path = rest[end..].split('?').next().unwrap_or_default();
+    let path = if path.is_empty() { "/" } else { path };
+    Ok((host.to_owned(), path))
 }
 
-/// Who it is, for the application. Each header is always there, so that none that the client sent stays.
-fn pass(person: &Stored) -> Response<Body> {
+/// Who it is, for the application, if anybody. Each header is always there, so that none that the client sent stays.
+fn pass(person: Option<&Stored>) -> Response<Body> {
     let mut response = plain(StatusCode::OK, "");
-    for (name, value) in identity::headers(person) {
+    let headers = person.map_or_else(identity::of_nobody, identity::headers);
+    for (name, value) in headers {
         let name = HeaderName::from_static(name);
         response.headers_mut().insert(name, value);
     }
@@ -220,15 +253,27 @@ mod tests {
 
     #[test]
     fn only_a_declared_host_is_asked_about() {
-        let check = |url: &str, expected: Result<(), NotAsked>| {
+        let check = |url: &str, expected: Result<(&str, &str), NotAsked>| {
             let own = "https://id.contoso.example".parse().unwrap();
             let hosts = ["wiki.contoso.example", "crm.contoso.example:8443"].map(str::to_owned);
-            assert_eq!(check_host(url, &own, &hosts), expected, "{url}");
+            let found = target(url, &own, &hosts);
+            let found = found.as_ref().map(|(host, path)| (host.as_str(), *path));
+            assert_eq!(found, expected.as_ref().copied(), "{url}");
         };
-        check("https://wiki.contoso.example/a", Ok(()));
-        check("https://WIKI.contoso.example:443", Ok(()));
-        check("https://id.contoso.example/?a", Ok(()));
-        check("https://crm.contoso.example:8443/", Ok(()));
+        let wiki = "wiki.contoso.example";
+        check("https://wiki.contoso.example/a?b=/c", Ok((wiki, "/a")));
+        check("https://WIKI.contoso.example:443", Ok((wiki, "/")));
+        check("https://wiki.contoso.example?/a", Ok((wiki, "/")));
+        check("https://wiki.contoso.example\\a", Ok((wiki, "\\a")));
+        check("https://wiki.contoso.example#/a", Ok((wiki, "#/a")));
+        check(
+            "https://id.contoso.example/?a",
+            Ok(("id.contoso.example", "/")),
+        );
+        check(
+            "https://crm.contoso.example:8443/",
+            Ok(("crm.contoso.example:8443", "/")),
+        );
         for other in [
             "https://crm.contoso.example/",
             "https://evil.example/",

@@ -38,6 +38,86 @@ pub(super) struct Choice {
     pub(super) url: String,
 }
 
+impl Frame<'_> {
+    /// Where signing in begins.
+    fn sign_in(&self, return_to: Option<&str>) -> String {
+        with_return(format!("{}/sign-in", self.prefix), return_to)
+    }
+}
+
+#[derive(Template)]
+#[template(
+    path = "identify.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct Identify<'p> {
+    pub(super) frame: Frame<'p>,
+    pub(super) return_to: Option<&'p str>,
+}
+
+#[derive(Template)]
+#[template(
+    path = "password_box.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct PasswordBox<'p> {
+    pub(super) frame: Frame<'p>,
+    pub(super) user_name: &'p str,
+    pub(super) return_to: Option<&'p str>,
+    /// What was wrong with the one before, and what to do.
+    pub(super) wrong: Option<(&'static str, &'static str)>,
+    /// The ways in that need none.
+    pub(super) others: Vec<Choice>,
+}
+
+#[derive(Template)]
+#[template(
+    path = "set_password.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct SetPassword<'p> {
+    pub(super) frame: Frame<'p>,
+    pub(super) action: &'p str,
+    pub(super) user_name: &'p str,
+    pub(super) wrong: Option<String>,
+}
+
+/// A session on the page of its person.
+pub(super) struct AccountSession {
+    /// Whether it is the one of this browser.
+    pub(super) is_here: bool,
+    pub(super) by: String,
+    pub(super) opened: String,
+    pub(super) seen: String,
+    /// Of what the browser presents; it tells nobody what that is.
+    pub(super) digest: String,
+}
+
+#[derive(Template)]
+#[template(
+    path = "account.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct Account<'p> {
+    pub(super) frame: Frame<'p>,
+    pub(super) name: &'p str,
+    pub(super) user_name: &'p str,
+    pub(super) sessions: Vec<AccountSession>,
+    pub(super) has_password: bool,
+    /// Why the password is the one of before.
+    pub(super) wrong: Option<String>,
+}
+
+#[derive(Template)]
+#[template(
+    path = "onward.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+struct Onward<'p> {
+    frame: Frame<'p>,
+    url: &'p str,
+}
+
 #[derive(Template)]
 #[template(
     path = "choose.html",
@@ -123,14 +203,29 @@ pub(super) fn begin_url(visit: &Visit<'_>, connector: &str, return_to: Option<&s
 
 /// `url` with the place to return to.
 pub(super) fn with_return(url: String, return_to: Option<&str>) -> String {
-    let Some(return_to) = return_to else {
-        return url;
+    match return_to {
+        Some(return_to) => with(url, "return_to", return_to),
+        None => url,
+    }
+}
+
+/// `url` with one more parameter.
+pub(super) fn with(url: String, name: &str, value: &str) -> String {
+    let begins = if url.contains('?') { "&" } else { "?" };
+    let pair = form_urlencoded::Serializer::new(String::new())
+        .append_pair(name, value)
+        .finish();
+    url + begins + &pair
+}
+
+/// A page that leads on by itself. A browser lets a form lead to where `form-action` says, with all redirects that follow; what
+/// follows on this page is no form.
+pub(super) fn onward(visit: &Visit<'_>, url: &str) -> Response<Body> {
+    let page = Onward {
+        frame: frame(visit),
+        url,
     };
-    let url = url + "?";
-    let end = url.len();
-    form_urlencoded::Serializer::for_suffix(url, end)
-        .append_pair("return_to", return_to)
-        .finish()
+    self::page(visit, StatusCode::OK, &page)
 }
 
 pub(super) fn style_name() -> &'static str {

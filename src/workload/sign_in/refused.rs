@@ -7,6 +7,7 @@ use axum::http::header::{HeaderValue, RETRY_AFTER};
 use axum::http::{Response, StatusCode};
 
 use super::pages::{self, Refusal};
+use super::password_refused::PasswordRefused;
 use super::{Route, Visit};
 use crate::oidc::authorization::{ProviderError, ResponseError};
 use crate::oidc::id_token::IdTokenError;
@@ -14,6 +15,7 @@ use crate::store::{ResourceId, StoreError};
 use crate::telemetry::chain;
 use crate::workload::directory::DirectoryError;
 use crate::workload::jwt::Untrusted;
+use crate::workload::passwords::Unhashed;
 
 /// Why somebody is not signed in.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +54,14 @@ pub(super) enum Refused {
     Limited(u32),
     #[error("a form of another site")]
     ForeignForm,
+    #[error(transparent)]
+    Password(#[from] PasswordRefused),
+    #[error("a form that is too large, ended too early or took too long")]
+    Form,
+    #[error("too many passwords are verified at once, or there is no memory for it")]
+    Unhashed(#[from] Unhashed),
+    #[error("{0} signs in by a password, as signInMethod says")]
+    OtherMethod(ResourceId),
     #[error("there is no such connector")]
     NotFound,
     #[error("the store failed")]
@@ -62,7 +72,7 @@ pub(super) enum Refused {
 
 impl Refused {
     /// A title, and what to do.
-    fn words(&self) -> (&'static str, &'static str) {
+    pub(super) fn words(&self) -> (&'static str, &'static str) {
         match self {
             Self::NotBegunHere | Self::Response(_) => (
                 "This sign-in cannot be finished",
@@ -90,7 +100,7 @@ impl Refused {
             ),
             Self::Deactivated(_) => (
                 "Your account is deactivated",
-                "You cannot sign in. If that is a mistake, your administrator can activate your account in Microsoft Entra.",
+                "You cannot sign in. If that is a mistake, your administrator can activate your account.",
             ),
             Self::ReturnTo => (
                 "The link that led here is wrong",
@@ -100,21 +110,29 @@ impl Refused {
                 "Too many sign-ins",
                 "Too many people begin to sign in from your network. Wait a minute and try again.",
             ),
-            Self::ForeignForm => (
-                "You were not signed out",
-                "The request came from another site. Sign out on this site.",
+            Self::ForeignForm | Self::Form => (
+                "The form was not accepted",
+                "It came from another site, or did not arrive whole. Go back, open the page again and send it from there.",
+            ),
+            Self::Password(refused) => refused.words(),
+            Self::OtherMethod(_) => (
+                "You sign in by a password",
+                "Your account is not signed in through an organization. Sign in by your user name and your password.",
             ),
             Self::NotFound => ("There is no such page", "Nobody signs in at this address."),
-            Self::Store(_) | Self::Directory(_) => (
+            Self::Store(_) | Self::Directory(_) | Self::Unhashed(_) => (
                 "Signing in is not possible at the moment",
                 "Try again in a minute. If that does not help, tell your administrator.",
             ),
         }
     }
 
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::NotBegunHere | Self::Response(_) | Self::ReturnTo => StatusCode::BAD_REQUEST,
+            Self::Password(refused) => refused.status(),
+            Self::NotBegunHere | Self::Response(_) | Self::ReturnTo | Self::Form => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Provider(_)
             | Self::Token(_)
             | Self::NoIdToken
@@ -123,14 +141,27 @@ impl Refused {
             | Self::Unknown(_)
             | Self::Ambiguous(_)
             | Self::Deactivated(_)
+            | Self::OtherMethod(_)
             | Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ProviderUnavailable
             | Self::ClientSecret(_)
+            | Self::Unhashed(_)
             | Self::Store(_)
             | Self::Directory(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
+    }
+
+    /// Whether the form is shown again for it.
+    pub(super) fn is_of_the_form(&self) -> bool {
+        matches!(self, Self::Password(refused) if refused.is_of_the_form())
+    }
+
+    /// What to do, in the form that is shown again.
+    pub(super) fn advice(&self) -> String {
+        let (title, text) = self.words();
+        self.reason().unwrap_or_else(|| format!("{title} {text}"))
     }
 
     /// Why, where that helps and says nothing of anybody.
@@ -141,7 +172,11 @@ impl Refused {
             Self::Untrusted(error) => Some(error.to_string()),
             Self::IdToken(error) => Some(error.to_string()),
             Self::NoIdToken => Some(self.to_string()),
+            Self::Password(refused) => refused.reason(),
             Self::NotBegunHere
+            | Self::Form
+            | Self::Unhashed(_)
+            | Self::OtherMethod(_)
             | Self::ProviderUnavailable
             | Self::ClientSecret(_)
             | Self::Unknown(_)
@@ -159,8 +194,16 @@ impl Refused {
     /// Whether to begin again can help.
     fn may_begin_again(&self) -> bool {
         match self {
-            Self::ReturnTo | Self::ForeignForm | Self::NotFound | Self::Limited(_) => false,
+            Self::ReturnTo
+            | Self::ForeignForm
+            | Self::Form
+            | Self::NotFound
+            | Self::Password(PasswordRefused::LinkSpent)
+            | Self::Limited(_) => false,
             Self::NotBegunHere
+            | Self::Password(_)
+            | Self::Unhashed(_)
+            | Self::OtherMethod(_)
             | Self::Response(_)
             | Self::Provider(_)
             | Self::Token(_)
@@ -177,16 +220,15 @@ impl Refused {
         }
     }
 
-    /// The page, once the log has it.
-    pub(super) fn into_response(self, visit: &Visit<'_>, route: &Route) -> Response<Body> {
+    /// Tells the log.
+    pub(super) fn log(&self, visit: &Visit<'_>, route: &Route) {
         let connector = match route {
             Route::Begin(it) | Route::Callback(it) => visit.config.provider(it),
             _ => None,
         };
-        let (status, (title, text)) = (self.status(), self.words());
         let scim_tenant = visit.scim_tenant.config.name.0.as_str();
         let connector = connector.map(|it| it.connector.as_str());
-        let (error, request_id) = (chain(&self), visit.request_id.as_str());
+        let (error, request_id) = (chain(self), visit.request_id.as_str());
         let message = "a sign-in was refused";
         match self {
             // The administrator has to do something.
@@ -195,6 +237,12 @@ impl Refused {
             }
             _ => tracing::info!(scim_tenant, connector, error, request_id, "{message}"),
         }
+    }
+
+    /// The page, once the log has it.
+    pub(super) fn into_response(self, visit: &Visit<'_>, route: &Route) -> Response<Body> {
+        self.log(visit, route);
+        let (status, (title, text)) = (self.status(), self.words());
         let page = Refusal {
             frame: pages::frame(visit),
             title,
@@ -203,10 +251,12 @@ impl Refused {
             again: self
                 .may_begin_again()
                 .then(|| format!("{}/sign-in", visit.scim_tenant.prefix)),
-            request_id,
+            request_id: &visit.request_id,
         };
         let mut response = pages::page(visit, status, &page);
-        if let Self::Limited(seconds) = self {
+        if let Self::Limited(seconds) | Self::Password(PasswordRefused::TooManyGuesses(seconds)) =
+            self
+        {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         } else if status == StatusCode::SERVICE_UNAVAILABLE {
             let soon = HeaderValue::from_static("10");

@@ -1,7 +1,7 @@
 //! Signing out here, and the way to sign out at the provider as well (RP-Initiated Logout 1.0).
 
 use axum::body::Body;
-use axum::http::header::{ORIGIN, SET_COOKIE};
+use axum::http::header::SET_COOKIE;
 use axum::http::{Response, StatusCode};
 use url::Url;
 
@@ -9,6 +9,7 @@ use super::pages::{self, SignOut, SignedOut};
 use super::refused::Refused;
 use super::{Visit, called, redirect};
 use crate::config::ProviderConfig;
+use crate::store::sessions::SignedInBy;
 use crate::workload::sessions::digest;
 
 /// Who is signed in; whoever is not may do so.
@@ -27,18 +28,16 @@ pub(super) fn question(visit: &Visit<'_>) -> Response<Body> {
     pages::page(visit, StatusCode::OK, &page)
 }
 
-/// Ends the session. Browsers present the cookie to no form of another site, and say where a form of a sibling host is from.
+/// Ends the session.
 pub(super) async fn sign_out(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
-    let own = visit.scim_tenant.config.url.origin().ascii_serialization();
-    let origin = visit.head.headers.get(ORIGIN);
-    if origin.is_some_and(|it| it.as_bytes() != own.as_bytes()) {
-        return Err(Refused::ForeignForm);
-    }
     let mut connector = None;
     if let Some(token) = visit.presented() {
         let store = &visit.scim_tenant.opened.store;
         let session = store.session(&digest(&token)).await?;
-        connector = session.map(|it| it.connector);
+        connector = session.and_then(|it| match it.by {
+            SignedInBy::Connector { name, .. } => Some(name),
+            SignedInBy::Password => None,
+        });
         visit.sessions().end(&token).await?;
     }
     let mut url = format!("{}/signed-out", visit.base());
@@ -54,8 +53,8 @@ pub(super) async fn sign_out(visit: &Visit<'_>) -> Result<Response<Body>, Refuse
 
 /// That it is done here, and where to do it at the provider.
 pub(super) async fn signed_out(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
-    let connector = visit.parameter("connector");
-    let provider = connector.and_then(|it| visit.config.provider(&it));
+    let connector = visit.form.get("connector");
+    let provider = connector.and_then(|it| visit.config.provider(it));
     let further = match provider {
         Some(provider) => end_session(visit, provider).await,
         None => None,

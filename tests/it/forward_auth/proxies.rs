@@ -1,4 +1,4 @@
-//! nginx and Caddy as Debian has them, with the settings of the manual: the same cases each.
+//! nginx, Caddy and `HAProxy` as Debian has them, with the settings of the manual: the same cases each.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -27,14 +27,21 @@ impl Proxy {
     async fn start(name: &str, stage: &Stage) -> Self {
         let folder = TempDir::new().unwrap();
         let address = free_address();
-        let settings = settings(name)
-            .replace("USHER", &stage.workload.server.local_addr().to_string())
-            .replace("APPLICATION", &application().await);
+        let application = application().await;
+        let settings = |name: &str| {
+            settings(name)
+                .replace("USHER", &stage.workload.server.local_addr().to_string())
+                .replace("APPLICATION", &application)
+        };
         let (file, arguments) = match name {
             "nginx" => (
                 "nginx.conf",
                 vec!["-p", "FOLDER", "-c", "FILE", "-e", "stderr"],
             ),
+            "haproxy" => {
+                fs::write(folder.path().join("usher.lua"), settings("lua")).unwrap();
+                ("haproxy.cfg", vec!["-db", "-f", "FILE"])
+            }
             _ => (
                 "Caddyfile",
                 vec!["run", "--adapter", "caddyfile", "--config", "FILE"],
@@ -42,7 +49,7 @@ impl Proxy {
         };
         let file = folder.path().join(file);
         let at = folder.path().display().to_string();
-        fs::write(&file, whole(name, &settings, &at, address)).unwrap();
+        fs::write(&file, whole(name, &settings(name), &at, address)).unwrap();
         let arguments = arguments.iter().map(|it| {
             it.replace("FOLDER", &at)
                 .replace("FILE", &file.display().to_string())
@@ -108,6 +115,7 @@ fn settings(name: &str) -> String {
     let block = manual.split(&fence).nth(1).unwrap();
     let block = block.split("```").next().unwrap();
     block
+        .replace("harbor.identity.svc.cluster.local", "USHER")
         .replace("harbor.identity.svc:80", "USHER")
         .replace("harbor.identity.svc", "USHER")
         .replace("wiki.identity.svc:80", "APPLICATION")
@@ -117,20 +125,29 @@ fn settings(name: &str) -> String {
 
 /// What the manual leaves to whoever reads it.
 fn whole(name: &str, settings: &str, folder: &str, address: SocketAddr) -> String {
-    if name == "nginx" {
-        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map(|it| format!("{it}_temp_path {folder}/{it};"))
-            .join(" ");
-        format!(
-            "daemon off; master_process off; pid {folder}/pid; events {{}}
+    match name {
+        "nginx" => {
+            let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+                .map(|it| format!("{it}_temp_path {folder}/{it};"))
+                .join(" ");
+            format!(
+                "daemon off; master_process off; pid {folder}/pid; events {{}}
              http {{ access_log off; {temporary} server {{ listen {address}; {settings} }} }}"
-        )
-    } else {
-        let settings = settings.replace(
-            "https://wiki.example.com",
-            &format!("http://:{}", address.port()),
-        );
-        format!("{{ \nadmin off\nauto_https off\n }}\n{settings}")
+            )
+        }
+        "haproxy" => settings
+            .replace("/etc/haproxy/usher.lua", &format!("{folder}/usher.lua"))
+            .replace(
+                ":443 ssl crt /etc/haproxy/wiki.example.com.pem",
+                &address.to_string(),
+            ),
+        _ => {
+            let settings = settings.replace(
+                "https://wiki.example.com",
+                &format!("http://:{}", address.port()),
+            );
+            format!("{{ \nadmin off\nauto_https off\n }}\n{settings}")
+        }
     }
 }
 
@@ -268,6 +285,11 @@ async fn check(name: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a24_nginx_lets_nobody_through_who_is_not_signed_in() {
     check("nginx").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a24_haproxy_lets_nobody_through_who_is_not_signed_in() {
+    check("haproxy").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

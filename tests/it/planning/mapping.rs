@@ -17,7 +17,7 @@ fn a_mapping_is_checked_line_by_line() {
       - {urn: 'urn:example:Folders', attributes: [{name: folders, multiValued: true}]}",
     );
     let check = |lines: &str| {
-        let checked = mapping::check(&people(lines).spec, &tenant.spec.schema);
+        let checked = mapping::check(&people(lines).spec, &tenant.spec);
         let errors = checked.errors.iter().map(ToString::to_string);
         errors.collect::<Vec<_>>().join("\n")
     };
@@ -54,7 +54,7 @@ fn a_mapping_declares_keys_and_warns_of_likely_mistakes() {
       - {target: 'emails[type eq \"work\"].value', source: mail}",
     );
 
-    let checked = mapping::check(&mapping.spec, &tenant.spec.schema);
+    let checked = mapping::check(&mapping.spec, &tenant.spec);
 
     assert_eq!(checked.errors, []);
     assert_eq!(
@@ -100,7 +100,7 @@ fn said(spec: &str) -> Vec<String> {
           - {name: hired, type: dateTime}
           - {name: remote, type: boolean}",
     );
-    let checked = mapping::check(&mapping(spec).spec, &tenant.spec.schema);
+    let checked = mapping::check(&mapping(spec).spec, &tenant.spec);
     let errors = checked.errors.iter().map(|it| format!("error: {it}"));
     let warnings = checked.warnings.iter().map(|it| format!("warning: {it}"));
     errors.chain(warnings).collect()

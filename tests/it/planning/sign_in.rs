@@ -59,7 +59,12 @@ fn may_call_out(steps: &[Step]) -> bool {
 fn a_connector_with_oidc_lets_people_sign_in() {
     let tenant = tenant(
         "
-  signIn: {session: {idle: 30m}, forwardAuth: {cookieDomain: example.com, hosts: [wiki.example.com]}}",
+  signIn:
+    session: {idle: 30m}
+    forwardAuth:
+      cookieDomain: example.com
+      hosts: [wiki.example.com]
+      rules: [{hosts: [wiki.example.com], paths: [/admin], roles: [Admin], groups: [Sales]}, {public: true}]",
     );
     let without = steps(&tenant, &[connector("entra", OLD, "")], None);
     assert_eq!(sign_in(&without), None);
@@ -76,6 +81,13 @@ fn a_connector_with_oidc_lets_people_sign_in() {
         Some("example.com")
     );
     assert_eq!(found.forward_auth.hosts, ["wiki.example.com"]);
+    assert_eq!(
+        serde_json::to_value(&found.forward_auth.rules).unwrap(),
+        serde_json::json!([
+            {"hosts": ["wiki.example.com"], "paths": ["/admin"], "public": false, "roles": ["Admin"], "groups": ["Sales"]},
+            {"public": true},
+        ])
+    );
     let [provider] = found.providers.as_slice() else {
         panic!("{found:?}");
     };
@@ -94,6 +106,24 @@ fn a_connector_with_oidc_lets_people_sign_in() {
         provider.client_secret_file.to_str(),
         Some("/etc/usher-sign-in/entra")
     );
+}
+
+#[test]
+fn passwords_need_no_connector_and_no_way_out() {
+    let declared = tenant("\n  signIn: {builtIn: {enabled: true}}");
+    let alone = steps(&declared, &[], None);
+    let found = sign_in(&alone).unwrap();
+    assert!(found.built_in && found.providers.is_empty());
+    assert!(!may_call_out(&alone));
+    assert!(document(&alone).scim_tenants[0].schema.sign_in_method);
+
+    let beside = steps(&declared, &[connector("entra", OLD, OIDC)], None);
+    let found = sign_in(&beside).unwrap();
+    assert_eq!((found.built_in, found.providers.len()), (true, 1));
+
+    let without = steps(&tenant(""), &[connector("entra", OLD, OIDC)], None);
+    assert!(!sign_in(&without).unwrap().built_in);
+    assert!(!document(&without).scim_tenants[0].schema.sign_in_method);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use reqwest::Method;
@@ -42,12 +43,52 @@ fn example(entra: &str) -> TempDir {
     folder
 }
 
+fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_in_entra_signs_in_by_a_password() {
+    let (address, report) = (free_address(), free_address());
+    let folder = example("http://127.0.0.1:9");
+    let path = folder.path().join("scim-tenant.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    let enabled = "  signIn:\n    builtIn: {enabled: true}\n";
+    fs::write(&path, text.replace("  signIn:\n", enabled)).unwrap();
+    let further = ["--report-listen", &report.to_string()];
+    let dev = Dev::with(folder.path(), &address.to_string(), &further);
+    let connector = tokio::task::block_in_place(|| dev.connector());
+    let text = |name: &str| connector[name].as_str().unwrap().to_owned();
+    let token = fs::read_to_string(text("passwordFile")).unwrap();
+    let person = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ana@example.com", "displayName": "Ana",
+        "name": {"givenName": "Ana", "familyName": "Ott"}, "emails": [{"type": "work", "value": "ana@example.com"}],
+    });
+    let request = client().post(format!("{}/Users", text("scimUrl")));
+    let request = request.header("content-type", "application/scim+json");
+    let (status, made) = answer(request.bearer_auth(&token).body(person.to_string())).await;
+    assert_eq!(status, 201, "{made}");
+
+    let token = fs::read_to_string(folder.path().join(".usher/report-token")).unwrap();
+    let url = format!("http://{report}/password-link?person=ana@example.com");
+    let (status, made) = answer(client().post(url).bearer_auth(&token)).await;
+    assert_eq!(status, 200, "{made}");
+    let browser = Browser::new(address);
+    let link = made["link"].as_str().unwrap();
+    let form = "new_password=drum+loft+cabin+heron&repeated=drum+loft+cabin+heron";
+    let site = text("signInUrl").replace("/sign-in", "");
+    browser.get(link).await;
+    let done = browser.post(link, form).await;
+
+    assert_eq!(done.status, 200, "{}", done.text);
+    let page = browser.get(&format!("{site}/signed-in")).await;
+    assert!(page.text.contains("<strong>Ana</strong>"), "{}", page.text);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn people_sign_in_without_a_cluster() {
-    let address = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
+    let address = free_address();
     let site = format!("http://{address}/identity/harbor");
     let entra = Entra::start(&site, "harbor-entra");
     let folder = example(&entra.base);

@@ -21,8 +21,24 @@ const ODD: &AsciiSet = &CONTROLS.add(b'%').add(b',');
 /// Bytes of a single value at most.
 const VALUE: usize = 384;
 
+type Headers = [(&'static str, HeaderValue); 7];
+
+/// The headers of somebody who is not signed in: all are empty.
+pub(super) fn of_nobody() -> Headers {
+    [
+        "remote-id",
+        "remote-user",
+        "remote-name",
+        "remote-email",
+        "remote-roles",
+        "remote-groups",
+        "remote-groups-omitted",
+    ]
+    .map(|it| (it, HeaderValue::from_static("")))
+}
+
 /// The headers, each once, empty where there is nothing.
-pub(super) fn headers(person: &Stored) -> [(&'static str, HeaderValue); 7] {
+pub(super) fn headers(person: &Stored) -> Headers {
     let resource = &person.resource;
     let user_name = resource.user_name().unwrap_or_default();
     let mut groups: Vec<&str> = person
@@ -32,7 +48,7 @@ pub(super) fn headers(person: &Stored) -> [(&'static str, HeaderValue); 7] {
         .collect();
     groups.sort_unstable();
     let (groups, omitted) = list(&groups, GROUPS);
-    let (roles, _) = list(&values(resource, "roles"), ROLES);
+    let (roles, _) = list(&roles(resource), ROLES);
     [
         ("remote-id", header(&encoded(person.id.as_str(), VALUE))),
         (
@@ -64,8 +80,9 @@ fn email(resource: &Resource) -> Option<&str> {
     chosen["value"].as_str()
 }
 
-fn values<'r>(resource: &'r Resource, attribute: &str) -> Vec<&'r str> {
-    let all = resource.attributes().get(attribute);
+/// The values of the roles of a person.
+pub(super) fn roles(resource: &Resource) -> Vec<&str> {
+    let all = resource.attributes().get("roles");
     let all = all.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     all.iter().filter_map(|it| it["value"].as_str()).collect()
 }

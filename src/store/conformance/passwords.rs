@@ -1,0 +1,179 @@
+//! By what people sign in who have a password, and the links by which they set one.
+
+use super::sessions::{digest, inactive, is_there, open_session, session};
+use super::*;
+use crate::store::passwords::{NewPassword, PasswordHash, PasswordLink, PasswordProof};
+use crate::store::sessions::{Session, SignedInBy};
+
+fn link(name: &str, person: &str) -> PasswordLink {
+    PasswordLink {
+        digest: digest(name),
+        person: ResourceId::new(person),
+        expires: at(100),
+    }
+}
+
+async fn offer(store: &dyn Store, name: &str, person: &str) -> bool {
+    let offered = store.offer_password_link(link(name, person));
+    offered.await.unwrap()
+}
+
+async fn set_by(store: &dyn Store, person: &str, hash: &str, proof: PasswordProof) -> bool {
+    let password = NewPassword {
+        person: ResourceId::new(person),
+        hash: PasswordHash::new(hash),
+        proof,
+    };
+    store.set_password(password).await.unwrap()
+}
+
+async fn set(store: &dyn Store, person: &str, hash: &str, link: &str) -> bool {
+    set_by(
+        store,
+        person,
+        hash,
+        PasswordProof::Link(digest(link), at(50)),
+    )
+    .await
+}
+
+async fn kept(store: &dyn Store, person: &str) -> Option<String> {
+    let kept = store.password(&ResourceId::new(person)).await.unwrap();
+    kept.map(|it| it.reveal().to_owned())
+}
+
+async fn has_link(store: &dyn Store, name: &str) -> bool {
+    store.password_link(&digest(name)).await.unwrap().is_some()
+}
+
+pub(super) async fn a_link_sets_one_password_once(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    assert!(offer(&*store, "1", "a").await);
+    assert!(offer(&*store, "2", "a").await);
+    assert!(!has_link(&*store, "1").await, "the newest one counts");
+    let found = store.password_link(&digest("2")).await.unwrap();
+    assert_eq!(found, Some(link("2", "a")));
+
+    assert!(!set(&*store, "a", "by a replaced link", "1").await);
+    assert!(!set(&*store, "b", "by the link of another", "2").await);
+    let late = PasswordProof::Link(digest("2"), at(100));
+    assert!(!set_by(&*store, "a", "too late", late).await);
+    assert_eq!(kept(&*store, "a").await, None);
+    let hashes: Vec<String> = (0..20).map(|it| format!("hash {it}")).collect();
+    let all = hashes.iter().map(|it| set(&*store, "a", it, "2"));
+    let done = futures::future::join_all(all).await;
+    assert_eq!(done.iter().filter(|it| **it).count(), 1);
+    let winner = done.iter().position(|it| *it).unwrap();
+
+    assert_eq!(kept(&*store, "a").await.as_ref(), Some(&hashes[winner]));
+    assert!(!has_link(&*store, "2").await);
+    assert!(offer(&*store, "3", "a").await);
+    assert!(set(&*store, "a", "reset", "3").await);
+    assert_eq!(kept(&*store, "a").await.as_deref(), Some("reset"));
+    assert_eq!(kept(&*store, "b").await, None);
+}
+
+pub(super) async fn only_a_person_who_is_active_gets_a_link(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    store.add(USER, inactive("away"), free()).await.unwrap();
+
+    for nobody in ["away", "nobody", "t"] {
+        assert!(!offer(&*store, "1", nobody).await, "{nobody}");
+        assert!(!has_link(&*store, "1").await, "{nobody}");
+    }
+}
+
+pub(super) async fn a_password_is_replaced_by_who_knows_it(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    offer(&*store, "1", "a").await;
+    assert!(set(&*store, "a", "first", "1").await);
+    let knows = |hash: &str| PasswordProof::Password(PasswordHash::new(hash));
+
+    assert!(!set_by(&*store, "a", "second", knows("another")).await);
+    assert!(!set_by(&*store, "b", "second", knows("first")).await);
+    assert!(set_by(&*store, "a", "second", knows("first")).await);
+    assert_eq!(kept(&*store, "a").await.as_deref(), Some("second"));
+
+    let a = || ResourceId::new("a");
+    for (before, expected) in [("first", "second"), ("second", "third")] {
+        let (before, after) = (PasswordHash::new(before), PasswordHash::new("third"));
+        store.rehash_password(a(), before, after).await.unwrap();
+        assert_eq!(kept(&*store, "a").await.as_deref(), Some(expected));
+    }
+}
+
+pub(super) async fn links_end_with_who_is_deactivated_and_passwords_with_who_is_deleted(
+    store: Arc<dyn Store>,
+) {
+    filled(&*store).await;
+    for (person, name) in [("a", "1"), ("b", "2")] {
+        offer(&*store, name, person).await;
+        assert!(set(&*store, person, person, name).await);
+        offer(&*store, name, person).await;
+    }
+
+    let gone = changed("a", 0, Some(&inactive("a")));
+    store.change(USER, gone, free()).await.unwrap();
+    let gone = store.delete(USER, deletion("b", 0, 3), free());
+    gone.await.unwrap();
+
+    for (person, name, expected) in [("a", "1", Some("a")), ("b", "2", None)] {
+        assert!(!has_link(&*store, name).await, "{person}");
+        assert_eq!(kept(&*store, person).await.as_deref(), expected);
+    }
+    let knows = PasswordProof::Password(PasswordHash::new("a"));
+    assert!(!set_by(&*store, "a", "while away", knows).await);
+    assert!(!open_by(&*store, "session", "a", "a").await);
+}
+
+pub(super) async fn a_password_that_is_set_ends_the_sessions_of_its_person_alone(
+    store: Arc<dyn Store>,
+) {
+    filled(&*store).await;
+    for (name, person) in [("one", "a"), ("two", "a"), ("other", "b")] {
+        assert!(open_session(&*store, name, person).await);
+    }
+    offer(&*store, "1", "a").await;
+    assert!(!set(&*store, "a", "hash", "another link").await);
+    assert!(is_there(&*store, "one").await);
+
+    assert!(set(&*store, "a", "hash", "1").await);
+
+    for (name, expected) in [("one", false), ("two", false), ("other", true)] {
+        assert_eq!(is_there(&*store, name).await, expected, "{name}");
+    }
+}
+
+async fn open_by(store: &dyn Store, name: &str, person: &str, hash: &str) -> bool {
+    let session = Session {
+        by: SignedInBy::Password,
+        ..session(name, person)
+    };
+    let opened = store.open_session_by_password(session, PasswordHash::new(hash), None);
+    opened.await.unwrap()
+}
+
+/// Whoever of the two is first: afterwards nobody is signed in by the password before.
+pub(super) async fn no_session_is_opened_by_a_password_that_was_replaced(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    assert!(!open_by(&*store, "none", "a", "hash").await);
+    for round in 0..20 {
+        let (before, after) = (format!("hash {round}"), format!("hash {}", round + 1));
+        offer(&*store, &before, "a").await;
+        assert!(set(&*store, "a", &before, &before).await);
+        let names: Vec<String> = (0..4).map(|tab| format!("{round} {tab}")).collect();
+        let tabs = names.iter().map(|it| open_by(&*store, it, "a", &before));
+        let knows = PasswordProof::Password(PasswordHash::new(before.clone()));
+        let (_, replaced) = tokio::join!(
+            futures::future::join_all(tabs),
+            set_by(&*store, "a", &after, knows)
+        );
+        assert!(replaced);
+        for name in &names {
+            assert!(!is_there(&*store, name).await, "{name}");
+        }
+        assert!(open_by(&*store, &after, "a", &after).await);
+        let opened = store.session(&digest(&after)).await.unwrap().unwrap();
+        assert_eq!(opened.by, SignedInBy::Password);
+    }
+}

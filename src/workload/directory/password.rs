@@ -1,0 +1,75 @@
+//! The links by which people set their passwords: who gets one, and what is remembered of it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::audit::Entry;
+use super::sign_in_method::SignInMethod;
+use super::{Directory, DirectoryError};
+use crate::config::SignInConfig;
+use crate::scim::schema::ResourceType;
+use crate::store::audit::{AuditEvent, Requester};
+use crate::store::passwords::PasswordLink;
+use crate::store::sessions::SecretDigest;
+use crate::store::{ResourceId, Stored};
+
+/// A link that was made.
+pub(crate) struct MadeLink {
+    /// Whose it is.
+    pub(crate) person: Stored,
+    /// When it ends.
+    pub(crate) expires: Timestamp,
+}
+
+/// Why no link is made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoLink {
+    #[error(
+        "{0} signs in through Entra; set signInMethod to BuiltIn if it should be by a password"
+    )]
+    OtherMethod(ResourceId),
+    #[error("{0} is deactivated; activate the person first")]
+    Deactivated(ResourceId),
+    #[error("the directory failed")]
+    Directory(#[from] DirectoryError),
+}
+
+impl Directory {
+    /// Keeps a link for the person with this id or user name, in the place of the one before. That it was made is remembered.
+    pub(crate) async fn make_password_link(
+        &self,
+        person: &str,
+        (digest, valid): (SecretDigest, SignedDuration),
+        config: &SignInConfig,
+        requester: &Requester,
+    ) -> Result<MadeLink, NoLink> {
+        let person = self.person(person).await?;
+        if SignInMethod::of(&person.resource, config) == SignInMethod::Entra {
+            return Err(NoLink::OtherMethod(person.id));
+        }
+        let now = self.now();
+        let expires = now.checked_add(valid).unwrap_or(now);
+        let link = PasswordLink {
+            digest,
+            person: person.id.clone(),
+            expires,
+        };
+        let offered = self.store.offer_password_link(link).await;
+        if !offered.map_err(DirectoryError::from)? {
+            return Err(NoLink::Deactivated(person.id));
+        }
+        self.remember(&person.id, AuditEvent::PasswordLinkMade, requester)
+            .await?;
+        Ok(MadeLink { person, expires })
+    }
+
+    /// Remembers what happened to what a person signs in by.
+    pub(crate) async fn remember(
+        &self,
+        person: &ResourceId,
+        event: AuditEvent,
+        requester: &Requester,
+    ) -> Result<(), DirectoryError> {
+        let entry = Entry::new(requester, ResourceType::User, person, self.now());
+        Ok(self.store.record(entry.credential(event)).await?)
+    }
+}

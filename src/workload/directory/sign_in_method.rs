@@ -1,0 +1,71 @@
+//! How a person signs in: through Entra or by a password, and never both.
+
+use super::sign_in_name::object_id;
+use crate::config::SignInConfig;
+use crate::scim::resource::Resource;
+use crate::scim::schema::{SIGN_IN_METHOD, SIGN_IN_METHODS, SIGN_IN_URN};
+
+/// How a person signs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignInMethod {
+    /// Through the identity provider of a connector.
+    Entra,
+    /// By a password.
+    BuiltIn,
+}
+
+impl SignInMethod {
+    /// That of `person`: what the attribute says, else Entra for who has its object id as `externalId` and so can be found there; as far
+    /// as both ways are declared.
+    pub(crate) fn of(person: &Resource, config: &SignInConfig) -> Self {
+        if !config.built_in {
+            return Self::Entra;
+        }
+        if config.providers.is_empty() {
+            return Self::BuiltIn;
+        }
+        let extension = person.attributes().get(SIGN_IN_URN);
+        let declared = extension
+            .and_then(|it| it.get(SIGN_IN_METHOD))
+            .and_then(|it| it.as_str());
+        let [entra, built_in] = SIGN_IN_METHODS;
+        match declared {
+            Some(it) if it == entra => Self::Entra,
+            Some(it) if it == built_in => Self::BuiltIn,
+            _ if person.external_id().and_then(object_id).is_some() => Self::Entra,
+            _ => Self::BuiltIn,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_person_signs_in_one_way() {
+        let provider = json!([{"connector": "entra", "displayName": "Entra", "issuer": "https://entra.example", "entraTenantId": "t",
+            "clientId": "c", "clientSecretFile": "/f"}]);
+        let object_id = "0c5188e2-9f3d-4be1-8d21-1d58a1f0b7aa";
+        let check = |built_in: bool, providers: bool, attribute, external_id: &str, expected| {
+            let config = json!({"session": {"idleMinutes": 60, "absoluteMinutes": 720}, "builtIn": built_in,
+                "providers": if providers { provider.clone() } else { json!([]) }});
+            let config = serde_json::from_value(config).unwrap();
+            let person = json!({"userName": "lena", "externalId": external_id,
+                SIGN_IN_URN: {"signInMethod": attribute}});
+            let person = Resource::from_json(&person.to_string()).unwrap();
+            let found = SignInMethod::of(&person, &config);
+            assert_eq!(found, expected, "{config:?} {attribute:?} {external_id}");
+        };
+        let (entra, built_in) = (SignInMethod::Entra, SignInMethod::BuiltIn);
+        check(true, true, None, object_id, entra);
+        check(true, true, None, "lena", built_in);
+        check(true, true, Some("BuiltIn"), object_id, built_in);
+        check(true, true, Some("Entra"), "lena", entra);
+        check(true, true, Some("something"), object_id, entra);
+        check(true, false, Some("Entra"), object_id, built_in);
+        check(false, true, Some("BuiltIn"), "lena", entra);
+    }
+}

@@ -1,0 +1,143 @@
+//! How often somebody may present a wrong password. A stranger who guesses must not lock out whose password it is: a browser in which the
+//! person signed in before is limited apart, and so is each source.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::attempts::{Attempts, network};
+
+/// Seconds of a window.
+const WINDOW: i64 = 600;
+
+/// Wrong passwords in a window: of all accounts from one source, which may be an office.
+const OF_SOURCE: u32 = 100;
+
+/// Of one account from one source, and from one browser that is known.
+const OF_ONE: u32 = 10;
+
+/// Of one account from all sources together, which slows down who has many.
+const OF_ACCOUNT: u32 = 30;
+
+/// Counts wrong passwords, in as much memory however many there are.
+pub(crate) struct Guesses {
+    sources: Attempts,
+    ones: Attempts,
+    accounts: Attempts,
+}
+
+/// A password that is presented.
+#[derive(Clone, Copy)]
+pub(crate) struct Guess<'g> {
+    /// Where it comes from.
+    pub(crate) from: IpAddr,
+    /// Whose it should be.
+    pub(crate) account: &'g str,
+    /// Whether the person signed in with this browser before.
+    pub(crate) is_known: bool,
+}
+
+impl Guesses {
+    pub(crate) fn new(key: [u8; 16]) -> Self {
+        let attempts = |at_most| Attempts::new(key, at_most).every(WINDOW);
+        Self {
+            sources: attempts(OF_SOURCE),
+            ones: attempts(OF_ONE),
+            accounts: attempts(OF_ACCOUNT),
+        }
+    }
+
+    /// Counts one as if it were wrong; when there were too many, the seconds after which the next one is looked at. What one limit
+    /// stops counts towards no other.
+    pub(crate) fn count(&self, guess: Guess<'_>, now: Timestamp) -> Option<u32> {
+        let counters = self.counters(guess);
+        let mut limited = counters.iter().map(|(it, who)| it.count_of(who, now));
+        limited.find_map(|it| it)
+    }
+
+    /// Takes back one that was right.
+    pub(crate) fn forgive(&self, guess: Guess<'_>, now: Timestamp) {
+        for (counter, who) in self.counters(guess) {
+            counter.take_back(&who, now);
+        }
+    }
+
+    fn counters(&self, guess: Guess<'_>) -> Vec<(&Attempts, Vec<u8>)> {
+        let account = guess.account.as_bytes();
+        let of_both = |source: &[u8]| [source, b" ", account].concat();
+        if guess.is_known {
+            return vec![(&self.ones, of_both(b"known"))];
+        }
+        let source = network(guess.from);
+        vec![
+            (&self.ones, of_both(&source)),
+            (&self.sources, source),
+            (&self.accounts, account.to_vec()),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn guess(from: &str, account: &'static str, is_known: bool) -> Guess<'static> {
+        let from = from.parse().unwrap();
+        Guess {
+            from,
+            account,
+            is_known,
+        }
+    }
+
+    /// How many of so many guesses are looked at.
+    fn seen(guesses: &Guesses, guess: Guess<'_>, count: usize, second: i64) -> usize {
+        let seen = (0..count).filter(|_| guesses.count(guess, at(second)).is_none());
+        seen.count()
+    }
+
+    #[test]
+    fn a17_a_source_has_ten_guesses_at_an_account_and_a_hundred_at_all() {
+        let guesses = Guesses::new([1; 16]);
+        let accounts = [
+            "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m",
+        ];
+        assert_eq!(seen(&guesses, guess("192.0.2.1", "a", false), 50, 0), 10);
+        assert_eq!(seen(&guesses, guess("192.0.2.2", "a", false), 50, 0), 10);
+        let spray = accounts
+            .iter()
+            .map(|it| seen(&guesses, guess("192.0.2.3", it, false), 10, 0));
+        assert_eq!(spray.sum::<usize>(), 100);
+        assert_eq!(seen(&guesses, guess("192.0.2.1", "a", false), 50, 599), 0);
+        assert_eq!(seen(&guesses, guess("192.0.2.1", "a", false), 50, 600), 10);
+    }
+
+    #[test]
+    fn a17_many_sources_are_slowed_down_and_lock_out_nobody_who_is_known() {
+        let guesses = Guesses::new([1; 16]);
+        let sources = (0..200).map(|it| format!("198.51.100.{it}"));
+        let all = sources.map(|it| seen(&guesses, guess(&it, "a", false), 10, 0));
+        assert_eq!(all.sum::<usize>(), 30);
+
+        assert_eq!(seen(&guesses, guess("192.0.2.1", "a", false), 1, 0), 0);
+        let own = guess("192.0.2.1", "a", true);
+        assert_eq!(seen(&guesses, own, 1, 0), 1);
+        guesses.forgive(own, at(0));
+        assert_eq!(seen(&guesses, own, 50, 0), 10);
+        assert_eq!(seen(&guesses, guess("192.0.2.1", "b", false), 1, 0), 1);
+    }
+
+    #[test]
+    fn right_passwords_count_for_nothing() {
+        let guesses = Guesses::new([1; 16]);
+        let one = guess("192.0.2.1", "a", false);
+        for _ in 0..1000 {
+            assert_eq!(guesses.count(one, at(0)), None);
+            guesses.forgive(one, at(0));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The link by which a person sets a password: for who holds the report token.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, Response, StatusCode};
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::people::{answer, requester};
+use super::{plain, refused, scim_tenant};
+use crate::config::Token;
+use crate::workload::core::Core;
+use crate::workload::directory::password::NoLink;
+use crate::workload::sessions::digest;
+
+/// Hours that a link holds, unless others are asked for, and at most.
+const HOURS: i64 = 24;
+const MOST_HOURS: i64 = 168;
+
+/// Whose link, and for how long.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// `namespace/name`; may be left out where there is one directory.
+    scim_tenant: Option<String>,
+    /// Id or user name.
+    person: String,
+    hours: Option<i64>,
+}
+
+/// Makes a link, which is shown here and nowhere else; to who has the report token.
+pub(super) async fn make(
+    State(core): State<Arc<Core>>,
+    headers: HeaderMap,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Response<Body> {
+    if let Some(refused) = refused(&core, &headers) {
+        return refused;
+    }
+    let hours = |it: &Wanted| it.hours.unwrap_or(HOURS);
+    let wanted = wanted.ok().map(|it| it.0);
+    let Some(wanted) = wanted.filter(|it| (1..=MOST_HOURS).contains(&hours(it))) else {
+        let text = "name a person: /password-link?person=ID or /password-link?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME, hours=N (168 at most)\n";
+        return plain(StatusCode::BAD_REQUEST, text);
+    };
+    let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
+        return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
+    };
+    let config = &scim_tenant.config;
+    let Some(sign_in) = config.sign_in.as_ref().filter(|it| it.built_in) else {
+        let text = "nobody signs in by a password here: set spec.signIn.builtIn.enabled of the ScimTenant\n";
+        return plain(StatusCode::CONFLICT, text);
+    };
+    let mut bytes = [0; 32];
+    core.shared.random.fill(&mut bytes);
+    let token = Token::from_random(bytes);
+    let valid = SignedDuration::from_hours(hours(&wanted));
+    let requester = requester(&headers);
+    let link = (digest(&token), valid);
+    let directory = &scim_tenant.directory;
+    let made = directory.make_password_link(&wanted.person, link, sign_in, &requester);
+    match made.await {
+        Ok(made) => {
+            let base = config.url.as_str().trim_end_matches('/');
+            answer(Ok(json!({
+                "person": made.person.id.as_str(),
+                "userName": made.person.resource.user_name(),
+                "link": format!("{base}/set-password/{}", token.reveal()),
+                "expires": made.expires.to_string(),
+            })))
+        }
+        Err(NoLink::Directory(error)) => answer(Err(error)),
+        Err(why) => plain(StatusCode::CONFLICT, format!("{why}\n")),
+    }
+}

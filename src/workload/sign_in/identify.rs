@@ -1,0 +1,120 @@
+//! Identifier first: who somebody is decides where the person is led, to Entra or to the box for a password. A name that nobody has is
+//! asked for a password like any other.
+
+use axum::body::Body;
+use axum::http::{Method, Response, StatusCode};
+
+use super::pages::{self, Choice, Identify, PasswordBox};
+use super::refused::Refused;
+use super::{Visit, begin, redirect};
+use crate::config::ProviderConfig;
+use crate::store::audit::AuditQuery;
+use crate::store::{ResourceId, StoreError, Stored};
+use crate::workload::directory::sign_in_method::SignInMethod;
+
+/// Characters of a user name that is looked up.
+const LONGEST: usize = 256;
+
+/// Entries of the audit by which is found who provisioned a person.
+const ENTRIES: usize = 20;
+
+/// Where somebody is led.
+pub(super) enum Way<'w> {
+    /// To the box for a password.
+    Password,
+    /// To the provider of a connector.
+    Provider(&'w ProviderConfig),
+    /// To the choice: which of several providers it is, is not known.
+    Choice,
+}
+
+impl Visit<'_> {
+    /// The name by which somebody wants to sign in.
+    pub(super) fn user_name(&self, field: &str) -> Option<&str> {
+        let name = self.form.get(field)?.trim();
+        (!name.is_empty() && name.len() <= LONGEST && !name.contains('\0')).then_some(name)
+    }
+
+    /// Where the person is led who is this one, or who is nobody.
+    pub(super) async fn way(&self, person: Option<&Stored>) -> Result<Way<'_>, StoreError> {
+        let method = person.map(|it| SignInMethod::of(&it.resource, self.config));
+        let connector = match self.config.providers.as_slice() {
+            [] | [_] => None,
+            // Nobody has the empty id: looked up like any other, so that it takes as long.
+            _ => {
+                let nobody = ResourceId::new("");
+                self.connector_of(person.map_or(&nobody, |it| &it.id))
+                    .await?
+            }
+        };
+        Ok(match (method, self.config.providers.as_slice()) {
+            (None | Some(SignInMethod::BuiltIn), _) | (_, []) => Way::Password,
+            (Some(SignInMethod::Entra), [only]) => Way::Provider(only),
+            (Some(SignInMethod::Entra), _) => connector.map_or(Way::Choice, Way::Provider),
+        })
+    }
+
+    /// The connector that wrote a person last, if people sign in through it.
+    async fn connector_of(&self, id: &ResourceId) -> Result<Option<&ProviderConfig>, StoreError> {
+        let query = AuditQuery {
+            id: Some(id.clone()),
+            count: ENTRIES,
+            ..AuditQuery::default()
+        };
+        let entries = self.scim_tenant.opened.store.audit(&query).await?;
+        let mut clients = entries.iter().map(|it| &it.entry.requester.client);
+        Ok(clients.find_map(|it| self.config.provider(it)))
+    }
+}
+
+/// Asks for the user name, or leads on who has said it.
+pub(super) async fn identify(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
+    let return_to = visit.return_to()?;
+    let return_to = return_to.as_deref();
+    let Some(user_name) = visit.user_name("login_hint") else {
+        let page = Identify {
+            frame: pages::frame(visit),
+            return_to,
+        };
+        return Ok(pages::page(visit, StatusCode::OK, &page));
+    };
+    if let Some(seconds) = visit.shared.sign_ins.count(visit.from(), visit.now) {
+        return Err(Refused::Limited(seconds));
+    }
+    let person = visit.scim_tenant.directory.with_user_name(user_name);
+    let person = person.await?;
+    match visit.way(person.as_ref()).await? {
+        Way::Password => Ok(password_box(visit, user_name, return_to, None)),
+        Way::Choice => Ok(begin::choices(visit, return_to)),
+        Way::Provider(provider) => {
+            let url = pages::begin_url(visit, &provider.connector, return_to);
+            let url = pages::with(url, "login_hint", user_name);
+            if visit.head.method == Method::POST {
+                return Ok(pages::onward(visit, &url));
+            }
+            Ok(redirect(&url))
+        }
+    }
+}
+
+/// The box for the password of `user_name`, with what was wrong before.
+pub(super) fn password_box(
+    visit: &Visit<'_>,
+    user_name: &str,
+    return_to: Option<&str>,
+    wrong: Option<&Refused>,
+) -> Response<Body> {
+    let others = visit.config.providers.iter().map(|it| Choice {
+        name: it.display_name.clone(),
+        url: pages::begin_url(visit, &it.connector, return_to),
+    });
+    let page = PasswordBox {
+        frame: pages::frame(visit),
+        user_name,
+        return_to,
+        wrong: wrong.map(Refused::words),
+        others: others.collect(),
+    };
+    let status = wrong.map_or(StatusCode::OK, Refused::status);
+    pages::page(visit, status, &page)
+}

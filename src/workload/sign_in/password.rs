@@ -1,0 +1,145 @@
+//! Signing in by a password.
+
+use axum::body::Body;
+use axum::http::Response;
+use axum::http::header::SET_COOKIE;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::identify::{Way, password_box};
+use super::pages;
+use super::password_refused::PasswordRefused;
+use super::refused::Refused;
+use super::{Route, Visit, return_to};
+use crate::config::Token;
+use crate::store::passwords::PasswordHash;
+use crate::store::{ResourceId, Stored};
+use crate::workload::guesses::Guess;
+use crate::workload::passwords::{Password, Verified};
+
+/// Signs in who knows the password; who does not gets the box again, and is told nothing of whether there is such a person.
+pub(super) async fn password(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
+    let return_to = visit.return_to()?;
+    let Some(user_name) = visit.user_name("user_name") else {
+        return Err(PasswordRefused::Wrong.into());
+    };
+    match check(visit, user_name).await {
+        Ok((person, hash)) => Ok(signed_in(visit, &person, hash, return_to.as_deref()).await?),
+        Err(wrong @ Refused::Password(PasswordRefused::Wrong)) => {
+            wrong.log(visit, &Route::Password);
+            let page = password_box(visit, user_name, return_to.as_deref(), Some(&wrong));
+            Ok(page)
+        }
+        Err(refused) => Err(refused),
+    }
+}
+
+/// Who it is, and what is kept of the password that was right.
+pub(super) async fn check(
+    visit: &Visit<'_>,
+    user_name: &str,
+) -> Result<(ResourceId, PasswordHash), Refused> {
+    let presented = visit.form.get("password").unwrap_or_default();
+    // What cannot be a password is none, and costs nothing.
+    let presented = Password::presented(presented).map_err(|_| PasswordRefused::Wrong)?;
+    let directory = &visit.scim_tenant.directory;
+    let person = directory.with_user_name(user_name).await?;
+    let kept = kept(visit, person.as_ref()).await?;
+    let account = person.as_ref().map_or_else(
+        || crate::scim::fold_case(user_name),
+        |it| it.id.as_str().to_owned(),
+    );
+    let account = format!("{} {account}", visit.scim_tenant.config.name);
+    let known = visit.cookies().known(&visit.head.headers);
+    let mark = person.as_ref().zip(kept.as_ref());
+    let mark = mark.map(|(person, hash)| known_mark(&person.id, hash));
+    let guess = Guess {
+        from: visit.from(),
+        account: &account,
+        is_known: known
+            .zip(mark)
+            .is_some_and(|(known, mark)| mark.digest().matches(&known)),
+    };
+    if let Some(seconds) = visit.shared.guesses.count(guess, visit.now) {
+        return Err(PasswordRefused::TooManyGuesses(seconds).into());
+    }
+    let verified = visit.shared.passwords.verify(presented, kept.as_ref());
+    let verified = verified.await;
+    if verified.is_err() {
+        // Nobody looked at it.
+        visit.shared.guesses.forgive(guess, visit.now);
+    }
+    let (Verified::Right { rehashed }, Some(person), Some(kept)) = (verified?, person, kept) else {
+        return Err(PasswordRefused::Wrong.into());
+    };
+    visit.shared.guesses.forgive(guess, visit.now);
+    if !person.resource.is_active() {
+        return Err(Refused::Deactivated(person.id));
+    }
+    let Some(rehashed) = rehashed else {
+        return Ok((person.id, kept));
+    };
+    let store = &visit.scim_tenant.opened.store;
+    let (id, after) = (person.id.clone(), rehashed.clone());
+    store.rehash_password(id, kept, after).await?;
+    Ok((person.id, rehashed))
+}
+
+/// What is kept of a person's password; nothing of who signs in another way. It is looked for whether there is a person or not.
+async fn kept(visit: &Visit<'_>, person: Option<&Stored>) -> Result<Option<PasswordHash>, Refused> {
+    let nobody = ResourceId::new("");
+    let id = person.map_or(&nobody, |it| &it.id);
+    let kept = visit.scim_tenant.opened.store.password(id).await?;
+    let way = visit.way(person).await?;
+    Ok(kept.filter(|_| matches!(way, Way::Password)))
+}
+
+/// Opens a session for who has shown the password of which `hash` is kept, and lets the browser be known when it comes again.
+pub(super) async fn signed_in(
+    visit: &Visit<'_>,
+    person: &ResourceId,
+    hash: PasswordHash,
+    wanted: Option<&str>,
+) -> Result<Response<Body>, Refused> {
+    let mark = known_mark(person, &hash);
+    let token = visit.secret();
+    let had = visit.presented();
+    let sessions = visit.sessions();
+    let opened = sessions.open_by_password(&token, person, hash, had.as_ref());
+    if !opened.await? {
+        // Somebody was faster: with another password, or by deactivating the person.
+        return Err(PasswordRefused::Wrong.into());
+    }
+    tracing::info!(
+        scim_tenant = visit.scim_tenant.config.name.0,
+        user.id = person.as_str(),
+        "{person} signed in by a password"
+    );
+    let hosts = &visit.config.forward_auth.hosts;
+    let own = &visit.scim_tenant.config.url;
+    let wanted = wanted.and_then(|it| return_to::allowed(it, own, hosts));
+    let here = format!("{}/signed-in", visit.scim_tenant.prefix);
+    let mut response = pages::onward(visit, wanted.unwrap_or(&here));
+    let cookies = visit.cookies();
+    let minutes = visit.config.session.absolute_minutes;
+    let given = [
+        cookies.give_session(&token, minutes),
+        cookies.give_known(&mark),
+    ];
+    for cookie in given.into_iter().flatten() {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// What a browser has in which the person signed in before. It follows from the hash, which nobody outside knows, so that it is worth
+/// nothing once another password is set.
+fn known_mark(person: &ResourceId, hash: &PasswordHash) -> Token {
+    let mut code = Hmac::<Sha256>::new_from_slice(hash.reveal().as_bytes())
+        .expect("HMAC takes keys of any length");
+    code.update(b"known browser of ");
+    code.update(person.as_str().as_bytes());
+    Token::presented(&URL_SAFE_NO_PAD.encode(code.finalize().into_bytes()))
+}
