@@ -34,7 +34,7 @@ enum Command {
     Store(store::Args),
     /// Check YAML files offline, as the API server and the operator would
     Lint(lint::Args),
-    /// Explain and try the expressions of mappings
+    /// Try and preview mappings, exchange them with Entra, explain their expressions
     Mapping(mapping::Args),
     /// Serve a folder of YAML without a cluster
     Dev(dev::Args),
@@ -78,7 +78,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(args).await,
         Command::Store(args) => store::run(args).await,
         Command::Lint(args) => lint::run(args).await,
-        Command::Mapping(args) => mapping::run(args),
+        Command::Mapping(args) => mapping::run(args).await,
         Command::Dev(args) => dev::run(args).await,
         Command::Emulator(args) => emulator::run(args).await,
     }

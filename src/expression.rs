@@ -32,9 +32,11 @@ mod error;
 mod functions;
 mod letters;
 mod manual;
+mod mapping_source;
 mod object;
 mod parser;
 mod pattern;
+mod reading;
 mod scope;
 mod syntax;
 mod token;
@@ -48,9 +50,12 @@ use syntax::Node;
 pub use date_time::DateTime;
 pub use environment::Environment;
 pub use error::ExpressionError;
+pub(crate) use error::suggestion;
 pub use functions::{Accepts, Example, Family, Function, Need, Parameter, Shown, families};
 pub use manual::{manual, manual_of};
+pub use mapping_source::{attribute_source, constant_source};
 pub use object::{ObjectError, SourceObject};
+pub use reading::TextPattern;
 pub use value::{Flow, Outcome, Value};
 
 /// An expression that was read: every function is known, and has as many arguments as it takes.

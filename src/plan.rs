@@ -20,6 +20,7 @@ pub mod scim_tenant;
 mod sign_in;
 pub mod status;
 pub mod step;
+pub mod synchronization;
 pub mod user_mapping;
 pub mod verdict;
 pub mod workload_config;

@@ -53,6 +53,8 @@ pub enum Reason {
     NameTaken,
     /// A field holds something that cannot work.
     Invalid,
+    /// It works, and is likely not what was meant.
+    LikelyMistake,
     /// The credential was made and is accepted.
     CredentialAccepted,
     /// The credential was made and is not accepted by the workload yet.
@@ -82,6 +84,7 @@ impl Reason {
             Self::Conflict => "Conflict",
             Self::NameTaken => "NameTaken",
             Self::Invalid => "Invalid",
+            Self::LikelyMistake => "LikelyMistake",
             Self::CredentialAccepted => "CredentialAccepted",
             Self::CredentialPending => "CredentialPending",
             Self::PlatformFailed => "PlatformFailed",

@@ -3,9 +3,14 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::object::ObjectReference;
+
+mod scope;
+
+pub use scope::{ScopeOperator, ScopingClause, ScopingFilter};
 
 /// What is wished of one mapping.
 #[derive(Clone, Debug, PartialEq, Eq, CustomResource, Serialize, Deserialize, KubeSchema)]
@@ -57,15 +62,40 @@ pub struct UserMappingSpec {
     pub connector_ref: ObjectReference,
     /// Mapping of users.
     pub users: UserAttributes,
+    /// Mapping of groups; without it, nothing is said about groups, and Entra's own setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<GroupAttributes>,
 }
 
-/// The lines for users.
+/// The lines for users, and who is provisioned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserAttributes {
     /// One line for each SCIM attribute.
     #[schemars(length(min = 1, max = 128), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["target"]))]
     pub attributes: Vec<AttributeMapping>,
+    /// Scoping filters: a person is provisioned who fulfils one of them; without any, everybody whom Entra assigns. Who falls out of
+    /// scope is disabled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub scope: Vec<ScopingFilter>,
+}
+
+/// Whether groups are provisioned, their lines, and which of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupAttributes {
+    /// Whether Entra provisions groups.
+    pub enabled: bool,
+    /// One line for each SCIM attribute. Without any they are Entra's own: `displayName`, by which groups are matched, `externalId` from
+    /// `objectId`, and `members`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["target"]))]
+    pub attributes: Vec<AttributeMapping>,
+    /// Scoping filters: a group is provisioned that fulfils one of them; without any, every group that Entra assigns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub scope: Vec<ScopingFilter>,
 }
 
 /// One line: a SCIM attribute and where its value comes from.
@@ -75,13 +105,18 @@ pub struct UserAttributes {
     validation = Rule::new("[has(self.source), has(self.constant), has(self.expression)].filter(it, it).size() == 1")
         .message("a line needs exactly one of source, constant and expression"),
     validation = Rule::new("!has(self.default) || !has(self.constant)")
-        .message("default is for a source or an expression that may come to nothing; a constant needs none")
+        .message("default is for a source or an expression that may come to nothing; a constant needs none"),
+    validation = Rule::new("!has(self.matchingPriority) || !has(self.constant)")
+        .message("a constant is the same for everybody and finds nobody; put matchingPriority on a line with a source or an expression")
 )]
 pub struct AttributeMapping {
-    /// SCIM attribute as Entra writes it: `userType`, `name.givenName`, `emails[type eq "work"].value`, or a URN with the attribute at its end.
+    /// SCIM attribute as Entra writes it: `userType`, `name.givenName`, `emails[type eq "work"].value`,
+    /// `roles[primary eq "True"].value`, or a URN with the attribute at its end.
     #[schemars(length(min = 1, max = 256))]
     pub target: String,
-    /// Entra attribute whose value is sent as it is, such as `companyName` or `extensionAttribute1`.
+    /// Entra attribute whose value is sent as it is, such as `companyName`, `extensionAttribute1` or a directory extension
+    /// `extension_<application id without dashes>_<name>`. `manager` and `members` are references: Entra sends the SCIM ids of those
+    /// whom it has provisioned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 128),
@@ -101,6 +136,24 @@ pub struct AttributeMapping {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub default: Option<String>,
+    /// When the line takes effect.
+    #[serde(default, skip_serializing_if = "Apply::is_always")]
+    pub apply: Apply,
+    /// Marks a matching attribute: Entra looks for a person or group by its value before it creates one, beginning with 1. Without one on
+    /// any line, users are matched by `userName` and groups by `displayName`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 16))]
+    pub matching_priority: Option<u8>,
+}
+
+/// When a line takes effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Apply {
+    /// When somebody is created, and whenever the value changes.
+    #[default]
+    Always,
+    /// When somebody is created; later changes in Entra are not sent.
+    OnlyDuringCreation,
 }
 
 /// What is known of one mapping.
@@ -120,4 +173,15 @@ pub struct UserMappingStatus {
     /// What works and is likely a mistake, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+impl Apply {
+    /// Whether it need not be written.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde hands over a reference"
+    )]
+    const fn is_always(&self) -> bool {
+        matches!(self, Self::Always)
+    }
 }

@@ -60,7 +60,8 @@ fn summary(outcome: &Outcome, files: usize) -> String {
     )
 }
 
-fn sources(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
+/// The YAML files at and below `paths`.
+pub(super) fn sources(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
     let mut files = Vec::new();
     for path in paths {
         collect(path, true, &mut files)?;

@@ -1,6 +1,9 @@
-//! `usher mapping`: the expressions of mappings, explained and tried.
+//! `usher mapping`: mappings tried, previewed, and exchanged with Entra; their expressions explained.
 
+mod declared;
 mod people;
+mod preview;
+mod schema;
 mod table;
 
 use std::path::PathBuf;
@@ -15,6 +18,8 @@ use crate::expression::{
 };
 
 use super::output;
+use crate::plan::mapping::person::untaken;
+use declared::Which;
 
 /// What to do with mappings.
 #[derive(Debug, clap::Args)]
@@ -32,30 +37,36 @@ enum Action {
     },
     /// Show what an expression or a UserMapping comes to for sample people, as Entra would evaluate it
     Try(Box<Try>),
+    /// Show what a UserMapping would do to a directory: who would be created, changed, disabled or refused, and why
+    Preview(Box<preview::Args>),
+    /// Print a UserMapping as Entra's synchronization schema
+    Export(schema::Export),
+    /// Print a synchronization schema of Entra as a UserMapping
+    Import(schema::Import),
 }
 
 /// An expression or a mapping, and what it is evaluated for.
 #[derive(Debug, clap::Args)]
 struct Try {
-    /// A YAML file with one UserMapping
-    #[arg(
-        value_name = "FILE",
-        requires = "people",
-        required_unless_present = "expression"
-    )]
-    file: Option<PathBuf>,
+    #[command(flatten)]
+    which: Which,
     /// Sample people: a JSON array of objects with Entra's attributes, or CSV with their names in the first line
-    #[arg(long, value_name = "FILE", requires = "file")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "expression",
+        requires = "paths"
+    )]
     people: Option<PathBuf>,
     /// The expression, such as 'Split([jobTitle], ",")'
-    #[arg(long, conflicts_with = "file")]
+    #[arg(long, conflicts_with = "paths")]
     expression: Option<String>,
     /// Entra's attributes of the person in JSON, such as '{"jobTitle": "Deck, Bridge"}'
     #[arg(
         long,
         value_name = "JSON",
         default_value = "{}",
-        conflicts_with = "file"
+        conflicts_with = "paths"
     )]
     person: String,
     #[arg(
@@ -82,7 +93,7 @@ struct Try {
     drop_empty: bool,
 }
 
-pub(super) fn run(args: Args) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
         Action::Functions { name: None } => output::print(&expression::manual())?,
         Action::Functions { name: Some(name) } => {
@@ -90,6 +101,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             output::print(&manual)?;
         }
         Action::Try(args) => args.run()?,
+        Action::Preview(args) => args.run().await?,
+        Action::Export(args) => args.run()?,
+        Action::Import(args) => args.run()?,
     }
     Ok(())
 }
@@ -104,19 +118,18 @@ impl Try {
         for value in &self.existing_value {
             environment.take(value);
         }
-        match (self.expression, self.file, self.people) {
-            (Some(expression), _, _) => {
+        match (self.expression, self.people) {
+            (Some(expression), _) => {
                 let person =
                     SourceObject::from_json(&self.person).context("--person cannot be used")?;
                 one(&expression, &person, environment, self.json)
             }
-            (None, Some(file), Some(people)) => {
-                let mapping = people::mapping(&file)?;
+            (None, Some(people)) => {
+                let declared = self.which.read()?;
                 let people = people::read(&people)?;
-                let lines = &mapping.spec.users.attributes;
                 let mut eager = environment.clone();
                 eager.eager_iif = true;
-                let table = table::of(lines, &people, [&environment, &eager]);
+                let table = table::of(&declared, &people, [&environment, &eager]);
                 output::print(&if self.json {
                     format!("{}\n", serde_json::to_string(&table)?)
                 } else {
@@ -124,7 +137,7 @@ impl Try {
                 })?;
                 Ok(())
             }
-            (None, _, _) => bail!("give --expression, or a file with --people"),
+            (None, None) => bail!("give --expression, or a UserMapping with --people"),
         }
     }
 }
@@ -147,11 +160,6 @@ fn one(
         output::remark(&format!("{}\n", untaken(&error)));
     }
     Ok(())
-}
-
-/// What there is to say of an expression that comes to something, and to `error` if both branches of IIF are evaluated.
-fn untaken(error: &ExpressionError) -> String {
-    format!("a branch of IIF that is not taken fails; Entra may evaluate it all the same: {error}")
 }
 
 fn evaluated<'a>(

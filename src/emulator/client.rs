@@ -7,6 +7,9 @@ use std::time::Duration;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
+/// Users that are read at a time.
+const PAGE: &str = "200";
+
 /// What Entra sends with a body.
 const SCIM_JSON: &str = "application/scim+json; charset=utf-8";
 
@@ -43,9 +46,11 @@ pub enum ConnectionError {
         #[source]
         source: reqwest::Error,
     },
-    /// Entra's Test Connection fails.
-    #[error("the connection test was answered with {status}: {detail}")]
+    /// What must be answered is refused.
+    #[error("{request} was answered with {status}: {detail}")]
     Refused {
+        /// What was asked, in words.
+        request: String,
         /// HTTP status.
         status: u16,
         /// What the server says.
@@ -134,6 +139,29 @@ impl Connection {
         body: &Value,
     ) -> Result<Result<Value, Refusal>, ConnectionError> {
         self.send(Method::PATCH, path, &[], Some(body)).await
+    }
+
+    /// Every user, as Entra's account discovery reads them: page by page, by `startIndex` and `count`.
+    pub async fn discover_users(&self) -> Result<Vec<Value>, ConnectionError> {
+        let mut users = Vec::new();
+        loop {
+            let start = (users.len() + 1).to_string();
+            let query = [("startIndex", start.as_str()), ("count", PAGE)];
+            let answer = self.send(Method::GET, "Users", &query, None).await?;
+            let list = answer.map_err(|refusal| ConnectionError::Refused {
+                request: "the list of users".to_owned(),
+                status: refusal.status,
+                detail: refusal.detail,
+            })?;
+            let page = list["Resources"].as_array().cloned().unwrap_or_default();
+            let total = list["totalResults"].as_u64();
+            let total = total.and_then(|it| usize::try_from(it).ok());
+            let is_last = page.is_empty();
+            users.extend(page);
+            if is_last || users.len() >= total.unwrap_or_default() {
+                return Ok(users);
+            }
+        }
     }
 
     async fn send(

@@ -92,7 +92,11 @@ pub async fn provision(
 async fn test(connection: &Connection) -> Result<(), ConnectionError> {
     match connection.find("Users", "userName", NOBODY).await? {
         Ok(_) => Ok(()),
-        Err(Refusal { status, detail }) => Err(ConnectionError::Refused { status, detail }),
+        Err(Refusal { status, detail }) => Err(ConnectionError::Refused {
+            request: "the connection test".to_owned(),
+            status,
+            detail,
+        }),
     }
 }
 

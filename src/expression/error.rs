@@ -139,7 +139,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// The one of `known` that was likely meant by `word`, as ` (did you mean Mid?)`, or nothing.
-pub(super) fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let word = word.to_lowercase();
     let near = known
         .map(|it| (strsim::damerau_levenshtein(&word, &it.to_lowercase()), it))

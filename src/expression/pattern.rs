@@ -125,6 +125,11 @@ impl Pattern {
         Ok(part.map(|it| text[it].to_owned()))
     }
 
+    /// Whether the pattern is found in `text`; not, if that takes too long.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        self.find(text, 0).is_ok_and(|it| it.is_some())
+    }
+
     /// Whether the pattern has a group of that name or number.
     pub(super) fn group(&self, name: &str) -> Result<&[usize], String> {
         self.groups.named(name).ok_or_else(|| {

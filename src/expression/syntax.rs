@@ -97,21 +97,27 @@ impl Node {
 
 /// Shows `see` each call of the tree, from outside to inside.
 pub(super) fn each_call<'a>(node: &'a Node, see: &mut impl FnMut(&'a Call)) {
-    if let Kind::Call(call) = &node.kind {
-        see(call);
-    }
-    for below in node.below() {
-        each_call(below, see);
-    }
+    each_node(node, &mut |node| {
+        if let Kind::Call(call) = &node.kind {
+            see(call);
+        }
+    });
 }
 
 /// Shows `see` each attribute reference of the tree, from left to right.
 pub(super) fn each_attribute<'a>(node: &'a Node, see: &mut impl FnMut(&'a str)) {
-    if let Kind::Attribute(name) = &node.kind {
-        see(name);
-    }
+    each_node(node, &mut |node| {
+        if let Kind::Attribute(name) = &node.kind {
+            see(name);
+        }
+    });
+}
+
+/// Shows `see` each node of the tree, from outside to inside and from left to right.
+pub(super) fn each_node<'a>(node: &'a Node, see: &mut dyn FnMut(&'a Node)) {
+    see(node);
     for below in node.below() {
-        each_attribute(below, see);
+        each_node(below, see);
     }
 }
 

@@ -10,6 +10,7 @@ use super::{Declared, Finding, Object, Severity, words};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{StoreConfig, Token};
 use crate::plan::applications::ApplicationsObserved;
+use crate::plan::mapping::Remark;
 use crate::plan::objects::WorkloadSettings;
 use crate::plan::scim_client::{ClientObserved, ClientsObserved};
 use crate::plan::{self, Rejection, Site};
@@ -146,18 +147,13 @@ impl World {
             return findings;
         };
         let checked = plan::mapping::check(&mapping.spec, &spec);
-        findings.extend(checked.errors.into_iter().map(|error| {
-            declared.finding(
-                Severity::Error,
-                &words::pointer(&error.field()),
-                error.problem,
-            )
-        }));
-        findings.extend(
-            checked.warnings.into_iter().chain(warning).map(|warning| {
-                declared.finding(Severity::Warning, "/spec/users/attributes", warning)
-            }),
-        );
+        let said = |severity, it: Remark| {
+            declared.finding(severity, &words::pointer(&it.field), it.problem)
+        };
+        let errors = checked.errors.into_iter();
+        findings.extend(errors.map(|it| said(Severity::Error, it)));
+        let warnings = checked.warnings.into_iter().chain(warning);
+        findings.extend(warnings.map(|it| said(Severity::Warning, it)));
         findings
     }
 

@@ -44,7 +44,7 @@ pub fn user_mapping(mapping: &UserMapping, observed: &Observed) -> Result<Checke
     match checked.errors.as_slice() {
         [] => Ok(checked),
         [first, rest @ ..] => Err(Rejection::Invalid {
-            field: first.field(),
+            field: first.field.clone(),
             problem: if rest.is_empty() {
                 first.problem.clone()
             } else {
@@ -55,11 +55,17 @@ pub fn user_mapping(mapping: &UserMapping, observed: &Observed) -> Result<Checke
 }
 
 /// What a checked mapping comes to.
-pub fn progress(mapping: &UserMapping) -> Verdict {
+pub fn progress(mapping: &UserMapping, checked: &Checked) -> Verdict {
+    let connector = &mapping.spec.connector_ref.name;
+    let fits = format!("every line fits the ScimTenant of AzureConnector {connector}");
     Verdict::Done {
-        message: format!(
-            "every line fits the ScimTenant of AzureConnector {}",
-            mapping.spec.connector_ref.name
-        ),
+        message: match checked.warnings.as_slice() {
+            [] => fits,
+            [one] => format!("{fits}; likely a mistake: {one}"),
+            [first, rest @ ..] => format!(
+                "{fits}; likely a mistake: {first}; and {} more in status.warnings",
+                rest.len()
+            ),
+        },
     }
 }

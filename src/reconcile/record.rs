@@ -71,6 +71,7 @@ pub(super) async fn record(
     let changes = [
         change_of_state(before, status, verdict),
         change_of_brake(before, status),
+        new_warnings(before, status),
     ];
     for announcement in changes.into_iter().flatten() {
         ctx.platform.announce(status.owner(), &announcement).await;
@@ -130,6 +131,23 @@ fn change_of_brake(before: Option<&StatusOf>, status: &StatusOf) -> Option<Annou
         reason,
         action: "Deprovision",
         note: new.message.clone(),
+    })
+}
+
+/// The event for what is likely a mistake in a mapping and was not said before.
+fn new_warnings(before: Option<&StatusOf>, status: &StatusOf) -> Option<Announcement> {
+    let warnings = |it: &StatusOf| match it {
+        StatusOf::UserMapping(_, status) => status.warnings.clone(),
+        StatusOf::ScimTenant(..) | StatusOf::AzureConnector(..) => Vec::new(),
+    };
+    let known = before.map(warnings).unwrap_or_default();
+    let mut new = warnings(status);
+    new.retain(|it| !known.contains(it));
+    (!new.is_empty()).then(|| Announcement {
+        type_: AnnouncementType::Warning,
+        reason: Reason::LikelyMistake,
+        action: "Check",
+        note: new.join("; "),
     })
 }
 

@@ -52,7 +52,7 @@ fn pursue(ctx: &Context, mapping: &UserMapping) -> (Verdict, Option<Checked>) {
         mappings: ctx.platform.user_mappings(&key.namespace),
     };
     match plan::user_mapping(mapping, &observed) {
-        Ok(checked) => (progress(mapping), Some(checked)),
+        Ok(checked) => (progress(mapping, &checked), Some(checked)),
         Err(rejection) => (Verdict::Rejected(rejection), None),
     }
 }

@@ -168,6 +168,13 @@ pub struct Schemas {
     pub group: ResourceSchema,
 }
 
+impl ResourceSchema {
+    /// What every resource must have.
+    pub fn required(&self) -> &[AttributePath] {
+        &self.required
+    }
+}
+
 impl Schemas {
     /// The core schemas with what `rules` declares.
     ///
@@ -213,6 +220,11 @@ impl Attribute {
         self.sub_attributes
             .iter()
             .find(|sub| sub.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether `text` can be a value of the attribute, or of one element of its list.
+    pub fn takes(&self, text: &str) -> bool {
+        crate::scim::value::read_one(self, &text.into()).is_ok()
     }
 
     /// An object without declared sub-attributes takes any key.

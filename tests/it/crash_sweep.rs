@@ -373,3 +373,27 @@ async fn a_secret_of_somebody_else_is_left_alone_and_named() {
     assert!(snapshot.contains("NameTaken") && snapshot.contains("spec.scim.credential.secretName"));
     assert!(!model.names().is_empty());
 }
+
+#[tokio::test]
+async fn what_is_likely_a_mistake_in_a_mapping_is_announced_once() {
+    let (model, clock) = (begin(), clock());
+    settle(&model, &clock, 1).await;
+    let mistaken = MAPPING.replace(
+        "source: userPrincipalName}",
+        "source: userPrincipalName}\n      - {target: title, source: shoeSize}",
+    );
+    let announced = || {
+        let all = model.announced();
+        let of_it = |it: &&String| it.contains("LikelyMistake") && it.contains("shoeSize");
+        all.iter().filter(of_it).count()
+    };
+    assert_eq!(announced(), 0);
+
+    model.put(&mistaken);
+    settle(&model, &clock, 2).await;
+    settle(&model, &clock, 3).await;
+
+    assert_eq!(announced(), 1);
+    let warning = "spec.users.attributes[1].source: Microsoft lists no attribute shoeSize";
+    assert!(model.snapshot().contains(warning), "{}", model.snapshot());
+}

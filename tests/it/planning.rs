@@ -4,6 +4,7 @@
 
 mod applications;
 mod clients;
+mod mapping;
 mod oauth;
 mod sign_in;
 
@@ -29,7 +30,7 @@ use usher::plan::status::{ConnectorFacts, TenantFacts};
 use usher::plan::workload_config::ConnectorObserved;
 use usher::plan::{
     self, Child, ClientSecretFiles, ReferencedSecret, Rejection, Remedy, Site, Step, Verdict,
-    WorkloadState, azure_connector, mapping, scim_tenant, user_mapping,
+    WorkloadState, azure_connector, scim_tenant, user_mapping,
 };
 
 fn object<K: DeserializeOwned>(yaml: &str) -> K {
@@ -404,71 +405,6 @@ fn a_connector_is_rejected_with_what_to_do() {
     let mut poor = tenant("");
     poor.spec.entitlements.clear();
     insta::assert_snapshot!(check(&old, &observed_connector(&both, Some(poor))), @"EntitlementMissing: ScimTenant contoso lacks the entitlement EnterpriseToolkit, so requests of this connector are refused; add it to spec.entitlements of the ScimTenant");
-}
-
-#[test]
-fn a_mapping_is_checked_line_by_line() {
-    let tenant = tenant(
-        "
-  schema:
-    userTypes: [Premium, Standard]
-    roles: [User, Admin]
-    extensions:
-      - {urn: 'urn:example:Metadata', open: true}
-      - {urn: 'urn:example:Folders', attributes: [{name: folders, multiValued: true}]}",
-    );
-    let check = |lines: &str| {
-        let checked = mapping::check(&people(lines).spec, &tenant.spec);
-        let errors = checked
-            .errors
-            .iter()
-            .map(|it| format!("{}: {}", it.field(), it.problem));
-        errors.collect::<Vec<_>>().join("\n")
-    };
-
-    insta::assert_snapshot!(check("      - {target: shoeSize, source: mail}"), @r#"spec.users.attributes[0]: target "shoeSize" is not an attribute that the ScimTenant takes (the path is wrong at character 1: there is no such attribute in the schema); declare it in spec.schema.extensions of the ScimTenant or correct it"#);
-    insta::assert_snapshot!(check("      - {target: 'urn:example:Folders:other', source: mail}"), @r#"spec.users.attributes[0]: target "urn:example:Folders:other" is not an attribute that the ScimTenant takes (the path is wrong at character 1: there is no such attribute in the schema); declare it in spec.schema.extensions of the ScimTenant or correct it"#);
-    insta::assert_snapshot!(check("      - {target: 'urn:example:Metadata', source: mail}"), @r#"spec.users.attributes[0]: target "urn:example:Metadata" is a whole extension; add the attribute, as in urn:example:Metadata:name"#);
-    insta::assert_snapshot!(check("      - {target: id, source: objectId}"), @r#"spec.users.attributes[0]: target "id" is written by the server only; remove the line"#);
-    insta::assert_snapshot!(check("      - {target: groups, source: mail}"), @r#"spec.users.attributes[0]: target "groups" is written by the server only; remove the line"#);
-    insta::assert_snapshot!(check("      - {target: name, source: displayName}"), @r#"spec.users.attributes[0]: target "name" has parts; name one of them, as in name.formatted"#);
-    insta::assert_snapshot!(check("      - {target: userType, constant: premium}"), @r#"spec.users.attributes[0]: constant "premium" is not among the userTypes of the ScimTenant; it must be exactly Premium or Standard"#);
-    insta::assert_snapshot!(check("      - {target: userType, source: companyName, default: Gold}"), @r#"spec.users.attributes[0]: default "Gold" is not among the userTypes of the ScimTenant; it must be exactly Premium or Standard"#);
-    insta::assert_snapshot!(check("      - {target: 'roles[primary eq \"True\"].value', constant: Owner}"), @r#"spec.users.attributes[0]: constant "Owner" is not among the roles of the ScimTenant; it must be exactly User or Admin"#);
-    insta::assert_snapshot!(check("      - {target: active, constant: 'yes'}"), @r#"spec.users.attributes[0]: constant "yes" does not fit active, which is boolean; it must be True or False"#);
-    insta::assert_snapshot!(check("      - {target: title, expression: 'ToUper([jobTitle])'}"), @"spec.users.attributes[0].expression: column 1: there is no function ToUper (did you mean ToUpper?)");
-    insta::assert_snapshot!(check("      - {target: title, expression: 'DateAdd(\"min\", 1, Now())'}"), @r#"spec.users.attributes[0].expression: column 9: DateAdd, argument interval: must be yyyy, m, ww, d, h, n or s, got "min""#);
-    insta::assert_snapshot!(check("      - {target: title, source: jobTitle}\n      - {target: TITLE, source: mail}"), @r#"spec.users.attributes[1]: target "TITLE" is the attribute of line 0 in another spelling; keep one of them"#);
-}
-
-#[test]
-fn a_mapping_declares_keys_and_warns_of_likely_mistakes() {
-    let tenant = tenant(
-        "
-  schema:
-    userTypes: [Premium, Standard]
-    extensions: [{urn: 'urn:example:Metadata', open: true, attributes: [{name: site}]}]",
-    );
-    let mapping = people(
-        "
-      - {target: userType, source: companyName}
-      - {target: 'urn:example:Metadata:costCentre', source: extensionAttribute1}
-      - {target: 'urn:example:Metadata:SITE', source: extensionAttribute2}
-      - {target: name.givenName, source: givenName}
-      - {target: 'emails[type eq \"work\"].value', source: mail}",
-    );
-
-    let checked = mapping::check(&mapping.spec, &tenant.spec);
-
-    assert_eq!(checked.errors, []);
-    assert_eq!(
-        checked.declared,
-        [("urn:example:Metadata".to_owned(), "costCentre".to_owned())]
-    );
-    insta::assert_snapshot!(checked.warnings.join("\n"), @r#"
-    userType comes from companyName without a default: whoever has no companyName arrives without a userType; add default: Premium or default: Standard
-    no line has the target name.familyName, which the ScimTenant requires: keep Entra's own line for it, or nobody can be created
-    "#);
 }
 
 #[test]

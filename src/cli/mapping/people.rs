@@ -1,44 +1,11 @@
-//! Files of sample people, and the mapping that is tried on them.
+//! Files of sample people.
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::Value as Json;
 
-use crate::api::UserMapping;
 use crate::expression::SourceObject;
-use crate::lint::{Object, Rules, Severity, Source};
-
-/// The only mapping in the file at `path`, which the API server would take.
-pub(super) fn mapping(path: &Path) -> anyhow::Result<UserMapping> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
-    let outcome = Rules::of_this_version().read(&[Source {
-        file: file.clone(),
-        text,
-    }]);
-    let errors: Vec<String> = outcome
-        .findings
-        .iter()
-        .filter(|it| it.severity == Severity::Error)
-        .map(ToString::to_string)
-        .collect();
-    if !errors.is_empty() {
-        bail!("{}", errors.join("\n"));
-    }
-    let mut mappings = outcome
-        .objects
-        .into_iter()
-        .filter_map(|it| match it.object {
-            Object::UserMapping(mapping) => Some(*mapping),
-            Object::ScimTenant(_) | Object::AzureConnector(_) => None,
-        });
-    match (mappings.next(), mappings.next()) {
-        (Some(mapping), None) => Ok(mapping),
-        (None, _) => bail!("{file} has no UserMapping"),
-        (Some(_), Some(_)) => bail!("{file} has several UserMappings; try one at a time"),
-    }
-}
 
 /// The people in the file at `path`: CSV if it is called so, else JSON.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<SourceObject>> {

@@ -1,137 +1,131 @@
-//! What each line of a mapping comes to for each person, and why.
+//! What each line of a mapping comes to for each person, and why; who is out of scope; and the resource that would be sent.
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::api::user_mapping::AttributeMapping;
-use crate::expression::{Environment, Expression, ExpressionError, Outcome, SourceObject};
+use crate::expression::{Environment, SourceObject};
+use crate::plan::mapping::person::{self, Reader, Row, Sent};
+use crate::scim::schema::{ResourceType, Schemas};
 
-use super::untaken;
+use super::declared::Declared;
 
 /// The attributes of one person in the target.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Mapped {
     /// Number of the person in the file, from 1.
     person: usize,
     attributes: Vec<Row>,
+    /// Why the person is out of scope; none of who is in scope.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out_of_scope: Option<String>,
+    /// What a POST would hold; none if there would be none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<Json>,
+    /// Why the directory would refuse it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
 }
-
-/// One attribute.
-#[derive(Debug, Serialize)]
-struct Row {
-    attribute: String,
-    value: Json,
-    why: String,
-}
-
-/// An expression that was read, or what is wrong with it.
-type Read = Result<Expression, ExpressionError>;
 
 /// One entry for each of `people`, in the surroundings that are asked for, and in those that evaluate both branches of IIF.
 pub(super) fn of(
-    lines: &[AttributeMapping],
+    declared: &Declared,
     people: &[SourceObject],
-    environments: [&Environment<'_>; 2],
+    [environment, eager]: [&Environment<'_>; 2],
 ) -> Vec<Mapped> {
-    let expressions: Vec<Option<Read>> = lines
-        .iter()
-        .map(|it| it.expression.as_deref().map(Expression::parse))
-        .collect();
-    let row = |line: &AttributeMapping, expression: Option<&Read>, person: &SourceObject| {
-        let (value, why) = match (expression, &line.source, &line.constant) {
-            (Some(Ok(expression)), _, _) => evaluated(expression, person, environments),
-            (Some(Err(error)), _, _) => (None, format!("error: {error}")),
-            (None, Some(source), _) => (Some(person.value(source).to_json()), source.clone()),
-            (None, None, constant) => (constant.as_deref().map(Json::from), "constant".to_owned()),
-        };
-        let (value, why) = match (value, &line.default) {
-            (Some(Json::Null), Some(default)) => (
-                default.as_str().into(),
-                format!("default when created: no value of {why}"),
-            ),
-            (Some(Json::Null), None) => (Json::Null, format!("no value of {why}")),
-            (value, _) => (value.unwrap_or_default(), why),
-        };
-        Row {
-            attribute: line.target.clone(),
-            value,
-            why,
-        }
-    };
-    people
-        .iter()
-        .enumerate()
-        .map(|(index, person)| Mapped {
+    let users = &declared.mapping.spec.users;
+    let schemas = person::schemas(&users.attributes, declared.tenant.as_ref());
+    let reader = Reader::new(ResourceType::User, &users.attributes, &users.scope);
+    let each = people.iter().enumerate().map(|(index, object)| {
+        let mut rows = reader.rows(object, environment, Some(eager));
+        name_references(&mut rows, &reader, people);
+        let out_of_scope = reader.out_of_scope(object);
+        let (resource, refused) = sent(&rows, out_of_scope.is_some(), &schemas);
+        Mapped {
             person: index + 1,
-            attributes: lines
-                .iter()
-                .zip(&expressions)
-                .map(|(line, expression)| row(line, expression.as_ref(), person))
-                .collect(),
-        })
-        .collect()
+            attributes: rows,
+            out_of_scope,
+            resource,
+            refused,
+        }
+    });
+    each.collect()
 }
 
-/// What flows, which may be null, and why. Nothing flows of what is ignored or fails.
-fn evaluated(
-    expression: &Expression,
-    person: &SourceObject,
-    [environment, eager]: [&Environment<'_>; 2],
-) -> (Option<Json>, String) {
-    let (value, why) = match expression.evaluate(person, environment) {
-        Ok(Outcome::Value(value)) => (Some(value.to_json()), "expression"),
-        Ok(Outcome::Ignored(flow)) => (None, flow.as_str()),
-        Err(error) => {
-            return (
-                None,
-                format!("error, so the person is not written: {error}"),
-            );
-        }
-    };
-    match expression.evaluate(person, eager) {
-        Ok(_) => (value, why.to_owned()),
-        Err(error) => (value, format!("{why}; {}", untaken(&error))),
+/// What would be sent, and why it would be refused.
+fn sent(rows: &[Row], is_out: bool, schemas: &Schemas) -> (Option<Json>, Option<String>) {
+    let stops = |it: &Row| matches!(it.sent, Sent::Failed | Sent::PersonIgnored);
+    if is_out || rows.iter().any(stops) {
+        return (None, None);
+    }
+    match person::created(rows, &schemas.user) {
+        Ok(resource) => (Some(Json::Object(resource.attributes().clone())), None),
+        Err(why) => (None, Some(why)),
+    }
+}
+
+/// Says who is referred to, if that is one of `people`.
+fn name_references(rows: &mut [Row], reader: &Reader<'_>, people: &[SourceObject]) {
+    for row in rows.iter_mut().filter(|it| it.sent == Sent::AsReference) {
+        let is_meant = |it: &&SourceObject| {
+            ["objectId", "userPrincipalName"]
+                .iter()
+                .any(|name| it.value(name).to_json() == row.value)
+        };
+        let found = people.iter().position(|it| is_meant(&it));
+        let said = match found {
+            None => "nobody in the file".to_owned(),
+            Some(index) if reader.out_of_scope(&people[index]).is_some() => {
+                format!("person {}, who is out of scope: it is left out", index + 1)
+            }
+            Some(index) => format!("person {}", index + 1),
+        };
+        row.why = format!("{}: {said}", row.why);
     }
 }
 
 /// As columns, a paragraph for each person.
 pub(super) fn drawn(people: &[Mapped]) -> String {
-    let mut paragraphs = Vec::new();
-    for Mapped { person, attributes } in people {
-        let title = [
-            format!("PERSON {person}"),
-            "VALUE".to_owned(),
-            "WHY".to_owned(),
-        ];
-        let rows: Vec<[String; 3]> = std::iter::once(title)
-            .chain(attributes.iter().map(Row::cells))
-            .collect();
-        let width = |column: usize| {
-            let widths = rows.iter().map(|it| it[column].chars().count());
-            widths.max().unwrap_or_default()
-        };
-        let (first, second) = (width(0), width(1));
-        let lines: Vec<String> = rows
-            .iter()
-            .map(|[attribute, value, why]| {
-                format!("{attribute:<first$}   {value:<second$}   {why}\n")
-            })
-            .collect();
-        paragraphs.push(lines.concat());
-    }
+    let paragraphs: Vec<String> = people.iter().map(paragraph).collect();
     paragraphs.join("\n")
 }
 
-impl Row {
-    fn cells(&self) -> [String; 3] {
-        let value = match &self.value {
-            Json::Null => String::new(),
-            // An empty text would look like no value.
-            Json::String(text) if !text.is_empty() && !text.contains(char::is_control) => {
-                text.clone()
-            }
-            other => other.to_string(),
-        };
-        [self.attribute.clone(), value, self.why.clone()]
+fn paragraph(mapped: &Mapped) -> String {
+    let title = [
+        format!("PERSON {}", mapped.person),
+        "VALUE".to_owned(),
+        "WHY".to_owned(),
+    ];
+    let rows: Vec<[String; 3]> = std::iter::once(title)
+        .chain(mapped.attributes.iter().map(cells))
+        .collect();
+    let width = |column: usize| {
+        let widths = rows.iter().map(|it| it[column].chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let (first, second) = (width(0), width(1));
+    let mut lines: Vec<String> = rows
+        .iter()
+        .map(|[attribute, value, why]| format!("{attribute:<first$}   {value:<second$}   {why}\n"))
+        .collect();
+    if let Some(why) = &mapped.out_of_scope {
+        lines.push(format!("out of scope: {why}\n"));
     }
+    if let Some(resource) = &mapped.resource {
+        lines.push(format!("when created: {resource}\n"));
+    }
+    if let Some(why) = &mapped.refused {
+        lines.push(format!("refused when created: {why}\n"));
+    }
+    lines.concat()
+}
+
+fn cells(row: &Row) -> [String; 3] {
+    let value = match &row.value {
+        Json::Null => String::new(),
+        // An empty text would look like no value.
+        Json::String(text) if !text.is_empty() && !text.contains(char::is_control) => text.clone(),
+        other => other.to_string(),
+    };
+    [row.attribute.clone(), value, row.why.clone()]
 }

@@ -20,7 +20,9 @@ pub fn user_mapping_status(
     let before = mapping.status.clone().unwrap_or_default();
     let mut findings = verdict.findings();
     findings.extend(valid(verdict, checked));
-    let lines = i64::try_from(mapping.spec.users.attributes.len()).unwrap_or(i64::MAX);
+    let groups = mapping.spec.groups.as_ref();
+    let lines = mapping.spec.users.attributes.len() + groups.map_or(0, |it| it.attributes.len());
+    let lines = i64::try_from(lines).unwrap_or(i64::MAX);
     UserMappingStatus {
         observed_generation: mapping.metadata.generation,
         conditions: record(
@@ -30,7 +32,9 @@ pub fn user_mapping_status(
             time(now).0,
         ),
         attributes: Some(if checked.is_some() { lines } else { 0 }),
-        warnings: checked.map(|it| it.warnings.clone()).unwrap_or_default(),
+        warnings: checked
+            .map(|it| it.warnings.iter().map(ToString::to_string).collect())
+            .unwrap_or_default(),
     }
 }
 

@@ -342,10 +342,9 @@ fn a_mapping_that_lets_nobody_be_found_is_warned_about() {
             scim_tenant: Some(Arc::new(tenant(""))),
             mappings: Vec::new(),
         };
-        user_mapping(&people(lines), &observed)
-            .unwrap()
-            .warnings
-            .join("; ")
+        let checked = user_mapping(&people(lines), &observed).unwrap();
+        let said = checked.warnings.iter().map(ToString::to_string);
+        said.collect::<Vec<_>>().join("; ")
     };
     let name = "    - {target: userName, source: userPrincipalName}";
     let sign_in = "add {target: externalId, source: objectId}";

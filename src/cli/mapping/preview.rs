@@ -1,0 +1,153 @@
+//! `usher mapping preview`: what a mapping would do to a directory, before it goes live.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde_json::Value as Json;
+
+use crate::cli::output;
+use crate::clock::{Clock, SystemClock, SystemRandom};
+use crate::emulator::Connection;
+use crate::expression::Environment;
+use crate::plan::mapping::person::{self, Reader};
+use crate::plan::mapping::preview::{Directory, Named, Preview, effective, preview};
+use crate::scim::resource::Resource;
+use crate::scim::schema::ResourceType;
+
+use super::declared::Which;
+use super::people;
+
+/// A mapping, people as they are in Entra, and the directory that they are compared with.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// People as they are in Entra: a JSON array of objects with its attributes, or CSV with their names in the first line
+    #[arg(long, value_name = "FILE")]
+    people: PathBuf,
+    /// People as they are in the directory: a SCIM list, or a JSON array of SCIM users
+    #[arg(long, value_name = "FILE", required_unless_present = "scim")]
+    directory: Option<PathBuf>,
+    /// The Tenant URL of the directory, to read it instead
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "token_file",
+        conflicts_with = "directory"
+    )]
+    scim: Option<String>,
+    /// File with the Secret Token
+    #[arg(long, value_name = "FILE", requires = "scim")]
+    token_file: Option<PathBuf>,
+    /// How many names to show of each sort
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    names: usize,
+    /// Print all of it as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let declared = self.which.read()?;
+        let users = &declared.mapping.spec.users;
+        let lines = effective(users);
+        let schemas = person::schemas(&lines, declared.tenant.as_ref());
+        if declared.tenant.is_none() {
+            output::remark(
+                "the ScimTenant is not among the files: neither required attributes nor allowed values are known\n",
+            );
+        }
+        // What is in the directory was taken once, whatever the rules are by now.
+        let lenient = declared.tenant.map(|mut it| {
+            it.schema.required.clear();
+            it.schema.user_types.clear();
+            it.schema.roles.clear();
+            it
+        });
+        let lenient = person::schemas(&lines, lenient.as_ref());
+        let found = match (&self.scim, &self.token_file, &self.directory) {
+            (Some(url), Some(token), _) => fetched(url, token).await?,
+            (_, _, Some(file)) => listed(file)?,
+            _ => bail!("give --directory, or --scim with --token-file"),
+        };
+        let known = found
+            .iter()
+            .map(|it| Resource::parse(&lenient.user, it))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| {
+                anyhow::anyhow!("a person of the directory cannot be read: {}", error.detail)
+            })?;
+        let people = people::read(&self.people)?;
+        let reader = Reader::new(ResourceType::User, &lines, &users.scope);
+        let directory = Directory::new(&schemas.user, &lines, known);
+        let environment = Environment::at(SystemClock.now(), &SystemRandom);
+        let preview = preview(&reader, &directory, &people, &environment);
+        output::print(&if self.json {
+            format!("{}\n", serde_json::to_string(&preview)?)
+        } else {
+            drawn(&preview, self.names)
+        })?;
+        Ok(())
+    }
+}
+
+/// The users of the SCIM server at `url`.
+async fn fetched(url: &str, token_file: &Path) -> anyhow::Result<Vec<Json>> {
+    let token = std::fs::read_to_string(token_file)
+        .with_context(|| format!("cannot read {}", token_file.display()))?;
+    let connection = Connection::new(url, token.trim())?;
+    Ok(connection.discover_users().await?)
+}
+
+/// The users in a file.
+fn listed(path: &Path) -> anyhow::Result<Vec<Json>> {
+    let file = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
+    let mut json: Json =
+        serde_json::from_str(&text).with_context(|| format!("{file} is not JSON"))?;
+    let list = if json.is_array() {
+        json
+    } else {
+        json["Resources"].take()
+    };
+    match list {
+        Json::Array(users) => Ok(users),
+        _ => bail!("{file} must be a SCIM list with Resources, or a JSON array of SCIM users"),
+    }
+}
+
+fn drawn(preview: &Preview, names: usize) -> String {
+    let Preview {
+        people,
+        created,
+        changed,
+        disabled,
+        rejected,
+        left_out,
+        unchanged,
+        unmatched,
+    } = preview;
+    let count = |title: &str, count: usize| format!("{title:<20} {count}\n");
+    let mut lines = vec![count("PEOPLE IN THE FILE", *people)];
+    for (title, some) in [
+        ("would be created", created),
+        ("would change", changed),
+        ("would be disabled", disabled),
+        ("would be refused", rejected),
+        ("left alone", left_out),
+    ] {
+        lines.push(count(title, some.len()));
+        lines.extend(some.iter().take(names).map(line));
+        if some.len() > names {
+            lines.push(format!("  and {} more\n", some.len() - names));
+        }
+    }
+    lines.push(count("stay as they are", *unchanged));
+    lines.push(count("not in the file", *unmatched));
+    lines.concat()
+}
+
+fn line(Named { name, why }: &Named) -> String {
+    format!("  {name}: {why}\n")
+}

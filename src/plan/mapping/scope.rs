@@ -1,0 +1,367 @@
+//! Scoping filters: who fulfils them, and which cannot be fulfilled.
+
+use crate::api::user_mapping::{ScopeOperator, ScopingClause, ScopingFilter};
+use crate::expression::{SourceObject, TextPattern, Value};
+use crate::scim::schema::ResourceType;
+
+use super::attributes::{self, Holds, Known};
+use super::{Checked, Side};
+
+/// Attributes that Entra's scoping filters do not take.
+const NOT_TO_BE_ASKED: [&str; 5] = [
+    "appRoleAssignments",
+    "manager",
+    "members",
+    "owners",
+    "userType",
+];
+
+/// Filters that are ready to be asked.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    filters: Vec<(String, Vec<Test<'a>>)>,
+}
+
+/// A clause that is ready to be asked.
+#[derive(Debug)]
+struct Test<'a> {
+    clause: &'a ScopingClause,
+    pattern: Option<TextPattern>,
+}
+
+impl<'a> Scope<'a> {
+    /// Reads the filters; a clause whose regular expression is broken holds for nobody.
+    pub fn new(filters: &'a [ScopingFilter]) -> Self {
+        let filters = filters.iter().enumerate().map(|(index, filter)| {
+            let name = filter.name.clone();
+            let name = name.unwrap_or_else(|| format!("{}", index + 1));
+            (name, filter.clauses.iter().map(Test::of).collect())
+        });
+        Self {
+            filters: filters.collect(),
+        }
+    }
+
+    /// Why `object` is out of scope: the first clause of each filter that does not hold. None of who is in scope.
+    pub fn why_not(&self, object: &SourceObject) -> Option<String> {
+        let mut reasons = Vec::new();
+        for (name, tests) in &self.filters {
+            let failed = tests
+                .iter()
+                .find(|it| !it.holds(&object.value(&it.clause.attribute)));
+            let clause = failed?.clause;
+            let has = match object.value(&clause.attribute).to_json() {
+                serde_json::Value::Null => "it has no value".to_owned(),
+                value => format!("it is {value}"),
+            };
+            reasons.push(format!("filter {name}: {clause} does not hold, {has}"));
+        }
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+}
+
+impl<'a> Test<'a> {
+    fn of(clause: &'a ScopingClause) -> Self {
+        let is_pattern = matches!(
+            clause.operator,
+            ScopeOperator::RegexMatch | ScopeOperator::NotRegexMatch
+        );
+        let text = clause.value.as_deref().filter(|_| is_pattern);
+        Self {
+            clause,
+            pattern: text.and_then(|it| TextPattern::new(it).ok()),
+        }
+    }
+
+    /// Microsoft: "Scoping filters will return false if the value is null / empty." Of several values one is enough.
+    fn holds(&self, value: &Value<'_>) -> bool {
+        let texts = match value.to_json() {
+            serde_json::Value::Array(texts) => texts,
+            one => vec![one],
+        };
+        let mut texts = texts
+            .iter()
+            .filter_map(|it| it.as_str().filter(|it| !it.is_empty()))
+            .peekable();
+        if texts.peek().is_none() {
+            return self.clause.operator == ScopeOperator::IsNull;
+        }
+        texts.any(|it| self.holds_of(it))
+    }
+
+    fn holds_of(&self, text: &str) -> bool {
+        let value = self.clause.value.as_deref().unwrap_or_default();
+        let is_found = || self.pattern.as_ref().is_some_and(|it| it.is_in(text));
+        let numbers = || whole_number(text).zip(whole_number(value));
+        match self.clause.operator {
+            ScopeOperator::Equals => text == value,
+            ScopeOperator::NotEquals => text != value,
+            ScopeOperator::IsTrue => text.eq_ignore_ascii_case("true"),
+            ScopeOperator::IsFalse => text.eq_ignore_ascii_case("false"),
+            ScopeOperator::IsNull => false,
+            ScopeOperator::IsNotNull => true,
+            ScopeOperator::RegexMatch => is_found(),
+            ScopeOperator::NotRegexMatch => self.pattern.is_some() && !is_found(),
+            ScopeOperator::GreaterThan => numbers().is_some_and(|(has, than)| has > than),
+            ScopeOperator::GreaterThanOrEquals => numbers().is_some_and(|(has, than)| has >= than),
+            ScopeOperator::Includes => text.contains(value),
+            ScopeOperator::EndsWith => text.ends_with(value),
+            ScopeOperator::In => value.contains(text),
+            ScopeOperator::NotIn => !value.contains(text),
+        }
+    }
+
+    /// The one value that fulfils the clause, if there is only one.
+    fn only(&self) -> Option<Value<'_>> {
+        let text = |text: &'static str| Some(Value::Text(text.into()));
+        match self.clause.operator {
+            ScopeOperator::Equals => Some(Value::Text(self.clause.value.as_deref()?.into())),
+            ScopeOperator::IsTrue => text("True"),
+            ScopeOperator::IsFalse => text("False"),
+            ScopeOperator::IsNull => Some(Value::Null),
+            _ => None,
+        }
+    }
+
+    /// Whether the two can be fulfilled by one value, as far as can be told.
+    fn goes_with(&self, other: &Self) -> bool {
+        use ScopeOperator as Is;
+        let fails = |one: &Self, other: &Self| one.only().is_some_and(|it| !other.holds(&it));
+        let opposed = |one: &Self, other: &Self| {
+            let pair = (one.clause.operator, other.clause.operator);
+            one.clause.value == other.clause.value
+                && matches!(
+                    pair,
+                    (Is::RegexMatch, Is::NotRegexMatch) | (Is::In, Is::NotIn)
+                )
+        };
+        ![(self, other), (other, self)]
+            .iter()
+            .any(|(one, other)| fails(one, other) || opposed(one, other))
+    }
+}
+
+fn whole_number(text: &str) -> Option<i64> {
+    text.trim().parse().ok()
+}
+
+/// Says which clauses Entra would refuse, and which filters nobody can fulfil.
+pub(super) fn check(side: &Side<'_>, filters: &[ScopingFilter], checked: &mut Checked) {
+    for (index, filter) in filters.iter().enumerate() {
+        let field = |clause: usize| format!("{}.scope[{index}].clauses[{clause}]", side.field);
+        let tests: Vec<Test<'_>> = filter.clauses.iter().map(Test::of).collect();
+        for (number, test) in tests.iter().enumerate() {
+            check_clause(side, test.clause, &field(number), checked);
+            let earlier = tests[..number].iter().find(|earlier| {
+                earlier.clause.attribute == test.clause.attribute && !earlier.goes_with(test)
+            });
+            if let Some(earlier) = earlier {
+                checked.refuse(
+                    field(number),
+                    format!(
+                        "{} and {} never hold together, and all clauses of a filter must: nobody fulfils it; for one or the other write two filters",
+                        earlier.clause, test.clause
+                    ),
+                );
+            }
+        }
+    }
+}
+
+fn check_clause(side: &Side<'_>, clause: &ScopingClause, field: &str, checked: &mut Checked) {
+    let name = clause.attribute.as_str();
+    let attribute = format!("{field}.attribute");
+    if NOT_TO_BE_ASKED.contains(&name) {
+        checked.refuse(
+            attribute,
+            format!(
+                "Entra's scoping filters do not take {name}; assign people by groups, or ask for another attribute"
+            ),
+        );
+        return;
+    }
+    let found = match attributes::known(side.kind, name) {
+        Known::Wrong(problem) => return checked.refuse(attribute, problem),
+        Known::Unlisted(problem) => return checked.warn(attribute, problem),
+        Known::Attribute(found) => found,
+    };
+    if found.is_list {
+        checked.refuse(
+            attribute,
+            format!("{name} has several values, which Entra's scoping filters do not take"),
+        );
+    }
+    if clause.operator == ScopeOperator::IsNull && found.is_always_there {
+        checked.refuse(
+            field,
+            format!(
+                "every {} has {name}: nobody fulfils IS NULL",
+                object(side.kind)
+            ),
+        );
+    }
+    if let Some(problem) = operand_problem(clause, found.holds) {
+        checked.refuse(field, problem);
+    }
+}
+
+/// What is wrong with the value of a clause, or with asking an attribute of such values for it.
+fn operand_problem(clause: &ScopingClause, holds: Holds) -> Option<String> {
+    let operator = clause.operator;
+    let name = &clause.attribute;
+    let value = clause.value.as_deref().unwrap_or_default();
+    match operator {
+        ScopeOperator::RegexMatch | ScopeOperator::NotRegexMatch => {
+            let problem = TextPattern::new(value).err()?;
+            Some(format!("{value:?} {problem}"))
+        }
+        ScopeOperator::GreaterThan | ScopeOperator::GreaterThanOrEquals => whole_number(value)
+            .is_none()
+            .then(|| format!("{operator} compares whole numbers, got {value:?}; write digits such as 100")),
+        ScopeOperator::IsTrue | ScopeOperator::IsFalse => (holds != Holds::Boolean).then(|| {
+            format!("{name} is not boolean, so {operator} holds for nobody; write operator: EQUALS and its value")
+        }),
+        ScopeOperator::Equals | ScopeOperator::NotEquals if holds == Holds::Boolean => {
+            Some(format!("{name} is boolean; write operator: IS TRUE or operator: IS FALSE without a value"))
+        }
+        _ => None,
+    }
+}
+
+fn object(kind: ResourceType) -> String {
+    kind.name().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clause(text: &str) -> ScopingClause {
+        let (attribute, rest) = text.split_once(' ').expect("an attribute");
+        let operators = ScopeOperator::ALL.into_iter();
+        let mut named: Vec<ScopeOperator> = operators
+            .filter(|it| rest.starts_with(it.as_str()))
+            .collect();
+        named.sort_by_key(|it| it.as_str().len());
+        let operator = named.pop().expect("an operator");
+        let value = rest[operator.as_str().len()..].strip_prefix(' ');
+        ScopingClause {
+            attribute: attribute.to_owned(),
+            operator,
+            value: value.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn every_operator_holds_as_microsoft_describes_it() {
+        let check = |text: &str, value: Option<&str>, expected: bool| {
+            let mut object = SourceObject::new();
+            if let Some(value) = value {
+                object.set("a", value);
+            }
+            let filter = ScopingFilter {
+                name: None,
+                clauses: vec![clause(&format!("a {text}"))],
+            };
+            let filters = [filter];
+            let is_in = Scope::new(&filters).why_not(&object).is_none();
+            assert_eq!(is_in, expected, "{text} of {value:?}");
+        };
+        for (text, holds, does_not) in [
+            ("EQUALS Sales", "Sales", "sales"),
+            ("NOT EQUALS Sales", "sales", "Sales"),
+            ("IS TRUE", "True", "False"),
+            ("IS FALSE", "false", "True"),
+            (
+                "REGEX MATCH .*@contoso.com",
+                "ana@contoso.com",
+                "ana@contoso.org",
+            ),
+            (
+                "NOT REGEX MATCH .*@contoso.com",
+                "ana@contoso.org",
+                "ana@contoso.com",
+            ),
+            ("Greater_Than 10", "11", "10"),
+            ("Greater_Than_OR_EQUALS 10", "10", "9"),
+            ("Includes ale", "Sales", "Sport"),
+            ("ENDS_WITH les", "Sales", "Salesman"),
+            ("& Sales, Sport", "Sport", "Legal"),
+            ("!& Sales, Sport", "Legal", "Sport"),
+        ] {
+            check(text, Some(holds), true);
+            check(text, Some(does_not), false);
+            check(text, None, false);
+            check(text, Some(""), false);
+        }
+        check("IS NULL", None, true);
+        check("IS NULL", Some(""), true);
+        check("IS NULL", Some("x"), false);
+        check("IS NOT NULL", Some("x"), true);
+        check("IS NOT NULL", None, false);
+        check("Greater_Than 10", Some("ten"), false);
+    }
+
+    #[test]
+    fn one_filter_is_enough_and_each_says_why_not() {
+        let filter = |name: Option<&str>, clauses: &[&str]| ScopingFilter {
+            name: name.map(str::to_owned),
+            clauses: clauses.iter().map(|it| clause(it)).collect(),
+        };
+        let filters = [
+            filter(
+                Some("Crew"),
+                &["department EQUALS Deck", "country EQUALS NO"],
+            ),
+            filter(None, &["jobTitle Includes Captain"]),
+        ];
+        let scope = Scope::new(&filters);
+        let person = |json: &str| SourceObject::from_json(json).expect("a person");
+
+        assert_eq!(
+            scope.why_not(&person(r#"{"department": "Deck", "country": "NO"}"#)),
+            None
+        );
+        assert_eq!(scope.why_not(&person(r#"{"jobTitle": "Captain"}"#)), None);
+        assert_eq!(
+            scope
+                .why_not(&person(r#"{"department": "Deck", "country": "SE"}"#))
+                .as_deref(),
+            Some(
+                "filter Crew: country EQUALS NO does not hold, it is \"SE\"; filter 2: jobTitle Includes Captain does not hold, it has no value"
+            )
+        );
+        assert_eq!(Scope::new(&[]).why_not(&person("{}")), None);
+    }
+
+    #[test]
+    fn clauses_that_exclude_each_other_are_told() {
+        let check = |one: &str, other: &str, expected: bool| {
+            let (one, other) = (clause(&format!("a {one}")), clause(&format!("a {other}")));
+            let (one, other) = (Test::of(&one), Test::of(&other));
+            assert_eq!(
+                one.goes_with(&other),
+                expected,
+                "{} and {}",
+                one.clause,
+                other.clause
+            );
+            assert_eq!(other.goes_with(&one), expected);
+        };
+        check("EQUALS x", "EQUALS y", false);
+        check("EQUALS x", "EQUALS x", true);
+        check("EQUALS x", "NOT EQUALS x", false);
+        check("EQUALS x", "NOT EQUALS y", true);
+        check("IS NULL", "IS NOT NULL", false);
+        check("IS NULL", "EQUALS x", false);
+        check("IS TRUE", "IS FALSE", false);
+        check("EQUALS 5", "Greater_Than 5", false);
+        check("EQUALS 6", "Greater_Than 5", true);
+        check("EQUALS Sales", "REGEX MATCH ^D", false);
+        check("EQUALS Sales", "ENDS_WITH les", true);
+        check("REGEX MATCH ^D", "NOT REGEX MATCH ^D", false);
+        check("REGEX MATCH ^D", "NOT REGEX MATCH ^S", true);
+        check("& a,b", "!& a,b", false);
+        check("Greater_Than 5", "Greater_Than 7", true);
+    }
+}
