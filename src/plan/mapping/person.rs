@@ -7,8 +7,8 @@ use crate::api::scim_tenant::ScimTenantSpec;
 use crate::api::user_mapping::{Apply, AttributeMapping, ScopingFilter};
 use crate::expression::{Environment, Expression, ExpressionError, Flow, Outcome, SourceObject};
 use crate::scim::patch::PatchRequest;
-use crate::scim::resource::Resource;
 use crate::scim::path::Path;
+use crate::scim::resource::Resource;
 use crate::scim::schema::{
     AttributeType, Extension, ExtensionAttribute, ResourceSchema, ResourceType, Rules, Schemas,
 };
