@@ -248,9 +248,9 @@ fn wrong_yaml_is_shown_with_line_and_field_while_the_last_good_state_serves() {
         ),
         (
             "user-mapping.yaml",
-            "source: mail",
-            "source: '[mail]'",
-            "error: spec.users.attributes[3].source: must match",
+            "source: companyName",
+            "source: '[companyName]'",
+            "error: spec.users.attributes[4].source: must match",
         ),
     ] {
         let before = dev.told("err").len();
