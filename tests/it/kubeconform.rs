@@ -106,8 +106,8 @@ fn conform(schemas: &Schemas, path: &str) -> Result<(u64, u64), String> {
             "-output=json",
             "-skip",
             &schemas.skipped.join(","),
-            // Values of Helm are no objects.
-            "-ignore-filename-pattern=/values.yaml$",
+            // Values of Helm and what people have are no objects.
+            "-ignore-filename-pattern=/values.yaml$|[.]json$",
             "-schema-location",
             &location,
             path,
