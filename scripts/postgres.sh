@@ -8,6 +8,7 @@
 # went; its data go with it. FOLDER has `ready` (with the URL) once it answers, and `logs/`.
 #
 # With a number in FOLDER/port it listens on that port of the loopback as well, over TLS alone; FOLDER/ca.crt is who signed for it.
+# With an address in FOLDER/address it listens there too, for who has a password. While there is FOLDER/hold it does not run.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/until_unused.sh"
@@ -80,16 +81,23 @@ serve() {
 }
 tls() {
   port=$(cat "$dir/port")
+  local address; address=$(cat "$dir/address" 2>/dev/null || true)
+  [ -z "$address" ] || echo 'hostssl all all all scram-sha-256' >>"$data/db/pg_hba.conf"
   local new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2)
   "${new[@]}" -subj /CN=authority -keyout "$data/ca.key" -out "$dir/ca.crt" 2>>"$dir/logs/tls.log" &&
-    "${new[@]}" -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
+    "${new[@]}" -subj /CN=localhost -addext "subjectAltName=DNS:localhost${address:+,IP:$address}" -addext basicConstraints=critical,CA:FALSE \
       -CA "$dir/ca.crt" -CAkey "$data/ca.key" -keyout "$data/tls.key" -out "$data/tls.crt" 2>>"$dir/logs/tls.log" ||
     die "no certificate: $(tail -3 "$dir/logs/tls.log")"
   chmod 600 "$data/tls.key"
   [ "$(id -u)" != 0 ] || chown nobody:nogroup "$data/tls.key" "$data/tls.crt"
-  network=(-c listen_addresses=127.0.0.1 -p "$port" -c ssl=on -c ssl_cert_file="$data/tls.crt" -c ssl_key_file="$data/tls.key")
+  network=(-c "listen_addresses=127.0.0.1${address:+,$address}" -p "$port" -c ssl=on -c ssl_cert_file="$data/tls.crt" -c ssl_key_file="$data/tls.key")
 }
 alive() {
+  if [ -e "$dir/hold" ]; then
+    # Its children go with it.
+    kill -QUIT "$server" 2>/dev/null || true
+    return
+  fi
   kill -0 "$server" 2>/dev/null && return
   say "starting it again"
   # The children of a killed one take some moments to see it.

@@ -5,6 +5,7 @@ mod changes;
 mod deletion;
 mod kills;
 mod outages;
+mod replicas;
 mod scim;
 mod volume;
 

@@ -26,6 +26,14 @@ impl Writes {
         created.filter_map(|line| line.split(' ').next()).collect()
     }
 
+    /// How many were not acknowledged at once.
+    pub(super) fn retried(&self) -> usize {
+        self.0
+            .iter()
+            .filter(|line| line.ends_with(" again"))
+            .count()
+    }
+
     pub(super) fn refused(&self) -> Vec<&String> {
         self.0
             .iter()
@@ -105,12 +113,30 @@ impl<'a> Scim<'a> {
         prefix: &str,
         meanwhile: impl Future<Output = ()>,
     ) -> Writes {
+        self.create(prefix, "", meanwhile).await
+    }
+
+    /// The same; who was not acknowledged is sent again once, some seconds later.
+    pub(super) async fn create_with_a_retry_while(
+        &self,
+        prefix: &str,
+        meanwhile: impl Future<Output = ()>,
+    ) -> Writes {
+        self.create(prefix, "again", meanwhile).await
+    }
+
+    async fn create(
+        &self,
+        prefix: &str,
+        again: &str,
+        meanwhile: impl Future<Output = ()>,
+    ) -> Writes {
         let stop = self.site.kept().join("stop");
         if stop.exists() {
             fs::remove_file(&stop).expect("removed");
         }
         let (base, token, stop_file) = (self.base().await, self.token_file(), text(stop.clone()));
-        let command = [PEOPLE, "create", &base, &token, prefix, &stop_file];
+        let command = [PEOPLE, "create", &base, &token, prefix, &stop_file, again];
         let (output, ()) = tokio::join!(self.site.inside(&command), async {
             let _end = WrittenAtTheEnd(stop);
             meanwhile.await;
@@ -142,13 +168,28 @@ impl<'a> Scim<'a> {
 
     /// Sends one request; status and answer.
     pub(super) async fn send(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
-        self.send_as(&self.token_file(), method, path, body).await
+        self.send_to(&self.base().await, method, path, body).await
+    }
+
+    /// The same to one of the pods, which serves at `base`.
+    pub(super) async fn send_to(
+        &self,
+        base: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> (u16, Value) {
+        self.send_as(&self.token_file(), base, (method, path), body)
+            .await
     }
 
     /// How a request with another token is answered.
     pub(super) async fn status_with(&self, token: &str) -> u16 {
         let file = text(self.site.private_file("other.token", token));
-        self.send_as(&file, "GET", "/Users?count=1", "").await.0
+        let base = self.base().await;
+        self.send_as(&file, &base, ("GET", "/Users?count=1"), "")
+            .await
+            .0
     }
 
     /// Who there is: id and `userName`.
@@ -174,12 +215,11 @@ impl<'a> Scim<'a> {
     async fn send_as(
         &self,
         token_file: &str,
-        method: &str,
-        path: &str,
+        base: &str,
+        (method, path): (&str, &str),
         body: &str,
     ) -> (u16, Value) {
-        let base = self.base().await;
-        let command = [PEOPLE, "send", &base, token_file, method, path, body];
+        let command = [PEOPLE, "send", base, token_file, method, path, body];
         let output = self.site.inside(&command).await;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         let (status, answer) = printed.split_once(' ').expect("a status and an answer");
