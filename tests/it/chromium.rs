@@ -16,6 +16,7 @@ use crate::apiserver::server::variable;
 use crate::programs::run;
 use crate::sign_in::browser::SITE;
 use crate::sign_in::entra::{Entra, LENA};
+use crate::sign_in::passwords::{self, PASSWORD};
 use crate::sign_in::provider::{ENTRA_TENANT, OBJECT_ID};
 use crate::sign_in::sign_in_at;
 use crate::workload_server::Workload;
@@ -82,25 +83,27 @@ impl Scene {
         drop(self.chromium);
         self.workload.server.shutdown().await;
     }
+}
 
+impl Chromium {
     /// Looks at the page that is open on each kind of screen, in light and dark.
     async fn look(&self, name: &str) {
         let axe = run("axe", &[]).unwrap();
         for (size, place) in [(PHONE, "phone"), (DESKTOP, "desktop")] {
             for scheme in ["light", "dark"] {
                 let seen = format!("{name}-{place}-{scheme}");
-                self.chromium.look_as(size, scheme).await;
-                keep(&seen, &self.chromium.picture().await);
-                let overflow = "return document.documentElement.scrollWidth - innerWidth";
-                assert_eq!(self.chromium.run(overflow).await, 0, "{seen} is too wide");
+                self.look_as(size, scheme).await;
+                keep(&seen, &self.picture().await);
+                let overflow = "const page = document.documentElement; return page.scrollWidth - page.clientWidth";
+                assert_eq!(self.run(overflow).await, 0, "{seen} is too wide");
                 let found = format!(
                     "const said = arguments[0]; {axe}; axe.run().then(it => said(it.violations.map(it => [it.impact, it.id, it.nodes[0].html])))"
                 );
-                assert_eq!(self.chromium.run_on(&found).await, json!([]), "{seen}");
+                assert_eq!(self.run_on(&found).await, json!([]), "{seen}");
             }
         }
         let nothing: [String; 0] = [];
-        assert_eq!(self.chromium.complaints().await, nothing, "{name}");
+        assert_eq!(self.complaints().await, nothing, "{name}");
     }
 }
 
@@ -158,12 +161,12 @@ async fn each_page_is_for_everybody_on_every_screen() {
 
     scene.open("/sign-in").await;
     page.wait_for("Sign in").await;
-    scene.look("choose").await;
+    page.look("choose").await;
 
     scene.sign_in_as("joe@contoso.example").await;
     page.wait_for("There is no account for you here").await;
     page.complaints().await;
-    scene.look("refused").await;
+    page.look("refused").await;
 
     // Joe is still signed in at the provider.
     page.open(&format!("{}/session/end", scene.issuer())).await;
@@ -171,14 +174,53 @@ async fn each_page_is_for_everybody_on_every_screen() {
     scene.sign_in_as(LENA).await;
     page.wait_for("You are signed in").await;
     page.complaints().await;
-    scene.look("signed-in").await;
+    page.look("signed-in").await;
 
     scene.open("/sign-out").await;
     page.wait_for("Sign out?").await;
-    scene.look("sign-out").await;
+    page.look("sign-out").await;
 
     page.click("form button").await;
     page.wait_for("You are signed out").await;
-    scene.look("signed-out").await;
+    page.look("signed-out").await;
     scene.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_set_by_a_link_and_signs_in() {
+    let stage = passwords::stage().await;
+    stage.add("ana@contoso.example", "ana").await;
+    let link = stage.link("ana@contoso.example").await;
+    let page = &Chromium::start("contoso.example", stage.workload.server.local_addr()).await;
+
+    page.open(&format!("{SITE}{link}")).await;
+    page.wait_for("Set a password").await;
+    page.look("set-password").await;
+    page.fill("#new_password", PASSWORD).await;
+    page.fill("#repeated", PASSWORD).await;
+    page.click("form button").await;
+    page.wait_for("You are signed in").await;
+    page.open(&format!("{SITE}/account")).await;
+    page.wait_for("My account").await;
+    page.look("account").await;
+    page.click("form[action$='/sign-out'] button").await;
+    page.wait_for("You are signed out").await;
+
+    // By the keys alone, from the name to the page that says who is signed in.
+    page.open(&format!("{SITE}/sign-in")).await;
+    page.wait_for("Sign in").await;
+    page.look("identify").await;
+    page.press("ana@contoso.example\u{e007}").await;
+    page.wait_for("Password").await;
+    page.look("password").await;
+    page.press("wrong\u{e007}").await;
+    page.wait_until_there("[role=alert]").await;
+    page.complaints().await;
+    page.look("wrong-password").await;
+    page.press(PASSWORD).await;
+    page.press("\u{e007}").await;
+    page.wait_for("You are signed in").await;
+    let nothing: [String; 0] = [];
+    assert_eq!(page.complaints().await, nothing);
+    stage.workload.server.shutdown().await;
 }

@@ -146,6 +146,17 @@ impl Chromium {
         }
     }
 
+    /// Waits until there is such an element.
+    pub(super) async fn wait_until_there(&self, selector: &str) {
+        let began = Instant::now();
+        let there = format!("return document.querySelector({selector:?}) !== null");
+        while self.run(&there).await != true {
+            let url = self.url().await;
+            assert!(began.elapsed() < PATIENCE, "{selector} at {url}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     async fn element(&self, selector: &str) -> String {
         let wanted = json!({"using": "css selector", "value": selector});
         let found = self.told("/element", &wanted).await;

@@ -30,17 +30,24 @@ const STORIES: [&[&str]; 2] = [
     &["docs/install.md"],
 ];
 
+/// Manuals whose commands need no cluster; the test of previews types them.
+const ELSEWHERE: [&str; 1] = ["docs/mapping.md"];
+
 /// The namespaces that the manuals name.
 const NAMESPACES: [&str; 3] = ["identity", "identity-test", "usher-system"];
 
 /// Commands that are not run, by a part of each, and what they need.
-const LEFT_OUT: [(&str, &str); 15] = [
+const LEFT_OUT: [(&str, &str); 16] = [
     ("make demo", "nothing: a test of its own runs it"),
     ("make test", "this very run"),
     ("cargo build --release", "minutes"),
     ("alias usher=", "the program that this would build"),
     ("usher dev", "somebody who ends it, as tests of its own do"),
-    ("/password-link", "the port of another ScimTenant"),
+    (
+        "get secret meadow-config",
+        "a ScimTenant of another example",
+    ),
+    ("/password-link", "the port of that ScimTenant"),
     ("docker build", "Docker"),
     ("docker push", "a registry"),
     ("secret generic registry", "a registry"),
@@ -103,7 +110,8 @@ fn every_manual_with_commands_is_in_a_story() {
         let document = document.to_str().expect("UTF-8");
         let is_manual = document == "README.md" || document.starts_with("docs/");
         if is_manual && !commands(document).is_empty() {
-            assert!(STORIES.concat().contains(&document), "{document}");
+            let is_typed = STORIES.concat().contains(&document) || ELSEWHERE.contains(&document);
+            assert!(is_typed, "{document}");
         }
     }
 }

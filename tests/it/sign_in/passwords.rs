@@ -24,7 +24,7 @@ pub(crate) fn form(fields: &[(&str, &str)]) -> String {
 }
 
 /// A stage where people sign in by passwords as well.
-async fn stage() -> Stage {
+pub(crate) async fn stage() -> Stage {
     stage_with(|_| {}).await
 }
 
@@ -53,7 +53,7 @@ impl Stage {
     }
 
     /// The path of a new link for `person`.
-    async fn link(&self, person: &str) -> String {
+    pub(crate) async fn link(&self, person: &str) -> String {
         let (status, said) = self.ask_link(&form(&[("person", person)])).await;
         assert_eq!(status, 200, "{said}");
         let said: Value = serde_json::from_str(&said).unwrap();
