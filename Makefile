@@ -10,7 +10,7 @@ UNIT := kind(lib) | kind(bin) | test(/^house_rules::/) | test(/^documents::/) | 
 
 # Those of the workload, which run a second time on PostgreSQL.
 STORED := test(/^(conformance|contention|directory_rules|kills|microsoft_validators|model)::/) \
-  | test(/^scim_(bulk|clients|dialects|faults|http|lists|oauth|records)::/) | test(/^(sign_in|forward_auth)::/) | test(a_directory_is_backed_up_checked_and_restored)
+  | test(/^scim_(bulk|clients|dialects|faults|http|lists|oauth|records)::/) | test(/^(sign_in|forward_auth|applications)::/) | test(a_directory_is_backed_up_checked_and_restored)
 
 # Pods run on a cluster of our own, where one can be had, or on an existing one that has the image that is named.
 PODS = $(if $(filter existing,$(USHER_TEST_CLUSTER)),$(USHER_TEST_IMAGE),$(shell scripts/cluster.sh possible >/dev/null && echo here))
