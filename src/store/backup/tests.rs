@@ -13,6 +13,7 @@ use crate::store::brake::Brake;
 use crate::store::conformance::audit::entry;
 use crate::store::conformance::server::{Schema, Server};
 use crate::store::conformance::{changed, deletion, references};
+use crate::store::grants::Grant;
 use crate::store::passwords::{NewPassword, PasswordHash, PasswordLink, PasswordProof};
 use crate::store::sessions::{SecretDigest, Session, SignedInBy};
 use crate::store::{self, Deletion, Note, Related, ResourceId, Store, Stored, Terms, Version};
@@ -408,9 +409,21 @@ async fn who_is_signed_in_and_by_what_is_in_no_backup_and_ended_by_a_restore() {
         assert!(store.set_password(password).await.unwrap());
         store.offer_password_link(link.clone()).await.unwrap();
         assert!(store.open_session(session, None).await.unwrap());
+        let grant = Grant {
+            key: SecretDigest("digest-of-a-grant".to_owned()),
+            person: ResourceId::new("u2"),
+            session: digest.clone(),
+            application: "crm".to_owned(),
+            terms: "{}".to_owned(),
+            current: SecretDigest("digest-of-a-code".to_owned()),
+            turn: 0,
+            expires: at(9),
+        };
+        let key = grant.key.clone();
+        assert!(store.keep_grant(grant).await.unwrap());
         let backup = backed_up(&place).await;
         let text = str::from_utf8(&backup).unwrap();
-        for secret in ["digest-of-a", "hash-of-a", "sign_in", "password"] {
+        for secret in ["digest-of-a", "hash-of-a", "sign_in", "password", "grant"] {
             assert!(!text.contains(secret), "{secret}");
         }
         store.close().await;
@@ -419,6 +432,7 @@ async fn who_is_signed_in_and_by_what_is_in_no_backup_and_ended_by_a_restore() {
 
         let after = opened(&place).await;
         assert_eq!(after.session(&digest).await.unwrap(), None);
+        assert_eq!(after.grant(&key).await.unwrap(), None);
         assert_eq!(after.password(&link.person).await.unwrap(), None);
         assert_eq!(after.password_link(&link.digest).await.unwrap(), None);
         assert_eq!(after.counts().await.unwrap().users, 3);

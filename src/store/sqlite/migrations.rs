@@ -7,7 +7,8 @@
 //! - change no row: rows are filled in bounded batches, later, while the workload serves;
 //! - say what SQLite is to expect of an index of `resource`, `lookup` or `membership`, in a line of `sqlite_stat1` for each;
 //! - name resources by `id` in tables of their own, as a backup does, for the number of a row is not kept; what follows from the rows,
-//!   as `lookup` does, is not in a backup and may use the number; who is signed in, and by what, is not in a backup either;
+//!   as `lookup` does, is not in a backup and may use the number; who is signed in, and by what, is not in a backup either; what is, is
+//!   named in `snapshot`;
 //! - drop or tighten nothing that the minor version before uses. What nobody uses any more goes a minor version later, in a
 //!   migration that says `PRAGMA user_version = n`: programs that know fewer than n migrations then refuse the database.
 

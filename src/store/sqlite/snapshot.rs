@@ -13,6 +13,10 @@ use crate::store::candidate::time;
 use crate::store::write::number;
 use crate::store::{OpenError, StoreError};
 
+/// Tables that hold neither people, groups, members nor notes. What is not named goes into no backup: what follows from people, and who
+/// is signed in and by what.
+pub(super) const OTHERS: [&str; 4] = ["audit", "removal", "held", "record"];
+
 /// A read transaction in a process of its own.
 pub(in crate::store) struct SqliteSnapshot(Connection);
 
@@ -118,16 +122,6 @@ fn count(connection: &Connection, query: &str) -> Result<u64, rusqlite::Error> {
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
-/// The tables that hold neither people, groups, members nor notes, nor follow from them, nor say who is signed in or by
-/// what, in the order in which they came to be.
-fn other_tables(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
-    let mut statement = connection.prepare(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-         AND name NOT IN ('resource', 'membership', 'note', 'lookup', 'migration', 'session', 'sign_in_attempt', 'password', 'password_link', 'application_grant') ORDER BY rowid",
-    )?;
-    statement.query_map((), |row| row.get(0))?.collect()
-}
-
 /// The columns of a table; none when there is no such table.
 pub(super) fn columns(
     connection: &Connection,
@@ -159,7 +153,7 @@ fn entry(kind: ResourceType, row: &Row<'_>) -> Result<Entry, BackupError> {
 impl Snapshot for SqliteSnapshot {
     async fn contents(&mut self) -> Result<Contents, BackupError> {
         let mut rows = 0;
-        for table in other_tables(&self.0)? {
+        for table in OTHERS {
             rows += self.count(&format!("SELECT count(*) FROM \"{table}\""))?;
         }
         Ok(Contents {
@@ -176,8 +170,8 @@ impl Snapshot for SqliteSnapshot {
         self.resources(ResourceType::Group, to)?;
         self.members(to)?;
         self.notes(to)?;
-        for table in other_tables(&self.0)? {
-            self.rows(&table, to)?;
+        for table in OTHERS {
+            self.rows(table, to)?;
         }
         Ok(())
     }

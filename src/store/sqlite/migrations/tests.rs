@@ -2,6 +2,7 @@
 
 use tempfile::TempDir;
 
+use super::super::snapshot::OTHERS;
 use super::super::{SqliteStore, connect};
 use super::*;
 use crate::scim::filter::Filter;
@@ -153,6 +154,22 @@ async fn the_minor_version_before_works_on_the_newest_schema() {
     assert_eq!(team.version.0, 2);
     assert_eq!(find(ResourceType::User, "u2").await, None);
     store.close().await;
+}
+
+/// Else it would go with the database.
+#[test]
+fn every_table_is_in_a_backup_or_left_out_on_purpose() {
+    let folder = TempDir::new().unwrap();
+    let connection = at_level(&folder.path().join("people.db"), newest());
+    let mut others = connection
+        .prepare(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+             AND name NOT IN ('resource', 'membership', 'note', 'lookup', 'migration', 'session', 'sign_in_attempt',
+               'password', 'password_link', 'application_grant') ORDER BY rowid",
+        )
+        .unwrap();
+    let others = others.query_map((), |row| row.get(0)).unwrap();
+    assert_eq!(others.map(Result::unwrap).collect::<Vec<String>>(), OTHERS);
 }
 
 #[tokio::test]
