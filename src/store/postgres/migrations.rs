@@ -15,7 +15,10 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../migrations/postgres/0001_directory.sql")),
     (2, include_str!("../migrations/postgres/0002_owner.sql")),
     (3, include_str!("../migrations/postgres/0003_session.sql")),
-    (4, include_str!("../migrations/postgres/0004_sign_outs.sql")),
+    (
+        4,
+        include_str!("../migrations/postgres/0004_session_ends.sql"),
+    ),
     (5, include_str!("../migrations/postgres/0005_password.sql")),
     (6, include_str!("../migrations/postgres/0006_grant.sql")),
 ];
@@ -99,8 +102,9 @@ fn is_forbidden(error: &dyn sqlx::error::DatabaseError) -> bool {
     error.code().as_deref() == Some("42501")
 }
 
-/// All statements in order, for tests that stop in between.
+/// The statements of the steps up to `last` in order, for tests that stop in between.
 #[cfg(test)]
-pub(super) fn all_statements() -> Vec<&'static str> {
-    MIGRATIONS.iter().flat_map(|it| statements(it.1)).collect()
+pub(super) fn statements_until(last: i64) -> Vec<&'static str> {
+    let steps = MIGRATIONS.iter().filter(|it| it.0 <= last);
+    steps.flat_map(|it| statements(it.1)).collect()
 }

@@ -217,9 +217,11 @@ const REPLACE: &str = "WITH before AS (
  )
  SELECT b.version, c.version, b.is_taken FROM before b LEFT JOIN changed c ON TRUE";
 
-/// Writes the attributes of a resource if it has the expected version, remembers that, counts who comes or goes as active, and ends the
-/// sessions of who is deactivated, and the link to set a password: those that it sees by deleting them, all by `sign_outs`. That nobody else wrote to `lookup` in
-/// between is known by the version, else by a lock on the row that was there before.
+/// Writes the attributes of a resource if it has the expected version, remembers that, and counts who comes or goes as active.
+///
+/// The sessions of who is deactivated and the link to set a password end: those that are seen are deleted, and by `sign_outs` no other
+/// counts any more. That nobody else wrote to `lookup` in between is known by the version, else by a lock on the row that was there
+/// before.
 pub(super) async fn replace(
     connection: &mut PgConnection,
     (kind, change, resource): (ResourceType, &Change, &Resource),

@@ -383,7 +383,7 @@ async fn processes_that_start_at_once_do_not_disturb_each_other() {
 async fn a_migration_that_was_interrupted_is_finished() {
     let schema = Schema::new("interrupted").await;
     let name = &schema.location.schema;
-    let all = migrations::all_statements();
+    let all = migrations::statements_until(i64::MAX);
     let mut administrator = Server::shared().connect().await;
     for done in 0..=all.len() {
         let begin = format!(
@@ -444,7 +444,7 @@ async fn what_entra_matches_by_is_found_by_an_index() {
 
 #[test]
 fn a_migration_only_adds_and_can_be_repeated() {
-    for statement in migrations::all_statements() {
+    for statement in migrations::statements_until(i64::MAX) {
         let lines = statement
             .lines()
             .filter(|it| !it.trim_start().starts_with("--"));
@@ -504,6 +504,53 @@ async fn a_program_serves_beside_one_that_migrated_further() {
         let gone = store.delete(USER, deletion(&two, 0, 3), free()).await;
         assert_eq!(gone.unwrap(), Some(()));
         assert_eq!(store.counts().await.unwrap().users, step + 1);
+    }
+}
+
+/// What the program says that knows three steps, with values in the place of parameters: two people are added and sign in, and one of
+/// them is deactivated.
+const BEFORE: &str = "
+    INSERT INTO resource (kind, id, version, created, modified, name_key, active, body) VALUES
+        (0, 'a', 1, 0, 0, 'a', TRUE, '{\"userName\": \"a\"}'), (0, 'b', 1, 0, 0, 'b', TRUE, '{\"userName\": \"b\"}');
+    UPDATE tally SET users = users + 2, active_users = active_users + 2 WHERE shard = 3;
+    INSERT INTO session (digest, resource_id, connector, opened, seen) SELECT 'of a', id, 'entra', 5, 6 FROM resource WHERE id = 'a';
+    INSERT INTO session (digest, resource_id, connector, opened, seen) SELECT 'of b', id, 'entra', 5, 6 FROM resource WHERE id = 'b';
+    UPDATE session SET seen = greatest(seen, 7) WHERE digest = 'of a';
+    UPDATE resource SET version = version + 1, modified = 8, active = FALSE, deactivated = 8,
+        body = '{\"userName\": \"b\", \"active\": false}' WHERE id = 'b';
+    UPDATE tally SET active_users = active_users - 1 WHERE shard = 3;
+    DELETE FROM session WHERE resource_id = 'b'";
+
+#[tokio::test]
+async fn what_an_earlier_program_writes_before_and_beside_a_migration_is_understood() {
+    for (name, known) in [("earlier", 3), ("earlier_beside", i64::MAX)] {
+        let schema = Schema::new(name).await;
+        let mut administrator = Server::shared().connect().await;
+        let begin = format!("CREATE SCHEMA {name}; SET search_path TO {name}");
+        sql(&mut administrator, begin).await;
+        for statement in migrations::statements_until(known) {
+            sql(&mut administrator, statement.to_owned()).await;
+        }
+        sql(&mut administrator, BEFORE.to_owned()).await;
+
+        let store = schema.store().await;
+
+        let digest = |of: &str| SecretDigest(format!("of {of}"));
+        let session = store.session(&digest("a")).await.unwrap().unwrap();
+        // None whose digest is empty, so that the session does not last.
+        let by = SignedInBy::Connector {
+            name: "entra".to_owned(),
+            provider: String::new(),
+        };
+        let seen = Timestamp::from_millisecond(7).unwrap();
+        assert_eq!((session.by, session.seen), (by, seen));
+        assert_eq!(store.session(&digest("b")).await.unwrap(), None);
+        let counts = store.counts().await.unwrap();
+        assert_eq!((counts.users, counts.active_users), (2, 1));
+        let inactive = json!({"userName": "a", "active": false});
+        let gone = changed("a", 1, Some(&stored(USER, "a", &inactive)));
+        store.change(USER, gone, free()).await.unwrap().unwrap();
+        assert_eq!(store.session(&digest("a")).await.unwrap(), None);
     }
 }
 

@@ -68,6 +68,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "grant",
         include_str!("../migrations/sqlite/0009_grant.sql"),
     ),
+    (
+        10,
+        "provider",
+        include_str!("../migrations/sqlite/0010_provider.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.

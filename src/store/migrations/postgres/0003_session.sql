@@ -3,7 +3,6 @@ CREATE TABLE IF NOT EXISTS session (
     digest TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     resource_id TEXT COLLATE "C" NOT NULL,
     connector TEXT COLLATE "C" NOT NULL,
-    provider TEXT COLLATE "C" NOT NULL,
     opened BIGINT NOT NULL,
     seen BIGINT NOT NULL
 );

@@ -3,7 +3,6 @@ CREATE TABLE session (
     digest TEXT NOT NULL PRIMARY KEY,
     resource_id TEXT NOT NULL,
     connector TEXT NOT NULL,
-    provider TEXT NOT NULL,
     opened INTEGER NOT NULL,
     seen INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

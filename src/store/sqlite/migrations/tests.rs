@@ -7,6 +7,7 @@ use super::super::{SqliteStore, connect};
 use super::*;
 use crate::scim::filter::Filter;
 use crate::scim::schema::{ResourceType, sample};
+use crate::store::sessions::{SecretDigest, Sessions, SignedInBy};
 use crate::store::{ListQuery, Related, ResourceId, Store};
 
 /// What the minor version before says to a database: the newest migration that it knows, and its statements.
@@ -154,6 +155,29 @@ async fn the_minor_version_before_works_on_the_newest_schema() {
     assert_eq!(team.version.0, 2);
     assert_eq!(find(ResourceType::User, "u2").await, None);
     store.close().await;
+}
+
+/// Step 7 is the last one that knows no provider. The digest of none is empty, so that the session does not last.
+#[tokio::test]
+async fn a_session_that_no_provider_was_noted_of_is_of_no_provider() {
+    let folder = TempDir::new().unwrap();
+    for known in [7, newest()] {
+        let path = folder.path().join(format!("{known}.db"));
+        let before = at_level(&path, known);
+        let opened = "INSERT INTO session (digest, resource_id, connector, opened, seen) VALUES ('digest', 'u1', 'entra', 5, 6)";
+        execute(&before, opened);
+        before.close().unwrap();
+
+        let store = SqliteStore::open(&path).await.unwrap();
+
+        let session = store.session(&SecretDigest("digest".to_owned())).await;
+        let expected = SignedInBy::Connector {
+            name: "entra".to_owned(),
+            provider: String::new(),
+        };
+        assert_eq!(session.unwrap().unwrap().by, expected);
+        store.close().await;
+    }
 }
 
 /// Else it would go with the database.
