@@ -166,6 +166,40 @@ async fn a_cursor_leads_back_to_those_before_the_page_whoever_has_gone() {
     workload.server.shutdown().await;
 }
 
+#[tokio::test]
+async fn a_page_that_nobody_is_on_leads_on_and_back_from_its_place() {
+    let (workload, ids) = filled(&["e", "d", "c", "b", "a"]).await;
+    for order in ["", "&sortBy=userName&sortOrder=descending"] {
+        let get = async |cursor: &Value, count: usize| {
+            let cursor = cursor.as_str().unwrap_or_default();
+            let query = format!("/Users?cursor={cursor}&count={count}{order}");
+            workload.send("GET", &query, None).await.1
+        };
+        let first = get(&json!(""), 2).await;
+        let empty = get(&first["nextCursor"], 0).await;
+        let backward = get(&empty["previousCursor"], 0).await;
+        for page in [&empty, &backward] {
+            assert_eq!((names(page), &page["totalResults"]), (vec![], &json!(5)));
+            assert_eq!(names(&get(&page["nextCursor"], 2).await), ["c", "b"]);
+            assert_eq!(names(&get(&page["previousCursor"], 2).await), ["e", "d"]);
+        }
+    }
+    let get = async |cursor: &Value| {
+        let cursor = cursor.as_str().unwrap_or_default();
+        let query = format!("/Users?cursor={cursor}&count=3");
+        workload.send("GET", &query, None).await.1
+    };
+    let first = get(&json!("")).await;
+    for id in &ids[3..] {
+        let path = format!("/Users/{id}");
+        assert_eq!(workload.send("DELETE", &path, None).await.0, 204);
+    }
+    let last = get(&first["nextCursor"]).await;
+    assert_eq!((names(&last), last.get("nextCursor")), (vec![], None));
+    assert_eq!(names(&get(&last["previousCursor"]).await), ["e", "d", "c"]);
+    workload.server.shutdown().await;
+}
+
 /// As Entra's account discovery walks.
 #[tokio::test]
 async fn a_walk_by_number_misses_nobody_who_stays_while_others_come_and_go() {

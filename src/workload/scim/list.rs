@@ -28,6 +28,19 @@ fn filter(
     })
 }
 
+/// Where a page begins and ends that nobody is on: at the place it was asked by. That is the place of somebody before the page, which hence
+/// begins one number further on.
+fn empty(position: &Position, sort: Option<&Sort>) -> (Option<Position>, Option<Position>) {
+    let is_descending = sort.is_some_and(|it| it.descending);
+    let on = if is_descending { -1 } else { 1 };
+    let start = Position {
+        // Whoever makes up a cursor may say anything.
+        sequence: position.sequence.saturating_add(on),
+        key: position.key.clone(),
+    };
+    (Some(start), Some(position.clone()))
+}
+
 /// A part of a list as it is answered.
 struct Rendered {
     total: usize,
@@ -97,11 +110,15 @@ impl Call<'_> {
         let listed = self.scim_tenant.directory.list(kind, query).await?;
         let projection = self.projection(kind, asked);
         let render = |it| self.scim_tenant.render(kind, it, &projection);
+        let (start, end) = match (listed.start, listed.end, &query.window) {
+            (None, None, Window::Behind { position, .. }) => empty(position, query.sort.as_ref()),
+            (start, end, _) => (start, end),
+        };
         Ok(Rendered {
             total: listed.total,
             resources: listed.resources.into_iter().map(render).collect(),
-            start: listed.start,
-            end: listed.end,
+            start,
+            end,
         })
     }
 
