@@ -154,14 +154,13 @@ impl ValueKind {
     fn of(self, value: &Value) -> Option<SortValue> {
         Some(match self {
             Self::Text { case_exact } => {
-                let text = value.as_str()?;
-                let mut text = if case_exact {
+                let text = beginning(value.as_str()?);
+                SortValue::Text(if case_exact {
                     text.to_owned()
                 } else {
-                    fold_case(text)
-                };
-                text.truncate(text.floor_char_boundary(SORTED_BYTES));
-                SortValue::Text(text)
+                    // Of a new allocation, for folding may have made a text longer.
+                    beginning(&fold_case(text)).to_owned()
+                })
             }
             Self::Boolean => SortValue::Number(value.as_bool()?.into()),
             Self::Number => SortValue::Number(in_order(value.as_number()?)?),
@@ -171,6 +170,11 @@ impl ValueKind {
             }
         })
     }
+}
+
+/// The part of a text that an order regards.
+fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(SORTED_BYTES)]
 }
 
 /// A whole number that orders as the number does.
@@ -323,6 +327,22 @@ mod tests {
             &json!({"userName": "ana", "title": long}),
             text(&long[..256]),
         );
+    }
+
+    #[test]
+    fn no_more_of_a_text_is_held_than_is_compared() {
+        for case_exact in [true, false] {
+            // Folded, the second one is longer.
+            for letter in ["X", "\u{130}"] {
+                let long = Value::from(letter.repeat(64 * 1024));
+                let held = ValueKind::Text { case_exact }.of(&long);
+                let Some(SortValue::Text(held)) = held else {
+                    panic!("{held:?}");
+                };
+                let capacity = held.capacity();
+                assert!(capacity <= SORTED_BYTES, "{letter}: {capacity}");
+            }
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::scim::filter::Candidate;
 use crate::scim::sort::{SortAttribute, SortKey};
 use crate::store::{ListQuery, Position, ResourceId, Stored, Window};
 
-/// Places that are held at once: with long texts they are some 30 MB.
+/// Places that are held at once: with the longest texts they are some 40 MB.
 const HELD: usize = 100_000;
 
 /// The part of a list that is asked for, while resources come by in any order.
