@@ -109,15 +109,13 @@ impl Search {
         self.condition.access = self.condition.access.max(Access::Range);
     }
 
-    /// Whether no index helps: every resource of the kind is looked at.
+    /// Whether no index helps, so that every resource of the kind is looked at, or places of what is found are held.
     pub(super) fn scans(&self) -> bool {
         match self.condition.access {
-            Access::Few => false,
+            // Few by the index may still be many, and each is held.
+            Access::Few => self.sorting.is_some(),
             Access::Range => !self.is_exact(),
-            Access::All => {
-                let is_kept = self.sorting.is_none() && self.order.has_index();
-                self.condition != Term::all(Vec::new()) || !is_kept
-            }
+            Access::All => self.condition != Term::all(Vec::new()) || !self.order.has_index(),
         }
     }
 
@@ -126,7 +124,7 @@ impl Search {
         self.condition == Term::all(Vec::new()) && self.order.behind().is_none()
     }
 
-    /// Leave to look at every resource, if that is needed: few may at once, so that others are served meanwhile.
+    /// Leave to look at every resource, or to hold many places, if that is needed: few may at once, so that others are served meanwhile.
     pub(super) async fn permit(
         &self,
         scans: &Arc<Semaphore>,

@@ -8,7 +8,10 @@ use crate::store::Position;
 /// By which column rows are sorted; equal ones are in the order of creation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum By {
+    /// By none: they come in any order.
     #[default]
+    Nothing,
+    /// By their number alone.
     Sequence,
     /// One that has a value in each row.
     Filled(&'static str),
@@ -16,7 +19,7 @@ enum By {
     Sparse(&'static str),
 }
 
-/// The order of a list and the place where it begins; without them as it was created, from the beginning.
+/// The order of a list and the place where it begins.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     by: By,
@@ -40,7 +43,7 @@ impl Order {
             }
             (Some(SortKey::DisplayName), ResourceType::User) => By::Sparse("r.display_key"),
             (Some(SortKey::LastModified), _) => By::Filled("r.modified"),
-            // As the rows come: what they are sorted by is found in them.
+            // What they are sorted by is found in them.
             (Some(SortKey::Other(_)), _) => return Self::default(),
         };
         Self {
@@ -58,7 +61,7 @@ impl Order {
     /// What a row is sorted by; NULL when it is the number alone.
     pub(super) fn column(&self) -> &'static str {
         match self.by {
-            By::Sequence => "NULL",
+            By::Nothing | By::Sequence => "NULL",
             By::Filled(column) | By::Sparse(column) => column,
         }
     }
@@ -72,6 +75,7 @@ impl Order {
         };
         let clause = Fragment::default().text(" ORDER BY ");
         let clause = match self.by {
+            By::Nothing => return Fragment::default(),
             By::Sequence => clause,
             By::Filled(column) => clause.text(column).text(direction).text(", "),
             By::Sparse(column) => {

@@ -146,14 +146,22 @@ impl Part {
         }
         let (total, page) = sorting.page();
         let mut listed = Listed::of(signed(total));
-        for (position, id) in page {
+        let ids = page.iter().map(|it| text(it.1.as_str()).into_owned());
+        let ids: Vec<String> = ids.collect();
+        let mut rows = sqlx::query(statements::find_all(self.kind, self.related))
+            .bind(number(self.kind))
+            .bind(ids)
+            .fetch(&mut *snapshot);
+        // All are there, for the snapshot sees one moment.
+        for (position, _) in page {
             if !listed.has_room(self.count, self.memberships) {
                 break;
             }
-            if let Some(found) = find(&mut snapshot, self.kind, &id, self.related).await? {
-                listed.push(found, position);
+            if let Some(row) = rows.try_next().await? {
+                listed.push(stored(&row)?, position);
             }
         }
+        drop(rows);
         snapshot.commit().await?;
         Ok(listed)
     }

@@ -30,20 +30,34 @@ pub(super) fn related(kind: ResourceType, related: Related) -> &'static str {
     }
 }
 
+macro_rules! find {
+    ($kind:ident, $related:ident, $which:literal) => {
+        match ($related, $kind) {
+            (Related::Skip, _) => find!(none!(), $which),
+            (Related::Include, ResourceType::User) => find!(groups!(), $which),
+            (Related::Include, ResourceType::Group) => find!(members!(), $which),
+        }
+    };
+    ($column:expr, $which:literal) => {
+        concat!(
+            "SELECT r.id, r.version, r.created, r.modified, r.body, ",
+            $column,
+            " FROM resource r ",
+            $which
+        )
+    };
+}
+
 /// The resource called $2.
 pub(super) fn find(kind: ResourceType, related: Related) -> &'static str {
-    macro_rules! find {
-        ($related:expr) => {
-            concat!(
-                "SELECT r.id, r.version, r.created, r.modified, r.body, ",
-                $related,
-                " FROM resource r WHERE r.kind = $1 AND r.id = $2"
-            )
-        };
-    }
-    match (related, kind) {
-        (Related::Skip, _) => find!(none!()),
-        (Related::Include, ResourceType::User) => find!(groups!()),
-        (Related::Include, ResourceType::Group) => find!(members!()),
-    }
+    find!(kind, related, "WHERE r.kind = $1 AND r.id = $2")
+}
+
+/// The resources called $2, in this order.
+pub(super) fn find_all(kind: ResourceType, related: Related) -> &'static str {
+    find!(
+        kind,
+        related,
+        "JOIN unnest($2::text[]) WITH ORDINALITY AS p (id, place) ON p.id = r.id WHERE r.kind = $1 ORDER BY p.place"
+    )
 }
