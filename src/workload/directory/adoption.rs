@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::provisioner::{Provisioner, Target};
-use super::{DirectoryError, Expected, Provisioned};
+use super::{DirectoryError, Expected, Policy, Provisioned};
 use crate::config::{Adoption, VerifiedDomainsConfig};
 use crate::scim::error::ScimError;
 use crate::scim::resource::Resource;
@@ -21,7 +21,8 @@ impl Provisioner<'_> {
         if kind == ResourceType::Group {
             return Ok(None);
         }
-        let found = match self.directory.policy.adoption {
+        let policy = &self.directory.policy;
+        let found = match policy.adoption {
             Adoption::Never => None,
             Adoption::ByExternalId => self.same_external_id(posted).await?,
             Adoption::ByVerifiedEmail => self.same_verified_email(posted).await?,
@@ -38,7 +39,7 @@ impl Provisioner<'_> {
         let schema = self.directory.schema(kind);
         let adopted = self.change(&target, &[], |current| {
             // Somebody may have been faster.
-            if !self.may_adopt(current, posted) {
+            if !policy.may_adopt(self.client(), current, posted) {
                 return Err(ScimError::uniqueness(
                     "The account belongs to somebody else since a moment ago; try again.",
                 ));
@@ -55,22 +56,6 @@ impl Provisioner<'_> {
             Resource::checked(schema, Some(current), attributes)
         });
         adopted.await.map(Some)
-    }
-
-    /// Whether an account as it is at present is one that the POST may take over.
-    fn may_adopt(&self, current: &Resource, posted: &Resource) -> bool {
-        let is_same = current.external_id() == posted.external_id();
-        match self.directory.policy.adoption {
-            Adoption::Never => false,
-            Adoption::ByExternalId => is_same,
-            // An `externalId` says whose account it is. Who was deactivated has left, and the address may be a successor's.
-            Adoption::ByVerifiedEmail => {
-                let is_free = is_same || current.external_id().is_none();
-                let has =
-                    |address: &str| emails(current).any(|it| it.eq_ignore_ascii_case(address));
-                is_free && current.is_active() && self.verified_email(posted).is_some_and(has)
-            }
-        }
     }
 
     /// The one person with the same `externalId`.
@@ -92,26 +77,45 @@ impl Provisioner<'_> {
         &self,
         posted: &Resource,
     ) -> Result<Option<ResourceId>, DirectoryError> {
-        let Some(address) = self.verified_email(posted) else {
+        let policy = &self.directory.policy;
+        let Some(address) = policy.verified_email(self.client(), posted) else {
             return Ok(None);
         };
         let found = self.directory.with_email(address).await?;
-        let found = only(found).filter(|it| self.may_adopt(&it.resource, posted));
-        Ok(found.map(|it| it.id))
+        let may_adopt = |it: &Stored| policy.may_adopt(self.client(), &it.resource, posted);
+        Ok(only(found).filter(may_adopt).map(|it| it.id))
+    }
+}
+
+impl Policy {
+    /// Whether an account as it is at present is one that a POST of the client may take over.
+    fn may_adopt(&self, client: &str, current: &Resource, posted: &Resource) -> bool {
+        let is_same = current.external_id() == posted.external_id();
+        match self.adoption {
+            Adoption::Never => false,
+            Adoption::ByExternalId => is_same,
+            // An `externalId` says whose account it is. Who was deactivated has left, and the address may be a successor's.
+            Adoption::ByVerifiedEmail => {
+                let is_free = is_same || current.external_id().is_none();
+                let has =
+                    |address: &str| emails(current).any(|it| it.eq_ignore_ascii_case(address));
+                let address = self.verified_email(client, posted);
+                is_free && current.is_active() && address.is_some_and(has)
+            }
+        }
     }
 
     /// The address of a person whom the client knows by an `externalId`, if it is of a domain whose addresses the client assigns: the primary
     /// one, else the first.
-    fn verified_email<'p>(&self, posted: &'p Resource) -> Option<&'p str> {
+    fn verified_email<'p>(&self, client: &str, posted: &'p Resource) -> Option<&'p str> {
         posted.external_id()?;
         let address = main_email(posted)?;
         let domain = domain(address)?;
         let is_of = |it: &VerifiedDomainsConfig| {
             let mut domains = it.domains.iter();
-            it.client == self.client() && domains.any(|it| it.eq_ignore_ascii_case(domain))
+            it.client == client && domains.any(|it| it.eq_ignore_ascii_case(domain))
         };
-        let declared = &self.directory.policy.verified_domains;
-        declared.iter().any(is_of).then_some(address)
+        self.verified_domains.iter().any(is_of).then_some(address)
     }
 }
 
@@ -150,7 +154,64 @@ fn domain(address: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::scim::schema::sample;
+
+    /// At the moment of the write, whatever was found before.
+    #[test]
+    fn an_account_is_taken_over_only_from_nobody_else() {
+        let schema = sample::schemas().user;
+        let read = |body: &Value| Resource::parse(&schema, body).unwrap();
+        let ana = json!([{"value": "ana@contoso.example"}]);
+        let posted = read(&json!({"userName": "a", "externalId": "7", "emails": ana}));
+        let check = |current: Value, by_external_id, by_verified_email| {
+            let current = read(&current);
+            for (adoption, client, expected) in [
+                (Adoption::Never, "entra", false),
+                (Adoption::ByExternalId, "entra", by_external_id),
+                (Adoption::ByVerifiedEmail, "entra", by_verified_email),
+                (Adoption::ByVerifiedEmail, "other", false),
+            ] {
+                let policy = Policy {
+                    adoption,
+                    verified_domains: vec![VerifiedDomainsConfig {
+                        client: "entra".to_owned(),
+                        domains: vec!["contoso.example".to_owned()],
+                    }],
+                    ..Policy::default()
+                };
+                let may = policy.may_adopt(client, &current, &posted);
+                assert_eq!(may, expected, "{adoption:?} {client} {current:?}");
+            }
+        };
+        let caps = json!([{"value": "b@contoso.example"}, {"value": "ANA@contoso.example"}]);
+        let other = json!([{"value": "ben@contoso.example"}]);
+        check(json!({"userName": "x", "emails": caps}), false, true);
+        check(
+            json!({"userName": "x", "emails": ana, "externalId": "7"}),
+            true,
+            true,
+        );
+        // Somebody else's.
+        check(
+            json!({"userName": "x", "emails": ana, "externalId": "8"}),
+            false,
+            false,
+        );
+        check(
+            json!({"userName": "x", "emails": ana, "active": false}),
+            false,
+            false,
+        );
+        check(json!({"userName": "x", "emails": other}), false, false);
+        check(
+            json!({"userName": "x", "emails": other, "externalId": "7"}),
+            true,
+            false,
+        );
+    }
 
     #[test]
     fn the_domain_of_an_address_is_beyond_doubt_or_none() {
