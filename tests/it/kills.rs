@@ -157,7 +157,7 @@ async fn no_acknowledged_write_is_lost_when_the_program_is_killed() {
     } else {
         25
     };
-    let seed = setting("USHER_SEED").and_then(|it| it.parse().ok());
+    let seed = setting("USHER_SEED").map(|it| it.parse().expect("a number"));
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
     eprintln!("replay with USHER_SEED={seed}");
     let random = SeededRandom::new(seed);

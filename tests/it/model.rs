@@ -77,10 +77,10 @@ async fn soak_of_random_operations_agrees_with_an_oracle() {
         Some("postgres") => 100_000,
         Some(_) | None => 1_000_000,
     };
-    let operations = setting("USHER_OPERATIONS").and_then(|it| it.parse().ok());
+    let operations = setting("USHER_OPERATIONS").map(|it| it.parse().expect("a number"));
     let operations = operations.unwrap_or(if soak { whole } else { 10_000 });
-    let seed: Option<u64> = setting("USHER_SEED").and_then(|it| it.parse().ok());
-    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+    let seed = setting("USHER_SEED").map(|it| it.parse().expect("a number"));
+    let seed: u64 = seed.unwrap_or_else(|| u64::from(std::process::id()));
     eprintln!("replay with USHER_SEED={seed}");
     let workload = Workload::start(&json!({})).await;
     let directory = |workload: &Workload| Directory {

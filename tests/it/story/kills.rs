@@ -65,7 +65,7 @@ pub(super) async fn workload_killed_in_mid_cycle(site: &Site, scim: &Scim<'_>) {
 const EACH_TIME: u64 = 5;
 
 pub(super) async fn operator_killed_ten_times(site: &Site) {
-    let seed = server::variable("USHER_SEED").and_then(|it| it.parse().ok());
+    let seed = server::variable("USHER_SEED").map(|it| it.parse().expect("a number"));
     let seed: u64 = seed.unwrap_or_else(|| RandomState::new().hash_one("moments"));
     site.tell(&format!("kills at moments of USHER_SEED={seed}"));
     let mut killed = Vec::new();

@@ -158,7 +158,7 @@ async fn what_one_pod_is_told_the_other_knows(site: &Site, scim: &Scim<'_>) {
     let (status, made) = scim.send("POST", "/Users", &person("ana")).await;
     assert_eq!(status, 201, "{made}");
     let path = format!("/Users/{}", made["id"].as_str().expect("an id"));
-    for (told, asked, active) in [(0, 1, false), (1, 0, true), (1, 0, false)] {
+    for (told, asked, active) in [(0, 1, false), (0, 1, true), (1, 0, false), (1, 0, true)] {
         let body = json!({"Operations": [{"op": "Replace", "path": "active", "value": active}]});
         let body = body.to_string();
         let (status, answer) = scim.send_to(&bases[told], "PATCH", &path, &body).await;
