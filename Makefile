@@ -18,7 +18,7 @@ PODS = $(if $(filter existing,$(USHER_TEST_CLUSTER)),$(USHER_TEST_IMAGE),$(shell
 # the kubelet on an API server of our own, the others need pods.
 LEFT_OUT = $(if $(filter here,$(PODS)),,image$(if $(filter existing,$(USHER_TEST_CLUSTER)),|operator)$(if $(PODS),,|cluster|story))
 
-.PHONY: help demo test check bench bench-cluster fuzz soak setup image cluster-up cluster-down
+.PHONY: help demo test test-postgres check bench bench-cluster fuzz soak setup program image cluster-up cluster-down
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,11 +30,14 @@ demo: ## watch people arrive from a played Entra in one process; no cluster, no 
 test: setup ## everything: unit tests, a real Kubernetes, the program; installs what it needs
 	cargo test --doc --quiet
 	cargo nextest run $(if $(LEFT_OUT),-E 'not test(/^($(LEFT_OUT))::/)')
-	USHER_TEST_STORE=postgres cargo nextest run --test it -E '$(STORED)'
+	@$(MAKE) --no-print-directory test-postgres
 	@[ -z '$(LEFT_OUT)' ] || echo 'Not run: the tests of $(subst |, ,$(LEFT_OUT)). All run as root on Linux; all but those of image and' \
 	  'operator on a cluster that you have, by USHER_TEST_CLUSTER=existing USHER_TEST_IMAGE=usher:0.1.0 (see CONTRIBUTING.md).'
 	@[ -z '$(filter existing,$(USHER_TEST_CLUSTER))' ] || echo 'Left out of others on that cluster: its audit log, stand-ins for' \
 	  'kinds of Argo CD, Flux and Prometheus, the commands of the manuals, and what the story kills and stops.'
+
+test-postgres: setup ## the tests of the workload on PostgreSQL alone
+	USHER_TEST_STORE=postgres cargo nextest run --test it -E '$(STORED)'
 
 check: ## formatting, lints, documentation, unit tests, licenses
 	@scripts/setup.sh packages rust nextest deny postgres
@@ -44,10 +47,10 @@ check: ## formatting, lints, documentation, unit tests, licenses
 	cargo nextest run -E '$(UNIT)'
 	cargo deny --log-level warn check bans licenses sources
 
-bench: ## measure: each figure of SCIM beside its peers and bare limits; ROWS=sqlite,groups for some of them
-	@scripts/setup.sh packages rust oha python postgres
+bench: program ## measure: each figure of SCIM beside its peers and bare limits; ROWS=sqlite,groups for some of them
+	@scripts/setup.sh oha python postgres
 	@bench/peers/setup.sh polis scim2-server >/dev/null
-	cargo build --release --quiet --bin usher --example bare
+	cargo build --release --locked --quiet --example bare
 	@bench/bench.py $(if $(ROWS),--rows $(ROWS))
 
 fuzz: ## feed each parser with made-up input; SECONDS_EACH=600 for longer
@@ -63,9 +66,12 @@ soak: setup ## the long runs: 1,000 kills, every crash point, a million random o
 setup: ## bring what the tests need; does nothing when all is there
 	@scripts/setup.sh packages rust nextest postgres $(if $(filter here,$(PODS)),cluster) $(if $(filter existing,$(USHER_TEST_CLUSTER)),,apiserver) kubectl helm kubeconform glua testers entra relying-party axe nginx caddy haproxy chromium
 
-image: ## build the release image without Docker, within its limits of size; says how to load and push it
-	@scripts/setup.sh packages rust image
+program: ## build the release program, linked as in the image
+	@scripts/setup.sh packages rust
 	cargo rustc --release --locked --bin usher -- -Clink-arg=-Wl,-z,pack-relative-relocs
+
+image: program ## build the release image without Docker, within its limits of size; says how to load and push it
+	@scripts/setup.sh image
 	@scripts/image.sh release "$${CARGO_TARGET_DIR:-target}/release/usher"
 
 cluster-up: ## a Kubernetes cluster with pods on this machine, and Usher in it, to try things out; again after a change

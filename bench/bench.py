@@ -197,7 +197,7 @@ def cycle(table, _seconds):
         said = subprocess.run([*command, "--people", str(people), "--groups", str(teams), "--at-once", "8"], capture_output=True, text=True, check=True).stdout
         numbers = said.splitlines()[1].split()
         requests, milliseconds = int(numbers[1]), int(numbers[-2])
-        table.beside(f"initial cycle, {people:,} people, {teams:,} groups", requests / milliseconds * 1000, "Entra", 25, 40)
+        table.beside(f"initial cycle, {people:,} people, {teams:,} groups, 8 at once", requests / milliseconds * 1000, "Entra", 25, 40)
         table.within("memory of the server after it, at most", server.memory(peak=True), 128, "MiB")
 
 

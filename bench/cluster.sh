@@ -68,7 +68,7 @@ for it in "${wanted[@]}"; do
 done
 
 scripts/setup.sh packages rust kubectl helm apiserver
-cargo build --release --locked --quiet
+make --silent program
 if [ "${#on_pods[@]}" -gt 0 ]; then
   reason=$(scripts/cluster.sh possible) || die "$reason"
   scripts/setup.sh cluster

@@ -145,7 +145,8 @@ testers() {
 npm_program() { # name, what it is
   local wanted=$root/tests/conformance/$1 folder
   folder=$cache/$1-$(cat "$wanted"/package-lock.json "$wanted/$1.mjs" | sha256sum | cut -c1-12)
-  if [ ! -e "$folder/node_modules" ]; then
+  # npm writes this file last.
+  if [ ! -e "$folder/node_modules/.package-lock.json" ]; then
     rm -rf "$folder"
     mkdir -p "$folder"
     if ! has npm || ! at_least "$(node --version | tr -d v)" 20; then
