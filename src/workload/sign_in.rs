@@ -228,9 +228,7 @@ impl Visit<'_> {
 
     /// A secret of 256 random bits.
     fn secret(&self) -> Token {
-        let mut bytes = [0; 32];
-        self.shared.random.fill(&mut bytes);
-        Token::from_random(bytes)
+        Token::from_random(self.shared.random.secret())
     }
 }
 

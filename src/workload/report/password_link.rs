@@ -55,9 +55,7 @@ pub(super) async fn make(
         let text = "nobody signs in by a password here: set spec.signIn.builtIn.enabled of the ScimTenant\n";
         return plain(StatusCode::CONFLICT, text);
     };
-    let mut bytes = [0; 32];
-    core.shared.random.fill(&mut bytes);
-    let token = Token::from_random(bytes);
+    let token = Token::from_random(core.shared.random.secret());
     let valid = SignedDuration::from_hours(hours(&wanted));
     let requester = requester(&headers);
     let link = (digest(&token), valid);
