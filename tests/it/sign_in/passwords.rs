@@ -786,6 +786,8 @@ async fn links_are_for_who_holds_the_report_token() {
     ] {
         assert_eq!(stage.ask_link(query).await.0, status, "{query}");
     }
+    let (_, said) = stage.ask_link("person=nobody&hours=999").await;
+    assert_eq!(said, "hours is 999; write a number from 1 to 168\n");
     let (_, said) = stage.ask_link(&format!("person={id}&hours=1")).await;
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(
