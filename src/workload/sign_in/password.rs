@@ -44,6 +44,11 @@ pub(super) async fn check(
     let presented = visit.form.get("password").unwrap_or_default();
     // What cannot be a password is none, and costs nothing.
     let presented = Password::presented(presented).map_err(|_| PasswordRefused::Wrong)?;
+    let known = visit.cookies().known(&visit.head.headers);
+    let too_many = visit.shared.guesses.are_too_many(visit.from(), visit.now);
+    if let Some(seconds) = too_many.filter(|_| known.is_none()) {
+        return Err(PasswordRefused::TooManyGuesses(seconds).into());
+    }
     let directory = &visit.scim_tenant.directory;
     let person = directory.with_user_name(user_name).await?;
     let kept = kept(visit, person.as_ref()).await?;
@@ -52,7 +57,6 @@ pub(super) async fn check(
         |it| it.id.as_str().to_owned(),
     );
     let account = format!("{} {account}", visit.scim_tenant.config.name);
-    let known = visit.cookies().known(&visit.head.headers);
     let mark = person.as_ref().zip(kept.as_ref());
     let mark = mark.map(|(person, hash)| known_mark(&person.id, hash));
     let guess = Guess {
