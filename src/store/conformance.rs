@@ -89,6 +89,7 @@ conformance!(
     an_attempt_is_redeemed_once_by_the_browser_that_began_it,
     a_session_is_found_until_it_ends,
     the_sessions_of_a_person_are_listed,
+    a_person_ends_all_sessions_but_one,
     only_a_person_who_is_active_gets_a_session,
     sessions_end_with_who_is_deactivated_or_deleted,
     a_deactivation_that_is_held_ends_no_session,

@@ -407,7 +407,7 @@ async fn who_is_signed_in_and_by_what_is_in_no_backup_and_ended_by_a_restore() {
         store.offer_password_link(link.clone()).await.unwrap();
         assert!(store.set_password(password).await.unwrap());
         store.offer_password_link(link.clone()).await.unwrap();
-        assert!(store.open_session(session, None).await.unwrap());
+        assert!(store.open_session(session, None, None).await.unwrap());
         let backup = backed_up(&place).await;
         let text = str::from_utf8(&backup).unwrap();
         for secret in ["digest-of-a", "hash-of-a", "sign_in", "password"] {

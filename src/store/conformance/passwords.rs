@@ -149,7 +149,7 @@ async fn open_by(store: &dyn Store, name: &str, person: &str, hash: &str) -> boo
         by: SignedInBy::Password,
         ..session(name, person)
     };
-    let opened = store.open_session_by_password(session, PasswordHash::new(hash), None);
+    let opened = store.open_session(session, Some(PasswordHash::new(hash)), None);
     opened.await.unwrap()
 }
 

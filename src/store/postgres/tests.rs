@@ -828,7 +828,7 @@ async fn a_session_that_a_deactivation_does_not_see_counts_no_more() {
         tokio::spawn(async move { store.change(USER, change, free()).await })
     };
     until_waiting(server, &mut holder, 1).await;
-    assert!(store.open_session(session, None).await.unwrap());
+    assert!(store.open_session(session, None, None).await.unwrap());
 
     sql(&mut holder, "ROLLBACK".to_owned()).await;
 

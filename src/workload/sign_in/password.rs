@@ -12,9 +12,10 @@ use super::identify::{Way, password_box};
 use super::pages;
 use super::password_refused::PasswordRefused;
 use super::refused::Refused;
-use super::{Route, Visit, return_to};
+use super::{Route, Visit};
 use crate::config::Token;
 use crate::store::passwords::PasswordHash;
+use crate::store::sessions::SignedInBy;
 use crate::store::{ResourceId, Stored};
 use crate::workload::guesses::Guess;
 use crate::workload::passwords::{Password, Verified};
@@ -105,13 +106,13 @@ pub(super) async fn signed_in(
     visit: &Visit<'_>,
     person: &ResourceId,
     hash: PasswordHash,
-    wanted: Option<&str>,
+    return_to: Option<&str>,
 ) -> Result<Response<Body>, Refused> {
     let mark = known_mark(person, &hash);
-    let token = visit.secret();
-    let had = visit.presented();
-    let sessions = visit.sessions();
-    let opened = sessions.open_by_password(&token, person, hash, had.as_ref());
+    let here = format!("{}/signed-in", visit.scim_tenant.prefix);
+    let mut response = pages::onward(visit, return_to.unwrap_or(&here));
+    let who = (person, SignedInBy::Password);
+    let opened = visit.open_session(who, Some(hash), &mut response);
     if !opened.await? {
         // Somebody was faster: with another password, or by deactivating the person.
         return Err(PasswordRefused::Wrong.into());
@@ -121,18 +122,7 @@ pub(super) async fn signed_in(
         user.id = person.as_str(),
         "{person} signed in by a password"
     );
-    let hosts = &visit.config.forward_auth.hosts;
-    let own = &visit.scim_tenant.config.url;
-    let wanted = wanted.and_then(|it| return_to::allowed(it, own, hosts));
-    let here = format!("{}/signed-in", visit.scim_tenant.prefix);
-    let mut response = pages::onward(visit, wanted.unwrap_or(&here));
-    let cookies = visit.cookies();
-    let minutes = visit.config.session.absolute_minutes;
-    let given = [
-        cookies.give_session(&token, minutes),
-        cookies.give_known(&mark),
-    ];
-    for cookie in given.into_iter().flatten() {
+    if let Some(cookie) = visit.cookies().give_known(&mark) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)

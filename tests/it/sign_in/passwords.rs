@@ -431,7 +431,15 @@ async fn people_see_and_end_their_sessions() {
         stage.is_signed_in(&three).await,
         "nobody ends the session of another"
     );
-    one.post("/account/sessions", "").await;
+    for of_nobody in [
+        form(&[("session", &of_ana[0]), ("session", &of_ana[1])]),
+        String::new(),
+    ] {
+        one.post("/account/sessions", &of_nobody).await;
+        assert_eq!(digests(&one.get("/account").await), of_ana, "{of_nobody}");
+    }
+    one.post("/account/sessions", &form(&[("others", "end")]))
+        .await;
     assert!(stage.is_signed_in(&one).await);
     assert!(!stage.is_signed_in(&two).await);
     let last = digests(&one.get("/account").await);
