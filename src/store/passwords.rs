@@ -89,19 +89,19 @@ pub trait Passwords: Send + Sync {
         Ok(set.await? > 0)
     }
 
-    /// Keeps another hash of the same password, if it is still the one of `before`.
+    /// Keeps another hash of the same password, if `before` is still the one that is kept; says whether it was.
     async fn rehash_password(
         &self,
         person: ResourceId,
         before: PasswordHash,
         after: PasswordHash,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let rehash = PasswordWrite::Rehash {
             person,
             before,
             after,
         };
-        self.write_password(rehash).await.map(|_| ())
+        Ok(self.write_password(rehash).await? > 0)
     }
 }
 

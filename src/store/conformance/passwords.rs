@@ -95,9 +95,10 @@ pub(super) async fn a_password_is_replaced_by_who_knows_it(store: Arc<dyn Store>
     assert_eq!(kept(&*store, "a").await.as_deref(), Some("second"));
 
     let a = || ResourceId::new("a");
-    for (before, expected) in [("first", "second"), ("second", "third")] {
+    for (before, is_kept, expected) in [("first", false, "second"), ("second", true, "third")] {
         let (before, after) = (PasswordHash::new(before), PasswordHash::new("third"));
-        store.rehash_password(a(), before, after).await.unwrap();
+        let rehashed = store.rehash_password(a(), before, after).await.unwrap();
+        assert_eq!(rehashed, is_kept);
         assert_eq!(kept(&*store, "a").await.as_deref(), Some(expected));
     }
 }

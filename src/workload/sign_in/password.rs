@@ -70,8 +70,8 @@ pub(super) async fn check(
     if let Some(seconds) = visit.shared.guesses.count(guess, visit.now) {
         return Err(PasswordRefused::TooManyGuesses(seconds).into());
     }
-    let verified = visit.shared.passwords.verify(presented, kept.as_ref());
-    let verified = verified.await;
+    let passwords = &visit.shared.passwords;
+    let verified = passwords.verify(presented.clone(), kept.as_ref()).await;
     if verified.is_err() {
         // Nobody looked at it.
         visit.shared.guesses.forgive(guess, visit.now);
@@ -83,13 +83,32 @@ pub(super) async fn check(
     if !person.resource.is_active() {
         return Err(Refused::Deactivated(person.id));
     }
-    let Some(rehashed) = rehashed else {
-        return Ok((person.id, kept));
+    let kept = match rehashed {
+        Some(rehashed) => rehash(visit, &person.id, presented, (kept, rehashed)).await?,
+        None => kept,
     };
+    Ok((person.id, kept))
+}
+
+/// Keeps `after` in the place of `before`; what is kept then of the password that was presented.
+async fn rehash(
+    visit: &Visit<'_>,
+    person: &ResourceId,
+    presented: Password,
+    (before, after): (PasswordHash, PasswordHash),
+) -> Result<PasswordHash, Refused> {
     let store = &visit.scim_tenant.opened.store;
-    let (id, after) = (person.id.clone(), rehashed.clone());
-    store.rehash_password(id, kept, after).await?;
-    Ok((person.id, rehashed))
+    let rehashed = store.rehash_password(person.clone(), before, after.clone());
+    if rehashed.await? {
+        return Ok(after);
+    }
+    // Another sign-in was faster, or somebody with another password.
+    let kept = store.password(person).await?;
+    let verified = visit.shared.passwords.verify(presented, kept.as_ref());
+    match (verified.await?, kept) {
+        (Verified::Right { .. }, Some(kept)) => Ok(kept),
+        _ => Err(PasswordRefused::Wrong.into()),
+    }
 }
 
 /// What is kept of a person's password; nothing of who signs in another way. It is looked for whether there is a person or not.

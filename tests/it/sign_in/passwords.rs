@@ -4,11 +4,14 @@
 
 use std::time::Duration;
 
+use argon2::{Argon2, PasswordHasher};
 use reqwest::header::{HeaderValue, ORIGIN};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 use usher::clock::ManualClock;
-use usher::config::{ForwardAuthConfig, ProviderConfig, ScimTenantConfig};
+use usher::config::{
+    ForwardAuthConfig, ProviderConfig, ScimTenantConfig, SignInConfig, StoreConfig,
+};
 
 use super::browser::{Browser, SITE, Shown};
 use super::{SESSION, Stage};
@@ -618,6 +621,57 @@ async fn everybody_is_led_to_the_one_way_in() {
             .await
             .status,
         403
+    );
+}
+
+/// Each verifies the hash that is kept, and one of them replaces it.
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_ins_at_once_replace_a_hash_of_another_cost_and_all_are_let_in() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("contoso.db");
+    let built_in = |tenant: &mut ScimTenantConfig| {
+        tenant.store = StoreConfig::Sqlite { path: path.clone() };
+        let nowhere = "http://127.0.0.1:9".parse().unwrap();
+        let sign_in = super::sign_in_at(nowhere, folder.path());
+        tenant.sign_in = Some(SignInConfig {
+            built_in: true,
+            ..sign_in
+        });
+    };
+    let stage = stage_with(built_in).await;
+    stage.add_ana().await;
+    let Stage {
+        workload, clock, ..
+    } = stage;
+    let params = argon2::Params::new(64, 1, 1, None).unwrap();
+    let cheap = Argon2::from(params);
+    let hash = cheap.hash_password_with_salt(PASSWORD.as_bytes(), &[7; 16]);
+    let hash = hash.unwrap().to_string();
+    let replace = |tenant: &mut ScimTenantConfig| {
+        built_in(tenant);
+        let database = rusqlite::Connection::open(&path).unwrap();
+        let replaced = database.execute("UPDATE password SET hash = ?1", [&hash]);
+        assert_eq!(replaced, Ok(1));
+    };
+    let workload = workload.restart_at(clock, replace).await;
+
+    let browsers: Vec<Browser> = (0..8)
+        .map(|_| Browser::new(workload.server.local_addr()))
+        .collect();
+    let all = browsers
+        .iter()
+        .map(|it| present(it, "ana@contoso.example", PASSWORD));
+    for done in futures::future::join_all(all).await {
+        assert_eq!(done.status, 200, "{}", done.text);
+    }
+
+    workload.server.shutdown().await;
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let kept = database.query_row("SELECT hash FROM password", (), |row| row.get(0));
+    let kept: String = kept.unwrap();
+    assert!(
+        kept.starts_with("$argon2id$v=19$m=32768,t=3,p=1$"),
+        "{kept}"
     );
 }
 
