@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::identify::{Way, password_box};
+use super::identify::password_box;
 use super::pages;
 use super::password_refused::PasswordRefused;
 use super::refused::Refused;
@@ -17,6 +17,7 @@ use crate::config::Token;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::SignedInBy;
 use crate::store::{ResourceId, Stored};
+use crate::workload::directory::sign_in_method::SignInMethod;
 use crate::workload::guesses::Guess;
 use crate::workload::passwords::{Password, Verified};
 
@@ -116,8 +117,8 @@ async fn kept(visit: &Visit<'_>, person: Option<&Stored>) -> Result<Option<Passw
     let nobody = ResourceId::new("");
     let id = person.map_or(&nobody, |it| &it.id);
     let kept = visit.scim_tenant.opened.store.password(id).await?;
-    let way = visit.way(person).await?;
-    Ok(kept.filter(|_| matches!(way, Way::Password)))
+    let method = person.map(|it| SignInMethod::of(&it.resource, visit.config));
+    Ok(kept.filter(|_| method == Some(SignInMethod::BuiltIn)))
 }
 
 /// Opens a session for who has shown the password of which `hash` is kept, and lets the browser be known when it comes again.

@@ -624,6 +624,43 @@ async fn everybody_is_led_to_the_one_way_in() {
     );
 }
 
+#[tokio::test]
+async fn the_way_to_a_provider_is_counted_where_it_begins() {
+    let stage = stage().await;
+    stage.add_lena().await;
+    let browser = stage.browser();
+    let mut statuses = Vec::new();
+    for name in ["lena"; 2].into_iter().chain(["nobody"; 601]) {
+        let shown = identify(&browser, &format!("{name}@contoso.example")).await;
+        statuses.push(shown.status);
+    }
+    assert_eq!(statuses.pop(), Some(429));
+    assert!(statuses.iter().all(|it| *it == 200), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_user_name_has_so_many_characters_whatever_they_are() {
+    let stage = stage().await;
+    for (name, status, said) in [
+        ("\u{e9}".repeat(256), 200, "type=\"password\""),
+        ("a".repeat(257), 400, "one has 256 characters at most"),
+        ("a\0".to_owned(), 400, "This is no user name"),
+    ] {
+        let shown = identify(&stage.browser(), &name).await;
+        assert_eq!(
+            (shown.status, shown.text.contains(said)),
+            (status, true),
+            "{}",
+            shown.text
+        );
+    }
+    for nothing in ["", " "] {
+        let shown = identify(&stage.browser(), nothing).await;
+        assert_eq!(shown.status, 200);
+        assert!(!shown.text.contains("role=\"alert\""), "{}", shown.text);
+    }
+}
+
 /// Each verifies the hash that is kept, and one of them replaces it.
 #[tokio::test(flavor = "multi_thread")]
 async fn sign_ins_at_once_replace_a_hash_of_another_cost_and_all_are_let_in() {
