@@ -97,6 +97,7 @@ conformance!(
     what_is_over_is_forgotten,
     a_link_sets_one_password_once,
     only_a_person_who_is_active_gets_a_link,
+    links_and_passwords_are_remembered_by_the_write_that_keeps_them,
     a_password_is_replaced_by_who_knows_it,
     links_end_with_who_is_deactivated_and_passwords_with_who_is_deleted,
     a_password_that_is_set_ends_the_sessions_of_its_person_alone,

@@ -10,7 +10,7 @@ use super::password_refused::PasswordRefused;
 use super::refused::Refused;
 use super::{Route, Visit, called, password, redirect, set_password};
 use crate::store::Stored;
-use crate::store::passwords::PasswordProof;
+use crate::store::passwords::{PasswordHash, PasswordProof};
 use crate::store::sessions::{Session, SignedInBy};
 use crate::workload::directory::sign_in_method::SignInMethod;
 use crate::workload::sessions::digest;
@@ -47,15 +47,16 @@ pub(super) async fn change_password(visit: &Visit<'_>) -> Result<Response<Body>,
         return Ok(to_sign_in(visit));
     };
     match change(visit, &person).await {
+        Ok(hash) => password::signed_in(visit, &person.id, hash, None).await,
         Err(wrong) if wrong.is_of_the_form() => {
             wrong.log(visit, &Route::ChangePassword);
             page(visit, &person, Some(&wrong)).await
         }
-        other => other,
+        Err(refused) => Err(refused),
     }
 }
 
-async fn change(visit: &Visit<'_>, person: &Stored) -> Result<Response<Body>, Refused> {
+async fn change(visit: &Visit<'_>, person: &Stored) -> Result<PasswordHash, Refused> {
     let user_name = person.resource.user_name().unwrap_or_default();
     let (known, before) = password::check(visit, user_name).await?;
     if known != person.id {
