@@ -15,6 +15,7 @@ use crate::store::audit::{AuditEvent, Requester};
 use crate::store::passwords::{NewPassword, PasswordHash, PasswordProof};
 use crate::store::{Related, Stored};
 use crate::workload::directory::DirectoryError;
+use crate::workload::directory::sign_in_method::SignInMethod;
 use crate::workload::passwords::{About, Password};
 use crate::workload::sessions::digest;
 
@@ -34,7 +35,7 @@ pub(super) async fn set_password(
             wrong.log(visit, &Route::SetPassword(token.clone()));
             Ok(form(visit, &person, Some(&wrong)))
         }
-        other => other,
+        Err(refused) => Err(refused),
     }
 }
 
@@ -48,10 +49,11 @@ async fn person(visit: &Visit<'_>, token: &Token) -> Result<Stored, Refused> {
     };
     let directory = &visit.scim_tenant.directory;
     let found = directory.find(ResourceType::User, &link.person, Related::Skip);
-    found.await.map_err(|error| match error {
-        DirectoryError::NotFound(_) => PasswordRefused::LinkSpent.into(),
-        error => error.into(),
-    })
+    match found.await {
+        Ok(it) if SignInMethod::of(&it.resource, visit.config) == SignInMethod::BuiltIn => Ok(it),
+        Ok(_) | Err(DirectoryError::NotFound(_)) => Err(PasswordRefused::LinkSpent.into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn form(visit: &Visit<'_>, person: &Stored, wrong: Option<&Refused>) -> Response<Body> {

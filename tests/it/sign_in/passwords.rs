@@ -613,9 +613,12 @@ async fn everybody_is_led_to_the_one_way_in() {
     let link = stage.link("lena@contoso.example").await;
     assert_eq!(set(&browser, &link, PASSWORD).await.status, 200);
     assert!(stage.is_signed_in(&browser).await);
+    let link = stage.link("lena@contoso.example").await;
 
     stage.set_method(&id, "Entra").await;
     assert!(!stage.is_signed_in(&browser).await);
+    assert_eq!(browser.get(&link).await.status, 410);
+    assert_eq!(set(&browser, &link, OTHER).await.status, 410);
     assert_eq!(
         present(&browser, "lena@contoso.example", PASSWORD)
             .await
