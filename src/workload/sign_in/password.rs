@@ -27,14 +27,17 @@ pub(super) async fn password(visit: &Visit<'_>) -> Result<Response<Body>, Refuse
     let Some(user_name) = visit.user_name("user_name") else {
         return Err(PasswordRefused::Wrong.into());
     };
-    match check(visit, user_name).await {
-        Ok((person, hash)) => Ok(signed_in(visit, &person, hash, return_to.as_deref()).await?),
+    let presented = async {
+        let (person, hash) = check(visit, user_name).await?;
+        signed_in(visit, &person, hash, return_to.as_deref()).await
+    };
+    match presented.await {
         Err(wrong @ Refused::Password(PasswordRefused::Wrong)) => {
             wrong.log(visit, &Route::Password);
             let page = password_box(visit, user_name, return_to.as_deref(), Some(&wrong));
             Ok(page)
         }
-        Err(refused) => Err(refused),
+        done => done,
     }
 }
 

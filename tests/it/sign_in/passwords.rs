@@ -782,6 +782,34 @@ async fn a9_who_signed_in_goes_back_to_where_the_way_began() {
 }
 
 #[tokio::test]
+async fn who_is_refused_begins_again_on_the_same_way() {
+    let stage = stage().await;
+    stage.add_ana().await;
+    let bo = stage.add("bo@contoso.example", "bo").await;
+    let link = stage.link("bo@contoso.example").await;
+    set(&stage.browser(), &link, PASSWORD).await;
+    stage.set_active(&bo, false).await;
+    let present = async |user_name: &str, password: &str| {
+        let fields = [
+            ("user_name", user_name),
+            ("password", password),
+            ("return_to", "http://wiki.contoso.example/"),
+        ];
+        stage.browser().post("/password", &form(&fields)).await
+    };
+    for _ in 0..10 {
+        assert_eq!(present("ana@contoso.example", OTHER).await.status, 403);
+    }
+
+    for (name, status) in [("ana@contoso.example", 429), ("bo@contoso.example", 403)] {
+        let refused = present(name, PASSWORD).await;
+        assert_eq!(refused.status, status, "{}", refused.text);
+        let again = "href=\"/sign-in?return_to=http%3A%2F%2Fwiki.contoso.example%2F\"";
+        assert!(refused.text.contains(again), "{}", refused.text);
+    }
+}
+
+#[tokio::test]
 async fn forms_of_other_sites_are_refused() {
     let stage = stage().await;
     stage.add_ana().await;
