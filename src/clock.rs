@@ -56,6 +56,13 @@ pub trait Random: Send + Sync {
     /// Fills `bytes`.
     fn fill(&self, bytes: &mut [u8]);
 
+    /// The bytes of a secret.
+    fn secret(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        self.fill(&mut bytes);
+        bytes
+    }
+
     /// A private key for ES256 as PKCS #8. Whoever makes it draws from the operating system, whatever this source is: ring takes no other.
     fn p256_key(&self) -> Vec<u8> {
         let random = ring::rand::SystemRandom::new();

@@ -94,9 +94,7 @@ pub async fn run(
     } = settings;
     let mut folder = Folder::open(folder)?;
     let lock = folder.lock()?;
-    let mut bytes = [0; 32];
-    random.fill(&mut bytes);
-    let report_token = Token::from_random(bytes);
+    let report_token = Token::from_random(random.secret());
     if report_listen.is_some() {
         let file = folder.hidden().join("report-token");
         files::write(&file, report_token.reveal().as_bytes())?;

@@ -88,9 +88,7 @@ impl Context {
     }
 
     fn fresh_token(&self) -> Token {
-        let mut bytes = [0; 32];
-        self.random.fill(&mut bytes);
-        Token::from_random(bytes)
+        Token::from_random(self.random.secret())
     }
 
     /// `base` and up to a tenth more, so that objects made together do not stay together.

@@ -66,6 +66,7 @@ impl World {
                     .into_iter()
                     .chain(self.unknown_clients(declared, &key, it))
                     .chain(unknown_roles(declared, it))
+                    .chain(unseen_addresses(declared, it))
                     .collect()
             }
             Object::AzureConnector(it) => {
@@ -246,6 +247,16 @@ fn unknown_roles(declared: &Declared, tenant: &ScimTenant) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Limits by address where all addresses are that of the ingress.
+fn unseen_addresses(declared: &Declared, tenant: &ScimTenant) -> Option<Finding> {
+    let spec = &tenant.spec;
+    let is_unseen = spec.exposure.is_some() && spec.trusted_proxies.is_empty();
+    (is_unseen && spec.sign_in.built_in.enabled).then(|| {
+        let message = "without spec.trustedProxies everybody has the address of the ingress or gateway, and wrong passwords of one person count for all; write the networks of its pods there, such as 10.42.0.0/16";
+        declared.finding(Severity::Warning, "/spec/signIn/builtIn", message.to_owned())
+    })
 }
 
 fn in_namespace<K: kube::core::Resource>(all: &[Arc<K>], namespace: &str) -> Vec<Arc<K>> {

@@ -6,6 +6,7 @@ use std::fmt;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use super::audit::AuditEntry;
 use super::sessions::SecretDigest;
 use super::{ResourceId, StoreError};
 
@@ -51,6 +52,8 @@ pub struct NewPassword {
     pub hash: PasswordHash,
     /// Why it may be set.
     pub proof: PasswordProof,
+    /// What is remembered of it, if it is set.
+    pub audit: AuditEntry,
 }
 
 /// Why a password may be set; regarded in the transaction that sets it.
@@ -77,9 +80,13 @@ pub trait Passwords: Send + Sync {
         digest: &SecretDigest,
     ) -> Result<Option<PasswordLink>, StoreError>;
 
-    /// Keeps a link in the place of the one that its person had; says whether the person is there and active.
-    async fn offer_password_link(&self, link: PasswordLink) -> Result<bool, StoreError> {
-        let offered = self.write_password(PasswordWrite::Offer(link));
+    /// Keeps a link in the place of the one that its person had, and remembers it; says whether the person is there and active.
+    async fn offer_password_link(
+        &self,
+        link: PasswordLink,
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        let offered = self.write_password(PasswordWrite::Offer { link, audit });
         Ok(offered.await? > 0)
     }
 
@@ -89,19 +96,19 @@ pub trait Passwords: Send + Sync {
         Ok(set.await? > 0)
     }
 
-    /// Keeps another hash of the same password, if it is still the one of `before`.
+    /// Keeps another hash of the same password, if `before` is still the one that is kept; says whether it was.
     async fn rehash_password(
         &self,
         person: ResourceId,
         before: PasswordHash,
         after: PasswordHash,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let rehash = PasswordWrite::Rehash {
             person,
             before,
             after,
         };
-        self.write_password(rehash).await.map(|_| ())
+        Ok(self.write_password(rehash).await? > 0)
     }
 }
 
@@ -109,7 +116,12 @@ pub trait Passwords: Send + Sync {
 #[derive(Debug)]
 pub enum PasswordWrite {
     /// Keeps a link of a person who is active.
-    Offer(PasswordLink),
+    Offer {
+        /// The link.
+        link: PasswordLink,
+        /// What is remembered of it.
+        audit: AuditEntry,
+    },
     /// Sets a password, and ends sessions and link.
     Set(NewPassword),
     /// Keeps another hash of the same password.
@@ -121,4 +133,15 @@ pub enum PasswordWrite {
         /// The one in its place.
         after: PasswordHash,
     },
+}
+
+impl PasswordWrite {
+    /// What is remembered of it, if it changes something.
+    pub(super) fn audit(&self) -> Option<&AuditEntry> {
+        match self {
+            Self::Offer { audit, .. } => Some(audit),
+            Self::Set(password) => Some(&password.audit),
+            Self::Rehash { .. } => None,
+        }
+    }
 }

@@ -145,30 +145,17 @@ pub trait Sessions: Send + Sync {
         Ok((redeemed.await? > 0).then_some(attempt))
     }
 
-    /// Opens a session in the place of `replaced`, if its person is there and active; else says false, and `replaced` has ended.
+    /// Opens a session in the place of `replaced`, if its person is there and active, and `password`, where one is given, is still what is
+    /// kept of the person's password; else says false, and `replaced` has ended.
     async fn open_session(
         &self,
         session: Session,
+        password: Option<PasswordHash>,
         replaced: Option<SecretDigest>,
     ) -> Result<bool, StoreError> {
         let opened = self.write_session(SessionWrite::Open {
             session,
-            password: None,
-            replaced,
-        });
-        Ok(opened.await? > 0)
-    }
-
-    /// Opens a session as [`Self::open_session`] does, if `password` is still what is kept of the person's password.
-    async fn open_session_by_password(
-        &self,
-        session: Session,
-        password: PasswordHash,
-        replaced: Option<SecretDigest>,
-    ) -> Result<bool, StoreError> {
-        let opened = self.write_session(SessionWrite::Open {
-            session,
-            password: Some(password),
+            password,
             replaced,
         });
         Ok(opened.await? > 0)
@@ -183,6 +170,16 @@ pub trait Sessions: Send + Sync {
     /// Ends a session.
     async fn end_session(&self, digest: SecretDigest) -> Result<(), StoreError> {
         let ended = self.write_session(SessionWrite::End(digest));
+        ended.await.map(|_| ())
+    }
+
+    /// Ends all sessions of a person but `kept`.
+    async fn end_other_sessions(
+        &self,
+        person: ResourceId,
+        kept: SecretDigest,
+    ) -> Result<(), StoreError> {
+        let ended = self.write_session(SessionWrite::EndOthers { person, kept });
         ended.await.map(|_| ())
     }
 
@@ -217,6 +214,13 @@ pub enum SessionWrite {
     },
     /// Ends a session.
     End(SecretDigest),
+    /// Ends all sessions of a person but one.
+    EndOthers {
+        /// Whose they are.
+        person: ResourceId,
+        /// The one that stays.
+        kept: SecretDigest,
+    },
     /// Deletes what is over, some of it at a time.
     Forget(Over),
 }

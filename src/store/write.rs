@@ -67,6 +67,15 @@ impl Write {
             | Self::Grant(_) => None,
         }
     }
+
+    /// What is remembered of it, if it changes something.
+    pub(super) fn audit(&self) -> Option<&AuditEntry> {
+        match self {
+            Self::Record(entry) => Some(entry),
+            Self::Password(write) => write.audit(),
+            _ => self.subject()?.2.audit.as_ref(),
+        }
+    }
 }
 
 impl Change {
@@ -100,7 +109,8 @@ impl Written {
         match self {
             Self::Done => true,
             Self::Changed(changed) => changed.written,
-            Self::NotFound | Self::Rows(_) => false,
+            Self::NotFound => false,
+            Self::Rows(rows) => rows > 0,
         }
     }
 

@@ -147,9 +147,7 @@ impl<'a> Asked<'a> {
 
     /// A secret of 256 random bits.
     fn secret(&self) -> Token {
-        let mut bytes = [0; 32];
-        self.shared.random.fill(&mut bytes);
-        Token::from_random(bytes)
+        Token::from_random(self.shared.random.secret())
     }
 
     /// The answer of the token endpoint to a form with one of our grants.

@@ -1,5 +1,4 @@
-//! What strangers may do so and so often, limited for each source: present unknown credentials, begin to sign in, guess passwords. Who
-//! presents a good credential is never kept out.
+//! What may be done so and so often in a window of time: present unknown credentials, begin to sign in, guess passwords.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,12 +15,12 @@ pub(crate) const BEGUN_SIGN_INS: u32 = 600;
 /// Seconds of a window, unless it is declared longer.
 const WINDOW: i64 = 60;
 
-/// Counters; a power of two. Sources that fall on the same one are limited together, which costs them a 401 that becomes a 429 and nothing else.
+/// Counters; a power of two. Whoever falls on the same one is limited together.
 const COUNTERS: usize = 4096;
 
-/// Counts by source, in as much memory however many sources there are: nothing has to be forgotten under a flood.
+/// Counts by who it is, a source as a rule, in as much memory however many there are: nothing has to be forgotten under a flood.
 pub(crate) struct Attempts {
-    /// Random, so that nobody can choose an address that shares a counter.
+    /// Random, so that nobody can choose an address or a name that shares a counter.
     key: [u8; 16],
     at_most: u32,
     /// Seconds of a window.
@@ -68,6 +67,14 @@ impl Attempts {
         let (Ok(before) | Err(before)) = before;
         let attempts = counted(before) & u64::from(u32::MAX);
         (attempts > u64::from(self.at_most)).then_some(rest)
+    }
+
+    /// Whether `who` has no more in this window; then the seconds that are left of it. Counts nothing.
+    pub(crate) fn are_spent(&self, who: &[u8], now: Timestamp) -> Option<u32> {
+        let (window, rest) = self.window(now);
+        let counted = self.counter(who).load(Ordering::Relaxed);
+        let attempts = counted & u64::from(u32::MAX);
+        (counted >> 32 == window && attempts >= u64::from(self.at_most)).then_some(rest)
     }
 
     /// Takes back one that was counted of `who` in this window.

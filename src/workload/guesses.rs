@@ -24,6 +24,7 @@ pub(crate) struct Guesses {
     sources: Attempts,
     ones: Attempts,
     accounts: Attempts,
+    known: Attempts,
 }
 
 /// A password that is presented.
@@ -44,11 +45,18 @@ impl Guesses {
             sources: attempts(OF_SOURCE),
             ones: attempts(OF_ONE),
             accounts: attempts(OF_ACCOUNT),
+            known: attempts(OF_ONE),
         }
     }
 
+    /// Whether there were too many from one source; then the seconds after which the next one is looked at. A browser that is known is
+    /// no matter of its source.
+    pub(crate) fn are_too_many(&self, from: IpAddr, now: Timestamp) -> Option<u32> {
+        self.sources.are_spent(&network(from), now)
+    }
+
     /// Counts one as if it were wrong; when there were too many, the seconds after which the next one is looked at. What one limit
-    /// stops counts towards no other.
+    /// stops counts towards none that comes after it.
     pub(crate) fn count(&self, guess: Guess<'_>, now: Timestamp) -> Option<u32> {
         let counters = self.counters(guess);
         let mut limited = counters.iter().map(|(it, who)| it.count_of(who, now));
@@ -64,14 +72,15 @@ impl Guesses {
 
     fn counters(&self, guess: Guess<'_>) -> Vec<(&Attempts, Vec<u8>)> {
         let account = guess.account.as_bytes();
-        let of_both = |source: &[u8]| [source, b" ", account].concat();
         if guess.is_known {
-            return vec![(&self.ones, of_both(b"known"))];
+            return vec![(&self.known, account.to_vec())];
         }
         let source = network(guess.from);
+        let both = [&source, b" ".as_slice(), account].concat();
+        // The source first: whoever floods with names fills the counters of nobody else.
         vec![
-            (&self.ones, of_both(&source)),
             (&self.sources, source),
+            (&self.ones, both),
             (&self.accounts, account.to_vec()),
         ]
     }
@@ -85,7 +94,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn guess(from: &str, account: &'static str, is_known: bool) -> Guess<'static> {
+    fn guess<'g>(from: &str, account: &'g str, is_known: bool) -> Guess<'g> {
         let from = from.parse().unwrap();
         Guess {
             from,
@@ -129,6 +138,25 @@ mod tests {
         guesses.forgive(own, at(0));
         assert_eq!(seen(&guesses, own, 50, 0), 10);
         assert_eq!(seen(&guesses, guess("192.0.2.1", "b", false), 1, 0), 1);
+    }
+
+    #[test]
+    fn a17_a_flood_of_names_from_one_source_locks_out_nobody() {
+        let guesses = Guesses::new([1; 16]);
+        for number in 0..100_000 {
+            let name = format!("name {number}");
+            guesses.count(guess("192.0.2.1", &name, false), at(0));
+        }
+
+        let flooding = "192.0.2.1".parse().unwrap();
+        assert_eq!(guesses.are_too_many(flooding, at(1)), Some(599));
+        assert_eq!(guesses.are_too_many(flooding, at(600)), None);
+        let elsewhere = "192.0.2.2".parse().unwrap();
+        assert_eq!(guesses.are_too_many(elsewhere, at(1)), None);
+        for account in ["a", "b", "c", "d", "e"] {
+            assert_eq!(seen(&guesses, guess("192.0.2.1", account, true), 1, 1), 1);
+            assert_eq!(seen(&guesses, guess("192.0.2.2", account, false), 1, 1), 1);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::directory::sign_in_method::SignInMethod;
-use crate::config::{self, ProviderConfig, SignInConfig, Token};
+use crate::config::{self, SignInConfig, Token};
 use crate::scim::schema::ResourceType;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{Over, SecretDigest, Session, SignedInBy};
@@ -95,45 +95,22 @@ impl<'s> Sessions<'s> {
         }
     }
 
-    /// Opens a session under `token` in the place of the one that the browser had; says whether the person may have one.
+    /// Opens a session under `token` in the place of the one that the browser had; says whether the person may have one. Who signed in by a
+    /// password may, if `password` is still what is kept of it.
     pub(crate) async fn open(
         &self,
-        token: &Token,
-        person: &ResourceId,
-        provider: &ProviderConfig,
-        had: Option<&Token>,
+        (person, by): (&ResourceId, SignedInBy),
+        password: Option<PasswordHash>,
+        (token, had): (&Token, Option<&Token>),
     ) -> Result<bool, StoreError> {
         let session = Session {
             digest: digest(token),
             person: person.clone(),
-            by: SignedInBy::Connector {
-                name: provider.connector.clone(),
-                provider: provider.digest(),
-            },
+            by,
             opened: self.now,
             seen: self.now,
         };
-        self.store.open_session(session, had.map(digest)).await
-    }
-
-    /// Opens a session as [`Self::open`] does, if `password` is still what is kept of the person's password.
-    pub(crate) async fn open_by_password(
-        &self,
-        token: &Token,
-        person: &ResourceId,
-        password: PasswordHash,
-        had: Option<&Token>,
-    ) -> Result<bool, StoreError> {
-        let session = Session {
-            digest: digest(token),
-            person: person.clone(),
-            by: SignedInBy::Password,
-            opened: self.now,
-            seen: self.now,
-        };
-        let opened = self
-            .store
-            .open_session_by_password(session, password, had.map(digest));
+        let opened = self.store.open_session(session, password, had.map(digest));
         opened.await
     }
 

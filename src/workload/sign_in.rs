@@ -22,7 +22,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, HeaderValue, LOCATION};
+use axum::http::header::{ALLOW, HeaderValue, LOCATION, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 use jiff::Timestamp;
@@ -34,8 +34,9 @@ use super::source;
 use super::told::Told;
 use crate::config::{SignInConfig, Token};
 use crate::scim::resource::Resource;
-use crate::store::sessions::Session;
-use crate::store::{StoreError, Stored};
+use crate::store::passwords::PasswordHash;
+use crate::store::sessions::{Session, SignedInBy};
+use crate::store::{ResourceId, StoreError, Stored};
 use cookies::Cookies;
 use form::Form;
 use forward_auth::Shape;
@@ -220,6 +221,25 @@ impl Visit<'_> {
         }
     }
 
+    /// Opens a session in the place of the one that the browser had, if the person may have one, which is said, and gives its cookie.
+    async fn open_session(
+        &self,
+        who: (&ResourceId, SignedInBy),
+        password: Option<PasswordHash>,
+        response: &mut Response<Body>,
+    ) -> Result<bool, StoreError> {
+        let (token, had) = (self.secret(), self.presented());
+        let sessions = self.sessions();
+        let opened = sessions.open(who, password, (&token, had.as_ref()));
+        let opened = opened.await?;
+        let minutes = self.config.session.absolute_minutes;
+        let cookie = self.cookies().give_session(&token, minutes);
+        if let Some(cookie) = cookie.filter(|_| opened) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        Ok(opened)
+    }
+
     /// Where it comes from.
     fn from(&self) -> IpAddr {
         let trusted = &self.scim_tenant.config.trusted_proxies;
@@ -228,9 +248,7 @@ impl Visit<'_> {
 
     /// A secret of 256 random bits.
     fn secret(&self) -> Token {
-        let mut bytes = [0; 32];
-        self.shared.random.fill(&mut bytes);
-        Token::from_random(bytes)
+        Token::from_random(self.shared.random.secret())
     }
 }
 

@@ -203,6 +203,26 @@ fn what_refers_to_nothing_in_the_files_is_a_warning() {
 }
 
 #[test]
+fn passwords_behind_an_ingress_that_nobody_trusts_are_a_warning() {
+    let with = |more: &str| {
+        let spec = format!("  signIn: {{builtIn: {{enabled: true}}}}\n{more}");
+        tenant("a", "a.example.com", &spec)
+    };
+    let ingress = "  exposure: {ingress: {tlsSecretName: a-tls}}\n";
+    check(
+        &with(ingress),
+        &[
+            "8:12: warning: spec.signIn.builtIn: without spec.trustedProxies everybody has the address of the ingress",
+        ],
+    );
+    check(&with(""), &[]);
+    check(
+        &with(&format!("{ingress}  trustedProxies: [10.42.0.0/16]\n")),
+        &[],
+    );
+}
+
+#[test]
 fn a_reference_to_an_object_that_is_refused_itself_is_not_called_missing() {
     let broken = tenant("a", "a.example.com", "  entitlements: [Toolkit]\n");
 

@@ -404,11 +404,15 @@ async fn who_is_signed_in_and_by_what_is_in_no_backup_and_ended_by_a_restore() {
             person: ResourceId::new("u2"),
             hash: PasswordHash::new("hash-of-a-password"),
             proof: PasswordProof::Link(link.digest.clone(), at(5)),
+            audit: entry(ResourceType::User, "u2", AuditEvent::Updated, 3),
         };
-        store.offer_password_link(link.clone()).await.unwrap();
+        let made = || entry(ResourceType::User, "u2", AuditEvent::Updated, 3);
+        let offered = store.offer_password_link(link.clone(), made());
+        assert!(offered.await.unwrap());
         assert!(store.set_password(password).await.unwrap());
-        store.offer_password_link(link.clone()).await.unwrap();
-        assert!(store.open_session(session, None).await.unwrap());
+        let offered = store.offer_password_link(link.clone(), made());
+        assert!(offered.await.unwrap());
+        assert!(store.open_session(session, None, None).await.unwrap());
         let grant = Grant {
             key: SecretDigest("digest-of-a-grant".to_owned()),
             person: ResourceId::new("u2"),

@@ -16,7 +16,7 @@ async fn signed_in(store: &dyn Store, name: &str, person: &str) {
         opened: at(10),
         seen: at(10),
     };
-    assert!(store.open_session(session, None).await.unwrap());
+    assert!(store.open_session(session, None, None).await.unwrap());
 }
 
 fn grant(key: &str, person: &str, session: &str) -> Grant {

@@ -1,7 +1,9 @@
 //! By what people sign in who have a password, and the links by which they set one.
 
+use super::audit::entry;
 use super::sessions::{digest, inactive, is_there, open_session, session};
 use super::*;
+use crate::store::audit::{AuditEvent, AuditQuery};
 use crate::store::passwords::{NewPassword, PasswordHash, PasswordLink, PasswordProof};
 use crate::store::sessions::{Session, SignedInBy};
 
@@ -14,7 +16,8 @@ fn link(name: &str, person: &str) -> PasswordLink {
 }
 
 async fn offer(store: &dyn Store, name: &str, person: &str) -> bool {
-    let offered = store.offer_password_link(link(name, person));
+    let made = entry(USER, person, AuditEvent::PasswordLinkMade, 1);
+    let offered = store.offer_password_link(link(name, person), made);
     offered.await.unwrap()
 }
 
@@ -23,6 +26,7 @@ async fn set_by(store: &dyn Store, person: &str, hash: &str, proof: PasswordProo
         person: ResourceId::new(person),
         hash: PasswordHash::new(hash),
         proof,
+        audit: entry(USER, person, AuditEvent::PasswordSet, 2),
     };
     store.set_password(password).await.unwrap()
 }
@@ -83,6 +87,38 @@ pub(super) async fn only_a_person_who_is_active_gets_a_link(store: Arc<dyn Store
     }
 }
 
+pub(super) async fn links_and_passwords_are_remembered_by_the_write_that_keeps_them(
+    store: Arc<dyn Store>,
+) {
+    filled(&*store).await;
+    let remembered = async || {
+        let query = AuditQuery {
+            count: 10,
+            ..AuditQuery::default()
+        };
+        let found = store.audit(&query).await.unwrap();
+        let all = found.into_iter().rev().map(|it| it.entry);
+        all.map(|it| (it.id.as_str().to_owned(), it.events[0]))
+            .collect::<Vec<_>>()
+    };
+    assert!(!offer(&*store, "1", "nobody").await);
+    assert!(!set(&*store, "a", "hash", "1").await);
+    assert_eq!(remembered().await, []);
+
+    assert!(offer(&*store, "1", "a").await);
+    assert!(set(&*store, "a", "hash", "1").await);
+    assert!(!set(&*store, "a", "another hash", "1").await);
+    let (before, after) = (PasswordHash::new("hash"), PasswordHash::new("rehashed"));
+    let rehashed = store.rehash_password(ResourceId::new("a"), before, after);
+    assert!(rehashed.await.unwrap());
+
+    let of_a = |it| ("a".to_owned(), it);
+    assert_eq!(
+        remembered().await,
+        [AuditEvent::PasswordLinkMade, AuditEvent::PasswordSet].map(of_a)
+    );
+}
+
 pub(super) async fn a_password_is_replaced_by_who_knows_it(store: Arc<dyn Store>) {
     filled(&*store).await;
     offer(&*store, "1", "a").await;
@@ -95,9 +131,10 @@ pub(super) async fn a_password_is_replaced_by_who_knows_it(store: Arc<dyn Store>
     assert_eq!(kept(&*store, "a").await.as_deref(), Some("second"));
 
     let a = || ResourceId::new("a");
-    for (before, expected) in [("first", "second"), ("second", "third")] {
+    for (before, is_kept, expected) in [("first", false, "second"), ("second", true, "third")] {
         let (before, after) = (PasswordHash::new(before), PasswordHash::new("third"));
-        store.rehash_password(a(), before, after).await.unwrap();
+        let rehashed = store.rehash_password(a(), before, after).await.unwrap();
+        assert_eq!(rehashed, is_kept);
         assert_eq!(kept(&*store, "a").await.as_deref(), Some(expected));
     }
 }
@@ -149,7 +186,7 @@ async fn open_by(store: &dyn Store, name: &str, person: &str, hash: &str) -> boo
         by: SignedInBy::Password,
         ..session(name, person)
     };
-    let opened = store.open_session_by_password(session, PasswordHash::new(hash), None);
+    let opened = store.open_session(session, Some(PasswordHash::new(hash)), None);
     opened.await.unwrap()
 }
 

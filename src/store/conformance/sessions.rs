@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::store::brake::Brake;
-use crate::store::sessions::{Over, SecretDigest, Session, SignInAttempt, SignedInBy};
+use crate::store::sessions::{
+    Over, SESSIONS_OF_ONE, SecretDigest, Session, SignInAttempt, SignedInBy,
+};
 use jiff::SignedDuration;
 
 pub(super) fn digest(text: &str) -> SecretDigest {
@@ -35,7 +37,7 @@ pub(super) fn session(name: &str, person: &str) -> Session {
 }
 
 pub(super) async fn open_session(store: &dyn Store, name: &str, person: &str) -> bool {
-    let opened = store.open_session(session(name, person), None);
+    let opened = store.open_session(session(name, person), None, None);
     opened.await.unwrap()
 }
 
@@ -82,7 +84,7 @@ pub(super) async fn a_session_is_found_until_it_ends(store: Arc<dyn Store>) {
     store.end_session(digest("one")).await.unwrap();
     store.see_session(digest("one"), at(30)).await.unwrap();
     assert!(!is_there(&*store, "one").await);
-    let three = store.open_session(session("three", "a"), Some(digest("two")));
+    let three = store.open_session(session("three", "a"), None, Some(digest("two")));
     assert!(three.await.unwrap());
     assert!(!is_there(&*store, "two").await);
     assert!(is_there(&*store, "three").await);
@@ -95,7 +97,7 @@ pub(super) async fn the_sessions_of_a_person_are_listed(store: Arc<dyn Store>) {
             opened: at(opened),
             ..session(name, person)
         };
-        assert!(store.open_session(session, None).await.unwrap());
+        assert!(store.open_session(session, None, None).await.unwrap());
     }
     let listed = async |person: &str| {
         let found = store.sessions_of(&ResourceId::new(person)).await.unwrap();
@@ -110,6 +112,25 @@ pub(super) async fn the_sessions_of_a_person_are_listed(store: Arc<dyn Store>) {
     assert_eq!(found.first(), expected.as_ref());
 }
 
+pub(super) async fn a_person_ends_all_sessions_but_one(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    let many: Vec<String> = (0..=SESSIONS_OF_ONE).map(|it| format!("a {it}")).collect();
+    for (name, person) in many.iter().map(|it| (it.as_str(), "a")).chain([("b", "b")]) {
+        assert!(open_session(&*store, name, person).await);
+    }
+
+    let ended = store.end_other_sessions(ResourceId::new("a"), digest("a 7"));
+    ended.await.unwrap();
+
+    for name in &many {
+        assert_eq!(is_there(&*store, name).await, name == "a 7", "{name}");
+    }
+    assert!(is_there(&*store, "b").await);
+    let of_nobody = store.end_other_sessions(ResourceId::new("nobody"), digest("none"));
+    of_nobody.await.unwrap();
+    assert!(is_there(&*store, "b").await);
+}
+
 pub(super) async fn only_a_person_who_is_active_gets_a_session(store: Arc<dyn Store>) {
     filled(&*store).await;
     store.add(USER, inactive("away"), free()).await.unwrap();
@@ -119,7 +140,7 @@ pub(super) async fn only_a_person_who_is_active_gets_a_session(store: Arc<dyn St
         assert!(!open_session(&*store, nobody, nobody).await, "{nobody}");
         assert!(!is_there(&*store, nobody).await, "{nobody}");
     }
-    let refused = store.open_session(session("new", "away"), Some(digest("before")));
+    let refused = store.open_session(session("new", "away"), None, Some(digest("before")));
     assert!(!refused.await.unwrap());
     assert!(!is_there(&*store, "before").await);
 }
@@ -203,7 +224,7 @@ pub(super) async fn what_is_over_is_forgotten(store: Arc<dyn Store>) {
             seen: at(seen),
             ..session(name, "a")
         };
-        assert!(store.open_session(session, None).await.unwrap());
+        assert!(store.open_session(session, None, None).await.unwrap());
     }
     for (state, second) in [("1", 5), ("2", 50)] {
         store.begin_sign_in(attempt(state, second)).await.unwrap();

@@ -38,7 +38,7 @@ pub(super) async fn apply(
     write: &PasswordWrite,
 ) -> Result<Written, sqlx::Error> {
     let changed = match write {
-        PasswordWrite::Offer(link) => offer(connection, link).await?,
+        PasswordWrite::Offer { link, .. } => offer(connection, link).await?,
         PasswordWrite::Set(password) => set(connection, password).await?,
         PasswordWrite::Rehash {
             person,
@@ -71,6 +71,7 @@ async fn set(connection: &mut PgConnection, password: &NewPassword) -> Result<u6
         person,
         hash,
         proof,
+        ..
     } = password;
     let lock = "SELECT 1 FROM resource WHERE kind = 0 AND id = $1 AND active FOR NO KEY UPDATE";
     let locked = sqlx::query(lock).bind(text(person.as_str()));
@@ -95,11 +96,8 @@ async fn set(connection: &mut PgConnection, password: &NewPassword) -> Result<u6
     };
     if set > 0 {
         sessions::end_all(connection, person).await?;
-        return Ok(set);
     }
-    // Set a second time, because the first answer was lost, it is set: no two hashes have the same salt.
-    let kept = kept(connection, person).await?;
-    Ok(u64::from(kept.as_ref() == Some(hash)))
+    Ok(set)
 }
 
 async fn replace(
@@ -149,7 +147,7 @@ async fn password(
     Ok(kept(connection, person).await?)
 }
 
-async fn kept(
+pub(super) async fn kept(
     connection: &mut PgConnection,
     person: &ResourceId,
 ) -> Result<Option<PasswordHash>, sqlx::Error> {

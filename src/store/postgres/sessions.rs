@@ -70,6 +70,14 @@ pub(super) async fn apply(
                 .rows_affected()
         }
         SessionWrite::End(digest) => end(connection, digest).await?,
+        SessionWrite::EndOthers { person, kept } => {
+            sqlx::query("DELETE FROM session WHERE resource_id = $1 AND digest <> $2")
+                .bind(text(person.as_str()))
+                .bind(&kept.0)
+                .execute(connection)
+                .await?
+                .rows_affected()
+        }
         SessionWrite::Forget(over) => forget(connection, over).await?,
     };
     Ok(Written::Rows(changed))

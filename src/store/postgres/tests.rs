@@ -20,6 +20,9 @@ use crate::store::conformance::{
     GROUP, USER, changed, deletion, find, free, ids, moved, person, related, schemas, stored, team,
 };
 use crate::store::filter_sql::Argument;
+use crate::store::passwords::{
+    NewPassword, PasswordHash, PasswordLink, PasswordProof, PasswordWrite, Passwords,
+};
 use crate::store::sessions::{SecretDigest, Session, SignedInBy};
 use crate::store::{Location, Terms, Version};
 
@@ -828,6 +831,40 @@ async fn a_deletion_whose_answer_was_lost_is_remembered_once() {
     assert_eq!(store.audit(&query).await.unwrap().len(), 1);
 }
 
+#[tokio::test]
+async fn a_password_whose_answer_was_lost_is_set_and_remembered_once() {
+    let schema = Schema::new("lost_password").await;
+    let store = PostgresStore::new(schema.location.clone());
+    store.add(USER, person("a"), free()).await.unwrap();
+    let link = PasswordLink {
+        digest: SecretDigest("digest".to_owned()),
+        person: ResourceId::new("a"),
+        expires: Timestamp::MAX,
+    };
+    let made = entry(USER, "a", AuditEvent::PasswordLinkMade, 1);
+    let offered = store.offer_password_link(link.clone(), made);
+    assert!(offered.await.unwrap());
+    let set = |hash: &str| {
+        Write::Password(PasswordWrite::Set(NewPassword {
+            person: ResourceId::new("a"),
+            hash: PasswordHash::new(hash),
+            proof: PasswordProof::Link(link.digest.clone(), Timestamp::UNIX_EPOCH),
+            audit: entry(USER, "a", AuditEvent::PasswordSet, 2),
+        }))
+    };
+
+    for (hash, maybe_done, expected) in [("one", false, 1), ("one", true, 1), ("two", true, 0)] {
+        let outcome = store.attempt(&set(hash), maybe_done).await.unwrap();
+        assert_eq!(outcome.unwrap().rows(), expected, "{hash}");
+    }
+
+    let query = AuditQuery {
+        count: 10,
+        ..AuditQuery::default()
+    };
+    assert_eq!(store.audit(&query).await.unwrap().len(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_addition_that_is_tried_again_while_it_goes_on_is_done() {
     let schema = Schema::new("still_adding").await;
@@ -875,7 +912,7 @@ async fn a_session_that_a_deactivation_does_not_see_counts_no_more() {
         tokio::spawn(async move { store.change(USER, change, free()).await })
     };
     until_waiting(server, &mut holder, 1).await;
-    assert!(store.open_session(session, None).await.unwrap());
+    assert!(store.open_session(session, None, None).await.unwrap());
 
     sql(&mut holder, "ROLLBACK".to_owned()).await;
 

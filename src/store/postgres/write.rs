@@ -13,6 +13,7 @@ use super::{members, row::Remembered};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
+use crate::store::passwords::PasswordWrite;
 use crate::store::write::{Refused, Write, Written};
 use crate::store::{Change, Changed, Deletion, Note, Stored, Terms, Version};
 
@@ -39,10 +40,7 @@ pub(super) async fn apply(
             return Ok(Err(refused));
         }
     };
-    let entry = write
-        .subject()
-        .and_then(|(_, _, terms)| terms.audit.as_ref());
-    if let Some(entry) = entry.filter(|_| written.is_change()) {
+    if let Some(entry) = write.audit().filter(|_| written.is_change()) {
         terms::remember(&mut transaction, &entry.with_members(moved)).await?;
     }
     transaction.commit().await?;
@@ -64,6 +62,14 @@ pub(super) async fn settled(
     let is_done = match write {
         Write::Add { added, .. } => is_in_the_way && row::is_there(connection, &added.id).await?,
         Write::Delete { .. } => matches!(outcome, Ok(Ok(Written::NotFound))),
+        Write::Password(PasswordWrite::Set(password))
+            if matches!(outcome, Ok(Ok(Written::Rows(0)))) =>
+        {
+            let kept = passwords::kept(connection, &password.person).await?;
+            // No two hashes have the same salt.
+            let is_set = kept.as_ref() == Some(&password.hash);
+            return Ok(Ok(Written::Rows(is_set.into())));
+        }
         Write::Change { .. }
         | Write::Note { .. }
         | Write::Records(_)

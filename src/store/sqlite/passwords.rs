@@ -38,7 +38,7 @@ pub(super) fn apply(
     write: &PasswordWrite,
 ) -> Result<Written, rusqlite::Error> {
     let changed = match write {
-        PasswordWrite::Offer(link) => connection
+        PasswordWrite::Offer { link, .. } => connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO password_link (resource_id, digest, expires)
                  SELECT id, ?2, ?3 FROM resource WHERE kind = 0 AND id = ?1 AND active",

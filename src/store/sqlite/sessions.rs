@@ -64,6 +64,9 @@ pub(super) fn apply(
             .prepare_cached("UPDATE session SET seen = max(seen, ?2) WHERE digest = ?1")?
             .execute((&digest.0, at.as_millisecond()))?,
         SessionWrite::End(digest) => end(connection, digest)?,
+        SessionWrite::EndOthers { person, kept } => connection
+            .prepare_cached("DELETE FROM session WHERE resource_id = ?1 AND digest <> ?2")?
+            .execute((person.as_str(), &kept.0))?,
         SessionWrite::Forget(over) => forget(connection, over)?,
     };
     Ok(Written::Rows(changed as u64))

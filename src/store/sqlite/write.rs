@@ -11,7 +11,7 @@ use super::{grants, passwords, records, sessions};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
-use crate::store::write::{Refused, Write, Written};
+use crate::store::write::{Refused, Stopped, Write, Written};
 use crate::store::{
     Change, Changed, Counts, Deletion, Note, ResourceId, Stored, Terms, UnknownMembers, Version,
 };
@@ -31,25 +31,29 @@ pub(super) struct Aside {
 /// Does one write, and notes in `aside` what comes of it.
 pub(super) fn apply(connection: &Connection, write: &Write, aside: &mut Aside) -> Outcome<Written> {
     let outcome = whole(connection, write, &mut aside.more)?;
-    let audit = &mut aside.audit;
-    if let Write::Record(entry) = write {
-        audit.push(entry.clone());
-    }
-    let Some((id, at, terms)) = write.subject() else {
-        return Ok(outcome.map(|(written, _)| written));
+    let entry = match &outcome {
+        Ok((written, moved)) if written.is_change() => {
+            write.audit().map(|it| it.with_members(*moved))
+        }
+        Err(Refused::Held(stopped)) => held(connection, write, stopped)?,
+        Ok(_) | Err(_) => None,
     };
-    match (&outcome, &terms.audit) {
-        (Ok((written, moved)), Some(entry)) if written.is_change() => {
-            audit.push(entry.with_members(*moved));
-        }
-        (Err(Refused::Held(stopped)), entry) => {
-            let news = terms::hold(connection, stopped, id, at)?;
-            let entry = entry.as_ref().filter(|_| news);
-            audit.extend(entry.map(|it| it.held(stopped.removed_members())));
-        }
-        (Ok(_) | Err(_), _) => {}
-    }
+    aside.audit.extend(entry);
     Ok(outcome.map(|(written, _)| written))
+}
+
+/// Notes that a write was held; what is remembered of it, where that is news.
+fn held(
+    connection: &Connection,
+    write: &Write,
+    stopped: &Stopped,
+) -> Result<Option<AuditEntry>, rusqlite::Error> {
+    let Some((id, at, terms)) = write.subject() else {
+        return Ok(None);
+    };
+    let news = terms::hold(connection, stopped, id, at)?;
+    let entry = terms.audit.as_ref().filter(|_| news);
+    Ok(entry.map(|it| it.held(stopped.removed_members())))
 }
 
 /// Whether what was done before it is refused undoes itself: a single statement, or counts of the brake, which may be too high.

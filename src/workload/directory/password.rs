@@ -7,7 +7,7 @@ use super::sign_in_method::SignInMethod;
 use super::{Directory, DirectoryError};
 use crate::config::SignInConfig;
 use crate::scim::schema::ResourceType;
-use crate::store::audit::{AuditEvent, Requester};
+use crate::store::audit::{AuditEntry, AuditEvent, Requester};
 use crate::store::passwords::PasswordLink;
 use crate::store::sessions::SecretDigest;
 use crate::store::{ResourceId, Stored};
@@ -53,23 +53,21 @@ impl Directory {
             person: person.id.clone(),
             expires,
         };
-        let offered = self.store.offer_password_link(link).await;
+        let audit = self.credential_entry(&person.id, AuditEvent::PasswordLinkMade, requester);
+        let offered = self.store.offer_password_link(link, audit).await;
         if !offered.map_err(DirectoryError::from)? {
             return Err(NoLink::Deactivated(person.id));
         }
-        self.remember(&person.id, AuditEvent::PasswordLinkMade, requester)
-            .await?;
         Ok(MadeLink { person, expires })
     }
 
-    /// Remembers what happened to what a person signs in by.
-    pub(crate) async fn remember(
+    /// What is remembered when something happens to what a person signs in by.
+    pub(crate) fn credential_entry(
         &self,
         person: &ResourceId,
         event: AuditEvent,
         requester: &Requester,
-    ) -> Result<(), DirectoryError> {
-        let entry = Entry::new(requester, ResourceType::User, person, self.now());
-        Ok(self.store.record(entry.credential(event)).await?)
+    ) -> AuditEntry {
+        Entry::new(requester, ResourceType::User, person, self.now()).credential(event)
     }
 }

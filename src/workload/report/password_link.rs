@@ -41,12 +41,17 @@ pub(super) async fn make(
     if let Some(refused) = refused(&core, &headers) {
         return refused;
     }
-    let hours = |it: &Wanted| it.hours.unwrap_or(HOURS);
-    let wanted = wanted.ok().map(|it| it.0);
-    let Some(wanted) = wanted.filter(|it| (1..=MOST_HOURS).contains(&hours(it))) else {
-        let text = "name a person: /password-link?person=ID or /password-link?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME, hours=N (168 at most)\n";
+    let Ok(Query(wanted)) = wanted else {
+        let text = format!(
+            "name a person: /password-link?person=ID or /password-link?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME, hours=N (1 to {MOST_HOURS})\n"
+        );
         return plain(StatusCode::BAD_REQUEST, text);
     };
+    let hours = wanted.hours.unwrap_or(HOURS);
+    if !(1..=MOST_HOURS).contains(&hours) {
+        let text = format!("hours is {hours}; write a number from 1 to {MOST_HOURS}\n");
+        return plain(StatusCode::BAD_REQUEST, text);
+    }
     let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
         return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
     };
@@ -55,10 +60,8 @@ pub(super) async fn make(
         let text = "nobody signs in by a password here: set spec.signIn.builtIn.enabled of the ScimTenant\n";
         return plain(StatusCode::CONFLICT, text);
     };
-    let mut bytes = [0; 32];
-    core.shared.random.fill(&mut bytes);
-    let token = Token::from_random(bytes);
-    let valid = SignedDuration::from_hours(hours(&wanted));
+    let token = Token::from_random(core.shared.random.secret());
+    let valid = SignedDuration::from_hours(hours);
     let requester = requester(&headers);
     let link = (digest(&token), valid);
     let directory = &scim_tenant.directory;

@@ -10,7 +10,7 @@ use super::password_refused::PasswordRefused;
 use super::refused::Refused;
 use super::{Route, Visit, called, password, redirect, set_password};
 use crate::store::Stored;
-use crate::store::passwords::PasswordProof;
+use crate::store::passwords::{PasswordHash, PasswordProof};
 use crate::store::sessions::{Session, SignedInBy};
 use crate::workload::directory::sign_in_method::SignInMethod;
 use crate::workload::sessions::digest;
@@ -25,19 +25,16 @@ pub(super) async fn account(visit: &Visit<'_>) -> Result<Response<Body>, Refused
 
 /// Ends one session of the person who asks, or all others.
 pub(super) async fn end_sessions(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
-    let Some(person) = visit.person().await? else {
+    let Some((own, person)) = visit.signed_in().await? else {
         return Ok(to_sign_in(visit));
     };
-    let wanted = visit.form.get("session");
-    let own = visit.presented().map(|it| digest(&it));
     let store = &visit.scim_tenant.opened.store;
-    // Whose it is, is looked at: a digest alone ends nothing.
-    for session in store.sessions_of(&person.id).await? {
-        let is_meant = match wanted {
-            Some(wanted) => session.digest.0 == wanted,
-            None => Some(&session.digest) != own.as_ref(),
-        };
-        if is_meant {
+    if visit.form.get("others").is_some() {
+        store.end_other_sessions(person.id, own.digest).await?;
+    } else if let Some(wanted) = visit.form.get("session") {
+        // Whose it is, is looked at: a digest alone ends nothing.
+        let mut all = store.sessions_of(&person.id).await?.into_iter();
+        if let Some(session) = all.find(|it| it.digest.0 == wanted) {
             store.end_session(session.digest).await?;
         }
     }
@@ -50,15 +47,16 @@ pub(super) async fn change_password(visit: &Visit<'_>) -> Result<Response<Body>,
         return Ok(to_sign_in(visit));
     };
     match change(visit, &person).await {
+        Ok(hash) => password::signed_in(visit, &person.id, hash, None).await,
         Err(wrong) if wrong.is_of_the_form() => {
             wrong.log(visit, &Route::ChangePassword);
             page(visit, &person, Some(&wrong)).await
         }
-        other => other,
+        Err(refused) => Err(refused),
     }
 }
 
-async fn change(visit: &Visit<'_>, person: &Stored) -> Result<Response<Body>, Refused> {
+async fn change(visit: &Visit<'_>, person: &Stored) -> Result<PasswordHash, Refused> {
     let user_name = person.resource.user_name().unwrap_or_default();
     let (known, before) = password::check(visit, user_name).await?;
     if known != person.id {

@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::http::Response;
-use axum::http::header::SET_COOKIE;
 
 use super::provider::{Exchange, trusted_issuer};
 use super::refused::Refused;
@@ -13,7 +12,7 @@ use crate::oidc::authorization::AuthorizationResponse;
 use crate::oidc::id_token::{Expected, IdToken};
 use crate::scim::schema::ResourceType;
 use crate::store::Stored;
-use crate::store::sessions::SignInAttempt;
+use crate::store::sessions::{SignInAttempt, SignedInBy};
 use crate::workload::directory::sign_in_method::SignInMethod;
 use crate::workload::jwt::Untrusted;
 use crate::workload::sessions::{ATTEMPT_TIME, digest};
@@ -33,10 +32,18 @@ pub(super) async fn callback(
         return Err(Refused::OtherMethod(person.id));
     }
 
-    let token = visit.secret();
-    let had = visit.presented();
-    let sessions = visit.sessions();
-    let opened = sessions.open(&token, &person.id, provider, had.as_ref());
+    let hosts = &visit.config.forward_auth.hosts;
+    let own = &visit.scim_tenant.config.url;
+    // The hosts may be others since.
+    let wanted = attempt.return_to.as_deref();
+    let wanted = wanted.and_then(|it| return_to::allowed(it, own, hosts));
+    let here = format!("{}/signed-in", visit.base());
+    let mut response = redirect(wanted.unwrap_or(&here));
+    let by = SignedInBy::Connector {
+        name: provider.connector.clone(),
+        provider: provider.digest(),
+    };
+    let opened = visit.open_session((&person.id, by), None, &mut response);
     if !opened.await? {
         return Err(Refused::Deactivated(person.id));
     }
@@ -49,18 +56,6 @@ pub(super) async fn callback(
     );
     let opened = &visit.scim_tenant.opened;
     opened.with_activity(|activity| activity.signed_in(connector, visit.now));
-
-    let hosts = &visit.config.forward_auth.hosts;
-    let own = &visit.scim_tenant.config.url;
-    // The hosts may be others since.
-    let wanted = attempt.return_to.as_deref();
-    let wanted = wanted.and_then(|it| return_to::allowed(it, own, hosts));
-    let here = format!("{}/signed-in", visit.base());
-    let mut response = redirect(wanted.unwrap_or(&here));
-    let minutes = visit.config.session.absolute_minutes;
-    if let Some(cookie) = visit.cookies().give_session(&token, minutes) {
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
     Ok(response)
 }
 

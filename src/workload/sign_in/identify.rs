@@ -10,16 +10,20 @@ use super::{Visit, begin, redirect};
 use crate::config::ProviderConfig;
 use crate::store::audit::AuditQuery;
 use crate::store::{ResourceId, StoreError, Stored};
+use crate::workload::attempts::network;
 use crate::workload::directory::sign_in_method::SignInMethod;
 
 /// Characters of a user name that is looked up.
 const LONGEST: usize = 256;
 
+/// What is said to who has typed something else.
+const NO_NAME: &str = "This is no user name: one has 256 characters at most.";
+
 /// Entries of the audit by which is found who provisioned a person.
 const ENTRIES: usize = 20;
 
 /// Where somebody is led.
-pub(super) enum Way<'w> {
+enum Way<'w> {
     /// To the box for a password.
     Password,
     /// To the provider of a connector.
@@ -32,11 +36,12 @@ impl Visit<'_> {
     /// The name by which somebody wants to sign in.
     pub(super) fn user_name(&self, field: &str) -> Option<&str> {
         let name = self.form.get(field)?.trim();
-        (!name.is_empty() && name.len() <= LONGEST && !name.contains('\0')).then_some(name)
+        (!name.is_empty() && name.chars().count() <= LONGEST && !name.contains('\0'))
+            .then_some(name)
     }
 
     /// Where the person is led who is this one, or who is nobody.
-    pub(super) async fn way(&self, person: Option<&Stored>) -> Result<Way<'_>, StoreError> {
+    async fn way(&self, person: Option<&Stored>) -> Result<Way<'_>, StoreError> {
         let method = person.map(|it| SignInMethod::of(&it.resource, self.config));
         let connector = match self.config.providers.as_slice() {
             [] | [_] => None,
@@ -72,18 +77,28 @@ pub(super) async fn identify(visit: &Visit<'_>) -> Result<Response<Body>, Refuse
     let return_to = visit.return_to()?;
     let return_to = return_to.as_deref();
     let Some(user_name) = visit.user_name("login_hint") else {
+        let typed = visit.form.get("login_hint").unwrap_or_default();
+        let wrong = (!typed.trim().is_empty()).then_some(NO_NAME);
+        let status = wrong.map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
         let page = Identify {
             frame: pages::frame(visit),
             return_to,
+            wrong,
         };
-        return Ok(pages::page(visit, StatusCode::OK, &page));
+        return Ok(pages::page(visit, status, &page));
     };
     if let Some(seconds) = visit.shared.sign_ins.count(visit.from(), visit.now) {
         return Err(Refused::Limited(seconds));
     }
     let person = visit.scim_tenant.directory.with_user_name(user_name);
     let person = person.await?;
-    match visit.way(person.as_ref()).await? {
+    let way = visit.way(person.as_ref()).await?;
+    if !matches!(way, Way::Password) {
+        // It is counted where the way to the provider begins.
+        let source = network(visit.from());
+        visit.shared.sign_ins.take_back(&source, visit.now);
+    }
+    match way {
         Way::Password => Ok(password_box(visit, user_name, return_to, None)),
         Way::Choice => Ok(begin::choices(visit, return_to)),
         Way::Provider(provider) => {

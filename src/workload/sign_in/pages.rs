@@ -53,6 +53,8 @@ impl Frame<'_> {
 pub(super) struct Identify<'p> {
     pub(super) frame: Frame<'p>,
     pub(super) return_to: Option<&'p str>,
+    /// Why what was typed is no user name.
+    pub(super) wrong: Option<&'p str>,
 }
 
 #[derive(Template)]

@@ -8,14 +8,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::identify::{Way, password_box};
+use super::identify::password_box;
 use super::pages;
 use super::password_refused::PasswordRefused;
 use super::refused::Refused;
-use super::{Route, Visit, return_to};
+use super::{Route, Visit};
 use crate::config::Token;
 use crate::store::passwords::PasswordHash;
+use crate::store::sessions::SignedInBy;
 use crate::store::{ResourceId, Stored};
+use crate::workload::directory::sign_in_method::SignInMethod;
 use crate::workload::guesses::Guess;
 use crate::workload::passwords::{Password, Verified};
 
@@ -25,14 +27,17 @@ pub(super) async fn password(visit: &Visit<'_>) -> Result<Response<Body>, Refuse
     let Some(user_name) = visit.user_name("user_name") else {
         return Err(PasswordRefused::Wrong.into());
     };
-    match check(visit, user_name).await {
-        Ok((person, hash)) => Ok(signed_in(visit, &person, hash, return_to.as_deref()).await?),
+    let presented = async {
+        let (person, hash) = check(visit, user_name).await?;
+        signed_in(visit, &person, hash, return_to.as_deref()).await
+    };
+    match presented.await {
         Err(wrong @ Refused::Password(PasswordRefused::Wrong)) => {
             wrong.log(visit, &Route::Password);
             let page = password_box(visit, user_name, return_to.as_deref(), Some(&wrong));
             Ok(page)
         }
-        Err(refused) => Err(refused),
+        done => done,
     }
 }
 
@@ -44,6 +49,11 @@ pub(super) async fn check(
     let presented = visit.form.get("password").unwrap_or_default();
     // What cannot be a password is none, and costs nothing.
     let presented = Password::presented(presented).map_err(|_| PasswordRefused::Wrong)?;
+    let known = visit.cookies().known(&visit.head.headers);
+    let too_many = visit.shared.guesses.are_too_many(visit.from(), visit.now);
+    if let Some(seconds) = too_many.filter(|_| known.is_none()) {
+        return Err(PasswordRefused::TooManyGuesses(seconds).into());
+    }
     let directory = &visit.scim_tenant.directory;
     let person = directory.with_user_name(user_name).await?;
     let kept = kept(visit, person.as_ref()).await?;
@@ -52,7 +62,6 @@ pub(super) async fn check(
         |it| it.id.as_str().to_owned(),
     );
     let account = format!("{} {account}", visit.scim_tenant.config.name);
-    let known = visit.cookies().known(&visit.head.headers);
     let mark = person.as_ref().zip(kept.as_ref());
     let mark = mark.map(|(person, hash)| known_mark(&person.id, hash));
     let guess = Guess {
@@ -65,8 +74,8 @@ pub(super) async fn check(
     if let Some(seconds) = visit.shared.guesses.count(guess, visit.now) {
         return Err(PasswordRefused::TooManyGuesses(seconds).into());
     }
-    let verified = visit.shared.passwords.verify(presented, kept.as_ref());
-    let verified = verified.await;
+    let passwords = &visit.shared.passwords;
+    let verified = passwords.verify(presented.clone(), kept.as_ref()).await;
     if verified.is_err() {
         // Nobody looked at it.
         visit.shared.guesses.forgive(guess, visit.now);
@@ -78,13 +87,32 @@ pub(super) async fn check(
     if !person.resource.is_active() {
         return Err(Refused::Deactivated(person.id));
     }
-    let Some(rehashed) = rehashed else {
-        return Ok((person.id, kept));
+    let kept = match rehashed {
+        Some(rehashed) => rehash(visit, &person.id, presented, (kept, rehashed)).await?,
+        None => kept,
     };
+    Ok((person.id, kept))
+}
+
+/// Keeps `after` in the place of `before`; what is kept then of the password that was presented.
+async fn rehash(
+    visit: &Visit<'_>,
+    person: &ResourceId,
+    presented: Password,
+    (before, after): (PasswordHash, PasswordHash),
+) -> Result<PasswordHash, Refused> {
     let store = &visit.scim_tenant.opened.store;
-    let (id, after) = (person.id.clone(), rehashed.clone());
-    store.rehash_password(id, kept, after).await?;
-    Ok((person.id, rehashed))
+    let rehashed = store.rehash_password(person.clone(), before, after.clone());
+    if rehashed.await? {
+        return Ok(after);
+    }
+    // Another sign-in was faster, or somebody with another password.
+    let kept = store.password(person).await?;
+    let verified = visit.shared.passwords.verify(presented, kept.as_ref());
+    match (verified.await?, kept) {
+        (Verified::Right { .. }, Some(kept)) => Ok(kept),
+        _ => Err(PasswordRefused::Wrong.into()),
+    }
 }
 
 /// What is kept of a person's password; nothing of who signs in another way. It is looked for whether there is a person or not.
@@ -92,8 +120,8 @@ async fn kept(visit: &Visit<'_>, person: Option<&Stored>) -> Result<Option<Passw
     let nobody = ResourceId::new("");
     let id = person.map_or(&nobody, |it| &it.id);
     let kept = visit.scim_tenant.opened.store.password(id).await?;
-    let way = visit.way(person).await?;
-    Ok(kept.filter(|_| matches!(way, Way::Password)))
+    let method = person.map(|it| SignInMethod::of(&it.resource, visit.config));
+    Ok(kept.filter(|_| method == Some(SignInMethod::BuiltIn)))
 }
 
 /// Opens a session for who has shown the password of which `hash` is kept, and lets the browser be known when it comes again.
@@ -101,13 +129,13 @@ pub(super) async fn signed_in(
     visit: &Visit<'_>,
     person: &ResourceId,
     hash: PasswordHash,
-    wanted: Option<&str>,
+    return_to: Option<&str>,
 ) -> Result<Response<Body>, Refused> {
     let mark = known_mark(person, &hash);
-    let token = visit.secret();
-    let had = visit.presented();
-    let sessions = visit.sessions();
-    let opened = sessions.open_by_password(&token, person, hash, had.as_ref());
+    let here = format!("{}/signed-in", visit.scim_tenant.prefix);
+    let mut response = pages::onward(visit, return_to.unwrap_or(&here));
+    let who = (person, SignedInBy::Password);
+    let opened = visit.open_session(who, Some(hash), &mut response);
     if !opened.await? {
         // Somebody was faster: with another password, or by deactivating the person.
         return Err(PasswordRefused::Wrong.into());
@@ -117,18 +145,7 @@ pub(super) async fn signed_in(
         user.id = person.as_str(),
         "{person} signed in by a password"
     );
-    let hosts = &visit.config.forward_auth.hosts;
-    let own = &visit.scim_tenant.config.url;
-    let wanted = wanted.and_then(|it| return_to::allowed(it, own, hosts));
-    let here = format!("{}/signed-in", visit.scim_tenant.prefix);
-    let mut response = pages::onward(visit, wanted.unwrap_or(&here));
-    let cookies = visit.cookies();
-    let minutes = visit.config.session.absolute_minutes;
-    let given = [
-        cookies.give_session(&token, minutes),
-        cookies.give_known(&mark),
-    ];
-    for cookie in given.into_iter().flatten() {
+    if let Some(cookie) = visit.cookies().give_known(&mark) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)

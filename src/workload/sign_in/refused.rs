@@ -175,7 +175,10 @@ impl Refused {
     /// What to do, in the form that is shown again.
     pub(super) fn advice(&self) -> String {
         let (title, text) = self.words();
-        self.reason().unwrap_or_else(|| format!("{title} {text}"))
+        match self.reason() {
+            Some(reason) => format!("{title} {reason} {text}"),
+            None => format!("{title} {text}"),
+        }
     }
 
     /// Why, where that helps and says nothing of anybody.
@@ -261,6 +264,8 @@ impl Refused {
     pub(super) fn into_response(self, visit: &Visit<'_>, route: &Route) -> Response<Body> {
         self.log(visit, route);
         let (status, (title, text)) = (self.status(), self.words());
+        let return_to = visit.return_to().ok().flatten();
+        let again = format!("{}/sign-in", visit.scim_tenant.prefix);
         let page = Refusal {
             frame: pages::frame(visit),
             title,
@@ -268,7 +273,7 @@ impl Refused {
             reason: self.reason(),
             again: self
                 .may_begin_again()
-                .then(|| format!("{}/sign-in", visit.scim_tenant.prefix)),
+                .then(|| pages::with_return(again, return_to.as_deref())),
             request_id: &visit.request_id,
         };
         let mut response = pages::page(visit, status, &page);

@@ -12,9 +12,10 @@ use crate::config::Token;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEvent, Requester};
-use crate::store::passwords::{NewPassword, PasswordProof};
+use crate::store::passwords::{NewPassword, PasswordHash, PasswordProof};
 use crate::store::{Related, Stored};
 use crate::workload::directory::DirectoryError;
+use crate::workload::directory::sign_in_method::SignInMethod;
 use crate::workload::passwords::{About, Password};
 use crate::workload::sessions::digest;
 
@@ -29,15 +30,16 @@ pub(super) async fn set_password(
     }
     let proof = PasswordProof::Link(digest(token), visit.now);
     match set(visit, &person, proof).await {
+        Ok(hash) => password::signed_in(visit, &person.id, hash, None).await,
         Err(wrong) if wrong.is_of_the_form() => {
             wrong.log(visit, &Route::SetPassword(token.clone()));
             Ok(form(visit, &person, Some(&wrong)))
         }
-        other => other,
+        Err(refused) => Err(refused),
     }
 }
 
-/// Whose the link is, as long as it holds.
+/// Whose the link is, as long as it holds and the person signs in by a password.
 async fn person(visit: &Visit<'_>, token: &Token) -> Result<Stored, Refused> {
     let store = &visit.scim_tenant.opened.store;
     let link = store.password_link(&digest(token)).await?;
@@ -47,10 +49,11 @@ async fn person(visit: &Visit<'_>, token: &Token) -> Result<Stored, Refused> {
     };
     let directory = &visit.scim_tenant.directory;
     let found = directory.find(ResourceType::User, &link.person, Related::Skip);
-    found.await.map_err(|error| match error {
-        DirectoryError::NotFound(_) => PasswordRefused::LinkSpent.into(),
-        error => error.into(),
-    })
+    match found.await {
+        Ok(it) if SignInMethod::of(&it.resource, visit.config) == SignInMethod::BuiltIn => Ok(it),
+        Ok(_) | Err(DirectoryError::NotFound(_)) => Err(PasswordRefused::LinkSpent.into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn form(visit: &Visit<'_>, person: &Stored, wrong: Option<&Refused>) -> Response<Body> {
@@ -64,12 +67,12 @@ fn form(visit: &Visit<'_>, person: &Stored, wrong: Option<&Refused>) -> Response
     pages::page(visit, status, &page)
 }
 
-/// Sets the password that the form has twice, if `proof` still holds, and signs the person in.
+/// Sets the password that the form has twice, if `proof` still holds; says what is kept of it.
 pub(super) async fn set(
     visit: &Visit<'_>,
     person: &Stored,
     proof: PasswordProof,
-) -> Result<Response<Body>, Refused> {
+) -> Result<PasswordHash, Refused> {
     let chosen = visit.form.get("new_password").unwrap_or_default();
     let about = About {
         names: names(&person.resource),
@@ -84,23 +87,22 @@ pub(super) async fn set(
         PasswordProof::Link(..) => PasswordRefused::LinkSpent,
         PasswordProof::Password(_) => PasswordRefused::Wrong,
     };
-    let new = NewPassword {
-        person: person.id.clone(),
-        hash: hash.clone(),
-        proof,
-    };
-    if !visit.scim_tenant.opened.store.set_password(new).await? {
-        return Err(overtaken.into());
-    }
     let requester = Requester {
         request_id: visit.request_id.clone(),
         client: "sign-in".to_owned(),
         ..Requester::default()
     };
     let directory = &visit.scim_tenant.directory;
-    let remembered = directory.remember(&person.id, AuditEvent::PasswordSet, &requester);
-    remembered.await?;
-    password::signed_in(visit, &person.id, hash, None).await
+    let new = NewPassword {
+        person: person.id.clone(),
+        hash: hash.clone(),
+        proof,
+        audit: directory.credential_entry(&person.id, AuditEvent::PasswordSet, &requester),
+    };
+    if !visit.scim_tenant.opened.store.set_password(new).await? {
+        return Err(overtaken.into());
+    }
+    Ok(hash)
 }
 
 /// What a password of the person must not be made of.

@@ -4,11 +4,14 @@
 
 use std::time::Duration;
 
+use argon2::{Argon2, PasswordHasher};
 use reqwest::header::{HeaderValue, ORIGIN};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 use usher::clock::ManualClock;
-use usher::config::{ForwardAuthConfig, ProviderConfig, ScimTenantConfig};
+use usher::config::{
+    ForwardAuthConfig, ProviderConfig, ScimTenantConfig, SignInConfig, StoreConfig,
+};
 
 use super::browser::{Browser, SITE, Shown};
 use super::{SESSION, Stage};
@@ -145,7 +148,6 @@ async fn a17_an_unknown_name_is_answered_like_a_wrong_password() {
     let stage = stage().await;
     stage.add_ana().await;
     stage.add("bo@contoso.example", "bo").await;
-    let lena = stage.add_lena().await;
     let gone = stage.add("gone@contoso.example", "gone").await;
     stage.set_active(&gone, false).await;
     let told = async |name: &str| {
@@ -183,9 +185,6 @@ async fn a17_an_unknown_name_is_answered_like_a_wrong_password() {
             assert_eq!(other, wrong, "{name}");
         }
     }
-    // Who signs in through Entra has no password, whatever was set before.
-    let through_entra = present(&stage.browser(), "lena@contoso.example", OTHER).await;
-    assert_eq!((through_entra.status, lena.is_empty()), (403, false));
 }
 
 /// A17: a stranger who guesses is stopped, and locks out nobody who signed in before.
@@ -431,7 +430,15 @@ async fn people_see_and_end_their_sessions() {
         stage.is_signed_in(&three).await,
         "nobody ends the session of another"
     );
-    one.post("/account/sessions", "").await;
+    for of_nobody in [
+        form(&[("session", &of_ana[0]), ("session", &of_ana[1])]),
+        String::new(),
+    ] {
+        one.post("/account/sessions", &of_nobody).await;
+        assert_eq!(digests(&one.get("/account").await), of_ana, "{of_nobody}");
+    }
+    one.post("/account/sessions", &form(&[("others", "end")]))
+        .await;
     assert!(stage.is_signed_in(&one).await);
     assert!(!stage.is_signed_in(&two).await);
     let last = digests(&one.get("/account").await);
@@ -602,14 +609,105 @@ async fn everybody_is_led_to_the_one_way_in() {
     let link = stage.link("lena@contoso.example").await;
     assert_eq!(set(&browser, &link, PASSWORD).await.status, 200);
     assert!(stage.is_signed_in(&browser).await);
+    let link = stage.link("lena@contoso.example").await;
 
     stage.set_method(&id, "Entra").await;
     assert!(!stage.is_signed_in(&browser).await);
+    assert_eq!(browser.get(&link).await.status, 410);
+    assert_eq!(set(&browser, &link, OTHER).await.status, 410);
     assert_eq!(
         present(&browser, "lena@contoso.example", PASSWORD)
             .await
             .status,
         403
+    );
+}
+
+#[tokio::test]
+async fn the_way_to_a_provider_is_counted_where_it_begins() {
+    let stage = stage().await;
+    stage.add_lena().await;
+    let browser = stage.browser();
+    let mut statuses = Vec::new();
+    for name in ["lena"; 2].into_iter().chain(["nobody"; 601]) {
+        let shown = identify(&browser, &format!("{name}@contoso.example")).await;
+        statuses.push(shown.status);
+    }
+    assert_eq!(statuses.pop(), Some(429));
+    assert!(statuses.iter().all(|it| *it == 200), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_user_name_has_so_many_characters_whatever_they_are() {
+    let stage = stage().await;
+    for (name, status, said) in [
+        ("\u{e9}".repeat(256), 200, "type=\"password\""),
+        ("a".repeat(257), 400, "one has 256 characters at most"),
+        ("a\0".to_owned(), 400, "This is no user name"),
+    ] {
+        let shown = identify(&stage.browser(), &name).await;
+        assert_eq!(
+            (shown.status, shown.text.contains(said)),
+            (status, true),
+            "{}",
+            shown.text
+        );
+    }
+    for nothing in ["", " "] {
+        let shown = identify(&stage.browser(), nothing).await;
+        assert_eq!(shown.status, 200);
+        assert!(!shown.text.contains("role=\"alert\""), "{}", shown.text);
+    }
+}
+
+/// Each verifies the hash that is kept, and one of them replaces it.
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_ins_at_once_replace_a_hash_of_another_cost_and_all_are_let_in() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("contoso.db");
+    let built_in = |tenant: &mut ScimTenantConfig| {
+        tenant.store = StoreConfig::Sqlite { path: path.clone() };
+        let nowhere = "http://127.0.0.1:9".parse().unwrap();
+        let sign_in = super::sign_in_at(nowhere, folder.path());
+        tenant.sign_in = Some(SignInConfig {
+            built_in: true,
+            ..sign_in
+        });
+    };
+    let stage = stage_with(built_in).await;
+    stage.add_ana().await;
+    let Stage {
+        workload, clock, ..
+    } = stage;
+    let params = argon2::Params::new(64, 1, 1, None).unwrap();
+    let cheap = Argon2::from(params);
+    let hash = cheap.hash_password_with_salt(PASSWORD.as_bytes(), &[7; 16]);
+    let hash = hash.unwrap().to_string();
+    let replace = |tenant: &mut ScimTenantConfig| {
+        built_in(tenant);
+        let database = rusqlite::Connection::open(&path).unwrap();
+        let replaced = database.execute("UPDATE password SET hash = ?1", [&hash]);
+        assert_eq!(replaced, Ok(1));
+    };
+    let workload = workload.restart_at(clock, replace).await;
+
+    let browsers: Vec<Browser> = (0..8)
+        .map(|_| Browser::new(workload.server.local_addr()))
+        .collect();
+    let all = browsers
+        .iter()
+        .map(|it| present(it, "ana@contoso.example", PASSWORD));
+    for done in futures::future::join_all(all).await {
+        assert_eq!(done.status, 200, "{}", done.text);
+    }
+
+    workload.server.shutdown().await;
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let kept = database.query_row("SELECT hash FROM password", (), |row| row.get(0));
+    let kept: String = kept.unwrap();
+    assert!(
+        kept.starts_with("$argon2id$v=19$m=32768,t=3,p=1$"),
+        "{kept}"
     );
 }
 
@@ -680,12 +778,49 @@ async fn a9_who_signed_in_goes_back_to_where_the_way_began() {
 }
 
 #[tokio::test]
+async fn who_is_refused_begins_again_on_the_same_way() {
+    let stage = stage().await;
+    stage.add_ana().await;
+    let bo = stage.add("bo@contoso.example", "bo").await;
+    let link = stage.link("bo@contoso.example").await;
+    set(&stage.browser(), &link, PASSWORD).await;
+    stage.set_active(&bo, false).await;
+    let present = async |user_name: &str, password: &str| {
+        let fields = [
+            ("user_name", user_name),
+            ("password", password),
+            ("return_to", "http://wiki.contoso.example/"),
+        ];
+        stage.browser().post("/password", &form(&fields)).await
+    };
+    for _ in 0..10 {
+        assert_eq!(present("ana@contoso.example", OTHER).await.status, 403);
+    }
+
+    for (name, status) in [("ana@contoso.example", 429), ("bo@contoso.example", 403)] {
+        let refused = present(name, PASSWORD).await;
+        assert_eq!(refused.status, status, "{}", refused.text);
+        let again = "href=\"/sign-in?return_to=http%3A%2F%2Fwiki.contoso.example%2F\"";
+        assert!(refused.text.contains(again), "{}", refused.text);
+    }
+}
+
+#[tokio::test]
 async fn forms_of_other_sites_are_refused() {
     let stage = stage().await;
     stage.add_ana().await;
     let link = stage.link("ana@contoso.example").await;
-    let browser = stage.browser();
-    for path in ["/sign-in", "/password", link.as_str()] {
+    let (browser, signed_in) = (stage.browser(), stage.browser());
+    present(&signed_in, "ana@contoso.example", PASSWORD).await;
+    let session = signed_in.cookie(SESSION);
+    for (browser, path) in [
+        (&browser, "/sign-in"),
+        (&browser, "/password"),
+        (&browser, link.as_str()),
+        (&signed_in, "/account/password"),
+        (&signed_in, "/account/sessions"),
+        (&signed_in, "/sign-out"),
+    ] {
         for origin in [
             "https://evil.example",
             "http://wiki.contoso.example",
@@ -697,6 +832,7 @@ async fn forms_of_other_sites_are_refused() {
                 ("password", PASSWORD),
                 ("new_password", OTHER),
                 ("repeated", OTHER),
+                ("others", "end"),
             ];
             let request = browser.request(reqwest::Method::POST, &url);
             let request = request
@@ -704,9 +840,14 @@ async fn forms_of_other_sites_are_refused() {
                 .body(form(&fields));
             let shown = browser.show(&url, request).await;
             assert_eq!(shown.status, 403, "{path} {origin}");
-            assert_eq!(browser.cookie(SESSION), None);
         }
     }
+    assert_eq!(browser.cookie(SESSION), None);
+    assert_eq!(signed_in.cookie(SESSION), session);
+    let page = signed_in.get("/account").await;
+    // The browser that set the password is signed in as well.
+    let sessions = page.text.matches("name=\"session\"").count();
+    assert_eq!(sessions, 2, "{}", page.text);
     assert_eq!(
         browser.get("/password").await.location,
         format!("{SITE}/sign-in")
@@ -786,6 +927,8 @@ async fn links_are_for_who_holds_the_report_token() {
     ] {
         assert_eq!(stage.ask_link(query).await.0, status, "{query}");
     }
+    let (_, said) = stage.ask_link("person=nobody&hours=999").await;
+    assert_eq!(said, "hours is 999; write a number from 1 to 168\n");
     let (_, said) = stage.ask_link(&format!("person={id}&hours=1")).await;
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(
