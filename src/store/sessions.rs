@@ -145,7 +145,8 @@ pub trait Sessions: Send + Sync {
         Ok((redeemed.await? > 0).then_some(attempt))
     }
 
-    /// Opens a session in the place of `replaced`, if its person is there and active; else says false, and `replaced` has ended.
+    /// Opens a session in the place of `replaced`, if its person is there and active; else says false, and `replaced` has ended. What
+    /// applications were given by `replaced` in the name of the same person goes on.
     async fn open_session(
         &self,
         session: Session,
@@ -199,7 +200,7 @@ pub enum SessionWrite {
     Begin(SignInAttempt),
     /// Deletes the attempt with this state.
     Redeem(SecretDigest),
-    /// Opens a session and ends the one that it replaces.
+    /// Opens a session and ends the one that it replaces, from which the person's grants go over to it.
     Open {
         /// The one to open, of a person who is active.
         session: Session,
