@@ -27,7 +27,7 @@ pub fn held(secret: &Secret) -> Option<SigningKeys> {
     let text = secret.data.as_ref()?.get(KEYS_FILE)?;
     let keys: SigningKeys = serde_json::from_slice(&text.0).ok()?;
     let is_sound = |keys: &SigningKeys| {
-        !keys.keys.is_empty() && keys.keys.iter().all(|it| it.private_key.pkcs8().is_some())
+        !keys.keys.is_empty() && keys.keys.iter().all(|it| it.private_key.pair().is_some())
     };
     Some(keys).filter(is_sound)
 }

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 use usher::api::ScimTenant;
 use usher::clock::{Random, SystemRandom};
 use usher::config::{
-    ApplicationAuthentication, ApplicationsConfig, PrivateKey, SigningKeys, Token,
+    ApplicationAuthentication, ApplicationsConfig, PrivateKey, SigningKey, SigningKeys, Token,
 };
 use usher::plan::applications::{self, ApplicationsObserved, ClientSecretObserved};
 use usher::plan::workload_config::ConnectorObserved;
@@ -186,14 +186,24 @@ fn keys_are_made_kept_rotated_and_healed() {
         (2, &made.keys[0])
     );
 
-    let mut broken = secret.clone();
-    broken.data = Some([("keys.json".to_owned(), ByteString(b"{}".to_vec()))].into());
-    let healed = scim_tenant(&tenant, &observed(&tenant, found(), Some(&broken))).unwrap();
-    assert_ne!(keys(&keys_secret(&healed.steps)), made);
-    let is_told = healed.steps.iter().any(
-        |step| matches!(step, Step::Announce(it) if it.type_ == AnnouncementType::Warning && it.note.contains("signing keys")),
-    );
-    assert!(is_told);
+    let no_key = SigningKeys {
+        keys: vec![SigningKey {
+            private_key: PrivateKey::from_pkcs8(b"no key"),
+            ..made.keys[0].clone()
+        }],
+    };
+    for text in ["{}".to_owned(), serde_json::to_string(&no_key).unwrap()] {
+        let mut broken = secret.clone();
+        let data = ByteString(text.clone().into_bytes());
+        broken.data = Some([("keys.json".to_owned(), data)].into());
+        let healed = scim_tenant(&tenant, &observed(&tenant, found(), Some(&broken))).unwrap();
+        let keys = keys(&keys_secret(&healed.steps));
+        assert!(keys != made && keys != no_key, "{text}");
+        let is_told = healed.steps.iter().any(
+            |step| matches!(step, Step::Announce(it) if it.type_ == AnnouncementType::Warning && it.note.contains("signing keys")),
+        );
+        assert!(is_told, "{text}");
+    }
 
     secret.metadata.owner_references = None;
     secret.metadata.labels = None;
