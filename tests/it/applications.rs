@@ -335,6 +335,7 @@ async fn who_has_to_sign_in_again_does_so_once() {
     let before = auth_time(&scene.code(&none).await).await;
     assert_eq!(scene.stage.provider.now() - before, 30);
     assert!(!scene.code(&[("max_age", "30")]).await.is_empty());
+    let others = scene.tokens().await;
 
     for again in [("prompt", "login"), ("max_age", "20"), ("max_age", "0")] {
         scene.stage.clock.advance(Duration::from_secs(30));
@@ -358,6 +359,10 @@ async fn who_has_to_sign_in_again_does_so_once() {
         let now = scene.stage.provider.now();
         assert_eq!(auth_time(&answered(&shown)["code"]).await, now, "{again:?}");
     }
+    // What was given before goes on, and says when the person signed in for it.
+    let (status, next) = scene.refresh(&others["refresh_token"]).await;
+    assert_eq!(status, 200, "{next}");
+    assert_eq!(claims(&next["id_token"])["auth_time"], before);
     let stranger = scene.stage.browser();
     let said = answered(&stranger.get(&request(&none)).await);
     assert_eq!(said["error"], "login_required");
@@ -464,6 +469,28 @@ async fn tokens_end_with_their_time_and_with_the_session() {
     }
     scene.stage.clock.advance(Duration::from_mins(61));
     assert_eq!(scene.refresh(&token).await.0, 400);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_question_of_an_application_is_no_use_of_the_session() {
+    let scene = Scene::begin().await;
+    let tokens = scene.tokens().await;
+    scene.stage.clock.advance(Duration::from_mins(5));
+    assert_eq!(scene.userinfo(&tokens["access_token"]).await.0, 200);
+    scene.stage.clock.advance(Duration::from_mins(50));
+    assert!(scene.is_active(&tokens["refresh_token"]).await);
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let more = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh),
+        ("scope", "admin"),
+    ];
+    assert_eq!(scene.post("/oauth2/token", Some(SECRET), &more).await.0, 400);
+
+    scene.stage.clock.advance(Duration::from_mins(5));
+
+    scene.is_out(&tokens).await;
     scene.end().await;
 }
 

@@ -17,6 +17,8 @@ pub(super) enum UnknownClient {
     Missing,
     #[error("There is no such application; client_id is its name in the ScimTenant.")]
     Unknown,
+    #[error("The client_id is not the one of the Authorization header.")]
+    OtherName,
     #[error("The client_secret is not the one of this application.")]
     Secret,
     #[error("This application has a client_secret; send it.")]
@@ -59,7 +61,7 @@ pub(super) enum Refused {
     Grant(#[source] BadGrant),
     #[error("The grant_type must be authorization_code or refresh_token.")]
     GrantType,
-    #[error("A refresh token gives no more scopes than the person signed in for.")]
+    #[error("A refresh token gives openid, and no more scopes than the person signed in for.")]
     Scope,
     #[error("The access token is missing.")]
     NoToken,

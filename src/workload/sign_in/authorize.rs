@@ -187,6 +187,7 @@ async fn code(
         redirect_uri: redirect_uri.to_owned(),
         challenge: request.challenge.clone(),
         nonce: request.nonce.clone(),
+        auth_time: session.opened.as_second(),
         scopes: request.scopes.clone(),
     };
     let grant = Grant {
