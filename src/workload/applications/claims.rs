@@ -69,7 +69,8 @@ impl Claims<'_> {
     }
 }
 
-/// The claims with the declared ones for which there is room, the shortest first, and word of the others (OpenID Connect Core 1.0, section 5.6.2, as Entra has it).
+/// The claims with the declared ones for which there is room, the shortest first, and word of the others (OpenID Connect Core 1.0,
+/// section 5.6.2, as Entra has it).
 fn bounded(
     mut claims: Map<String, Value>,
     declared: Map<String, Value>,

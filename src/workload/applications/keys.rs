@@ -59,11 +59,14 @@ impl Keys {
         let held: SigningKeys = serde_json::from_slice(&text).map_err(|error| {
             // Its own words may quote a private key.
             let (category, line) = (error.classify(), error.line());
-            io::Error::other(format!("it holds no signing keys: {category:?} error in line {line}"))
+            io::Error::other(format!(
+                "it holds no signing keys: {category:?} error in line {line}"
+            ))
         })?;
         let keys = held.keys.iter().map(|it| {
             let pair = it.private_key.pair();
-            let pair = pair.ok_or_else(|| io::Error::other("a key in it is no PKCS #8 of P-256"))?;
+            let pair =
+                pair.ok_or_else(|| io::Error::other("a key in it is no PKCS #8 of P-256"))?;
             Ok(Key {
                 id: thumbprint(&pair),
                 pair,

@@ -7,8 +7,9 @@ use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Response, StatusCode};
 use serde_json::json;
 
-use super::{allow, document};
+use super::allow;
 use crate::store::StoreError;
+use crate::workload::oauth::document;
 
 /// Why nobody was recognized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

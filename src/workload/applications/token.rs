@@ -97,9 +97,7 @@ async fn refresh(
     }
     let scopes = match form.field("scope").map(Scope::parse) {
         None => alive.terms.scopes.clone(),
-        Some(fewer)
-            if fewer.contains(&Scope::OpenId) && fewer.is_subset(&alive.terms.scopes) =>
-        {
+        Some(fewer) if fewer.contains(&Scope::OpenId) && fewer.is_subset(&alive.terms.scopes) => {
             fewer
         }
         Some(_) => return Err(Refused::Scope),
@@ -120,7 +118,7 @@ async fn turn(
     let end = later(asked.now, ACCESS_TOKEN_TIME);
     let next = Secrets {
         family: from.family.clone(),
-        part: asked.secret(),
+        part: asked.shared.secret(),
     };
     let refreshes = alive.terms.scopes.contains(&Scope::OfflineAccess);
     let length = asked.sign_in.session.absolute_minutes;
