@@ -271,7 +271,12 @@ async fn a_form_is_a_request_as_well_and_pages_of_other_sites_may_ask() {
         .map(|(a, b)| (a.to_owned(), b.to_owned()))
         .unwrap();
 
+    let large = "x".repeat(9000);
+    let refused = scene.browser.post(&path, &large).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.text.contains("The form was not accepted"));
     let shown = scene.browser.post(&path, &form).await;
+    assert!(shown.location.starts_with(&format!("{SITE}{path}?")));
     let shown = scene.browser.get(&shown.location).await;
 
     let (status, tokens) = scene.redeem(&answered(&shown)["code"]).await;
@@ -294,6 +299,14 @@ async fn a_form_is_a_request_as_well_and_pages_of_other_sites_may_ask() {
         ),
         (reqwest::StatusCode::UNAUTHORIZED, &"*".parse().unwrap())
     );
+    // Who asks there has a secret, which no page can keep.
+    for method in [reqwest::Method::OPTIONS, reqwest::Method::POST] {
+        let asked = client().request(method, scene.url("/oauth2/introspect"));
+        let asked = asked.send().await.unwrap();
+        assert!(asked.status().is_client_error());
+        let name = "access-control-allow-origin";
+        assert!(!asked.headers().contains_key(name));
+    }
     scene.end().await;
 }
 
@@ -486,7 +499,10 @@ async fn a_question_of_an_application_is_no_use_of_the_session() {
         ("refresh_token", refresh),
         ("scope", "admin"),
     ];
-    assert_eq!(scene.post("/oauth2/token", Some(SECRET), &more).await.0, 400);
+    assert_eq!(
+        scene.post("/oauth2/token", Some(SECRET), &more).await.0,
+        400
+    );
 
     scene.stage.clock.advance(Duration::from_mins(5));
 
@@ -634,6 +650,9 @@ async fn both_documents_say_the_same_and_nothing_is_there_without_applications()
         discovery["code_challenge_methods_supported"],
         json!(["S256"])
     );
+    // RFC 8414, section 2: it is about assertions alone, and nobody presents one here.
+    let algorithms = "token_endpoint_auth_signing_alg_values_supported";
+    assert_eq!(discovery.get(algorithms), None);
     let (_, other) = document("/.well-known/oauth-authorization-server").await;
     assert_eq!(discovery, other);
     for (name, address) in discovery.as_object().unwrap() {
