@@ -182,12 +182,7 @@ async fn the_token_endpoint_names_what_is_wrong() {
             "invalid_grant",
             "code_verifier",
         ),
-        (
-            foreign,
-            401,
-            "invalid_client",
-            "not the one of the Authorization header",
-        ),
+        (foreign, 401, "invalid_client", "the Authorization header"),
     ] {
         let code = scene.code(&[]).await;
         let said = scene

@@ -173,11 +173,10 @@ fn the_signing_keys_go_with_the_last_application() {
         let mut observed = seen(&without);
         observed.applications.signing_keys = Some(secret.clone());
         let steps = scim_tenant(&without, &observed).unwrap().steps;
-        let keys = steps.into_iter().find_map(|step| match step {
+        steps.into_iter().find_map(|step| match step {
             Step::Delete { child, uid } => Some((child.object.name, uid)),
             Step::Create(_) | Step::Apply(_) | Step::Announce(_) => None,
-        });
-        keys
+        })
     };
 
     let expected = ("contoso-signing-keys".to_owned(), "u-1".to_owned());

@@ -32,7 +32,7 @@ pub(crate) async fn pods(tenant: ScimTenantConfig, clock: &ManualClock) -> Vec<S
         };
         Server::start(settings, config(vec![tenant.clone()]))
     };
-    let pods = [start(), start(), start()];
+    let pods = vec![start(), start(), start()];
     futures::future::try_join_all(pods).await.unwrap()
 }
 
