@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -86,7 +88,7 @@ pub struct SigningKey {
     pub signs_from: Timestamp,
 }
 
-/// A private key as PKCS #8 in Base64. It has no `Display` and hides itself in `Debug`.
+/// A private key of P-256 as PKCS #8 in Base64. It has no `Display` and hides itself in `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrivateKey(String);
 
@@ -96,9 +98,11 @@ impl PrivateKey {
         Self(STANDARD.encode(pkcs8))
     }
 
-    /// The key in its binary form; nothing when somebody broke the text.
-    pub fn pkcs8(&self) -> Option<Vec<u8>> {
-        STANDARD.decode(&self.0).ok()
+    /// The key that signs; nothing when somebody broke the text, or it is another kind of key.
+    pub fn pair(&self) -> Option<EcdsaKeyPair> {
+        let pkcs8 = STANDARD.decode(&self.0).ok()?;
+        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        EcdsaKeyPair::from_pkcs8(algorithm, &pkcs8, &SystemRandom::new()).ok()
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
 /// Characters of `state` and of `nonce` at most.
@@ -295,8 +294,7 @@ fn max_age(parameters: &Parameters) -> Result<Option<i64>, RequestError> {
 /// Whether `verifier` is the one of `challenge` (RFC 7636, section 4.6).
 pub fn is_verifier_of(verifier: &str, challenge: &str) -> bool {
     // RFC 7636, section 4.1: 43 characters at least, so that nobody guesses it.
-    (43..=128).contains(&verifier.len())
-        && URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes())) == challenge
+    (43..=128).contains(&verifier.len()) && super::authorization::challenge(verifier) == challenge
 }
 
 /// Whether `wanted` is a redirect URI that `declared` allows: the same, character by character (RFC 9700, section 2.1), but for the port of a

@@ -51,7 +51,7 @@ impl AuthorizationRequest<'_> {
 }
 
 /// RFC 7636, section 4.2.
-fn challenge(verifier: &str) -> String {
+pub(super) fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
 }
 

@@ -138,10 +138,20 @@ fn check_claims(declared: &[Application], rules: &Rules) -> Result<(), Rejection
     Ok(())
 }
 
-/// What is missing for an application of `tenant`, the first of them.
-pub fn missing(tenant: &ScimTenant, observed: &ApplicationsObserved) -> Option<Rejection> {
-    let declared = tenant.spec.sign_in.applications.iter();
-    let mut pairs = declared.zip(&observed.client_secrets);
+/// What is missing for the applications of `tenant`, the first of it; `is_open` says whether people sign in there at all.
+pub(super) fn missing(
+    tenant: &ScimTenant,
+    observed: &ApplicationsObserved,
+    is_open: bool,
+) -> Option<Rejection> {
+    let declared = &tenant.spec.sign_in.applications;
+    if !declared.is_empty() && !is_open {
+        return Some(Rejection::Invalid {
+            field: "spec.signIn.applications".to_owned(),
+            problem: "nobody can sign in to them; add spec.oidc to an AzureConnector of this ScimTenant, or set spec.signIn.builtIn.enabled".to_owned(),
+        });
+    }
+    let mut pairs = declared.iter().zip(&observed.client_secrets);
     pairs.find_map(|(application, secret)| {
         let reference = application.client_secret_ref.as_ref()?;
         let (secret_name, key) = (&reference.name, &reference.key);
@@ -167,7 +177,7 @@ pub fn missing(tenant: &ScimTenant, observed: &ApplicationsObserved) -> Option<R
     })
 }
 
-/// The steps after which the Secret of `tenant` holds the keys that there should be.
+/// The steps after which the Secret of `tenant` holds the keys that there should be, or is gone with the last application.
 ///
 /// # Errors
 /// When the Secret is somebody else's.
@@ -176,12 +186,17 @@ pub(super) fn steps(
     observed: &ApplicationsObserved,
     now: Timestamp,
 ) -> Result<Vec<Step>, Rejection> {
-    let Some(fresh) = &observed.fresh_key else {
-        return Ok(Vec::new());
-    };
     let owner = Owner::of(tenant);
     let name = Names::of(&owner).signing_keys;
     let child = ChildKey::new(ChildKind::Secret, &owner.object.namespace, &name);
+    if tenant.spec.sign_in.applications.is_empty() {
+        let secret = observed.signing_keys.iter();
+        let ours = secret.filter(|it| owner.ownership(&it.metadata) == Ownership::Ours);
+        return Ok(ours.map(|it| delete(&child, it)).collect());
+    }
+    let Some(fresh) = &observed.fresh_key else {
+        return Ok(Vec::new());
+    };
     let every = minutes(
         &tenant.spec.sign_in.signing_keys.rotate_every,
         "spec.signIn.signingKeys.rotateEvery",
@@ -207,8 +222,7 @@ pub(super) fn steps(
             });
         }
         Ownership::Predecessor | Ownership::Orphan => {
-            let uid = secret.metadata.uid.clone().unwrap_or_default();
-            vec![Step::Delete { child, uid }, create(&first)]
+            vec![delete(&child, secret), create(&first)]
         }
         Ownership::Ours => {
             let held = signing_keys::held(secret);
@@ -225,6 +239,13 @@ pub(super) fn steps(
             steps
         }
     })
+}
+
+fn delete(child: &ChildKey, secret: &Secret) -> Step {
+    Step::Delete {
+        child: child.clone(),
+        uid: secret.metadata.uid.clone().unwrap_or_default(),
+    }
 }
 
 fn healed(secret: &str) -> Announcement {

@@ -13,7 +13,7 @@ pub mod volume;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::core::v1::{SecretVolumeSource, ServiceAccount, Volume, VolumeMount};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::child::{INSTANCE, MANAGED_BY, MANAGED_BY_USHER, Owner};
@@ -82,6 +82,29 @@ pub fn kept(owner: &Owner, name: &str) -> ObjectMeta {
         namespace: Some(owner.object.namespace.clone()),
         labels: Some(labels(owner)),
         ..ObjectMeta::default()
+    }
+}
+
+/// The volume called `name` with a whole Secret. The pods start without it.
+fn secret_volume(name: &str, secret: String) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(secret),
+            optional: Some(true),
+            ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+/// Where the volume called `name` is in the container, which only reads it.
+fn read_only_mount(name: &str, folder: &str) -> VolumeMount {
+    VolumeMount {
+        name: name.to_owned(),
+        mount_path: folder.to_owned(),
+        read_only: Some(true),
+        ..VolumeMount::default()
     }
 }
 

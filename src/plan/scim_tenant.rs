@@ -72,6 +72,8 @@ pub struct Plan {
     pub report_token: Token,
     /// Names of the declared clients whose present password that document accepts.
     pub clients: Vec<String>,
+    /// What is missing for its applications; all else goes on.
+    pub missing: Option<Rejection>,
 }
 
 /// Decides what to change for `tenant`.
@@ -107,12 +109,7 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
         claim.map(|it| Child::PersistentVolumeClaim(Box::new(volume::claim(&owner, spec, it))));
     steps.extend(claim.map(Step::Apply));
     steps.extend(optional(tenant, &owner, observed));
-    Ok(Plan {
-        steps,
-        config_digest: config.config_digest,
-        report_token: config.report_token,
-        clients: config.clients,
-    })
+    Ok(Plan { steps, ..config })
 }
 
 /// Whether there is a store to be had.
@@ -145,11 +142,8 @@ fn configuration(
     owner: &Owner,
     observed: &Observed,
 ) -> Result<(Plan, ScimTenantConfig), Rejection> {
-    let child = ChildKey::new(
-        ChildKind::Secret,
-        &owner.object.namespace,
-        &Names::of(owner).config,
-    );
+    let name = Names::of(owner).config;
+    let child = ChildKey::new(ChildKind::Secret, &owner.object.namespace, &name);
     let found = objects::secret::inspect(owner, observed.config.as_ref());
     let present = match &found {
         Found::Foreign => {
@@ -204,6 +198,7 @@ fn configuration(
         config_digest: digest(&document),
         report_token,
         clients: scim_client::known(tenant, &observed.clients),
+        missing: applications::missing(tenant, &observed.applications, served.sign_in.is_some()),
     };
     Ok((plan, served))
 }

@@ -2,7 +2,7 @@
 
 use crate::api::{ObjectKey, ScimTenant};
 use crate::config::{PrivateKey, Report, Token};
-use crate::plan::applications::{self, ApplicationsObserved, ClientSecretObserved};
+use crate::plan::applications::{ApplicationsObserved, ClientSecretObserved};
 use crate::plan::objects::Names;
 use crate::plan::objects::secret::{self, Found};
 use crate::plan::scim_client::{self, ClientObserved, ClientsObserved};
@@ -74,8 +74,7 @@ async fn pursue(
                     ctx.platform.hasten(&key, &plan.config_digest).await?;
                 }
                 let pending = scim_client::pending(tenant, &plan.clients);
-                let missing = applications::missing(tenant, &observed.applications);
-                let verdict = match (verdict, pending, missing) {
+                let verdict = match (verdict, pending, plan.missing) {
                     (Verdict::Done { .. }, Some(pending), _) => pending,
                     (Verdict::Done { .. }, None, Some(missing)) => Verdict::Rejected(missing),
                     (verdict, ..) => verdict,
@@ -188,15 +187,12 @@ async fn clients(ctx: &Context, tenant: &ScimTenant) -> Result<ClientsObserved, 
     Ok(found)
 }
 
-/// The Secrets of the applications that are declared.
+/// The Secrets of the applications that are declared, and the one with the keys, which may have to go.
 async fn applications(
     ctx: &Context,
     tenant: &ScimTenant,
 ) -> Result<ApplicationsObserved, PlatformError> {
     let declared = &tenant.spec.sign_in.applications;
-    if declared.is_empty() {
-        return Ok(ApplicationsObserved::default());
-    }
     let owner = Owner::of(tenant);
     let key = |name: &str| ObjectKey::new(&owner.object.namespace, name);
     let mut client_secrets = Vec::with_capacity(declared.len());
@@ -212,7 +208,7 @@ async fn applications(
     let name = Names::of(&owner).signing_keys;
     Ok(ApplicationsObserved {
         signing_keys: ctx.platform.secret(&key(&name)).await?,
-        fresh_key: Some(PrivateKey::from_pkcs8(&ctx.random.p256_key())),
+        fresh_key: (!declared.is_empty()).then(|| PrivateKey::from_pkcs8(&ctx.random.p256_key())),
         client_secrets,
     })
 }

@@ -103,6 +103,8 @@ conformance!(
     a_password_that_is_set_ends_the_sessions_of_its_person_alone,
     no_session_is_opened_by_a_password_that_was_replaced,
     a_grant_is_turned_by_whoever_holds_its_present_part,
+    a_grant_that_is_kept_or_turned_again_stays_as_it_is,
+    a_grant_goes_over_to_the_session_that_its_person_opens_instead,
     a_grant_needs_a_session_of_the_person,
     a_person_has_so_many_grants_and_the_oldest_go,
     grants_that_are_over_or_whose_session_is_are_forgotten,

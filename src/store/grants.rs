@@ -17,7 +17,7 @@ pub struct Grant {
     pub key: SecretDigest,
     /// Who signed in.
     pub person: ResourceId,
-    /// The session by which; the grant ends with it.
+    /// The session by which, or the one that the person opened in its place; the grant ends with it.
     pub session: SecretDigest,
     /// The application.
     pub application: String,
@@ -41,12 +41,13 @@ pub trait Grants: Send + Sync {
     async fn grant(&self, key: &SecretDigest) -> Result<Option<Grant>, StoreError>;
 
     /// Keeps a grant, if the session is there and the person's; says whether it is. Of the grants of one person the newest
-    /// [`GRANTS_PER_PERSON`] stay.
+    /// [`GRANTS_PER_PERSON`] stay. The same grant kept again stays as it is.
     async fn keep_grant(&self, grant: Grant) -> Result<bool, StoreError> {
         Ok(self.write_grant(GrantWrite::Keep(grant)).await? > 0)
     }
 
-    /// Replaces the part of a grant that is good at present: of several who ask, one does.
+    /// Replaces the part of a grant that is good at present: of several who ask, one does. The same turn again, for its answer may have
+    /// been lost, has been done.
     async fn turn_grant(&self, turn: Turn) -> Result<bool, StoreError> {
         Ok(self.write_grant(GrantWrite::Turn(turn)).await? > 0)
     }

@@ -146,7 +146,8 @@ pub trait Sessions: Send + Sync {
     }
 
     /// Opens a session in the place of `replaced`, if its person is there and active, and `password`, where one is given, is still what is
-    /// kept of the person's password; else says false, and `replaced` has ended.
+    /// kept of the person's password; else says false, and `replaced` has ended. What applications were given by `replaced` in the name of
+    /// the same person goes on.
     async fn open_session(
         &self,
         session: Session,
@@ -196,7 +197,7 @@ pub enum SessionWrite {
     Begin(SignInAttempt),
     /// Deletes the attempt with this state.
     Redeem(SecretDigest),
-    /// Opens a session and ends the one that it replaces.
+    /// Opens a session and ends the one that it replaces, from which the person's grants go over to it.
     Open {
         /// The one to open, of a person who is active.
         session: Session,

@@ -19,20 +19,21 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ALLOW,
-    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA,
+    HeaderValue,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::http::{REQUEST_TIME, Shared};
+use super::http::{Shared, read_form};
 use super::intake::Unread;
+use super::oauth::{BAD_FORM, MAX_FORM, document};
 use super::routing::{self, ScimTenant};
 use super::sessions::Sessions;
 use super::source;
 use super::told::Told;
-use crate::config::{ApplicationsConfig, SignInConfig, Token};
+use crate::config::{ApplicationsConfig, SignInConfig};
 use crate::telemetry::chain;
 use client::Form;
 pub(super) use discovery::document as metadata;
@@ -40,9 +41,6 @@ pub(super) use grant::{Secrets, Terms};
 pub(super) use keys::{Keys, Kind};
 use refused::Refused;
 pub(super) use token::is_grant;
-
-/// Bytes of a form at most.
-const MAX_FORM: usize = 32 * 1024;
 
 /// An endpoint of this part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,9 +129,8 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// The issuer of tokens: the public URL of the directory without a trailing slash.
     fn issuer(&self) -> &str {
-        issuer(self.scim_tenant)
+        self.scim_tenant.base()
     }
 
     fn sessions(&self) -> Sessions<'_> {
@@ -145,18 +142,13 @@ impl<'a> Asked<'a> {
         Keys::read(file).await.map_err(Refused::Keys)
     }
 
-    /// A secret of 256 random bits.
-    fn secret(&self) -> Token {
-        Token::from_random(self.shared.random.secret())
-    }
-
     /// The answer of the token endpoint to a form with one of our grants.
     pub(super) async fn token(&self, body: &[u8]) -> Response<Body> {
         let answered = match Form::parse(self.headers, body) {
             Ok(form) => token::exchange(self, &form).await,
             Err(refused) => Err(refused),
         };
-        self.answer(answered)
+        for_any_site(self.answer(answered))
     }
 
     fn answer(&self, answered: Result<Value, Refused>) -> Response<Body> {
@@ -189,11 +181,6 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The issuer of the tokens of a directory.
-pub(super) fn issuer(scim_tenant: &ScimTenant) -> &str {
-    scim_tenant.config.url.as_str().trim_end_matches('/')
-}
-
 /// Answers a request to one of this part's endpoints.
 pub(super) async fn serve(
     shared: &Shared,
@@ -204,11 +191,17 @@ pub(super) async fn serve(
     let told = Told::begin(shared).of(&scim_tenant.config.name.0);
     let trusted = &scim_tenant.config.trusted_proxies;
     let from = source::address(&head.headers, peer.ip(), trusted);
-    let asked = Asked::of(shared, scim_tenant, &head.headers, (from, told.began));
-    let response = match asked {
-        Some(_) if head.method == Method::OPTIONS => preflight(),
+    let response = match Asked::of(shared, scim_tenant, &head.headers, (from, told.began)) {
+        Some(_) if head.method == Method::OPTIONS && route == Route::UserInfo => preflight(),
         Some(asked) => asked.answer(answer(&asked, &head.method, body, route).await),
         None => Refused::NotFound.response(),
+    };
+    let response = match route {
+        // Only what keeps a secret asks there, and no page does.
+        Route::Introspection => response,
+        Route::Discovery | Route::Keys | Route::UserInfo | Route::Revocation => {
+            for_any_site(response)
+        }
     };
     told.finish(shared, &head.method, route.path(), response)
 }
@@ -234,33 +227,20 @@ async fn answer(
     }
 }
 
-/// Reads a form. Nobody knows yet whose it is, so all forms together have the room of one client.
 async fn form(asked: &Asked<'_>, body: Body) -> Result<Form, Refused> {
-    let mut room = asked.shared.intake.begin(String::new());
-    match tokio::time::timeout(REQUEST_TIME, room.read(body, MAX_FORM)).await {
-        Ok(Ok(body)) => Form::parse(asked.headers, &body),
-        Ok(Err(Unread::NoRoom)) => Err(Refused::NotOpen),
-        Ok(Err(Unread::TooLarge | Unread::Broken)) | Err(_) => Err(Refused::Request(
-            "The form is too large, ended too early, or took too long.",
-        )),
+    match read_form(asked.shared, body, MAX_FORM).await {
+        Ok(body) => Form::parse(asked.headers, &body),
+        Err(Unread::NoRoom) => Err(Refused::NotOpen),
+        Err(Unread::TooLarge | Unread::Broken) => Err(Refused::Request(BAD_FORM)),
     }
 }
 
-/// RFC 6749, section 5.1: what holds a token is not kept by anybody on the way.
-fn document(value: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(value.to_string()));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-    share(headers);
-    response
-}
-
 /// A page of another site may ask, for what it presents is in no cookie (Fetch, section 3.2.2).
-fn share(headers: &mut HeaderMap) {
+fn for_any_site(mut response: Response<Body>) -> Response<Body> {
     let anybody = HeaderValue::from_static("*");
+    let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
+    response
 }
 
 /// The answer to a browser that asks whether a page may present a token.
@@ -268,7 +248,6 @@ fn preflight() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    share(headers);
     let token = HeaderValue::from_static("authorization");
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, token);
     let day = HeaderValue::from_static("86400");

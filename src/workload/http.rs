@@ -23,7 +23,7 @@ use super::credentials::{Denied, Identity};
 use super::directory::Effect;
 use super::guesses::Guesses;
 use super::handover::Handover;
-use super::intake::Intake;
+use super::intake::{Intake, Unread};
 use super::jwt::Untrusted;
 use super::keys::IssuerKeys;
 use super::metrics::Metrics;
@@ -37,6 +37,7 @@ use super::sign_in::{self, Providers};
 use super::source;
 use super::told::{Told, known_method};
 use crate::clock::{Clock, Random};
+use crate::config::Token;
 use crate::scim::error::ScimError;
 use crate::store::audit::Requester;
 
@@ -92,6 +93,22 @@ impl Shared {
             requests: AtomicU64::new(0),
         }
     }
+
+    /// A secret of 256 random bits.
+    pub(super) fn secret(&self) -> Token {
+        Token::from_random(self.random.secret())
+    }
+}
+
+/// Reads a form of so many bytes at most. Nobody knows yet whose it is, so all forms together have the room of one client.
+pub(super) async fn read_form(
+    shared: &Shared,
+    body: Body,
+    at_most: usize,
+) -> Result<Vec<u8>, Unread> {
+    let mut room = shared.intake.begin(String::new());
+    let form = tokio::time::timeout(REQUEST_TIME, room.read(body, at_most)).await;
+    form.unwrap_or(Err(Unread::Broken))
 }
 
 /// The service of the public listener.

@@ -8,13 +8,13 @@ use std::net::{IpAddr, SocketAddr};
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
 use axum::http::request::Parts;
-use axum::http::{Method, Response, StatusCode};
+use axum::http::{Method, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::applications::{self, Asked};
 use super::credentials::Identity;
-use super::http::{REQUEST_TIME, Shared};
+use super::http::{Shared, read_form};
 use super::intake::Unread;
 use super::routing::{self, ScimTenant};
 use super::source;
@@ -29,11 +29,17 @@ const TOKEN: &str = "/oauth2/token";
 /// RFC 8414, section 3.1: the path of an issuer follows what is well known.
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 
+/// By which algorithms a client may sign its assertion.
+pub(super) const ASSERTION_ALGORITHMS: &[&str] = &["RS256", "PS256", "ES256"];
+
 /// Seconds of an access token whose client has just lost its declaration and may go on for a day.
 const ACCESS_TOKEN_SECONDS: u32 = 3600;
 
 /// Bytes of a form at most; an assertion fits.
-const MAX_FORM: usize = 32 * 1024;
+pub(super) const MAX_FORM: usize = 32 * 1024;
+
+/// What is said of a form that is not there as a whole.
+pub(super) const BAD_FORM: &str = "The form is too large, ended too early, or took too long.";
 
 /// Whether the path is one of this file's endpoints.
 pub(super) fn is_here(path: &str) -> bool {
@@ -79,7 +85,7 @@ pub(super) async fn serve(
     let told = told.of(&scim_tenant.config.name.0);
     if is_metadata {
         let response = match head.method {
-            Method::GET | Method::HEAD => answer(&metadata(scim_tenant)),
+            Method::GET | Method::HEAD => document(&metadata(scim_tenant)),
             _ => Refused::Method("GET, HEAD").response(),
         };
         return told.finish(shared, &head.method, METADATA, response);
@@ -115,7 +121,7 @@ async fn token(
     match result {
         Ok((identity, granted)) => {
             let told = told.by(&identity.client.name);
-            told.finish(shared, &head.method, TOKEN, answer(&granted))
+            told.finish(shared, &head.method, TOKEN, document(&granted))
         }
         Err(refused) => {
             if let Some(reason) = refused.reason() {
@@ -126,18 +132,12 @@ async fn token(
     }
 }
 
-/// Reads a form. Nobody knows yet whose it is, so all forms together have the room of one client.
 async fn read(shared: &Shared, body: Body) -> Result<Vec<u8>, Refused> {
-    let mut room = shared.intake.begin(String::new());
-    let body = tokio::time::timeout(REQUEST_TIME, room.read(body, MAX_FORM)).await;
-    match body {
-        Ok(Err(Unread::NoRoom)) => Err(Refused::Unavailable),
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(Unread::TooLarge | Unread::Broken)) | Err(_) => {
-            let why = "The form is too large, ended too early, or took too long.";
-            Err(Refused::Request(why))
-        }
-    }
+    let form = read_form(shared, body, MAX_FORM).await;
+    form.map_err(|unread| match unread {
+        Unread::NoRoom => Refused::Unavailable,
+        Unread::TooLarge | Unread::Broken => Refused::Request(BAD_FORM),
+    })
 }
 
 /// Recognizes the client and makes its access token.
@@ -178,21 +178,20 @@ fn metadata(scim_tenant: &ScimTenant) -> Value {
     if scim_tenant.config.applications().is_some() {
         return applications::metadata(scim_tenant);
     }
-    let base = scim_tenant.config.url.as_str().trim_end_matches('/');
+    let base = scim_tenant.base();
     json!({
         "issuer": base,
         "token_endpoint": format!("{base}{TOKEN}"),
         "grant_types_supported": ["client_credentials"],
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256"],
+        "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
     })
 }
 
 /// RFC 6749, section 5.1: what holds a token is not kept by anybody on the way.
-fn answer(body: &Value) -> Response<Body> {
+pub(super) fn document(body: &Value) -> Response<Body> {
     let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

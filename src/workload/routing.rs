@@ -46,6 +46,11 @@ impl ScimTenant {
             config,
         }
     }
+
+    /// The public URL without a trailing slash; the issuer of its tokens.
+    pub(crate) fn base(&self) -> &str {
+        self.config.url.as_str().trim_end_matches('/')
+    }
 }
 
 impl Table {

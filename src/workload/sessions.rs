@@ -40,8 +40,20 @@ impl<'s> Sessions<'s> {
     }
 
     /// The session with this digest and its person, with groups; nobody when the session is over, the person or the connector is gone, the
-    /// connector has another provider since, or the person signs in another way.
+    /// connector has another provider since, or the person signs in another way. It is noted that the session is used.
     pub(crate) async fn signed_in(
+        &self,
+        digest: &SecretDigest,
+    ) -> Result<Option<(Session, Stored)>, StoreError> {
+        let found = self.find(digest).await?;
+        if let Some((session, _)) = &found {
+            self.note(session).await;
+        }
+        Ok(found)
+    }
+
+    /// What [`Self::signed_in`] finds, where the question is no use of the session.
+    pub(crate) async fn find(
         &self,
         digest: &SecretDigest,
     ) -> Result<Option<(Session, Stored)>, StoreError> {
@@ -62,11 +74,7 @@ impl<'s> Sessions<'s> {
         let is_good = |it: &Stored| {
             it.resource.is_active() && SignInMethod::of(&it.resource, self.config) == method
         };
-        let Some(person) = found.await?.filter(is_good) else {
-            return Ok(None);
-        };
-        self.note(&session).await;
-        Ok(Some((session, person)))
+        Ok(found.await?.filter(is_good).map(|it| (session, it)))
     }
 
     fn lasts(&self, session: &Session) -> bool {
@@ -85,7 +93,7 @@ impl<'s> Sessions<'s> {
     }
 
     /// Notes now and then that the session is used. Who cannot write must not keep out whom it knows.
-    async fn note(&self, session: &Session) {
+    pub(crate) async fn note(&self, session: &Session) {
         if self.now.duration_since(session.seen) < NOTED_EVERY {
             return;
         }

@@ -191,7 +191,7 @@ struct Visit<'v> {
 impl Visit<'_> {
     /// The public URL of the directory without a trailing slash.
     fn base(&self) -> &str {
-        self.scim_tenant.config.url.as_str().trim_end_matches('/')
+        self.scim_tenant.base()
     }
 
     fn cookies(&self) -> Cookies<'_> {
@@ -248,7 +248,7 @@ impl Visit<'_> {
 
     /// A secret of 256 random bits.
     fn secret(&self) -> Token {
-        Token::from_random(self.shared.random.secret())
+        self.shared.secret()
     }
 }
 
@@ -296,23 +296,21 @@ pub(super) async fn serve(
         now: told.began,
         request_id: told.request_id(shared),
     };
-    let response = match route {
-        Route::Style => pages::style(),
+    let answered = match route {
+        Route::Style => Ok(pages::style()),
         route if !route.allows(&head.method) => {
             let mut response = status(StatusCode::METHOD_NOT_ALLOWED);
             let methods = HeaderValue::from_static(route.methods());
             response.headers_mut().insert(ALLOW, methods);
-            response
+            Ok(response)
         }
         Route::Authorize | Route::EndSession if head.method == Method::POST => {
-            authorize::as_query(&visit, foreign, route.name()).await
+            authorize::as_query(&visit, foreign).await
         }
-        Route::ForwardAuth(shape) => forward_auth::answer(&visit, *shape).await,
-        route => match page(&visit, route, unread).await {
-            Ok(response) => response,
-            Err(refused) => refused.into_response(&visit, route),
-        },
+        Route::ForwardAuth(shape) => Ok(forward_auth::answer(&visit, *shape).await),
+        route => page(&visit, route, unread).await,
     };
+    let response = answered.unwrap_or_else(|refused| refused.into_response(&visit, route));
     told.finish(shared, &head.method, route.name(), response)
 }
 

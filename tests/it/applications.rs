@@ -271,7 +271,12 @@ async fn a_form_is_a_request_as_well_and_pages_of_other_sites_may_ask() {
         .map(|(a, b)| (a.to_owned(), b.to_owned()))
         .unwrap();
 
+    let large = "x".repeat(9000);
+    let refused = scene.browser.post(&path, &large).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.text.contains("The form was not accepted"));
     let shown = scene.browser.post(&path, &form).await;
+    assert!(shown.location.starts_with(&format!("{SITE}{path}?")));
     let shown = scene.browser.get(&shown.location).await;
 
     let (status, tokens) = scene.redeem(&answered(&shown)["code"]).await;
@@ -294,6 +299,14 @@ async fn a_form_is_a_request_as_well_and_pages_of_other_sites_may_ask() {
         ),
         (reqwest::StatusCode::UNAUTHORIZED, &"*".parse().unwrap())
     );
+    // Who asks there has a secret, which no page can keep.
+    for method in [reqwest::Method::OPTIONS, reqwest::Method::POST] {
+        let asked = client().request(method, scene.url("/oauth2/introspect"));
+        let asked = asked.send().await.unwrap();
+        assert!(asked.status().is_client_error());
+        let name = "access-control-allow-origin";
+        assert!(!asked.headers().contains_key(name));
+    }
     scene.end().await;
 }
 
@@ -335,6 +348,7 @@ async fn who_has_to_sign_in_again_does_so_once() {
     let before = auth_time(&scene.code(&none).await).await;
     assert_eq!(scene.stage.provider.now() - before, 30);
     assert!(!scene.code(&[("max_age", "30")]).await.is_empty());
+    let others = scene.tokens().await;
 
     for again in [("prompt", "login"), ("max_age", "20"), ("max_age", "0")] {
         scene.stage.clock.advance(Duration::from_secs(30));
@@ -358,6 +372,10 @@ async fn who_has_to_sign_in_again_does_so_once() {
         let now = scene.stage.provider.now();
         assert_eq!(auth_time(&answered(&shown)["code"]).await, now, "{again:?}");
     }
+    // What was given before goes on, and says when the person signed in for it.
+    let (status, next) = scene.refresh(&others["refresh_token"]).await;
+    assert_eq!(status, 200, "{next}");
+    assert_eq!(claims(&next["id_token"])["auth_time"], before);
     let stranger = scene.stage.browser();
     let said = answered(&stranger.get(&request(&none)).await);
     assert_eq!(said["error"], "login_required");
@@ -464,6 +482,31 @@ async fn tokens_end_with_their_time_and_with_the_session() {
     }
     scene.stage.clock.advance(Duration::from_mins(61));
     assert_eq!(scene.refresh(&token).await.0, 400);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_question_of_an_application_is_no_use_of_the_session() {
+    let scene = Scene::begin().await;
+    let tokens = scene.tokens().await;
+    scene.stage.clock.advance(Duration::from_mins(5));
+    assert_eq!(scene.userinfo(&tokens["access_token"]).await.0, 200);
+    scene.stage.clock.advance(Duration::from_mins(50));
+    assert!(scene.is_active(&tokens["refresh_token"]).await);
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let more = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh),
+        ("scope", "admin"),
+    ];
+    assert_eq!(
+        scene.post("/oauth2/token", Some(SECRET), &more).await.0,
+        400
+    );
+
+    scene.stage.clock.advance(Duration::from_mins(5));
+
+    scene.is_out(&tokens).await;
     scene.end().await;
 }
 
@@ -607,6 +650,9 @@ async fn both_documents_say_the_same_and_nothing_is_there_without_applications()
         discovery["code_challenge_methods_supported"],
         json!(["S256"])
     );
+    // RFC 8414, section 2: it is about assertions alone, and nobody presents one here.
+    let algorithms = "token_endpoint_auth_signing_alg_values_supported";
+    assert_eq!(discovery.get(algorithms), None);
     let (_, other) = document("/.well-known/oauth-authorization-server").await;
     assert_eq!(discovery, other);
     for (name, address) in discovery.as_object().unwrap() {

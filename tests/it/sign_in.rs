@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 pub(crate) mod browser;
-mod dev;
+pub(crate) mod dev;
 pub(crate) mod entra;
 pub(crate) mod passwords;
 pub(crate) mod provider;

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{
     KeyToPath, ProjectedVolumeSource, SecretProjection, Volume, VolumeMount, VolumeProjection,
 };
 
+use super::read_only_mount;
 use crate::config::ProviderConfig;
 
 /// Folder of the client secrets in the pods.
@@ -49,10 +50,5 @@ pub fn volume(of: &[ProviderConfig]) -> Option<Volume> {
 
 /// Where it is in the container.
 pub fn mount() -> VolumeMount {
-    VolumeMount {
-        name: VOLUME.to_owned(),
-        mount_path: FOLDER.to_owned(),
-        read_only: Some(true),
-        ..VolumeMount::default()
-    }
+    read_only_mount(VOLUME, FOLDER)
 }

@@ -1,7 +1,8 @@
 //! A database that somebody else runs: where its URL is in the pods, and the schema that is ours in it.
 
-use k8s_openapi::api::core::v1::{SecretVolumeSource, Volume, VolumeMount};
+use k8s_openapi::api::core::v1::{Volume, VolumeMount};
 
+use super::{read_only_mount, secret_volume};
 use crate::api::ObjectKey;
 use crate::api::scim_tenant::PostgresStore;
 use crate::config::digest;
@@ -34,25 +35,12 @@ pub fn schema(key: &ObjectKey, postgres: &PostgresStore) -> String {
 
 /// The whole Secret, for it may hold certificates beside the URL. The pods start without it and say what is missing.
 pub fn volume(postgres: &PostgresStore) -> Volume {
-    Volume {
-        name: VOLUME.to_owned(),
-        secret: Some(SecretVolumeSource {
-            secret_name: Some(postgres.url_secret_ref.name.clone()),
-            optional: Some(true),
-            ..SecretVolumeSource::default()
-        }),
-        ..Volume::default()
-    }
+    secret_volume(VOLUME, postgres.url_secret_ref.name.clone())
 }
 
 /// Where it is in the container.
 pub fn mount() -> VolumeMount {
-    VolumeMount {
-        name: VOLUME.to_owned(),
-        mount_path: FOLDER.to_owned(),
-        read_only: Some(true),
-        ..VolumeMount::default()
-    }
+    read_only_mount(VOLUME, FOLDER)
 }
 
 #[cfg(test)]

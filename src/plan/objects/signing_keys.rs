@@ -1,12 +1,12 @@
 //! The keys by which tokens for applications are signed: their Secret, and where they are in the pods.
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{Secret, SecretVolumeSource, Volume, VolumeMount};
+use k8s_openapi::api::core::v1::{Secret, Volume, VolumeMount};
 
 use crate::config::SigningKeys;
 
 use super::super::child::{OWNER_UID, Owner};
-use super::{Names, owned};
+use super::{Names, owned, read_only_mount, secret_volume};
 
 /// Key of the Secret, and file name in the pods.
 pub const KEYS_FILE: &str = "keys.json";
@@ -27,7 +27,7 @@ pub fn held(secret: &Secret) -> Option<SigningKeys> {
     let text = secret.data.as_ref()?.get(KEYS_FILE)?;
     let keys: SigningKeys = serde_json::from_slice(&text.0).ok()?;
     let is_sound = |keys: &SigningKeys| {
-        !keys.keys.is_empty() && keys.keys.iter().all(|it| it.private_key.pkcs8().is_some())
+        !keys.keys.is_empty() && keys.keys.iter().all(|it| it.private_key.pair().is_some())
     };
     Some(keys).filter(is_sound)
 }
@@ -47,23 +47,10 @@ pub fn secret(owner: &Owner, keys: &SigningKeys) -> Secret {
 
 /// The whole Secret. The pods start without it, and nobody gets tokens until it is there.
 pub fn volume(owner: &Owner) -> Volume {
-    Volume {
-        name: VOLUME.to_owned(),
-        secret: Some(SecretVolumeSource {
-            secret_name: Some(Names::of(owner).signing_keys),
-            optional: Some(true),
-            ..SecretVolumeSource::default()
-        }),
-        ..Volume::default()
-    }
+    secret_volume(VOLUME, Names::of(owner).signing_keys)
 }
 
 /// Where it is in the container.
 pub fn mount() -> VolumeMount {
-    VolumeMount {
-        name: VOLUME.to_owned(),
-        mount_path: FOLDER.to_owned(),
-        read_only: Some(true),
-        ..VolumeMount::default()
-    }
+    read_only_mount(VOLUME, FOLDER)
 }

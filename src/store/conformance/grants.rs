@@ -9,6 +9,10 @@ fn digest(text: &str) -> SecretDigest {
 }
 
 async fn signed_in(store: &dyn Store, name: &str, person: &str) {
+    signed_in_instead(store, name, person, None).await;
+}
+
+async fn signed_in_instead(store: &dyn Store, name: &str, person: &str, replaced: Option<&str>) {
     let session = Session {
         digest: digest(name),
         person: ResourceId::new(person),
@@ -16,7 +20,8 @@ async fn signed_in(store: &dyn Store, name: &str, person: &str) {
         opened: at(10),
         seen: at(10),
     };
-    assert!(store.open_session(session, None, None).await.unwrap());
+    let opened = store.open_session(session, None, replaced.map(digest));
+    assert!(opened.await.unwrap());
 }
 
 fn grant(key: &str, person: &str, session: &str) -> Grant {
@@ -73,6 +78,48 @@ pub(super) async fn a_grant_is_turned_by_whoever_holds_its_present_part(store: A
     store.end_grant(digest("1")).await.unwrap();
     store.end_grant(digest("1")).await.unwrap();
     assert!(!is_there(&*store, "1").await);
+}
+
+/// As where the answer to the first try was lost.
+pub(super) async fn a_grant_that_is_kept_or_turned_again_stays_as_it_is(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    signed_in(&*store, "s", "a").await;
+    for _ in 0..2 {
+        assert!(store.keep_grant(grant("1", "a", "s")).await.unwrap());
+    }
+    let kept = store.grant(&digest("1")).await.unwrap();
+    assert_eq!(kept, Some(grant("1", "a", "s")));
+
+    for _ in 0..2 {
+        assert!(store.turn_grant(turn("1", "code", "x")).await.unwrap());
+    }
+
+    let turned = Grant {
+        current: digest("x"),
+        turn: 1,
+        expires: at(100),
+        ..grant("1", "a", "s")
+    };
+    assert_eq!(store.grant(&digest("1")).await.unwrap(), Some(turned));
+}
+
+pub(super) async fn a_grant_goes_over_to_the_session_that_its_person_opens_instead(
+    store: Arc<dyn Store>,
+) {
+    filled(&*store).await;
+    for name in ["s", "other", "shared"] {
+        signed_in(&*store, name, "a").await;
+        store.keep_grant(grant(name, "a", name)).await.unwrap();
+    }
+
+    signed_in_instead(&*store, "t", "a", Some("s")).await;
+    signed_in_instead(&*store, "u", "b", Some("shared")).await;
+
+    for (key, expected) in [("s", "t"), ("other", "other"), ("shared", "shared")] {
+        let found = store.grant(&digest(key)).await.unwrap().unwrap();
+        assert_eq!(found.session, digest(expected), "{key}");
+    }
+    assert_eq!(store.session(&digest("shared")).await.unwrap(), None);
 }
 
 pub(super) async fn a_grant_needs_a_session_of_the_person(store: Arc<dyn Store>) {

@@ -9,7 +9,7 @@ use super::text::text;
 use super::{Failure, PostgresStore, dispose};
 use crate::store::candidate::time;
 use crate::store::grants::{GRANTS_PER_PERSON, Grant, GrantWrite, Grants, Turn};
-use crate::store::sessions::SecretDigest;
+use crate::store::sessions::{SecretDigest, Session};
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
 
@@ -84,6 +84,23 @@ async fn turn(connection: &mut PgConnection, turn: &Turn) -> Result<u64, sqlx::E
     .execute(connection)
     .await?;
     Ok(turned.rows_affected())
+}
+
+/// Moves the grants that the person of `session` has by `replaced` to it.
+pub(super) async fn follow(
+    connection: &mut PgConnection,
+    replaced: &SecretDigest,
+    session: &Session,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE application_grant SET session = $1 WHERE session = $2 AND resource_id = $3",
+    )
+    .bind(&session.digest.0)
+    .bind(&replaced.0)
+    .bind(text(session.person.as_str()))
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn forget(connection: &mut PgConnection, now: Timestamp) -> Result<u64, sqlx::Error> {

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use super::failure::Retry;
 use super::text::text;
-use super::{Failure, PostgresStore, dispose, passwords};
+use super::{Failure, PostgresStore, dispose, grants, passwords};
 use crate::store::candidate::time;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{
@@ -57,6 +57,7 @@ pub(super) async fn apply(
         } => {
             let opened = open(connection, session, password.as_ref()).await?;
             if let Some(replaced) = replaced {
+                grants::follow(connection, replaced, session).await?;
                 end(connection, replaced).await?;
             }
             opened

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::SqliteStore;
 use crate::store::candidate::time;
 use crate::store::grants::{GRANTS_PER_PERSON, Grant, GrantWrite, Grants, Turn};
-use crate::store::sessions::SecretDigest;
+use crate::store::sessions::{SecretDigest, Session};
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
 
@@ -39,17 +39,19 @@ pub(super) fn apply(
     Ok(Written::Rows(changed as u64))
 }
 
+/// Kept a second time, because the first answer was lost, it stays as it is.
 fn keep(connection: &Connection, grant: &Grant) -> Result<usize, rusqlite::Error> {
     connection
         .prepare_cached(
             "DELETE FROM application_grant WHERE seq IN
-             (SELECT seq FROM application_grant WHERE resource_id = ?1 ORDER BY seq DESC LIMIT -1 OFFSET ?2)",
+             (SELECT seq FROM application_grant WHERE resource_id = ?1 AND key <> ?3 ORDER BY seq DESC LIMIT -1 OFFSET ?2)",
         )?
-        .execute((grant.person.as_str(), GRANTS_PER_PERSON - 1))?;
+        .execute((grant.person.as_str(), GRANTS_PER_PERSON - 1, &grant.key.0))?;
     connection
         .prepare_cached(
             "INSERT INTO application_grant (key, resource_id, session, application, terms, current, turn, expires)
-             SELECT ?1, resource_id, digest, ?4, ?5, ?6, ?7, ?8 FROM session WHERE digest = ?3 AND resource_id = ?2",
+             SELECT ?1, resource_id, digest, ?4, ?5, ?6, ?7, ?8 FROM session WHERE digest = ?3 AND resource_id = ?2
+             ON CONFLICT (key) DO UPDATE SET expires = excluded.expires",
         )?
         .execute((
             &grant.key.0,
@@ -63,10 +65,12 @@ fn keep(connection: &Connection, grant: &Grant) -> Result<usize, rusqlite::Error
         ))
 }
 
+/// Done a second time, because the first answer was lost, it has been done.
 fn turn(connection: &Connection, turn: &Turn) -> Result<usize, rusqlite::Error> {
     connection
         .prepare_cached(
-            "UPDATE application_grant SET current = ?3, turn = turn + 1, expires = ?4 WHERE key = ?1 AND current = ?2",
+            "UPDATE application_grant SET current = ?3, expires = ?4, turn = CASE WHEN current = ?3 THEN turn ELSE turn + 1 END
+             WHERE key = ?1 AND current IN (?2, ?3)",
         )?
         .execute((
             &turn.key.0,
@@ -74,6 +78,20 @@ fn turn(connection: &Connection, turn: &Turn) -> Result<usize, rusqlite::Error> 
             &turn.to.0,
             turn.expires.as_millisecond(),
         ))
+}
+
+/// Moves the grants that the person of `session` has by `replaced` to it.
+pub(super) fn follow(
+    connection: &Connection,
+    replaced: &SecretDigest,
+    session: &Session,
+) -> Result<(), rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "UPDATE application_grant SET session = ?1 WHERE session = ?2 AND resource_id = ?3",
+        )?
+        .execute((&session.digest.0, &replaced.0, session.person.as_str()))?;
+    Ok(())
 }
 
 fn forget(connection: &Connection, now: Timestamp) -> Result<usize, rusqlite::Error> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{SqliteStore, passwords};
+use super::{SqliteStore, grants, passwords};
 use crate::store::candidate::time;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{
@@ -56,6 +56,7 @@ pub(super) fn apply(
         } => {
             let opened = open(connection, session, password.as_ref())?;
             if let Some(replaced) = replaced {
+                grants::follow(connection, replaced, session)?;
                 end(connection, replaced)?;
             }
             opened

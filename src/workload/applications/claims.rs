@@ -13,9 +13,9 @@ use crate::scim::schema::{Resolved, Schemas};
 use crate::store::Stored;
 use crate::workload::directory::sign_in_name::sign_in_name;
 
-/// Bytes of a declared claim in a token at most; a longer one is at the userinfo endpoint alone. Tokens go into headers, of which servers take
-/// some 8,000 bytes.
-const LONGEST: usize = 2048;
+/// Bytes of all declared claims together in a token at most; the others are at the userinfo endpoint alone. Tokens go into headers, of which
+/// servers take some 8,000 bytes.
+const ROOM: usize = 2048;
 
 /// What tokens of one exchange say.
 pub(super) struct Claims<'c> {
@@ -58,7 +58,7 @@ impl Claims<'_> {
             ("aud", json!(self.application.client_id)),
             ("iat", json!(self.asked.now.as_second())),
             ("exp", json!(self.end.as_second())),
-            ("auth_time", json!(alive.session.opened.as_second())),
+            ("auth_time", json!(alive.terms.auth_time)),
             ("sid", json!(alive.grant.key.0)),
         ] {
             claims.insert(name.to_owned(), value);
@@ -69,18 +69,26 @@ impl Claims<'_> {
     }
 }
 
-/// The claims with the declared ones that are short enough, and word of the others (OpenID Connect Core 1.0, section 5.6.2, as Entra has it).
+/// The claims with the declared ones for which there is room, the shortest first, and word of the others (OpenID Connect Core 1.0,
+/// section 5.6.2, as Entra has it).
 fn bounded(
     mut claims: Map<String, Value>,
     declared: Map<String, Value>,
     issuer: &str,
 ) -> Map<String, Value> {
-    let mut elsewhere = Map::new();
-    for (name, value) in declared {
-        if value.to_string().len() > LONGEST {
-            elsewhere.insert(name, "userinfo".into());
-        } else {
-            claims.insert(name, value);
+    let mut declared: Vec<(String, Value)> = declared.into_iter().collect();
+    let length = |(name, value): &(String, Value)| name.len() + value.to_string().len();
+    declared.sort_by_cached_key(length);
+    let (mut room, mut elsewhere) = (ROOM, Map::new());
+    for claim in declared {
+        match room.checked_sub(length(&claim)) {
+            Some(left) => {
+                room = left;
+                claims.insert(claim.0, claim.1);
+            }
+            None => {
+                elsewhere.insert(claim.0, "userinfo".into());
+            }
         }
     }
     if !elsewhere.is_empty() {
@@ -242,5 +250,17 @@ mod tests {
             claims["_claim_sources"]["userinfo"]["endpoint"],
             "https://id.example/oauth2/userinfo"
         );
+    }
+
+    #[test]
+    fn all_declared_claims_together_have_the_room_and_the_shortest_come_first() {
+        let declared = ["a", "b", "c", "d"].into_iter().zip([1000, 30, 990, 1001]);
+        let declared = declared.map(|(name, length)| (name.to_owned(), "x".repeat(length).into()));
+
+        let claims = bounded(Map::new(), declared.collect(), "https://id.example");
+
+        let held = ["a", "b", "c", "d"].map(|it| claims.contains_key(it));
+        assert_eq!(held, [true, true, true, false]);
+        assert_eq!(claims["_claim_names"], json!({"d": "userinfo"}));
     }
 }

@@ -83,7 +83,7 @@ impl Form {
         let presented = credentials::basic(headers);
         let (name, secret) = presented.ok_or(Refused::Client(UnknownClient::Header))?;
         if id.is_some_and(|it| it != name) {
-            return Err(Refused::Client(UnknownClient::Unknown));
+            return Err(Refused::Client(UnknownClient::OtherName));
         }
         Ok((name, Some(secret)))
     }

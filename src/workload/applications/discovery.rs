@@ -2,22 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::issuer;
 use crate::oidc::authentication_request::Scope;
+use crate::workload::oauth::ASSERTION_ALGORITHMS;
 use crate::workload::routing::ScimTenant;
 
 /// The metadata of a directory that has applications.
 pub(in crate::workload) fn document(scim_tenant: &ScimTenant) -> Value {
-    let issuer = issuer(scim_tenant);
+    let issuer = scim_tenant.base();
     let at = |path: &str| format!("{issuer}/oauth2/{path}");
     let mut grants = vec!["authorization_code", "refresh_token"];
     let mut methods = vec!["client_secret_basic", "client_secret_post", "none"];
     // SCIM clients have the same token endpoint.
-    if scim_tenant.clients.any_oauth() {
+    let has_clients = scim_tenant.clients.any_oauth();
+    if has_clients {
         grants.push("client_credentials");
         methods.push("private_key_jwt");
     }
-    json!({
+    let mut said = json!({
         "issuer": issuer,
         "authorization_endpoint": at("authorize"),
         "token_endpoint": at("token"),
@@ -33,7 +34,6 @@ pub(in crate::workload) fn document(scim_tenant: &ScimTenant) -> Value {
         "id_token_signing_alg_values_supported": ["ES256"],
         "scopes_supported": Scope::ALL.map(Scope::as_str),
         "token_endpoint_auth_methods_supported": methods,
-        "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256"],
         "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
@@ -45,5 +45,9 @@ pub(in crate::workload) fn document(scim_tenant: &ScimTenant) -> Value {
         "request_parameter_supported": false,
         // Discovery, section 3: true when absent.
         "request_uri_parameter_supported": false,
-    })
+    });
+    if has_clients {
+        said["token_endpoint_auth_signing_alg_values_supported"] = ASSERTION_ALGORITHMS.into();
+    }
+    said
 }

@@ -52,6 +52,8 @@ pub(in crate::workload) struct Terms {
     pub(in crate::workload) challenge: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::workload) nonce: Option<String>,
+    /// When the person signed in, in seconds since 1970; the session may be a later one.
+    pub(in crate::workload) auth_time: i64,
     #[serde(with = "scopes")]
     pub(in crate::workload) scopes: BTreeSet<Scope>,
 }
@@ -110,7 +112,7 @@ impl Asked<'_> {
         let Ok(terms) = serde_json::from_str(&grant.terms) else {
             return refused(BadGrant::Unknown);
         };
-        match self.sessions().signed_in(&grant.session).await? {
+        match self.sessions().find(&grant.session).await? {
             Some((session, person)) if person.id == grant.person => Ok(Alive {
                 grant,
                 terms,

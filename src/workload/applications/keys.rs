@@ -7,10 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use ring::rand::SystemRandom;
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
-    UnparsedPublicKey,
-};
+use ring::signature::{ECDSA_P256_SHA256_FIXED, EcdsaKeyPair, KeyPair, UnparsedPublicKey};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -59,13 +56,17 @@ impl Keys {
     /// Reads the file.
     pub(in crate::workload) async fn read(file: &Path) -> io::Result<Self> {
         let text = tokio::fs::read(file).await?;
-        let held: SigningKeys = serde_json::from_slice(&text)?;
-        let broken = || io::Error::other("a key in it is no PKCS #8 of P-256");
+        let held: SigningKeys = serde_json::from_slice(&text).map_err(|error| {
+            // Its own words may quote a private key.
+            let (category, line) = (error.classify(), error.line());
+            io::Error::other(format!(
+                "it holds no signing keys: {category:?} error in line {line}"
+            ))
+        })?;
         let keys = held.keys.iter().map(|it| {
-            let pkcs8 = it.private_key.pkcs8().ok_or_else(broken)?;
-            let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-            let pair = EcdsaKeyPair::from_pkcs8(algorithm, &pkcs8, &SystemRandom::new());
-            let pair = pair.map_err(|_| broken())?;
+            let pair = it.private_key.pair();
+            let pair =
+                pair.ok_or_else(|| io::Error::other("a key in it is no PKCS #8 of P-256"))?;
             Ok(Key {
                 id: thumbprint(&pair),
                 pair,
@@ -166,6 +167,27 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, serde_json::to_string(&held).unwrap()).unwrap();
         Keys::read(file.path()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_error_quotes_no_private_key() {
+        for (text, expected) in [
+            (r#"{"keys": "MIGHAgEA"}"#, "Data error in line 1"),
+            (r#"{"keys": [{"MIGHAgEA": 1}]}"#, "Data error in line 1"),
+            ("{\n MIGHAgEA", "Syntax error in line 2"),
+            (
+                r#"{"keys": [{"privateKey": "MIGHAgEA", "signsFrom": "2026-01-01T00:00:00Z"}]}"#,
+                "no PKCS #8",
+            ),
+        ] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(&file, text).unwrap();
+
+            let error = Keys::read(file.path()).await.err().unwrap().to_string();
+
+            assert!(error.contains(expected), "{text}: {error}");
+            assert!(!error.contains("MIGHAgEA"), "{error}");
+        }
     }
 
     fn claims() -> Map<String, Value> {

@@ -7,8 +7,9 @@ use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Response, StatusCode};
 use serde_json::json;
 
-use super::{allow, document};
+use super::allow;
 use crate::store::StoreError;
+use crate::workload::oauth::document;
 
 /// Why nobody was recognized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +18,8 @@ pub(super) enum UnknownClient {
     Missing,
     #[error("There is no such application; client_id is its name in the ScimTenant.")]
     Unknown,
+    #[error("The client_id is not the one of the Authorization header.")]
+    OtherName,
     #[error("The client_secret is not the one of this application.")]
     Secret,
     #[error("This application has a client_secret; send it.")]
@@ -59,7 +62,7 @@ pub(super) enum Refused {
     Grant(#[source] BadGrant),
     #[error("The grant_type must be authorization_code or refresh_token.")]
     GrantType,
-    #[error("A refresh token gives no more scopes than the person signed in for.")]
+    #[error("A refresh token gives openid, and no more scopes than the person signed in for.")]
     Scope,
     #[error("The access token is missing.")]
     NoToken,

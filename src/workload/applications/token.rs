@@ -96,9 +96,11 @@ async fn refresh(
         return Err(Refused::Grant(BadGrant::OtherKind));
     }
     let scopes = match form.field("scope").map(Scope::parse) {
-        Some(fewer) if !fewer.is_subset(&alive.terms.scopes) => return Err(Refused::Scope),
-        Some(fewer) if fewer.contains(&Scope::OpenId) => fewer,
-        Some(_) | None => alive.terms.scopes.clone(),
+        None => alive.terms.scopes.clone(),
+        Some(fewer) if fewer.contains(&Scope::OpenId) && fewer.is_subset(&alive.terms.scopes) => {
+            fewer
+        }
+        Some(_) => return Err(Refused::Scope),
     };
     // OpenID Connect Core 1.0, section 12.2: the nonce was that of the first ID token.
     turn(asked, application, secrets, (alive, scopes, None)).await
@@ -116,7 +118,7 @@ async fn turn(
     let end = later(asked.now, ACCESS_TOKEN_TIME);
     let next = Secrets {
         family: from.family.clone(),
-        part: asked.secret(),
+        part: asked.shared.secret(),
     };
     let refreshes = alive.terms.scopes.contains(&Scope::OfflineAccess);
     let length = asked.sign_in.session.absolute_minutes;
@@ -134,6 +136,7 @@ async fn turn(
     if !asked.scim_tenant.opened.store.turn_grant(turned).await? {
         return Err(asked.reused(from.key()).await);
     }
+    asked.sessions().note(&alive.session).await;
     let sign = |kind, claims: Map<String, Value>| {
         keys.sign(kind, &claims, asked.now).map_err(Refused::Keys)
     };

@@ -1,11 +1,11 @@
 //! Refusals of the token endpoint (RFC 6749, section 5.2).
 
 use axum::body::Body;
-use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use axum::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Response, StatusCode};
 use serde_json::json;
+
+use super::document;
 
 /// Why there is no access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,11 +80,9 @@ impl Refused {
             ),
         };
         let body = json!({"error": error, "error_description": description});
-        let mut response = Response::new(Body::from(body.to_string()));
+        let mut response = document(&body);
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
             Self::Client(_) => {
                 let basic = HeaderValue::from_static("Basic realm=\"oauth2\"");

@@ -12,7 +12,6 @@ use serde_json::json;
 
 use super::people::{answer, requester};
 use super::{plain, refused, scim_tenant};
-use crate::config::Token;
 use crate::workload::core::Core;
 use crate::workload::directory::password::NoLink;
 use crate::workload::sessions::digest;
@@ -60,7 +59,7 @@ pub(super) async fn make(
         let text = "nobody signs in by a password here: set spec.signIn.builtIn.enabled of the ScimTenant\n";
         return plain(StatusCode::CONFLICT, text);
     };
-    let token = Token::from_random(core.shared.random.secret());
+    let token = core.shared.secret();
     let valid = SignedDuration::from_hours(hours);
     let requester = requester(&headers);
     let link = (digest(&token), valid);
@@ -68,7 +67,7 @@ pub(super) async fn make(
     let made = directory.make_password_link(&wanted.person, link, sign_in, &requester);
     match made.await {
         Ok(made) => {
-            let base = config.url.as_str().trim_end_matches('/');
+            let base = scim_tenant.base();
             answer(Ok(json!({
                 "person": made.person.id.as_str(),
                 "userName": made.person.resource.user_name(),

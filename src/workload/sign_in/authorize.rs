@@ -1,13 +1,13 @@
 //! The authorization endpoint (OpenID Connect Core 1.0, section 3.1.2): an application sends the browser here to learn who it is.
 
 use axum::body::Body;
-use axum::http::{Response, StatusCode};
+use axum::http::Response;
 use jiff::SignedDuration;
 use url::form_urlencoded;
 
 use super::pages::with_return;
 use super::refused::Refused;
-use super::{Visit, redirect, status};
+use super::{Visit, redirect};
 use crate::config::ApplicationConfig;
 use crate::oidc::authentication_request::{
     AuthenticationRequest, Parameters, Prompt, RequestError, is_redirect_uri,
@@ -16,7 +16,7 @@ use crate::store::Stored;
 use crate::store::grants::Grant;
 use crate::store::sessions::{Session, SignedInBy};
 use crate::workload::applications::{Secrets, Terms};
-use crate::workload::http::REQUEST_TIME;
+use crate::workload::http::read_form;
 
 /// RFC 6749, section 4.1.2: a code lives shortly.
 const CODE_TIME: SignedDuration = SignedDuration::from_secs(60);
@@ -88,14 +88,12 @@ pub(super) async fn authorize(visit: &Visit<'_>) -> Result<Response<Body>, Refus
 
 /// A form of an application becomes a query (OpenID Connect Core 1.0, section 3.1.2.1: both are supported): browsers present the session
 /// to no form of another site.
-pub(super) async fn as_query(visit: &Visit<'_>, body: Body, path: &str) -> Response<Body> {
-    let mut room = visit.shared.intake.begin(String::new());
-    let form = tokio::time::timeout(REQUEST_TIME, room.read(body, MAX_FORM)).await;
-    let Ok(Ok(form)) = form else {
-        return status(StatusCode::PAYLOAD_TOO_LARGE);
-    };
+pub(super) async fn as_query(visit: &Visit<'_>, body: Body) -> Result<Response<Body>, Refused> {
+    let form = read_form(visit.shared, body, MAX_FORM).await;
+    let form = form.map_err(|_| Refused::Form)?;
     let query = Parameters::parse(&String::from_utf8_lossy(&form)).query();
-    redirect(&format!("{}{path}?{query}", visit.base()))
+    // RFC 3986, section 5.2.2: the same path.
+    Ok(redirect(&format!("?{query}")))
 }
 
 /// The application, and where it wants the browser back; RFC 6749, section 4.1.2.1: without both the browser is sent nowhere.
@@ -187,6 +185,7 @@ async fn code(
         redirect_uri: redirect_uri.to_owned(),
         challenge: request.challenge.clone(),
         nonce: request.nonce.clone(),
+        auth_time: session.opened.as_second(),
         scopes: request.scopes.clone(),
     };
     let grant = Grant {

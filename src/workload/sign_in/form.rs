@@ -8,7 +8,7 @@ use url::form_urlencoded;
 
 use super::refused::Refused;
 use crate::config::ScimTenantConfig;
-use crate::workload::http::{REQUEST_TIME, Shared};
+use crate::workload::http::{Shared, read_form};
 
 /// Bytes of a form at most: a password of the greatest length fits, percent-encoded, twice.
 const LONGEST: usize = 8 * 1024;
@@ -34,12 +34,8 @@ impl Form {
         if origin.is_some_and(|it| it.as_bytes() != own.as_bytes()) {
             return Err(Refused::ForeignForm);
         }
-        // Nobody knows yet whose it is, so all forms together have the room of one client.
-        let mut room = shared.intake.begin(String::new());
-        match tokio::time::timeout(REQUEST_TIME, room.read(body, LONGEST)).await {
-            Ok(Ok(body)) => Ok(Self::parse(&body)),
-            Ok(Err(_)) | Err(_) => Err(Refused::Form),
-        }
+        let form = read_form(shared, body, LONGEST).await;
+        form.map(|it| Self::parse(&it)).map_err(|_| Refused::Form)
     }
 
     fn parse(text: &[u8]) -> Self {

@@ -4,7 +4,6 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use reqwest::Method;
@@ -14,8 +13,9 @@ use tempfile::TempDir;
 use crate::dev::Dev;
 use crate::programs::program;
 use crate::sign_in::browser::{Browser, Shown};
+use crate::sign_in::dev::example;
 use crate::sign_in::entra::{Entra, LENA, attribute};
-use crate::sign_in::provider::{CLIENT_ID, CLIENT_SECRET, ENTRA_TENANT, OBJECT_ID};
+use crate::sign_in::provider::{CLIENT_SECRET, OBJECT_ID};
 use crate::workload_server::{answer, client};
 
 use super::SECRET;
@@ -39,7 +39,7 @@ impl Site {
         };
         let base = format!("http://{address}/identity/quay");
         let entra = Entra::start(&base, "quay-entra");
-        let folder = example(&entra.base);
+        let folder = quay(&entra.base);
         let dev = Dev::at(folder.path(), &address.to_string());
         let connector = tokio::task::block_in_place(|| dev.connector());
         let text = |name: &str| connector[name].as_str().unwrap().to_owned();
@@ -110,29 +110,13 @@ async fn to(browser: &Browser, from: &str, end: &str) -> Result<Shown, String> {
     panic!("sent around for ever: {at}");
 }
 
-fn example(entra: &str) -> TempDir {
-    let folder = TempDir::new().unwrap();
-    for name in [
-        "azure-connector.yaml",
-        "scim-tenant.yaml",
-        "user-mapping.yaml",
-    ] {
-        let text = fs::read_to_string(Path::new("examples/applications").join(name)).unwrap();
-        let text = text
-            .replace("99999999-aaaa-bbbb-cccc-dddddddddddd", ENTRA_TENANT)
-            .replace("aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", CLIENT_ID)
-            .replace(
-                "  oidc:",
-                &format!("  cloud: Custom\n  customCloud: {{signIn: \"{entra}\"}}\n  oidc:"),
-            );
-        fs::write(folder.path().join(name), text).unwrap();
-    }
-    for (name, secret) in [("quay-entra-oidc", CLIENT_SECRET), ("crm-oidc", SECRET)] {
-        let secrets = folder.path().join(".usher/secrets/identity").join(name);
-        fs::create_dir_all(&secrets).unwrap();
-        fs::write(secrets.join("client-secret"), secret).unwrap();
-    }
-    folder
+fn quay(entra: &str) -> TempDir {
+    let ids = [
+        "99999999-aaaa-bbbb-cccc-dddddddddddd",
+        "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
+    ];
+    let secrets = [("quay-entra-oidc", CLIENT_SECRET), ("crm-oidc", SECRET)];
+    example("applications", ids, &secrets, entra)
 }
 
 /// An application as a process that says where the browser goes.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{REDIRECT_URI, SECRET, Scene, VERIFIER, answered, request};
+use crate::workload_server::{TOKEN, answer, client};
 
 #[tokio::test]
 async fn without_a_known_application_and_redirect_uri_the_browser_is_sent_nowhere() {
@@ -181,7 +182,7 @@ async fn the_token_endpoint_names_what_is_wrong() {
             "invalid_grant",
             "code_verifier",
         ),
-        (foreign, 401, "invalid_client", "no such application"),
+        (foreign, 401, "invalid_client", "the Authorization header"),
     ] {
         let code = scene.code(&[]).await;
         let said = scene
@@ -246,6 +247,44 @@ async fn an_application_that_does_not_show_who_it_is_is_told_how() {
     scene.end().await;
 }
 
+/// What is good at one endpoint is nothing at another.
+#[tokio::test]
+async fn no_credential_is_taken_for_another_kind() {
+    let scene = Scene::begin().await;
+    let tokens = scene.tokens().await;
+    let code = scene.code(&[]).await;
+    for name in ["access_token", "id_token", "refresh_token"] {
+        let users = client().get(scene.url("/scim/v2/Users"));
+        let token = tokens[name].as_str().unwrap();
+        assert_eq!(answer(users.bearer_auth(token)).await.0, 401, "{name}");
+    }
+    for token in [
+        &json!(TOKEN),
+        &json!(SECRET),
+        &json!(code),
+        &tokens["id_token"],
+        &tokens["refresh_token"],
+    ] {
+        let (status, said) = scene.userinfo(token).await;
+        let expected = (401, Some("invalid_token"));
+        assert_eq!((status, said["error"].as_str()), expected, "{token}");
+    }
+    for token in [
+        &json!(TOKEN),
+        &json!(SECRET),
+        &json!(code),
+        &tokens["id_token"],
+    ] {
+        assert!(!scene.is_active(token).await, "{token}");
+    }
+    let grant = [("grant_type", "client_credentials")];
+    let said = scene.post("/oauth2/token", Some(SECRET), &grant).await;
+    assert_eq!((said.0, &said.1["error"]), (401, &json!("invalid_client")));
+    let by_scim = scene.post("/oauth2/introspect", Some(TOKEN), &grant).await;
+    assert_eq!(by_scim.1["error"], "invalid_client");
+    scene.end().await;
+}
+
 /// The form that redeems a refresh token.
 fn refreshed<'f>(token: &'f str, scope: &'f str) -> [(&'static str, &'f str); 3] {
     [
@@ -263,14 +302,12 @@ async fn a_refresh_gives_no_more_than_was_given_and_an_encoded_secret_is_the_sam
     let code = scene.code(&[("scope", "openid offline_access")]).await;
     let (_, fewer) = scene.redeem(&code).await;
     let few = fewer["refresh_token"].as_str().unwrap();
-    let said = scene
-        .post(
-            "/oauth2/token",
-            Some(SECRET),
-            &refreshed(few, "openid email"),
-        )
-        .await;
-    check(&said, 400, "invalid_scope", "no more scopes");
+    for scope in ["openid email", "email", "offline_access", "admin"] {
+        let said = scene
+            .post("/oauth2/token", Some(SECRET), &refreshed(few, scope))
+            .await;
+        check(&said, 400, "invalid_scope", "no more scopes");
+    }
     let code = scene.code(&[]).await;
     let said = scene
         .post("/oauth2/token", Some(SECRET), &refreshed(&code, "openid"))

@@ -8,9 +8,9 @@ use k8s_openapi::api::core::v1::Secret;
 use usher::api::ScimTenant;
 use usher::clock::{Random, SystemRandom};
 use usher::config::{
-    ApplicationAuthentication, ApplicationsConfig, PrivateKey, SigningKeys, Token,
+    ApplicationAuthentication, ApplicationsConfig, PrivateKey, SigningKey, SigningKeys, Token,
 };
-use usher::plan::applications::{self, ApplicationsObserved, ClientSecretObserved};
+use usher::plan::applications::{ApplicationsObserved, ClientSecretObserved};
 use usher::plan::workload_config::ConnectorObserved;
 use usher::plan::{AnnouncementType, Child, Rejection, Step, azure_connector, scim_tenant};
 
@@ -136,16 +136,55 @@ fn an_application_without_its_secret_waits_and_the_others_are_served() {
         (ClientSecretObserved::TooShort, "fewer than 32 characters"),
     ] {
         let observed = observed(&tenant, secret, None);
-        let steps = scim_tenant(&tenant, &observed).unwrap().steps;
+        let plan = scim_tenant(&tenant, &observed).unwrap();
 
-        let served = served(&steps).unwrap().applications;
+        let served = served(&plan.steps).unwrap().applications;
         assert_eq!(served.len(), 1);
         assert_eq!(served[0].client_id, "field-app");
-        let missing = applications::missing(&tenant, &observed.applications).unwrap();
-        assert!(missing.to_string().contains(expected), "{missing}");
+        let missing = plan.missing.unwrap().to_string();
+        assert!(missing.contains(expected), "{missing}");
     }
-    let good = observed(&tenant, found(), None);
-    assert_eq!(applications::missing(&tenant, &good.applications), None);
+    let good = scim_tenant(&tenant, &observed(&tenant, found(), None)).unwrap();
+    assert_eq!(good.missing, None);
+}
+
+#[test]
+fn applications_that_nobody_can_sign_in_to_are_told_and_provisioning_goes_on() {
+    let tenant = tenant(APPLICATIONS);
+    let mut observed = observed(&tenant, found(), None);
+    observed.connectors.clear();
+
+    let plan = scim_tenant(&tenant, &observed).unwrap();
+
+    assert_eq!(document(&plan.steps).scim_tenants[0].sign_in, None);
+    let missing = plan.missing.unwrap().to_string();
+    let expected = "spec.signIn.applications: nobody can sign in to them; add spec.oidc";
+    assert!(missing.starts_with(expected), "{missing}");
+}
+
+#[test]
+fn the_signing_keys_go_with_the_last_application() {
+    let with = tenant(APPLICATIONS);
+    let plan = scim_tenant(&with, &observed(&with, found(), None)).unwrap();
+    let mut secret = keys_secret(&plan.steps);
+    secret.metadata.uid = Some("u-1".to_owned());
+    let without = tenant("");
+    let deleted = |secret: &Secret| {
+        let mut observed = seen(&without);
+        observed.applications.signing_keys = Some(secret.clone());
+        let steps = scim_tenant(&without, &observed).unwrap().steps;
+        steps.into_iter().find_map(|step| match step {
+            Step::Delete { child, uid } => Some((child.object.name, uid)),
+            Step::Create(_) | Step::Apply(_) | Step::Announce(_) => None,
+        })
+    };
+
+    let expected = ("contoso-signing-keys".to_owned(), "u-1".to_owned());
+    assert_eq!(deleted(&secret), Some(expected));
+    secret.metadata.owner_references = None;
+    secret.metadata.labels = None;
+    secret.metadata.annotations = None;
+    assert_eq!(deleted(&secret), None, "somebody else's");
 }
 
 #[test]
@@ -186,14 +225,24 @@ fn keys_are_made_kept_rotated_and_healed() {
         (2, &made.keys[0])
     );
 
-    let mut broken = secret.clone();
-    broken.data = Some([("keys.json".to_owned(), ByteString(b"{}".to_vec()))].into());
-    let healed = scim_tenant(&tenant, &observed(&tenant, found(), Some(&broken))).unwrap();
-    assert_ne!(keys(&keys_secret(&healed.steps)), made);
-    let is_told = healed.steps.iter().any(
-        |step| matches!(step, Step::Announce(it) if it.type_ == AnnouncementType::Warning && it.note.contains("signing keys")),
-    );
-    assert!(is_told);
+    let no_key = SigningKeys {
+        keys: vec![SigningKey {
+            private_key: PrivateKey::from_pkcs8(b"no key"),
+            ..made.keys[0].clone()
+        }],
+    };
+    for text in ["{}".to_owned(), serde_json::to_string(&no_key).unwrap()] {
+        let mut broken = secret.clone();
+        let data = ByteString(text.clone().into_bytes());
+        broken.data = Some([("keys.json".to_owned(), data)].into());
+        let healed = scim_tenant(&tenant, &observed(&tenant, found(), Some(&broken))).unwrap();
+        let keys = keys(&keys_secret(&healed.steps));
+        assert!(keys != made && keys != no_key, "{text}");
+        let is_told = healed.steps.iter().any(
+            |step| matches!(step, Step::Announce(it) if it.type_ == AnnouncementType::Warning && it.note.contains("signing keys")),
+        );
+        assert!(is_told, "{text}");
+    }
 
     secret.metadata.owner_references = None;
     secret.metadata.labels = None;

@@ -16,18 +16,24 @@ use super::provider::{CLIENT_ID, CLIENT_SECRET, ENTRA_TENANT, OBJECT_ID};
 use crate::dev::Dev;
 use crate::workload_server::{answer, client};
 
-/// The example, for this machine and the played tenant.
-fn example(entra: &str) -> TempDir {
+/// The example of this name, for this machine and the played tenant; with the ids of the tenant and the client in it, and its Secrets.
+pub(crate) fn example(
+    example: &str,
+    [tenant, client]: [&str; 2],
+    secrets: &[(&str, &str)],
+    entra: &str,
+) -> TempDir {
+    let example = Path::new("examples").join(example);
     let folder = TempDir::new().unwrap();
     for name in [
         "azure-connector.yaml",
         "scim-tenant.yaml",
         "user-mapping.yaml",
     ] {
-        let text = fs::read_to_string(Path::new("examples/sign-in").join(name)).unwrap();
+        let text = fs::read_to_string(example.join(name)).unwrap();
         let text = text
-            .replace("77777777-8888-9999-aaaa-bbbbbbbbbbbb", ENTRA_TENANT)
-            .replace("88888888-9999-aaaa-bbbb-cccccccccccc", CLIENT_ID)
+            .replace(tenant, ENTRA_TENANT)
+            .replace(client, CLIENT_ID)
             .replace("10.42.0.0/16", "127.0.0.0/8")
             .replace(
                 "  oidc:",
@@ -35,12 +41,21 @@ fn example(entra: &str) -> TempDir {
             );
         fs::write(folder.path().join(name), text).unwrap();
     }
-    let secret = folder
-        .path()
-        .join(".usher/secrets/identity/harbor-entra-oidc");
-    fs::create_dir_all(&secret).unwrap();
-    fs::write(secret.join("client-secret"), CLIENT_SECRET).unwrap();
+    for (name, secret) in secrets {
+        let secrets = folder.path().join(".usher/secrets/identity").join(name);
+        fs::create_dir_all(&secrets).unwrap();
+        fs::write(secrets.join("client-secret"), secret).unwrap();
+    }
     folder
+}
+
+fn harbor(entra: &str) -> TempDir {
+    let ids = [
+        "77777777-8888-9999-aaaa-bbbbbbbbbbbb",
+        "88888888-9999-aaaa-bbbb-cccccccccccc",
+    ];
+    let secrets = [("harbor-entra-oidc", CLIENT_SECRET)];
+    example("sign-in", ids, &secrets, entra)
 }
 
 fn free_address() -> SocketAddr {
@@ -51,7 +66,7 @@ fn free_address() -> SocketAddr {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_in_entra_signs_in_by_a_password() {
     let (address, report) = (free_address(), free_address());
-    let folder = example("http://127.0.0.1:9");
+    let folder = harbor("http://127.0.0.1:9");
     let path = folder.path().join("scim-tenant.yaml");
     let text = fs::read_to_string(&path).unwrap();
     let enabled = "  signIn:\n    builtIn: {enabled: true}\n";
@@ -91,7 +106,7 @@ async fn people_sign_in_without_a_cluster() {
     let address = free_address();
     let site = format!("http://{address}/identity/harbor");
     let entra = Entra::start(&site, "harbor-entra");
-    let folder = example(&entra.base);
+    let folder = harbor(&entra.base);
     let dev = Dev::at(folder.path(), &address.to_string());
     let connector = tokio::task::block_in_place(|| dev.connector());
     let text = |name: &str| connector[name].as_str().unwrap().to_owned();

@@ -23,6 +23,19 @@ pub(crate) async fn send(server: &Server, method: &str, path: &str, body: &Value
     answer(request.bearer_auth(TOKEN).body(body.to_string())).await
 }
 
+/// Three pods that serve `tenant`.
+pub(crate) async fn pods(tenant: ScimTenantConfig, clock: &ManualClock) -> Vec<Server> {
+    let start = || {
+        let settings = Settings {
+            clock: Arc::new(clock.clone()),
+            ..settings(None)
+        };
+        Server::start(settings, config(vec![tenant.clone()]))
+    };
+    let pods = vec![start(), start(), start()];
+    futures::future::try_join_all(pods).await.unwrap()
+}
+
 async fn is_signed_in(browser: &mut Browser, server: &Server) -> bool {
     browser.lead_to(server.local_addr());
     browser.get("/signed-in").await.status == 200
@@ -38,18 +51,7 @@ async fn each_step_may_come_to_another_pod_and_deactivated_means_out_on_all() {
         sign_in: Some(sign_in_at(provider.issuer(), folder.path())),
         ..scim_tenant("contoso", "http://contoso.example", &folder, &json!({}))
     };
-    let start = || {
-        let settings = Settings {
-            clock: Arc::new(clock.clone()),
-            ..settings(None)
-        };
-        Server::start(settings, config(vec![tenant.clone()]))
-    };
-    let pods = [
-        start().await.unwrap(),
-        start().await.unwrap(),
-        start().await.unwrap(),
-    ];
+    let pods = pods(tenant, &clock).await;
     let schema = "urn:ietf:params:scim:schemas:core:2.0:User";
     let lena =
         json!({"schemas": [schema], "userName": "lena@contoso.example", "externalId": OBJECT_ID});

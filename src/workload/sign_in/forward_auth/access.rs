@@ -79,19 +79,20 @@ fn is_below(path: &str, above: &str, same: fn(&str, &str) -> bool) -> bool {
     }
 }
 
-/// The path, decoded; nothing for one that is not read alike everywhere: steps upwards, empty names, parameters, and what only decoding
-/// once more would show.
+/// The path, decoded; nothing for one that is not read alike everywhere: steps upwards, empty names, names with a dot or space at their end,
+/// which some servers cut off, parameters, and what only decoding once more would show.
 fn plain(path: &str) -> Option<String> {
     let is_odd = |it: char| it.is_control() || matches!(it, '\\' | ';' | '#' | '?');
     let decoded = percent_decode_str(path).decode_utf8().ok()?;
     let slashes = |it: &str| it.matches('/').count();
     let names = decoded.strip_prefix('/')?;
     let names = names.strip_suffix('/').unwrap_or(names);
+    let is_clear = |it: &str| !it.is_empty() && !it.ends_with(['.', ' ']);
     let is_plain = !decoded.contains(is_odd)
         && !decoded.contains('%')
         && slashes(&decoded) == slashes(path)
         && !path.to_ascii_lowercase().contains("%2e")
-        && (names.is_empty() || names.split('/').all(|it| !matches!(it, "" | "." | "..")));
+        && (names.is_empty() || names.split('/').all(is_clear));
     is_plain.then(|| decoded.into_owned())
 }
 
@@ -131,6 +132,7 @@ mod tests {
         check("crm.example.com", "/open/", Access::Public);
         check("crm.example.com", "/open/a/b.css", Access::Public);
         check("crm.example.com", "/openly", Access::SignedIn);
+        check("crm.example.com", "/.a%20b", Access::SignedIn);
         check("crm.example.com", "/", Access::SignedIn);
         check("crm.example.com", "/admin", Access::Members(&rules[1]));
         check(
@@ -167,6 +169,11 @@ mod tests {
             "/open//",
             "/Admin",
             "/ADMIN/users",
+            "/admin.",
+            "/admin%20",
+            "/admin. ./users",
+            "/admin%20/",
+            "/a.../b",
             "/OPEN",
             "/open/%00",
             "/open\u{1}",
