@@ -112,18 +112,7 @@ fn may_be_empty(node: &Node, may_be_missing: &dyn Fn(&str) -> bool) -> bool {
             let given = || call.slots.iter().filter_map(|it| it.node.as_ref());
             match call.function.name {
                 "Coalesce" => given().all(below),
-                // An attribute that the condition asks about is taken to be there where it is used.
-                "IIF" | "Switch" => {
-                    let asked = call.slots.first().and_then(|it| it.node.as_ref());
-                    let mut names = Vec::new();
-                    if let Some(asked) = asked {
-                        syntax::each_attribute(asked, &mut |name| names.push(name));
-                    }
-                    let unasked = |name: &str| !names.contains(&name) && may_be_missing(name);
-                    branches(call)
-                        .into_iter()
-                        .any(|it| it.is_none_or(|it| may_be_empty(it, &unasked)))
-                }
+                "IIF" | "Switch" => a_branch_may_be_empty(call, may_be_missing),
                 // What is searched for or put between may well be empty.
                 "Join" => given().skip(1).all(below),
                 "Append" | "Replace" | "Mid" | "Left" | "Split" | "Item" | "Word" => {
@@ -132,6 +121,42 @@ fn may_be_empty(node: &Node, may_be_missing: &dyn Fn(&str) -> bool) -> bool {
                 _ => given().any(below),
             }
         }
+    }
+}
+
+/// Whether a branch of IIF or Switch may be empty. An attribute that is asked about is there where the answer says so: in the true
+/// branch of IIF, in the false one if the question is whether it is missing, and where a key of Switch fits.
+fn a_branch_may_be_empty(call: &Call, may_be_missing: &dyn Fn(&str) -> bool) -> bool {
+    let condition = call.slots.first().and_then(|it| it.node.as_ref());
+    let mut asked = Vec::new();
+    if let Some(condition) = condition {
+        syntax::each_attribute(condition, &mut |name| asked.push(name));
+    }
+    let unasked = |name: &str| !asked.contains(&name) && may_be_missing(name);
+    // The first branch of Switch is the default.
+    let is_first = call.function.name == "IIF" && !condition.is_some_and(asks_for_absence);
+    branches(call)
+        .into_iter()
+        .enumerate()
+        .any(|(index, branch)| {
+            let is_there = (index == 0) == is_first;
+            let missing: &dyn Fn(&str) -> bool = if is_there { &unasked } else { may_be_missing };
+            branch.is_none_or(|it| may_be_empty(it, missing))
+        })
+}
+
+/// Whether a condition holds for what is missing.
+fn asks_for_absence(condition: &Node) -> bool {
+    let Kind::Call(call) = &condition.kind else {
+        return false;
+    };
+    match call.function.name {
+        "IsNothing" | "IsNull" | "IsNullOrEmpty" => true,
+        "Not" => {
+            let denied = call.slots.first().and_then(|it| it.node.as_ref());
+            denied.is_some_and(|it| !asks_for_absence(it))
+        }
+        _ => false,
     }
 }
 
@@ -192,6 +217,13 @@ mod tests {
         check(r#"Join(" ", [mail], [other])"#, true);
         check("IIF(IsPresent([mail]), [mail], [upn])", false);
         check(r#"IIF([a] = "x", [mail], [upn])"#, true);
+        check(r#"IIF([mail] = "x", "y", [mail])"#, true);
+        check("IIF(IsPresent([mail]), [upn], [mail])", true);
+        check("IIF(IsNullOrEmpty([mail]), [upn], [mail])", false);
+        check("IIF(IsNullOrEmpty([mail]), [mail], [upn])", true);
+        check("IIF(Not(IsNullOrEmpty([mail])), [mail], [upn])", false);
+        check(r#"Switch([mail], "z", "x", [mail])"#, false);
+        check(r#"Switch([mail], [mail], "x", "y")"#, true);
         check(r#"Switch([a], , "x", "y")"#, true);
         check(r#"Switch([a], "z", "x", "y")"#, false);
         check(r#"Replace([upn], "@", , , "", , )"#, false);
