@@ -25,27 +25,31 @@ const ALWAYS_SOMETHING: &[&str] = &[
 const LISTS: &[&str] = &["AppRoleAssignments", "RemoveDuplicates", "Split"];
 
 impl Expression {
-    /// The attributes of which `judge` says what is wrong with them, each where it stands.
-    pub fn judged_attributes(
+    /// The attributes of which `judge` says what is wrong with them, each where it stands, and how wrong that is.
+    pub fn judged_attributes<W>(
         &self,
-        judge: impl Fn(&str) -> Option<String>,
-    ) -> Vec<ExpressionError> {
+        judge: impl Fn(&str) -> Option<(W, String)>,
+    ) -> Vec<(W, ExpressionError)> {
         let mut found = Vec::new();
         syntax::each_node(&self.root, &mut |node| {
             if let Kind::Attribute(name) = &node.kind {
-                found.extend(judge(name).map(|problem| Fault::new(node.span, problem)));
+                found.extend(judge(name).map(|(how, problem)| {
+                    (how, Fault::new(node.span, problem).in_source(&self.source))
+                }));
             }
         });
-        self.said(found)
+        found
     }
 
     /// The texts that stand in the expression and that it may come to as they are, of which `judge` says what is wrong with them.
     pub fn judged_results(&self, judge: impl Fn(&str) -> Option<String>) -> Vec<ExpressionError> {
         let mut found = Vec::new();
         each_result(&self.root, &mut |text, span| {
-            found.extend(judge(text).map(|problem| Fault::new(span, problem)));
+            found.extend(
+                judge(text).map(|problem| Fault::new(span, problem).in_source(&self.source)),
+            );
         });
-        self.said(found)
+        found
     }
 
     /// Whether the expression may come to nothing or to an empty text, as far as can be told; `may_be_missing` says it of an attribute.
@@ -64,11 +68,6 @@ impl Expression {
     /// Whether the expression comes to a list.
     pub fn is_list(&self) -> bool {
         self.function().is_some_and(|it| LISTS.contains(&it))
-    }
-
-    fn said(&self, faults: Vec<Fault>) -> Vec<ExpressionError> {
-        let faults = faults.into_iter();
-        faults.map(|it| it.in_source(&self.source)).collect()
     }
 }
 
@@ -170,8 +169,8 @@ impl TextPattern {
         pattern::Pattern::new(pattern).map(Self)
     }
 
-    /// Whether the pattern is found anywhere in `text`; not, if that takes too long.
-    pub fn is_in(&self, text: &str) -> bool {
+    /// Whether the pattern is found anywhere in `text`; none if that takes too long.
+    pub fn is_in(&self, text: &str) -> Option<bool> {
         self.0.is_in(text)
     }
 }
@@ -235,9 +234,9 @@ mod tests {
     #[test]
     fn attributes_are_judged_where_they_stand() {
         let found = read("Coalesce([maill], [upn])")
-            .judged_attributes(|it| (it == "maill").then(|| "no such attribute".to_owned()));
+            .judged_attributes(|it| (it == "maill").then(|| ((), "no such attribute".to_owned())));
 
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].to_string(), "column 10: no such attribute");
+        assert_eq!(found[0].1.to_string(), "column 10: no such attribute");
     }
 }

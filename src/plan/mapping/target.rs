@@ -3,9 +3,11 @@
 use crate::api::user_mapping::AttributeMapping;
 use crate::scim::filter::{Filter, Literal, Operator};
 use crate::scim::path::Path;
-use crate::scim::schema::{Attribute, AttributePath, AttributeType, Mutability, ResourceSchema};
+use crate::scim::schema::{
+    Attribute, AttributePath, AttributeType, ENTERPRISE_URN, MEMBERS, Mutability, ResourceSchema,
+};
 
-use super::{Checked, Side};
+use super::Checked;
 
 /// Attributes that the server alone writes, or that belong to groups.
 const NOT_A_TARGET: [&str; 4] = ["id", "meta", "groups", "schemas"];
@@ -18,10 +20,26 @@ pub(super) struct Target<'a> {
     pub(super) part: &'a Attribute,
 }
 
+/// `target` as it is compared: the canonical path of the attribute, without case. One that the schema does not know stays as it is written.
+pub(in crate::plan) fn canonical(target: &str, schema: &ResourceSchema) -> String {
+    Path::parse(target, schema)
+        .map_or_else(|_| target.to_owned(), |path| path.to_string())
+        .to_ascii_lowercase()
+}
+
+/// Whether the attribute holds the ids of other resources, which Entra fills in.
+pub(in crate::plan) fn is_reference(path: &AttributePath) -> bool {
+    let is_manager =
+        path.extension.as_deref() == Some(ENTERPRISE_URN) && path.attribute == "manager";
+    is_manager || path.is_core(MEMBERS)
+}
+
 /// The target of `line`, or what is wrong with it.
-pub(super) fn read<'a>(line: &AttributeMapping, side: &Side<'a>) -> Result<Target<'a>, String> {
+pub(super) fn read<'a>(
+    line: &AttributeMapping,
+    schema: &'a ResourceSchema,
+) -> Result<Target<'a>, String> {
     let written = &line.target;
-    let schema = side.schema;
     let path = Path::parse(written, schema).map_err(|error| {
         let detail = error.detail.trim_end_matches('.');
         let detail = detail.replacen("The path", "the path", 1);
