@@ -1,8 +1,11 @@
 //! Targets: which attribute of a resource a line writes.
 
+use serde_json::Value as Json;
+
 use crate::api::user_mapping::AttributeMapping;
 use crate::scim::filter::{Filter, Literal, Operator};
 use crate::scim::path::Path;
+use crate::scim::resource::Resource;
 use crate::scim::schema::{
     Attribute, AttributePath, AttributeType, ENTERPRISE_URN, MEMBERS, Mutability, ResourceSchema,
 };
@@ -87,7 +90,7 @@ pub(super) fn read<'a>(
 }
 
 /// What takes the value of a path that leads to `definition`: a part that brackets are followed by, or the `value` of an object.
-fn taking<'a>(path: &Path, definition: &'a Attribute) -> &'a Attribute {
+pub(super) fn taking<'a>(path: &Path, definition: &'a Attribute) -> &'a Attribute {
     let named = match path {
         Path::Elements { sub_attribute, .. } => sub_attribute.as_deref(),
         Path::Attribute(_) | Path::Extension(_) => None,
@@ -162,4 +165,46 @@ pub(super) fn new_key(
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     (unknown && named).then(|| (urn.clone(), attribute.attribute.clone()))
+}
+
+/// The texts that stand at `path` in a resource.
+pub(super) fn values(resource: &Resource, path: &Path) -> Vec<String> {
+    let attributes = resource.attributes();
+    let at = |path: &AttributePath| {
+        let holder = match &path.extension {
+            Some(urn) => attributes.get(urn)?.as_object()?,
+            None => attributes,
+        };
+        holder.get(&path.attribute)
+    };
+    let text = |value: &Json| value.as_str().map(str::to_owned);
+    match path {
+        Path::Extension(_) => Vec::new(),
+        Path::Attribute(path) => {
+            let part = path.sub_attribute.as_deref();
+            let all = match at(path) {
+                Some(Json::Array(elements)) => elements.iter().collect(),
+                Some(one) => vec![one],
+                None => Vec::new(),
+            };
+            let found = all.into_iter().filter_map(|it| match part {
+                Some(part) => text(it.get(part)?),
+                None if it.is_object() => text(it.get("value")?),
+                None => text(it),
+            });
+            found.collect()
+        }
+        Path::Elements {
+            list,
+            filter,
+            sub_attribute,
+        } => {
+            let part = sub_attribute.as_deref().unwrap_or("value");
+            let elements = at(list).and_then(Json::as_array).into_iter().flatten();
+            elements
+                .filter(|it| filter.matches_element(it))
+                .filter_map(|it| text(it.get(part)?))
+                .collect()
+        }
+    }
 }
