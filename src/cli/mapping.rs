@@ -6,7 +6,7 @@ mod preview;
 mod schema;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
@@ -206,6 +206,18 @@ fn say(outcome: &Result<Outcome<'_>, ExpressionError>) -> anyhow::Result<()> {
         Err(error) => bail!("{error}\n{}", error.excerpt()),
     }
     Ok(())
+}
+
+/// The text of a file, without the mark that editors of Windows put before it.
+fn text(path: &Path) -> anyhow::Result<String> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(text.trim_start_matches('\u{FEFF}').to_owned())
+}
+
+/// The JSON in a file.
+fn json(path: &Path) -> anyhow::Result<Json> {
+    serde_json::from_str(&text(path)?).with_context(|| format!("{} is not JSON", path.display()))
 }
 
 fn print_text(text: &Json) -> anyhow::Result<()> {

@@ -153,12 +153,14 @@ impl Connection {
                 status: refusal.status,
                 detail: refusal.detail,
             })?;
-            let page = list["Resources"].as_array().cloned().unwrap_or_default();
-            let total = list["totalResults"].as_u64();
-            let total = total.and_then(|it| usize::try_from(it).ok());
+            let (page, total) = page(list).map_err(|detail| ConnectionError::Refused {
+                request: "the list of users".to_owned(),
+                status: 200,
+                detail,
+            })?;
             let is_last = page.is_empty();
             users.extend(page);
-            if is_last || users.len() >= total.unwrap_or_default() {
+            if is_last || users.len() >= total {
                 return Ok(users);
             }
         }
@@ -194,6 +196,20 @@ impl Connection {
     }
 }
 
+/// The resources of a page, and how many there are in all.
+fn page(mut list: Value) -> Result<(Vec<Value>, usize), String> {
+    // RFC 7644, section 3.4.2: totalResults is REQUIRED. Without it nobody knows whether this is all.
+    let total = list["totalResults"].as_u64();
+    let total = total.and_then(|it| usize::try_from(it).ok());
+    let total = total.ok_or("the list has no totalResults")?;
+    // The same: Resources is REQUIRED if totalResults is not zero.
+    match list.get_mut("Resources").map(Value::take) {
+        Some(Value::Array(page)) => Ok((page, total)),
+        None if total == 0 => Ok((Vec::new(), total)),
+        _ => Err("the list has no Resources".to_owned()),
+    }
+}
+
 fn read(status: StatusCode, text: &str) -> Result<Value, Refusal> {
     if status == StatusCode::NO_CONTENT {
         return Ok(Value::Null);
@@ -212,4 +228,28 @@ fn read(status: StatusCode, text: &str) -> Result<Value, Refusal> {
         status: status.as_u16(),
         detail,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_list_that_does_not_say_how_long_it_is_is_refused() {
+        let check = |list: Value, expected: Result<usize, &str>| {
+            let found = page(list.clone());
+            let found = found.as_ref().map(|(page, _)| page.len());
+            assert_eq!(found.map_err(String::as_str), expected, "{list}");
+        };
+        check(json!({"totalResults": 201, "Resources": [{}, {}]}), Ok(2));
+        check(json!({"totalResults": 0}), Ok(0));
+        check(json!({"totalResults": 2, "Resources": []}), Ok(0));
+        check(json!({"totalResults": 2}), Err("the list has no Resources"));
+        let unsaid = Err("the list has no totalResults");
+        check(json!({"Resources": [{}]}), unsaid);
+        check(json!([]), unsaid);
+        check(json!("x"), unsaid);
+    }
 }

@@ -125,9 +125,9 @@ impl Pattern {
         Ok(part.map(|it| text[it].to_owned()))
     }
 
-    /// Whether the pattern is found in `text`; not, if that takes too long.
-    pub(super) fn is_in(&self, text: &str) -> bool {
-        self.find(text, 0).is_ok_and(|it| it.is_some())
+    /// Whether the pattern is found in `text`; none if that takes too long.
+    pub(super) fn is_in(&self, text: &str) -> Option<bool> {
+        self.find(text, 0).ok().map(|it| it.is_some())
     }
 
     /// Whether the pattern has a group of that name or number.

@@ -25,27 +25,31 @@ const ALWAYS_SOMETHING: &[&str] = &[
 const LISTS: &[&str] = &["AppRoleAssignments", "RemoveDuplicates", "Split"];
 
 impl Expression {
-    /// The attributes of which `judge` says what is wrong with them, each where it stands.
-    pub fn judged_attributes(
+    /// The attributes of which `judge` says what is wrong with them, each where it stands, and how wrong that is.
+    pub fn judged_attributes<W>(
         &self,
-        judge: impl Fn(&str) -> Option<String>,
-    ) -> Vec<ExpressionError> {
+        judge: impl Fn(&str) -> Option<(W, String)>,
+    ) -> Vec<(W, ExpressionError)> {
         let mut found = Vec::new();
         syntax::each_node(&self.root, &mut |node| {
             if let Kind::Attribute(name) = &node.kind {
-                found.extend(judge(name).map(|problem| Fault::new(node.span, problem)));
+                found.extend(judge(name).map(|(how, problem)| {
+                    (how, Fault::new(node.span, problem).in_source(&self.source))
+                }));
             }
         });
-        self.said(found)
+        found
     }
 
     /// The texts that stand in the expression and that it may come to as they are, of which `judge` says what is wrong with them.
     pub fn judged_results(&self, judge: impl Fn(&str) -> Option<String>) -> Vec<ExpressionError> {
         let mut found = Vec::new();
         each_result(&self.root, &mut |text, span| {
-            found.extend(judge(text).map(|problem| Fault::new(span, problem)));
+            found.extend(
+                judge(text).map(|problem| Fault::new(span, problem).in_source(&self.source)),
+            );
         });
-        self.said(found)
+        found
     }
 
     /// Whether the expression may come to nothing or to an empty text, as far as can be told; `may_be_missing` says it of an attribute.
@@ -64,11 +68,6 @@ impl Expression {
     /// Whether the expression comes to a list.
     pub fn is_list(&self) -> bool {
         self.function().is_some_and(|it| LISTS.contains(&it))
-    }
-
-    fn said(&self, faults: Vec<Fault>) -> Vec<ExpressionError> {
-        let faults = faults.into_iter();
-        faults.map(|it| it.in_source(&self.source)).collect()
     }
 }
 
@@ -112,18 +111,7 @@ fn may_be_empty(node: &Node, may_be_missing: &dyn Fn(&str) -> bool) -> bool {
             let given = || call.slots.iter().filter_map(|it| it.node.as_ref());
             match call.function.name {
                 "Coalesce" => given().all(below),
-                // An attribute that the condition asks about is taken to be there where it is used.
-                "IIF" | "Switch" => {
-                    let asked = call.slots.first().and_then(|it| it.node.as_ref());
-                    let mut names = Vec::new();
-                    if let Some(asked) = asked {
-                        syntax::each_attribute(asked, &mut |name| names.push(name));
-                    }
-                    let unasked = |name: &str| !names.contains(&name) && may_be_missing(name);
-                    branches(call)
-                        .into_iter()
-                        .any(|it| it.is_none_or(|it| may_be_empty(it, &unasked)))
-                }
+                "IIF" | "Switch" => a_branch_may_be_empty(call, may_be_missing),
                 // What is searched for or put between may well be empty.
                 "Join" => given().skip(1).all(below),
                 "Append" | "Replace" | "Mid" | "Left" | "Split" | "Item" | "Word" => {
@@ -132,6 +120,42 @@ fn may_be_empty(node: &Node, may_be_missing: &dyn Fn(&str) -> bool) -> bool {
                 _ => given().any(below),
             }
         }
+    }
+}
+
+/// Whether a branch of IIF or Switch may be empty. An attribute that is asked about is there where the answer says so: in the true
+/// branch of IIF, in the false one if the question is whether it is missing, and where a key of Switch fits.
+fn a_branch_may_be_empty(call: &Call, may_be_missing: &dyn Fn(&str) -> bool) -> bool {
+    let condition = call.slots.first().and_then(|it| it.node.as_ref());
+    let mut asked = Vec::new();
+    if let Some(condition) = condition {
+        syntax::each_attribute(condition, &mut |name| asked.push(name));
+    }
+    let unasked = |name: &str| !asked.contains(&name) && may_be_missing(name);
+    // The first branch of Switch is the default.
+    let is_first = call.function.name == "IIF" && !condition.is_some_and(asks_for_absence);
+    branches(call)
+        .into_iter()
+        .enumerate()
+        .any(|(index, branch)| {
+            let is_there = (index == 0) == is_first;
+            let missing: &dyn Fn(&str) -> bool = if is_there { &unasked } else { may_be_missing };
+            branch.is_none_or(|it| may_be_empty(it, missing))
+        })
+}
+
+/// Whether a condition holds for what is missing.
+fn asks_for_absence(condition: &Node) -> bool {
+    let Kind::Call(call) = &condition.kind else {
+        return false;
+    };
+    match call.function.name {
+        "IsNothing" | "IsNull" | "IsNullOrEmpty" => true,
+        "Not" => {
+            let denied = call.slots.first().and_then(|it| it.node.as_ref());
+            denied.is_some_and(|it| !asks_for_absence(it))
+        }
+        _ => false,
     }
 }
 
@@ -145,8 +169,8 @@ impl TextPattern {
         pattern::Pattern::new(pattern).map(Self)
     }
 
-    /// Whether the pattern is found anywhere in `text`; not, if that takes too long.
-    pub fn is_in(&self, text: &str) -> bool {
+    /// Whether the pattern is found anywhere in `text`; none if that takes too long.
+    pub fn is_in(&self, text: &str) -> Option<bool> {
         self.0.is_in(text)
     }
 }
@@ -192,6 +216,13 @@ mod tests {
         check(r#"Join(" ", [mail], [other])"#, true);
         check("IIF(IsPresent([mail]), [mail], [upn])", false);
         check(r#"IIF([a] = "x", [mail], [upn])"#, true);
+        check(r#"IIF([mail] = "x", "y", [mail])"#, true);
+        check("IIF(IsPresent([mail]), [upn], [mail])", true);
+        check("IIF(IsNullOrEmpty([mail]), [upn], [mail])", false);
+        check("IIF(IsNullOrEmpty([mail]), [mail], [upn])", true);
+        check("IIF(Not(IsNullOrEmpty([mail])), [mail], [upn])", false);
+        check(r#"Switch([mail], "z", "x", [mail])"#, false);
+        check(r#"Switch([mail], [mail], "x", "y")"#, true);
         check(r#"Switch([a], , "x", "y")"#, true);
         check(r#"Switch([a], "z", "x", "y")"#, false);
         check(r#"Replace([upn], "@", , , "", , )"#, false);
@@ -203,9 +234,9 @@ mod tests {
     #[test]
     fn attributes_are_judged_where_they_stand() {
         let found = read("Coalesce([maill], [upn])")
-            .judged_attributes(|it| (it == "maill").then(|| "no such attribute".to_owned()));
+            .judged_attributes(|it| (it == "maill").then(|| ((), "no such attribute".to_owned())));
 
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].to_string(), "column 10: no such attribute");
+        assert_eq!(found[0].1.to_string(), "column 10: no such attribute");
     }
 }

@@ -1,13 +1,13 @@
 //! Checks a mapping against what a `ScimTenant` takes and what Entra has; the operator and the offline check say the same.
 
-mod attributes;
+pub(super) mod attributes;
 mod matching;
 pub mod person;
 pub mod preview;
 mod required;
 pub mod scope;
 mod source;
-mod target;
+pub(super) mod target;
 mod value;
 
 use std::collections::HashMap;
@@ -29,8 +29,6 @@ pub struct Checked {
     pub errors: Vec<Remark>,
     /// What works and is likely a mistake.
     pub warnings: Vec<Remark>,
-    /// URN and key of each attribute that the mapping makes known in an open extension.
-    pub declared: Vec<(String, String)>,
 }
 
 /// Something to say about a field of a mapping.
@@ -58,21 +56,35 @@ pub fn check(spec: &UserMappingSpec, tenant: &ScimTenantSpec) -> Checked {
     let mut checked = Checked::default();
     let users = Side::of(ResourceType::User, &schemas, schema);
     users.check(&spec.users.attributes, &mut checked);
-    scope::check(&users, &spec.users.scope, &mut checked);
+    let mut scopes = vec![(users, spec.users.scope.as_slice())];
     if let Some(groups) = &spec.groups {
         let side = Side::of(ResourceType::Group, &schemas, schema);
         side.check(&groups.attributes, &mut checked);
-        scope::check(&side, &groups.scope, &mut checked);
+        scopes.push((side, &groups.scope));
     }
+    scope::check(&scopes, &mut checked);
     checked
+}
+
+/// URN and key of each attribute that `spec` makes known in an open extension of `schemas`.
+pub fn declared(spec: &UserMappingSpec, schemas: &Schemas) -> Vec<(String, String)> {
+    let groups = spec.groups.iter().flat_map(|it| &it.attributes);
+    let groups = groups.map(|it| (it, &schemas.group));
+    let users = spec.users.attributes.iter().map(|it| (it, &schemas.user));
+    let key = |(line, schema): (&AttributeMapping, &ResourceSchema)| {
+        target::new_key(&target::read(line, schema).ok()?.attribute, schema)
+    };
+    users.chain(groups).filter_map(key).collect()
 }
 
 /// What `spec` lacks so that people of `connector` are found when they sign in.
 pub fn sign_in_warning(spec: &UserMappingSpec, connector: &AzureConnector) -> Option<Remark> {
     connector.spec.oidc.as_ref()?;
+    let schemas = person::schemas(&[], None);
     let mut lines = spec.users.attributes.iter();
     let is_sent = lines.any(|it| {
-        it.target.eq_ignore_ascii_case("externalId") && it.source.as_deref() == Some("objectId")
+        it.source.as_deref() == Some("objectId")
+            && target::canonical(&it.target, &schemas.user) == "externalid"
     });
     let name = connector.metadata.name.as_deref().unwrap_or_default();
     (!is_sent).then(|| Remark {
@@ -107,12 +119,14 @@ pub fn group_lines(groups: &GroupAttributes) -> Vec<AttributeMapping> {
 /// The matching priority of each of `lines`: if none has one, Entra's own matching attribute has the first.
 pub fn matching_priorities(lines: &[AttributeMapping], kind: ResourceType) -> Vec<Option<u8>> {
     let own = match kind {
-        ResourceType::User => "userName",
-        ResourceType::Group => "displayName",
+        ResourceType::User => "username",
+        ResourceType::Group => "displayname",
     };
     let is_said = lines.iter().any(|it| it.matching_priority.is_some());
+    let schemas = person::schemas(&[], None);
+    let is_named = |target: &str| target::canonical(target, schemas.of(kind)) == own;
     let of = |line: &AttributeMapping| {
-        let is_own = !is_said && line.target.eq_ignore_ascii_case(own) && line.constant.is_none();
+        let is_own = !is_said && line.constant.is_none() && is_named(&line.target);
         line.matching_priority.or(is_own.then_some(1))
     };
     lines.iter().map(of).collect()
@@ -179,9 +193,6 @@ impl<'a> Side<'a> {
         for line in &lines {
             value::check(self, line, checked);
             source::check(self, line, checked);
-            checked
-                .declared
-                .extend(target::new_key(&line.attribute, self.schema));
         }
         matching::check(self, &lines, checked);
         required::check(self, &lines, checked);
@@ -198,7 +209,7 @@ impl<'a> Side<'a> {
         for (index, of) in mappings.iter().enumerate() {
             let field = format!("{}.attributes[{index}]", self.field);
             let expression = read(of, &field, checked);
-            let target = match target::read(of, self) {
+            let target = match target::read(of, self.schema) {
                 Ok(target) => target,
                 Err(problem) => {
                     checked.refuse(field, problem);
@@ -206,8 +217,8 @@ impl<'a> Side<'a> {
                 }
             };
             target::check_filter(&target.path, &field, self.schema, checked);
-            let spelling = target.path.to_string().to_ascii_lowercase();
-            if let Some(first) = seen.insert(spelling, index) {
+            let canonical = target::canonical(&of.target, self.schema);
+            if let Some(first) = seen.insert(canonical, index) {
                 checked.refuse(
                     field.clone(),
                     format!(
@@ -238,10 +249,12 @@ impl Line<'_> {
 
     /// Whether the value may be missing for some people; of a constant and of what has a default it may not.
     fn may_be_empty(&self, kind: ResourceType) -> bool {
+        self.of.default.is_none() && self.may_come_to_nothing(kind)
+    }
+
+    /// Whether the source or the expression may have no value for some people, whatever the default is.
+    fn may_come_to_nothing(&self, kind: ResourceType) -> bool {
         let may_be_missing = |name: &str| !attributes::is_always_there(kind, name);
-        if self.of.default.is_some() {
-            return false;
-        }
         match (&self.expression, &self.of.source) {
             (Some(expression), _) => expression.may_be_empty(may_be_missing),
             (None, Some(source)) => may_be_missing(source),

@@ -150,7 +150,7 @@ fn trusted_proxies(tenant: &ScimTenant) -> Result<Vec<IpNet>, Rejection> {
 /// The rules of `tenant`, with the keys of open extensions that mappings name.
 fn checked_rules(tenant: &ScimTenant, sources: &Sources<'_>) -> Result<Rules, Rejection> {
     let mut rules = rules(&tenant.spec);
-    Schemas::new(&rules).map_err(|error| Rejection::Invalid {
+    let schemas = Schemas::new(&rules).map_err(|error| Rejection::Invalid {
         field: "spec.schema".to_owned(),
         problem: error.to_string(),
     })?;
@@ -166,7 +166,7 @@ fn checked_rules(tenant: &ScimTenant, sources: &Sources<'_>) -> Result<Rules, Re
         .mappings
         .iter()
         .filter(of_tenant)
-        .flat_map(|it| mapping::check(&it.spec, &tenant.spec).declared)
+        .flat_map(|it| mapping::declared(&it.spec, &schemas))
         .collect();
     declared.sort();
     for (urn, name) in declared {

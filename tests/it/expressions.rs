@@ -4,12 +4,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use usher::clock::SeededRandom;
 use usher::expression::{Environment, Expression, Outcome, SourceObject, families, manual};
+
+use crate::programs::mapping;
 
 #[derive(Deserialize)]
 struct Vector {
@@ -176,17 +177,7 @@ fn every_documented_function_has_a_vector_or_an_example() {
 
 /// Standard output and error of `usher mapping try`, and whether it succeeded.
 fn tried(arguments: &[&str]) -> (String, String, bool) {
-    let output = Command::new(env!("CARGO_BIN_EXE_usher"))
-        .args(["mapping", "try"])
-        .args(arguments)
-        .output()
-        .expect("the program runs");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    (
-        text(output.stdout),
-        text(output.stderr),
-        output.status.success(),
-    )
+    mapping(&[&["try"], arguments].concat())
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::programs;
 use crate::workload_server::{TOKEN, Workload, recorded_rules};
 
 const TENANT: &str = "
@@ -107,23 +108,14 @@ impl Files {
     }
 }
 
-/// What `command` says, while a server of this process may answer it.
-async fn output(mut command: Command) -> Output {
-    let run = tokio::task::spawn_blocking(move || command.output());
-    run.await.expect("it ends").expect("the program runs")
-}
-
-/// Standard output and error of `usher mapping`, and whether it succeeded.
+/// What [`programs::mapping`] says, while a server of this process may answer it.
 async fn mapping(arguments: &[&str]) -> (String, String, bool) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
-    command.arg("mapping").args(arguments);
-    let output = output(command).await;
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    (
-        text(output.stdout),
-        text(output.stderr),
-        output.status.success(),
-    )
+    let arguments: Vec<String> = arguments.iter().map(|it| (*it).to_owned()).collect();
+    let run = tokio::task::spawn_blocking(move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        programs::mapping(&arguments)
+    });
+    run.await.expect("it ends")
 }
 
 /// People of whom something different becomes of each.
@@ -142,13 +134,15 @@ fn changing_people() -> Value {
         person("nameless", json!({"givenName": null})),
         person("stranger", json!({"department": "Bridge"})),
         person("gone", json!({"IsSoftDeleted": "True"})),
+        person("bare", json!({"IsSoftDeleted": "True", "givenName": null})),
         person("RENAMED", json!({"objectId": "id-of-renamed"})),
+        person("cased", json!({"surname": "ROE"})),
     ])
 }
 
 /// The directory that they are compared with.
 fn directory() -> Value {
-    json!({"totalResults": 8, "Resources": [
+    json!({"totalResults": 9, "Resources": [
         user("same", json!({})),
         user("moved", json!({})),
         user("retitled", json!({"title": "Cook"})),
@@ -157,6 +151,7 @@ fn directory() -> Value {
         user("wrong", json!({})),
         user("elsewhere", json!({})),
         user("old", json!({"externalId": "id-of-renamed"})),
+        user("cased", json!({})),
     ]})
 }
 
@@ -180,7 +175,7 @@ async fn a_preview_says_what_would_become_of_whom_and_why() {
 
     assert!(success && said.is_empty(), "{said}");
     insta::assert_snapshot!(text, @r#"
-    PEOPLE IN THE FILE   11
+    PEOPLE IN THE FILE   13
     would be created     1
       new@contoso.com: nobody in the directory matches; userType "Standard" by default
     would change         2
@@ -192,15 +187,16 @@ async fn a_preview_says_what_would_become_of_whom_and_why() {
     would be refused     2
       wrong@contoso.com: userType: userType must be Premium or Standard, got "Gold".
       nameless@contoso.com: name.givenName is required; map it in Entra and give it a value.
-    left alone           2
+    left alone           3
       stranger@contoso.com: filter Crew: department EQUALS Deck does not hold, it is "Bridge"
       gone@contoso.com: disabled in Entra, and not in the directory
-    stay as they are     2
+      bare@contoso.com: disabled in Entra, and not in the directory
+    stay as they are     3
     not in the file      1
     "#);
     let (json, _, _) = mapping(&[&arguments[..], &["--json"]].concat()).await;
     let json: Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!(json["people"], 11);
+    assert_eq!(json["people"], 13);
     assert_eq!(json["leftOut"][1]["name"], "gone@contoso.com");
     let (text, _, _) = mapping(&[&arguments[..], &["--names", "1"]].concat()).await;
     assert!(
@@ -212,8 +208,6 @@ async fn a_preview_says_what_would_become_of_whom_and_why() {
 
 #[tokio::test]
 async fn several_matches_and_one_name_for_two_are_refused() {
-    let files = Files::new();
-    let yaml = files.write("people.yaml", &format!("{TENANT}{MAPPING}"));
     let people = json!([
         person("twice", json!({"userPrincipalName": "x@contoso.com"})),
         person("one", json!({"userPrincipalName": "y@contoso.com"})),
@@ -223,20 +217,9 @@ async fn several_matches_and_one_name_for_two_are_refused() {
         user("a", json!({"externalId": "id-of-twice"})),
         user("b", json!({"externalId": "id-of-twice"})),
     ]);
-    let people = files.write("people.json", &people.to_string());
-    let directory = files.write("directory.json", &directory.to_string());
 
-    let (text, said, success) = mapping(&[
-        "preview",
-        &yaml,
-        "--people",
-        &people,
-        "--directory",
-        &directory,
-    ])
-    .await;
+    let text = previewed(MAPPING, &people, &directory).await;
 
-    assert!(success, "{said}");
     for line in [
         "would be created     1\n",
         "  x@contoso.com: 2 people have the externalId \"id-of-twice\", and Entra does not choose (DuplicateTargetEntries)\n",
@@ -245,6 +228,95 @@ async fn several_matches_and_one_name_for_two_are_refused() {
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
+}
+
+/// What a preview of `people` against `directory` says, by a mapping in YAML.
+async fn previewed(mapping_yaml: &str, people: &Value, directory: &Value) -> String {
+    let files = Files::new();
+    let yaml = files.write("people.yaml", &format!("{TENANT}{mapping_yaml}"));
+    let people = files.write("people.json", &people.to_string());
+    let directory = files.write("directory.json", &format!("\u{FEFF}{directory}"));
+    let arguments = ["--people", &people, "--directory", &directory];
+    let (text, said, success) = mapping(&[&["preview", &yaml], &arguments[..]].concat()).await;
+    assert!(success, "{said}");
+    text
+}
+
+#[tokio::test]
+async fn a_name_is_that_of_one_person_in_the_directory_as_well() {
+    let by_id = MAPPING
+        .replace(", matchingPriority: 1}", "}")
+        .replace("matchingPriority: 2", "matchingPriority: 1");
+    let text = previewed(
+        &by_id,
+        &json!([
+            person("renamed", json!({"userPrincipalName": "Other@contoso.com"})),
+            person("first", json!({"objectId": "id-of-twin"})),
+            person("second", json!({"objectId": "id-of-twin"})),
+            person("moved", json!({})),
+            person("heir", json!({"userPrincipalName": "former@contoso.com"})),
+        ]),
+        &json!([
+            user("renamed", json!({})),
+            user("other", json!({"externalId": "id-of-somebody-else"})),
+            user("twin", json!({})),
+            user("former", json!({"externalId": "id-of-moved"})),
+        ]),
+    )
+    .await;
+
+    for line in [
+        "would be created     1\n  id-of-heir: ",
+        "would change         2\n  id-of-twin: userName becomes \"first@contoso.com\"",
+        "\n  id-of-moved: userName becomes \"moved@contoso.com\"",
+        "would be refused     2\n  id-of-renamed: userName \"Other@contoso.com\" is taken by another person of the directory (409)\n",
+        "\n  id-of-twin: person 2 of the file is matched with the same person of the directory\n",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_is_none_is_refused_and_a_person_who_cannot_be_read_is_named() {
+    let files = Files::new();
+    let yaml = files.write("people.yaml", &format!("{TENANT}{MAPPING}"));
+    let people = files.write("people.json", "[]");
+    for (text, wanted) in [
+        ("\"x\"", "must be a SCIM list with Resources"),
+        ("1", "must be a SCIM list with Resources"),
+        ("true", "must be a SCIM list with Resources"),
+        ("null", "must be a SCIM list with Resources"),
+        ("{}", "must be a SCIM list with Resources"),
+        (r#"{"Resources": {}}"#, "must be a SCIM list with Resources"),
+        ("", "is not JSON"),
+        ("[1]", "person number 1 of the directory cannot be read"),
+        (
+            r#"[{"userName": "ana"}, {"userName": "bo", "active": "maybe"}]"#,
+            "person bo of the directory cannot be read: ",
+        ),
+    ] {
+        let directory = files.write("directory.json", text);
+        let arguments = ["--people", &people, "--directory", &directory];
+        let (_, said, success) = mapping(&[&["preview", &yaml], &arguments[..]].concat()).await;
+        assert!(!success && said.contains(wanted), "{text}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_default_finds_nobody() {
+    let line = "{target: externalId, source: objectId, matchingPriority: 2}";
+    let with_default = "{target: externalId, source: objectId, default: none, matchingPriority: 2}";
+    let text = previewed(
+        &MAPPING.replace(line, with_default),
+        &json!([person("new", json!({"objectId": null}))]),
+        &json!([user("old", json!({"externalId": "none"}))]),
+    )
+    .await;
+
+    assert!(
+        text.contains("would be created     1\n  new@contoso.com"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -325,6 +397,7 @@ async fn a_try_says_who_is_out_of_scope_what_is_referred_to_and_what_would_be_se
             "emails": [{"type": "work", "value": "ana@contoso.com"}, {"type": "home", "value": "ana@home.example"}],
             "title": "Cook",
             "userType": "Premium",
+            "active": true,
             "urn:ietf:params:scim:schemas:extension:2.0:CustomExtensionName": {"folders": ["Aurora", "Boreas"]},
         })
     );
@@ -375,8 +448,8 @@ fn blocks(markdown: &str) -> Vec<(&str, &str)> {
     blocks.collect()
 }
 
-#[tokio::test]
-async fn every_command_of_the_manual_works_and_says_what_it_shows() {
+#[test]
+fn every_command_of_the_manual_works_and_says_what_it_shows() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manual = fs::read_to_string(root.join("docs/mapping.md")).expect("the manual");
     let data =
@@ -404,7 +477,7 @@ async fn every_command_of_the_manual_works_and_says_what_it_shows() {
             .args(["-ec", text])
             .current_dir(files.0.path())
             .env("PATH", format!("{programs}:/usr/bin:/bin"));
-        let output = output(command).await;
+        let output = command.output().expect("a shell");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{text}\n{said}");
         if let Some(("text", shown)) = blocks.get(index + 1) {

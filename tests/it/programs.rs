@@ -1,4 +1,4 @@
-//! Programs of others that tests run.
+//! Programs that tests run: those of others, and `usher mapping`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,6 +18,21 @@ pub(crate) fn program(name: &str) -> PathBuf {
         .chain(built)
         .find(|program| program.exists())
         .unwrap_or_else(|| panic!("no {name}: run scripts/setup.sh {name}"))
+}
+
+/// Standard output and error of `usher mapping ARGUMENTS…`, and whether it succeeded.
+pub(crate) fn mapping(arguments: &[&str]) -> (String, String, bool) {
+    let output = Command::new(env!("CARGO_BIN_EXE_usher"))
+        .arg("mapping")
+        .args(arguments)
+        .output()
+        .expect("the program runs");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (
+        text(output.stdout),
+        text(output.stderr),
+        output.status.success(),
+    )
 }
 
 /// What `name ARGUMENTS…` prints, in the folder of the repository, or all that it says when it fails.

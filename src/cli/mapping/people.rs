@@ -10,7 +10,7 @@ use crate::expression::SourceObject;
 /// The people in the file at `path`: CSV if it is called so, else JSON.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<SourceObject>> {
     let file = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
+    let text = super::text(path)?;
     let is_csv = path
         .extension()
         .is_some_and(|it| it.eq_ignore_ascii_case("csv"));
@@ -35,7 +35,7 @@ fn of_json(text: &str) -> anyhow::Result<Vec<SourceObject>> {
 
 /// An empty cell is no value, as in Entra's own exports.
 fn of_csv(text: &str) -> anyhow::Result<Vec<SourceObject>> {
-    let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{FEFF}').as_bytes());
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
     let names = reader.headers()?.clone();
     let mut people = Vec::new();
     for row in reader.records() {

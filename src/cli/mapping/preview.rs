@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{anyhow, bail};
 use serde_json::Value as Json;
 
 use crate::cli::output;
@@ -73,11 +73,18 @@ impl Args {
         };
         let known = found
             .iter()
-            .map(|it| Resource::parse(&lenient.user, it))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| {
-                anyhow::anyhow!("a person of the directory cannot be read: {}", error.detail)
-            })?;
+            .enumerate()
+            .map(|(index, it)| {
+                Resource::parse(&lenient.user, it).map_err(|error| {
+                    let name = it["userName"].as_str().map(str::to_owned);
+                    let name = name.unwrap_or_else(|| format!("number {}", index + 1));
+                    anyhow!(
+                        "person {name} of the directory cannot be read: {}",
+                        error.detail
+                    )
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
         let people = people::read(&self.people)?;
         let reader = Reader::new(ResourceType::User, &lines, &users.scope);
         let directory = Directory::new(&schemas.user, &lines, known);
@@ -94,26 +101,23 @@ impl Args {
 
 /// The users of the SCIM server at `url`.
 async fn fetched(url: &str, token_file: &Path) -> anyhow::Result<Vec<Json>> {
-    let token = std::fs::read_to_string(token_file)
-        .with_context(|| format!("cannot read {}", token_file.display()))?;
+    let token = super::text(token_file)?;
     let connection = Connection::new(url, token.trim())?;
     Ok(connection.discover_users().await?)
 }
 
 /// The users in a file.
 fn listed(path: &Path) -> anyhow::Result<Vec<Json>> {
-    let file = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
-    let mut json: Json =
-        serde_json::from_str(&text).with_context(|| format!("{file} is not JSON"))?;
-    let list = if json.is_array() {
-        json
-    } else {
-        json["Resources"].take()
+    let list = match super::json(path)? {
+        Json::Object(mut list) => list.remove("Resources").unwrap_or_default(),
+        other => other,
     };
     match list {
         Json::Array(users) => Ok(users),
-        _ => bail!("{file} must be a SCIM list with Resources, or a JSON array of SCIM users"),
+        _ => bail!(
+            "{} must be a SCIM list with Resources, or a JSON array of SCIM users",
+            path.display()
+        ),
     }
 }
 

@@ -1,9 +1,9 @@
 //! `usher mapping export` and `import`: between a `UserMapping` and Entra's own synchronization schema.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::api::{GROUP, VERSION};
 use crate::cli::output;
@@ -42,7 +42,7 @@ pub(super) struct Import {
 impl Export {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let declared = self.which.read()?;
-        let base = self.into.as_deref().map(read).transpose()?;
+        let base = self.into.as_deref().map(super::json).transpose()?;
         if base.is_none() {
             output::remark(
                 "the schema holds the lines of the mapping alone; download Entra's and give it by --into, so that its own lines and ids stay\n",
@@ -60,7 +60,7 @@ impl Export {
 
 impl Import {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let imported = synchronization::import(&read(&self.file)?, &self.connector)?;
+        let imported = synchronization::import(&super::json(&self.file)?, &self.connector)?;
         for remark in &imported.remarks {
             output::remark(&format!("{remark}\n"));
         }
@@ -80,11 +80,4 @@ impl Import {
         let text = serde_yaml::to_string(&object).context("cannot write the mapping as YAML")?;
         Ok(output::print(&text)?)
     }
-}
-
-fn read(path: &Path) -> anyhow::Result<Json> {
-    let file = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
-    let text = text.trim_start_matches('\u{FEFF}');
-    serde_json::from_str(text).with_context(|| format!("{file} is not JSON"))
 }

@@ -1,10 +1,13 @@
 //! What each line of a mapping comes to for each person, and why; who is out of scope; and the resource that would be sent.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::expression::{Environment, SourceObject};
 use crate::plan::mapping::person::{self, Reader, Row, Sent};
+use crate::plan::mapping::preview::effective;
 use crate::scim::schema::{ResourceType, Schemas};
 
 use super::declared::Declared;
@@ -34,11 +37,15 @@ pub(super) fn of(
     [environment, eager]: [&Environment<'_>; 2],
 ) -> Vec<Mapped> {
     let users = &declared.mapping.spec.users;
-    let schemas = person::schemas(&users.attributes, declared.tenant.as_ref());
-    let reader = Reader::new(ResourceType::User, &users.attributes, &users.scope);
+    let lines = effective(users);
+    let schemas = person::schemas(&lines, declared.tenant.as_ref());
+    let reader = Reader::new(ResourceType::User, &lines, &users.scope);
+    let places = places(people);
     let each = people.iter().enumerate().map(|(index, object)| {
         let mut rows = reader.rows(object, environment, Some(eager));
-        name_references(&mut rows, &reader, people);
+        name_references(&mut rows, &places, |it| {
+            reader.out_of_scope(&people[it]).is_some()
+        });
         let out_of_scope = reader.out_of_scope(object);
         let (resource, refused) = sent(&rows, out_of_scope.is_some(), &schemas);
         Mapped {
@@ -64,18 +71,30 @@ fn sent(rows: &[Row], is_out: bool, schemas: &Schemas) -> (Option<Json>, Option<
     }
 }
 
-/// Says who is referred to, if that is one of `people`.
-fn name_references(rows: &mut [Row], reader: &Reader<'_>, people: &[SourceObject]) {
+/// The place of each of `people` by what a reference may hold.
+fn places(people: &[SourceObject]) -> HashMap<String, usize> {
+    let mut places = HashMap::new();
+    for (index, person) in people.iter().enumerate() {
+        for name in ["objectId", "userPrincipalName"] {
+            if let Json::String(value) = person.value(name).to_json() {
+                places.entry(value).or_insert(index);
+            }
+        }
+    }
+    places
+}
+
+/// Says who is referred to, if that is one in the file.
+fn name_references(
+    rows: &mut [Row],
+    places: &HashMap<String, usize>,
+    is_out: impl Fn(usize) -> bool,
+) {
     for row in rows.iter_mut().filter(|it| it.sent == Sent::AsReference) {
-        let is_meant = |it: &&SourceObject| {
-            ["objectId", "userPrincipalName"]
-                .iter()
-                .any(|name| it.value(name).to_json() == row.value)
-        };
-        let found = people.iter().position(|it| is_meant(&it));
+        let found = row.value.as_str().and_then(|it| places.get(it));
         let said = match found {
             None => "nobody in the file".to_owned(),
-            Some(index) if reader.out_of_scope(&people[index]).is_some() => {
+            Some(&index) if is_out(index) => {
                 format!("person {}, who is out of scope: it is left out", index + 1)
             }
             Some(index) => format!("person {}", index + 1),

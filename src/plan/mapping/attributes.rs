@@ -10,7 +10,7 @@ use crate::scim::schema::ResourceType;
 
 /// What a source attribute holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
+pub(in crate::plan) enum Holds {
     Text,
     Boolean,
     DateTime,
@@ -21,11 +21,11 @@ pub(super) enum Holds {
 
 /// An attribute of a user or a group in Entra.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct SourceAttribute {
+pub(in crate::plan) struct SourceAttribute {
     name: &'static str,
-    pub(super) holds: Holds,
+    pub(in crate::plan) holds: Holds,
     /// Whether it has several values.
-    pub(super) is_list: bool,
+    pub(in crate::plan) is_list: bool,
     /// Whether every user or group has a value.
     pub(super) is_always_there: bool,
 }
@@ -190,12 +190,11 @@ pub(super) fn known(kind: ResourceType, name: &str) -> Known {
             "a {object} has no attribute {name} where Entra provisions from; write {right}"
         ));
     }
-    match suggestion(name, listed()).as_str() {
-        "" => Known::Unlisted(format!(
-            "Microsoft lists no attribute {name} of a {object}; unless Entra's portal offers it as a source, write one that it does, such as extensionAttribute1"
-        )),
-        near => Known::Wrong(format!("a {object} has no attribute {name} in Entra{near}")),
-    }
+    // Administrators may add attributes, so one that is like another is no mistake for sure.
+    let near = suggestion(name, listed());
+    Known::Unlisted(format!(
+        "Microsoft lists no attribute {name} of a {object}{near}; unless Entra's portal offers it as a source, write one that it does, such as extensionAttribute1"
+    ))
 }
 
 /// Whether every user or group has a value of the attribute.
@@ -204,7 +203,7 @@ pub(super) fn is_always_there(kind: ResourceType, name: &str) -> bool {
 }
 
 /// The attribute called exactly `name`.
-pub(super) fn find(kind: ResourceType, name: &str) -> Option<&'static SourceAttribute> {
+pub(in crate::plan) fn find(kind: ResourceType, name: &str) -> Option<&'static SourceAttribute> {
     let listed = list(kind).iter().find(|it| it.name == name);
     listed.or_else(|| is_extension(name).then_some(&EXTENSION))
 }
@@ -219,8 +218,7 @@ const fn list(kind: ResourceType) -> &'static [SourceAttribute] {
 /// `extensionAttribute1` to `extensionAttribute15`, or `extension_<application id without dashes>_<name>`.
 fn is_extension(name: &str) -> bool {
     if let Some(number) = name.strip_prefix("extensionAttribute") {
-        return !number.starts_with('0')
-            && number.parse().is_ok_and(|it: u8| (1..=15).contains(&it));
+        return (1..=15).any(|it| it.to_string() == number);
     }
     let Some((application, name)) = name
         .strip_prefix("extension_")
@@ -281,7 +279,7 @@ mod tests {
         check(
             user,
             "jobTitel",
-            "wrong: a user has no attribute jobTitel in Entra (did you mean jobTitle?)",
+            "unlisted: Microsoft lists no attribute jobTitel of a user (did you mean jobTitle?); unless",
         );
         check(
             user,
@@ -304,6 +302,11 @@ mod tests {
             user,
             "extensionAttribute01",
             "extensionAttribute1 to extensionAttribute15",
+        );
+        check(
+            user,
+            "extensionAttribute+5",
+            "extensionAttribute1 to extensionAttribute15, got",
         );
         check(user, "extension_1234_costCenter", "32 hexadecimal digits");
         check(

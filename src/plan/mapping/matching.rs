@@ -7,7 +7,7 @@ use crate::scim::schema::ResourceType;
 use super::{Checked, Line, Side};
 
 /// Attributes of which a value belongs to one person.
-const TELLING: [&str; 3] = ["userName", "externalId", "emails"];
+const TELLING: [&str; 4] = ["userName", "externalId", "emails", "employeeNumber"];
 
 /// Says which matching attributes are in each other's way, or find nobody.
 pub(super) fn check(side: &Side<'_>, lines: &[Line<'_>], checked: &mut Checked) {
@@ -27,9 +27,7 @@ pub(super) fn check(side: &Side<'_>, lines: &[Line<'_>], checked: &mut Checked) 
             );
         }
         let name = line.attribute.attribute.as_str();
-        let is_telling =
-            TELLING.contains(&name) || name == "employeeNumber" || name == "displayName";
-        if side.kind == ResourceType::User && !is_telling {
+        if side.kind == ResourceType::User && !TELLING.contains(&name) {
             checked.warn(
                 line.at("matchingPriority"),
                 format!(
@@ -42,7 +40,7 @@ pub(super) fn check(side: &Side<'_>, lines: &[Line<'_>], checked: &mut Checked) 
     if !matching.is_empty()
         && matching
             .iter()
-            .all(|(line, _)| line.may_be_empty(side.kind))
+            .all(|(line, _)| line.may_come_to_nothing(side.kind))
     {
         let (first, _) = matching[0];
         checked.warn(

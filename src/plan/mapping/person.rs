@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use crate::api::scim_tenant::ScimTenantSpec;
 use crate::api::user_mapping::{Apply, AttributeMapping, ScopingFilter};
 use crate::expression::{Environment, Expression, ExpressionError, Flow, Outcome, SourceObject};
+use crate::scim::fold_case;
 use crate::scim::patch::PatchRequest;
 use crate::scim::path::Path;
 use crate::scim::resource::Resource;
@@ -15,6 +16,7 @@ use crate::scim::schema::{
 
 use super::attributes::{self, Holds};
 use super::scope::Scope;
+use super::target::{taking, values};
 use crate::plan::workload_config::rules;
 
 /// Entra's own line for `active`, which is there unless a mapping has another.
@@ -44,6 +46,9 @@ pub struct Row {
     /// Whether a list takes the place of the one that is there; else its values are added.
     #[serde(skip)]
     replaces: bool,
+    /// Whether the value is the default of the line.
+    #[serde(skip)]
+    pub(super) is_default: bool,
 }
 
 /// When a value is sent.
@@ -181,6 +186,7 @@ pub fn untaken(error: &ExpressionError) -> String {
 
 /// The row of a line, with its default and when it applies.
 fn row(line: &AttributeMapping, (value, why, sent): (Json, String, Sent)) -> Row {
+    let is_default = line.default.is_some() && sent == Sent::Always && value.is_null();
     let (value, why, sent) = match (&line.default, sent) {
         (Some(default), Sent::Always) if value.is_null() => (
             default.as_str().into(),
@@ -199,16 +205,33 @@ fn row(line: &AttributeMapping, (value, why, sent): (Json, String, Sent)) -> Row
         why,
         sent,
         replaces: false,
+        is_default,
     }
+}
+
+impl Row {
+    /// The value by which somebody is looked for: a text that is no default, for Entra applies these when it creates somebody.
+    pub(super) fn matching_value(&self) -> Option<&str> {
+        self.value.as_str().filter(|_| !self.is_default)
+    }
+
+    const fn is_in_post(&self) -> bool {
+        matches!(self.sent, Sent::Always | Sent::OnCreation)
+    }
+}
+
+/// Whether a POST of `rows` would make somebody who is disabled, whatever else is wrong with it.
+pub fn is_disabled(rows: &[Row], schema: &ResourceSchema) -> bool {
+    let nobody = Resource::default();
+    let mut sent = rows.iter().filter(|it| it.is_in_post());
+    sent.any(|it| written(it, schema, &nobody).is_ok_and(|it| !it.is_active()))
 }
 
 /// The resource that a POST of `rows` makes, or why it is refused.
 pub fn created(rows: &[Row], schema: &ResourceSchema) -> Result<Resource, String> {
     let mut resource = Resource::default();
-    for row in rows {
-        if matches!(row.sent, Sent::Always | Sent::OnCreation) {
-            resource = written(row, schema, &resource)?;
-        }
+    for row in rows.iter().filter(|it| it.is_in_post()) {
+        resource = written(row, schema, &resource)?;
     }
     let body = Json::Object(resource.attributes().clone());
     Resource::parse(schema, &body).map_err(|error| error.detail)
@@ -224,12 +247,27 @@ pub fn changed<'r>(
     let mut differing = Vec::new();
     for row in rows.iter().filter(|it| it.sent == Sent::Always) {
         let after = written(row, schema, &resource)?;
-        if after != resource {
+        if after != resource && !is_same_text(row, schema, &resource, &after) {
             differing.push(row);
             resource = after;
         }
     }
     Ok((resource, differing))
+}
+
+/// Whether the texts that `row` writes are the same by the attribute's own rule (RFC 7643, section 7: caseExact).
+fn is_same_text(row: &Row, schema: &ResourceSchema, before: &Resource, after: &Resource) -> bool {
+    let Ok(path) = Path::parse(&row.attribute, schema) else {
+        return false;
+    };
+    let definition = path.attribute().and_then(|it| schema.definition(it));
+    let is_folded = definition.is_some_and(|(_, part)| !taking(&path, part).case_exact);
+    let folded = |resource: &Resource| -> Vec<String> {
+        let texts = values(resource, &path);
+        texts.iter().map(|it| fold_case(it)).collect()
+    };
+    let texts = folded(after);
+    row.value.is_string() && is_folded && !texts.is_empty() && texts == folded(before)
 }
 
 /// `resource` with the value of one row.

@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use serde_json::Value as Json;
 
 use crate::api::user_mapping::{Apply, AttributeMapping, UserAttributes};
 use crate::expression::{Environment, SourceObject};
 use crate::scim::fold_case;
 use crate::scim::path::Path;
 use crate::scim::resource::Resource;
-use crate::scim::schema::{AttributePath, ResourceSchema, ResourceType};
+use crate::scim::schema::{ResourceSchema, ResourceType};
 
 use super::matching_priorities;
-use super::person::{ACTIVE, Reader, Row, Sent, changed, created};
+use super::person::{ACTIVE, Reader, Row, Sent, changed, created, is_disabled, schemas};
+use super::target::{canonical, values};
 
 /// What would become of people.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -49,10 +49,9 @@ pub struct Named {
 /// The lines for users as they are in effect: with Entra's own for `active`, unless they have one.
 pub fn effective(users: &UserAttributes) -> Vec<AttributeMapping> {
     let mut lines = users.attributes.clone();
-    if !lines
-        .iter()
-        .any(|it| it.target.eq_ignore_ascii_case("active"))
-    {
+    let schemas = schemas(&[], None);
+    let is_active = |it: &AttributeMapping| canonical(&it.target, &schemas.user) == "active";
+    if !lines.iter().any(is_active) {
         lines.push(AttributeMapping {
             target: "active".to_owned(),
             source: None,
@@ -109,7 +108,7 @@ impl<'a> Directory<'a> {
     fn find(&self, rows: &[Row]) -> Result<Option<usize>, String> {
         for (target, _, index) in &self.indexes {
             let row = rows.iter().find(|it| it.attribute == *target);
-            let Some(value) = row.and_then(|it| it.value.as_str()) else {
+            let Some(value) = row.and_then(Row::matching_value) else {
                 continue;
             };
             match index.get(&fold_case(value)).map(Vec::as_slice) {
@@ -126,16 +125,61 @@ impl<'a> Directory<'a> {
         Ok(None)
     }
 
+    /// Whose each `userName` is.
+    fn owners(&self) -> HashMap<String, Owner> {
+        let people = self.people.iter().enumerate();
+        let named = people
+            .filter_map(|(place, it)| Some((fold_case(it.user_name()?), Owner::Directory(place))));
+        named.collect()
+    }
+
     /// The name of the person with `rows`.
     fn name(&self, rows: &[Row], number: usize) -> String {
         let values = self.indexes.iter().filter_map(|(target, ..)| {
-            rows.iter()
-                .find(|it| it.attribute == *target)?
-                .value
-                .as_str()
+            let row = rows.iter().find(|it| it.attribute == *target);
+            row?.matching_value()
         });
         let mut values = values.map(str::to_owned);
         values.next().unwrap_or_else(|| format!("person {number}"))
+    }
+}
+
+/// Who has a `userName`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// Somebody of the directory, by place.
+    Directory(usize),
+    /// Somebody who is created, by number in the file.
+    File(usize),
+}
+
+/// Gives `owner` the `userName` of `after` in the place of the one of `before`, unless somebody else has it.
+fn take_name(
+    owners: &mut HashMap<String, Owner>,
+    owner: Owner,
+    before: Option<&Resource>,
+    after: &Resource,
+) -> Result<(), String> {
+    let Some(name) = after.user_name() else {
+        return Ok(());
+    };
+    match owners.get(&fold_case(name)) {
+        Some(other) if *other != owner => Err(match other {
+            Owner::Directory(_) => {
+                format!("userName {name:?} is taken by another person of the directory (409)")
+            }
+            Owner::File(number) => {
+                format!("userName is taken by person {number} of the file (409)")
+            }
+        }),
+        Some(_) => Ok(()),
+        None => {
+            if let Some(name) = before.and_then(Resource::user_name) {
+                owners.remove(&fold_case(name));
+            }
+            owners.insert(fold_case(name), owner);
+            Ok(())
+        }
     }
 }
 
@@ -150,8 +194,8 @@ pub fn preview(
         people: people.len(),
         ..Preview::default()
     };
-    let mut matched = vec![false; directory.people.len()];
-    let mut names: HashMap<String, usize> = HashMap::new();
+    let mut matched: Vec<Option<usize>> = vec![None; directory.people.len()];
+    let mut owners = directory.owners();
     for (index, person) in people.iter().enumerate() {
         let rows = reader.rows(person, environment, None);
         let name = directory.name(&rows, index + 1);
@@ -166,37 +210,35 @@ pub fn preview(
                 continue;
             }
         };
-        let before = found.map(|place| {
-            matched[place] = true;
-            &directory.people[place]
-        });
+        let first = found.map(|place| *matched[place].get_or_insert(index + 1));
+        if let Some(first) = first.filter(|it| *it != index + 1) {
+            preview.rejected.push(said(format!(
+                "person {first} of the file is matched with the same person of the directory"
+            )));
+            continue;
+        }
+        let before = found.map(|place| &directory.people[place]);
+        let owner = found.map_or(Owner::File(index + 1), Owner::Directory);
         match fate(reader, directory.schema, person, &rows, before) {
-            Fate::Created(resource) => {
-                let taken = resource
-                    .user_name()
-                    .and_then(|it| names.insert(fold_case(it), index + 1));
-                match taken {
-                    Some(other) => preview.rejected.push(said(format!(
-                        "userName is taken by person {other} of the file (409)"
-                    ))),
-                    None => preview.created.push(said(from(&rows))),
-                }
-            }
-            Fate::Changed(why) => preview.changed.push(said(why)),
+            Fate::Written(after, why) => match take_name(&mut owners, owner, before, &after) {
+                Err(why) => preview.rejected.push(said(why)),
+                Ok(()) if found.is_some() => preview.changed.push(said(why)),
+                Ok(()) => preview.created.push(said(why)),
+            },
             Fate::Disabled(why) => preview.disabled.push(said(why)),
             Fate::Rejected(why) => preview.rejected.push(said(why)),
             Fate::LeftOut(why) => preview.left_out.push(said(why)),
             Fate::Unchanged => preview.unchanged += 1,
         }
     }
-    preview.unmatched = matched.iter().filter(|it| !**it).count();
+    preview.unmatched = matched.iter().filter(|it| it.is_none()).count();
     preview
 }
 
 /// What becomes of one person.
 enum Fate {
-    Created(Resource),
-    Changed(String),
+    /// Created, or changed, to what stands there.
+    Written(Resource, String),
     Disabled(String),
     Rejected(String),
     LeftOut(String),
@@ -214,6 +256,10 @@ fn fate(
     match (out, before) {
         (Some(why), Some(before)) if before.is_active() => return Fate::Disabled(why),
         (Some(why), _) => return Fate::LeftOut(why),
+        // A person who is disabled already and was never provisioned is not created.
+        (None, None) if is_disabled(rows, schema) => {
+            return Fate::LeftOut("disabled in Entra, and not in the directory".to_owned());
+        }
         (None, _) => {}
     }
     if let Some(row) = rows.iter().find(|it| it.sent == Sent::Failed) {
@@ -224,11 +270,7 @@ fn fate(
     }
     let Some(before) = before else {
         return match created(rows, schema) {
-            // A person who is disabled already and was never provisioned is not created.
-            Ok(resource) if !resource.is_active() => {
-                Fate::LeftOut("disabled in Entra, and not in the directory".to_owned())
-            }
-            Ok(resource) => Fate::Created(resource),
+            Ok(after) => Fate::Written(after, from(rows)),
             Err(why) => Fate::Rejected(why),
         };
     };
@@ -238,11 +280,11 @@ fn fate(
             Fate::Disabled("active becomes false".to_owned())
         }
         Ok((_, differing)) if differing.is_empty() => Fate::Unchanged,
-        Ok((_, differing)) => {
+        Ok((after, differing)) => {
             let said = differing
                 .iter()
                 .map(|it| format!("{} becomes {}", it.attribute, it.value));
-            Fate::Changed(said.collect::<Vec<_>>().join(", "))
+            Fate::Written(after, said.collect::<Vec<_>>().join(", "))
         }
     }
 }
@@ -251,54 +293,12 @@ fn fate(
 fn from(rows: &[Row]) -> String {
     let defaults: Vec<String> = rows
         .iter()
-        .filter(|it| it.why.starts_with("default"))
+        .filter(|it| it.is_default)
         .map(|it| format!("{} {} by default", it.attribute, it.value))
         .collect();
     if defaults.is_empty() {
         "nobody in the directory matches".to_owned()
     } else {
         format!("nobody in the directory matches; {}", defaults.join(", "))
-    }
-}
-
-/// The texts that stand at `path` in a resource.
-fn values(resource: &Resource, path: &Path) -> Vec<String> {
-    let attributes = resource.attributes();
-    let at = |path: &AttributePath| {
-        let holder = match &path.extension {
-            Some(urn) => attributes.get(urn)?.as_object()?,
-            None => attributes,
-        };
-        holder.get(&path.attribute)
-    };
-    let text = |value: &Json| value.as_str().map(str::to_owned);
-    match path {
-        Path::Extension(_) => Vec::new(),
-        Path::Attribute(path) => {
-            let part = path.sub_attribute.as_deref();
-            let all = match at(path) {
-                Some(Json::Array(elements)) => elements.iter().collect(),
-                Some(one) => vec![one],
-                None => Vec::new(),
-            };
-            let found = all.into_iter().filter_map(|it| match part {
-                Some(part) => text(it.get(part)?),
-                None if it.is_object() => text(it.get("value")?),
-                None => text(it),
-            });
-            found.collect()
-        }
-        Path::Elements {
-            list,
-            filter,
-            sub_attribute,
-        } => {
-            let part = sub_attribute.as_deref().unwrap_or("value");
-            let elements = at(list).and_then(Json::as_array).into_iter().flatten();
-            elements
-                .filter(|it| filter.matches_element(it))
-                .filter_map(|it| text(it.get(part)?))
-                .collect()
-        }
     }
 }

@@ -7,6 +7,9 @@ use crate::scim::schema::ResourceType;
 use super::attributes::{self, Holds, Known};
 use super::{Checked, Side};
 
+/// Regular expressions in all filters of a mapping: each takes time to be built, also by the operator, which reads them all.
+const MAX_PATTERNS: usize = 32;
+
 /// Attributes that Entra's scoping filters do not take.
 const NOT_TO_BE_ASKED: [&str; 5] = [
     "appRoleAssignments",
@@ -26,11 +29,12 @@ pub struct Scope<'a> {
 #[derive(Debug)]
 struct Test<'a> {
     clause: &'a ScopingClause,
-    pattern: Option<TextPattern>,
+    /// The regular expression, if the operator takes one, or what is wrong with it.
+    pattern: Option<Result<TextPattern, String>>,
 }
 
 impl<'a> Scope<'a> {
-    /// Reads the filters; a clause whose regular expression is broken holds for nobody.
+    /// Reads the filters; a clause whose regular expression is broken, or takes too long, holds for nobody.
     pub fn new(filters: &'a [ScopingFilter]) -> Self {
         let filters = filters.iter().enumerate().map(|(index, filter)| {
             let name = filter.name.clone();
@@ -48,13 +52,18 @@ impl<'a> Scope<'a> {
         for (name, tests) in &self.filters {
             let failed = tests
                 .iter()
-                .find(|it| !it.holds(&object.value(&it.clause.attribute)));
-            let clause = failed?.clause;
+                .map(|it| (it.clause, it.holds(&object.value(&it.clause.attribute))))
+                .find(|(_, holds)| *holds != Some(true));
+            let (clause, holds) = failed?;
             let has = match object.value(&clause.attribute).to_json() {
                 serde_json::Value::Null => "it has no value".to_owned(),
                 value => format!("it is {value}"),
             };
-            reasons.push(format!("filter {name}: {clause} does not hold, {has}"));
+            let said = match holds {
+                Some(_) => "does not hold",
+                None => "cannot be told",
+            };
+            reasons.push(format!("filter {name}: {clause} {said}, {has}"));
         }
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
@@ -62,19 +71,16 @@ impl<'a> Scope<'a> {
 
 impl<'a> Test<'a> {
     fn of(clause: &'a ScopingClause) -> Self {
-        let is_pattern = matches!(
-            clause.operator,
-            ScopeOperator::RegexMatch | ScopeOperator::NotRegexMatch
-        );
-        let text = clause.value.as_deref().filter(|_| is_pattern);
+        let text = clause.value.as_deref().filter(|_| has_pattern(clause));
         Self {
             clause,
-            pattern: text.and_then(|it| TextPattern::new(it).ok()),
+            pattern: text.map(TextPattern::new),
         }
     }
 
-    /// Microsoft: "Scoping filters will return false if the value is null / empty." Of several values one is enough.
-    fn holds(&self, value: &Value<'_>) -> bool {
+    /// Microsoft: "Scoping filters will return false if the value is null / empty." Of several values one is enough. None if it cannot
+    /// be told: the regular expression is broken, or takes too long.
+    fn holds(&self, value: &Value<'_>) -> Option<bool> {
         let texts = match value.to_json() {
             serde_json::Value::Array(texts) => texts,
             one => vec![one],
@@ -84,31 +90,39 @@ impl<'a> Test<'a> {
             .filter_map(|it| it.as_str().filter(|it| !it.is_empty()))
             .peekable();
         if texts.peek().is_none() {
-            return self.clause.operator == ScopeOperator::IsNull;
+            return Some(self.clause.operator == ScopeOperator::IsNull);
         }
-        texts.any(|it| self.holds_of(it))
+        let mut told = Some(false);
+        for text in texts {
+            match self.holds_of(text) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => told = None,
+            }
+        }
+        told
     }
 
-    fn holds_of(&self, text: &str) -> bool {
+    fn holds_of(&self, text: &str) -> Option<bool> {
         let value = self.clause.value.as_deref().unwrap_or_default();
-        let is_found = || self.pattern.as_ref().is_some_and(|it| it.is_in(text));
+        let is_found = || self.pattern.as_ref()?.as_ref().ok()?.is_in(text);
         let numbers = || whole_number(text).zip(whole_number(value));
-        match self.clause.operator {
+        Some(match self.clause.operator {
             ScopeOperator::Equals => text == value,
             ScopeOperator::NotEquals => text != value,
             ScopeOperator::IsTrue => text.eq_ignore_ascii_case("true"),
             ScopeOperator::IsFalse => text.eq_ignore_ascii_case("false"),
             ScopeOperator::IsNull => false,
             ScopeOperator::IsNotNull => true,
-            ScopeOperator::RegexMatch => is_found(),
-            ScopeOperator::NotRegexMatch => self.pattern.is_some() && !is_found(),
+            ScopeOperator::RegexMatch => is_found()?,
+            ScopeOperator::NotRegexMatch => !is_found()?,
             ScopeOperator::GreaterThan => numbers().is_some_and(|(has, than)| has > than),
             ScopeOperator::GreaterThanOrEquals => numbers().is_some_and(|(has, than)| has >= than),
             ScopeOperator::Includes => text.contains(value),
             ScopeOperator::EndsWith => text.ends_with(value),
             ScopeOperator::In => value.contains(text),
             ScopeOperator::NotIn => !value.contains(text),
-        }
+        })
     }
 
     /// The one value that fulfils the clause, if there is only one.
@@ -126,7 +140,8 @@ impl<'a> Test<'a> {
     /// Whether the two can be fulfilled by one value, as far as can be told.
     fn goes_with(&self, other: &Self) -> bool {
         use ScopeOperator as Is;
-        let fails = |one: &Self, other: &Self| one.only().is_some_and(|it| !other.holds(&it));
+        let fails =
+            |one: &Self, other: &Self| one.only().is_some_and(|it| other.holds(&it) == Some(false));
         let opposed = |one: &Self, other: &Self| {
             let pair = (one.clause.operator, other.clause.operator);
             one.clause.value == other.clause.value
@@ -145,13 +160,40 @@ fn whole_number(text: &str) -> Option<i64> {
     text.trim().parse().ok()
 }
 
+fn has_pattern(clause: &ScopingClause) -> bool {
+    matches!(
+        clause.operator,
+        ScopeOperator::RegexMatch | ScopeOperator::NotRegexMatch
+    )
+}
+
 /// Says which clauses Entra would refuse, and which filters nobody can fulfil.
-pub(super) fn check(side: &Side<'_>, filters: &[ScopingFilter], checked: &mut Checked) {
+pub(super) fn check(scopes: &[(Side<'_>, &[ScopingFilter])], checked: &mut Checked) {
+    let clauses = scopes
+        .iter()
+        .flat_map(|(_, it)| *it)
+        .flat_map(|it| &it.clauses);
+    let patterns = clauses.filter(|it| has_pattern(it)).count();
+    if patterns > MAX_PATTERNS {
+        checked.refuse(
+            "spec",
+            format!(
+                "the scoping filters have {patterns} regular expressions; at most {MAX_PATTERNS} are read: put several into one by |, or ask by other operators"
+            ),
+        );
+        return;
+    }
+    for (side, filters) in scopes {
+        check_filters(side, filters, checked);
+    }
+}
+
+fn check_filters(side: &Side<'_>, filters: &[ScopingFilter], checked: &mut Checked) {
     for (index, filter) in filters.iter().enumerate() {
         let field = |clause: usize| format!("{}.scope[{index}].clauses[{clause}]", side.field);
         let tests: Vec<Test<'_>> = filter.clauses.iter().map(Test::of).collect();
         for (number, test) in tests.iter().enumerate() {
-            check_clause(side, test.clause, &field(number), checked);
+            check_clause(side, test, &field(number), checked);
             let earlier = tests[..number].iter().find(|earlier| {
                 earlier.clause.attribute == test.clause.attribute && !earlier.goes_with(test)
             });
@@ -168,7 +210,8 @@ pub(super) fn check(side: &Side<'_>, filters: &[ScopingFilter], checked: &mut Ch
     }
 }
 
-fn check_clause(side: &Side<'_>, clause: &ScopingClause, field: &str, checked: &mut Checked) {
+fn check_clause(side: &Side<'_>, test: &Test<'_>, field: &str, checked: &mut Checked) {
+    let clause = test.clause;
     let name = clause.attribute.as_str();
     let attribute = format!("{field}.attribute");
     if NOT_TO_BE_ASKED.contains(&name) {
@@ -182,16 +225,19 @@ fn check_clause(side: &Side<'_>, clause: &ScopingClause, field: &str, checked: &
     }
     let found = match attributes::known(side.kind, name) {
         Known::Wrong(problem) => return checked.refuse(attribute, problem),
-        Known::Unlisted(problem) => return checked.warn(attribute, problem),
-        Known::Attribute(found) => found,
+        Known::Unlisted(problem) => {
+            checked.warn(&attribute, problem);
+            None
+        }
+        Known::Attribute(found) => Some(found),
     };
-    if found.is_list {
+    if found.is_some_and(|it| it.is_list) {
         checked.refuse(
             attribute,
             format!("{name} has several values, which Entra's scoping filters do not take"),
         );
     }
-    if clause.operator == ScopeOperator::IsNull && found.is_always_there {
+    if clause.operator == ScopeOperator::IsNull && found.is_some_and(|it| it.is_always_there) {
         checked.refuse(
             field,
             format!(
@@ -200,28 +246,29 @@ fn check_clause(side: &Side<'_>, clause: &ScopingClause, field: &str, checked: &
             ),
         );
     }
-    if let Some(problem) = operand_problem(clause, found.holds) {
+    if let Some(problem) = operand_problem(test, found.map(|it| it.holds)) {
         checked.refuse(field, problem);
     }
 }
 
 /// What is wrong with the value of a clause, or with asking an attribute of such values for it.
-fn operand_problem(clause: &ScopingClause, holds: Holds) -> Option<String> {
+fn operand_problem(test: &Test<'_>, holds: Option<Holds>) -> Option<String> {
+    let clause = test.clause;
     let operator = clause.operator;
     let name = &clause.attribute;
     let value = clause.value.as_deref().unwrap_or_default();
     match operator {
         ScopeOperator::RegexMatch | ScopeOperator::NotRegexMatch => {
-            let problem = TextPattern::new(value).err()?;
+            let problem = test.pattern.as_ref()?.as_ref().err()?;
             Some(format!("{value:?} {problem}"))
         }
         ScopeOperator::GreaterThan | ScopeOperator::GreaterThanOrEquals => whole_number(value)
             .is_none()
             .then(|| format!("{operator} compares whole numbers, got {value:?}; write digits such as 100")),
-        ScopeOperator::IsTrue | ScopeOperator::IsFalse => (holds != Holds::Boolean).then(|| {
+        ScopeOperator::IsTrue | ScopeOperator::IsFalse => holds.is_some_and(|it| it != Holds::Boolean).then(|| {
             format!("{name} is not boolean, so {operator} holds for nobody; write operator: EQUALS and its value")
         }),
-        ScopeOperator::Equals | ScopeOperator::NotEquals if holds == Holds::Boolean => {
+        ScopeOperator::Equals | ScopeOperator::NotEquals if holds == Some(Holds::Boolean) => {
             Some(format!("{name} is boolean; write operator: IS TRUE or operator: IS FALSE without a value"))
         }
         _ => None,
@@ -359,6 +406,13 @@ mod tests {
         check("EQUALS 6", "Greater_Than 5", true);
         check("EQUALS Sales", "REGEX MATCH ^D", false);
         check("EQUALS Sales", "ENDS_WITH les", true);
+        check("EQUALS Sales", "REGEX MATCH (", true);
+        // It takes too long to tell.
+        check(
+            &format!("EQUALS c{}", "a".repeat(3_000)),
+            r"REGEX MATCH (a+)+\1c",
+            true,
+        );
         check("REGEX MATCH ^D", "NOT REGEX MATCH ^D", false);
         check("REGEX MATCH ^D", "NOT REGEX MATCH ^S", true);
         check("& a,b", "!& a,b", false);

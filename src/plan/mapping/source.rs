@@ -2,9 +2,10 @@
 
 use crate::expression::Expression;
 use crate::scim::path::Path;
-use crate::scim::schema::{AttributeType, ENTERPRISE_URN, MEMBERS, ResourceType};
+use crate::scim::schema::{AttributeType, MEMBERS, ResourceType};
 
 use super::attributes::{self, Holds, Known};
+use super::target::is_reference;
 use super::value::words;
 use super::{Checked, Line, Side};
 
@@ -21,36 +22,26 @@ pub(super) fn check(side: &Side<'_>, line: &Line<'_>, checked: &mut Checked) {
         }
     }
     if let Some(expression) = &line.expression {
-        let wrong = expression.judged_attributes(|name| match attributes::known(side.kind, name) {
-            Known::Wrong(problem) => Some(problem),
-            Known::Unlisted(_) | Known::Attribute(_) => None,
-        });
-        for error in wrong {
-            checked.refuse(line.at("expression"), error.to_string());
-        }
-        let unlisted =
+        let judged =
             expression.judged_attributes(|name| match attributes::known(side.kind, name) {
-                Known::Unlisted(problem) => Some(problem),
-                Known::Wrong(_) | Known::Attribute(_) => None,
+                Known::Wrong(problem) => Some((true, problem)),
+                Known::Unlisted(problem) => Some((false, problem)),
+                Known::Attribute(_) => None,
             });
-        for warning in unlisted {
-            checked.warn(line.at("expression"), warning.to_string());
+        for (is_wrong, problem) in judged {
+            if is_wrong {
+                checked.refuse(line.at("expression"), problem.to_string());
+            } else {
+                checked.warn(line.at("expression"), problem.to_string());
+            }
         }
         check_roles(line, expression, checked);
     }
-    if is_reference(line) {
+    if is_reference(&line.attribute) {
         check_reference(side, line, checked);
     } else {
         check_fit(side, line, checked);
     }
-}
-
-/// Whether the target holds the ids of other resources, which Entra fills in.
-fn is_reference(line: &Line<'_>) -> bool {
-    let path = &line.attribute;
-    let is_manager =
-        path.extension.as_deref() == Some(ENTERPRISE_URN) && path.attribute == "manager";
-    is_manager || path.is_core(MEMBERS)
 }
 
 fn check_reference(side: &Side<'_>, line: &Line<'_>, checked: &mut Checked) {

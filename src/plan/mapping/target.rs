@@ -1,11 +1,16 @@
 //! Targets: which attribute of a resource a line writes.
 
+use serde_json::Value as Json;
+
 use crate::api::user_mapping::AttributeMapping;
 use crate::scim::filter::{Filter, Literal, Operator};
 use crate::scim::path::Path;
-use crate::scim::schema::{Attribute, AttributePath, AttributeType, Mutability, ResourceSchema};
+use crate::scim::resource::Resource;
+use crate::scim::schema::{
+    Attribute, AttributePath, AttributeType, ENTERPRISE_URN, MEMBERS, Mutability, ResourceSchema,
+};
 
-use super::{Checked, Side};
+use super::Checked;
 
 /// Attributes that the server alone writes, or that belong to groups.
 const NOT_A_TARGET: [&str; 4] = ["id", "meta", "groups", "schemas"];
@@ -18,10 +23,26 @@ pub(super) struct Target<'a> {
     pub(super) part: &'a Attribute,
 }
 
+/// `target` as it is compared: the canonical path of the attribute, without case. One that the schema does not know stays as it is written.
+pub(in crate::plan) fn canonical(target: &str, schema: &ResourceSchema) -> String {
+    Path::parse(target, schema)
+        .map_or_else(|_| target.to_owned(), |path| path.to_string())
+        .to_ascii_lowercase()
+}
+
+/// Whether the attribute holds the ids of other resources, which Entra fills in.
+pub(in crate::plan) fn is_reference(path: &AttributePath) -> bool {
+    let is_manager =
+        path.extension.as_deref() == Some(ENTERPRISE_URN) && path.attribute == "manager";
+    is_manager || path.is_core(MEMBERS)
+}
+
 /// The target of `line`, or what is wrong with it.
-pub(super) fn read<'a>(line: &AttributeMapping, side: &Side<'a>) -> Result<Target<'a>, String> {
+pub(super) fn read<'a>(
+    line: &AttributeMapping,
+    schema: &'a ResourceSchema,
+) -> Result<Target<'a>, String> {
     let written = &line.target;
-    let schema = side.schema;
     let path = Path::parse(written, schema).map_err(|error| {
         let detail = error.detail.trim_end_matches('.');
         let detail = detail.replacen("The path", "the path", 1);
@@ -69,7 +90,7 @@ pub(super) fn read<'a>(line: &AttributeMapping, side: &Side<'a>) -> Result<Targe
 }
 
 /// What takes the value of a path that leads to `definition`: a part that brackets are followed by, or the `value` of an object.
-fn taking<'a>(path: &Path, definition: &'a Attribute) -> &'a Attribute {
+pub(super) fn taking<'a>(path: &Path, definition: &'a Attribute) -> &'a Attribute {
     let named = match path {
         Path::Elements { sub_attribute, .. } => sub_attribute.as_deref(),
         Path::Attribute(_) | Path::Extension(_) => None,
@@ -144,4 +165,46 @@ pub(super) fn new_key(
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     (unknown && named).then(|| (urn.clone(), attribute.attribute.clone()))
+}
+
+/// The texts that stand at `path` in a resource.
+pub(super) fn values(resource: &Resource, path: &Path) -> Vec<String> {
+    let attributes = resource.attributes();
+    let at = |path: &AttributePath| {
+        let holder = match &path.extension {
+            Some(urn) => attributes.get(urn)?.as_object()?,
+            None => attributes,
+        };
+        holder.get(&path.attribute)
+    };
+    let text = |value: &Json| value.as_str().map(str::to_owned);
+    match path {
+        Path::Extension(_) => Vec::new(),
+        Path::Attribute(path) => {
+            let part = path.sub_attribute.as_deref();
+            let all = match at(path) {
+                Some(Json::Array(elements)) => elements.iter().collect(),
+                Some(one) => vec![one],
+                None => Vec::new(),
+            };
+            let found = all.into_iter().filter_map(|it| match part {
+                Some(part) => text(it.get(part)?),
+                None if it.is_object() => text(it.get("value")?),
+                None => text(it),
+            });
+            found.collect()
+        }
+        Path::Elements {
+            list,
+            filter,
+            sub_attribute,
+        } => {
+            let part = sub_attribute.as_deref().unwrap_or("value");
+            let elements = at(list).and_then(Json::as_array).into_iter().flatten();
+            elements
+                .filter(|it| filter.matches_element(it))
+                .filter_map(|it| text(it.get(part)?))
+                .collect()
+        }
+    }
 }

@@ -5,9 +5,11 @@ use serde_json::{Value as Json, json};
 use crate::api::user_mapping::AttributeMapping;
 use crate::expression::Expression;
 use crate::scim::path::Path;
-use crate::scim::schema::{AttributeType, ENTERPRISE_URN, MEMBERS, ResourceType, Schemas};
+use crate::scim::schema::{AttributeType, ENTERPRISE_URN, ResourceType, Schemas};
 
 use super::{SOURCE_DIRECTORY, SchemaError, list_mut, objects, text};
+use crate::plan::mapping::attributes::{self, Holds};
+use crate::plan::mapping::target::{canonical, is_reference};
 
 /// What an entry of an attribute list says of its attribute.
 struct Definition<'a> {
@@ -76,7 +78,8 @@ impl Lists<'_> {
         for line in lines {
             let expression = expression(line);
             let definition = of_target(line, kind, expression.as_ref(), self.schemas);
-            add(attributes(schema, target, &target_object)?, &definition);
+            let list = list_of(schema, target, &target_object)?;
+            add(list, &definition, |it| canonical(it, self.schemas.of(kind)));
             let read: Vec<&str> = match (&line.source, &expression) {
                 (Some(source), _) => vec![source],
                 (None, Some(expression)) => expression.attributes(),
@@ -86,8 +89,8 @@ impl Lists<'_> {
             let read = read.into_iter();
             for name in read.filter(|it| self.are_new || it.starts_with("extension_")) {
                 let definition = of_source(name, kind);
-                let list = attributes(schema, SOURCE_DIRECTORY, source_object)?;
-                add(list, &definition);
+                let list = list_of(schema, SOURCE_DIRECTORY, source_object)?;
+                add(list, &definition, str::to_ascii_lowercase);
             }
         }
         Ok(())
@@ -109,7 +112,7 @@ fn target_object(schema: &Json, target: &str, kind: ResourceType) -> Result<Stri
 }
 
 /// The attribute list of an object in a directory.
-fn attributes<'a>(
+fn list_of<'a>(
     schema: &'a mut Json,
     directory: &str,
     object: &str,
@@ -126,10 +129,13 @@ fn attributes<'a>(
     Ok(list_mut(object, "attributes"))
 }
 
-/// What is defined already stays as it is.
-fn add(attributes: &mut Vec<Json>, definition: &Definition<'_>) {
-    let known = |it: &Json| text(it, "name").eq_ignore_ascii_case(definition.name);
-    if !attributes.iter().any(known) {
+/// What is defined already, by its name as `compared` has it, stays as it is.
+fn add(attributes: &mut Vec<Json>, definition: &Definition<'_>, compared: impl Fn(&str) -> String) {
+    let name = compared(definition.name);
+    if !attributes
+        .iter()
+        .any(|it| compared(text(it, "name")) == name)
+    {
         attributes.push(definition.to_json());
     }
 }
@@ -147,10 +153,7 @@ fn of_target<'a>(
     let schema = schemas.of(kind);
     let path = Path::parse(&line.target, schema).ok();
     let attribute = path.as_ref().and_then(Path::attribute);
-    let is_reference = attribute.is_some_and(|it| {
-        it.is_core(MEMBERS)
-            || (it.extension.as_deref() == Some(ENTERPRISE_URN) && it.attribute == "manager")
-    });
+    let is_reference = attribute.is_some_and(is_reference);
     let known = attribute.and_then(|it| schema.definition(it));
     let type_ = match known.map(|(_, part)| part.type_) {
         _ if is_reference => "Reference",
@@ -173,24 +176,18 @@ fn of_target<'a>(
 }
 
 fn of_source(name: &str, kind: ResourceType) -> Definition<'_> {
-    let is_reference = match kind {
-        ResourceType::User => name == "manager",
-        ResourceType::Group => name == "members",
-    };
+    let found = attributes::find(kind, name);
+    let holds = found.map_or(Holds::Text, |it| it.holds);
     Definition {
         name,
-        type_: match name {
-            _ if is_reference => "Reference",
-            "IsSoftDeleted" | "accountEnabled" | "dirSyncEnabled" | "mailEnabled" => "Boolean",
-            _ => "String",
+        type_: match holds {
+            Holds::Text => "String",
+            Holds::Boolean => "Boolean",
+            Holds::DateTime => "DateTime",
+            Holds::Binary => "Binary",
+            Holds::Reference => "Reference",
         },
-        multivalued: [
-            "members",
-            "appRoleAssignments",
-            "proxyAddresses",
-            "otherMails",
-        ]
-        .contains(&name),
-        referenced: is_reference.then_some(("User", "objectId")),
+        multivalued: found.is_some_and(|it| it.is_list),
+        referenced: (holds == Holds::Reference).then_some(("User", "objectId")),
     }
 }

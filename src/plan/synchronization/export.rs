@@ -5,13 +5,14 @@ use serde_json::{Value as Json, json};
 use crate::api::scim_tenant::ScimTenantSpec;
 use crate::api::user_mapping::{Apply, AttributeMapping, ScopingFilter, UserMappingSpec};
 use crate::expression::{Expression, attribute_source, constant_source};
-use crate::scim::schema::ResourceType;
+use crate::scim::schema::{ResourceSchema, ResourceType};
 
 use super::directories::{Lists, empty_object};
 use super::{
     SOURCE_DIRECTORY, SchemaError, TARGET_DIRECTORY, import, is_rule, list, list_mut, objects,
     position, text,
 };
+use crate::plan::mapping::target::canonical;
 use crate::plan::mapping::{group_lines, matching_priorities, person};
 
 /// A schema that holds a mapping.
@@ -46,12 +47,14 @@ pub fn export(
 
     let users = Part {
         kind: ResourceType::User,
+        schema: &schemas.user,
         lines: spec.users.attributes.clone(),
         scope: &spec.users.scope,
         enabled: None,
     };
     let groups = spec.groups.as_ref().map(|it| Part {
         kind: ResourceType::Group,
+        schema: &schemas.group,
         lines: if it.attributes.is_empty() && !is_new {
             Vec::new()
         } else {
@@ -116,6 +119,8 @@ fn object_mapping(kind: ResourceType) -> Json {
 /// What a mapping says of users or of groups.
 struct Part<'a> {
     kind: ResourceType,
+    /// By which targets are compared.
+    schema: &'a ResourceSchema,
     lines: Vec<AttributeMapping>,
     scope: &'a [ScopingFilter],
     /// Whether they are provisioned at all; none where that is not said.
@@ -145,9 +150,10 @@ impl Part<'_> {
             .iter()
             .zip(matching_priorities(&self.lines, self.kind))
         {
+            let target = canonical(&line.target, self.schema);
             let found = attributes
                 .iter()
-                .position(|it| text(it, "targetAttributeName").eq_ignore_ascii_case(&line.target));
+                .position(|it| self.target_of(it) == target);
             let index = found.unwrap_or_else(|| {
                 attributes.push(empty_line(&line.target));
                 attributes.len() - 1
@@ -160,8 +166,41 @@ impl Part<'_> {
             }
             write_line(line, entry);
         }
+        if is_said {
+            remarks.extend(self.unmatch(attributes));
+        }
         remarks.extend(self.kept(attributes));
         remarks
+    }
+
+    fn target_of(&self, entry: &Json) -> String {
+        canonical(text(entry, "targetAttributeName"), self.schema)
+    }
+
+    /// Whether a line of the mapping has the target of `entry`.
+    fn names(&self, entry: &Json) -> bool {
+        let target = self.target_of(entry);
+        let mut lines = self.lines.iter();
+        lines.any(|it| canonical(&it.target, self.schema) == target)
+    }
+
+    /// Takes the matching priority from lines that the mapping does not name: it would be in the way of those that are named.
+    fn unmatch(&self, attributes: &mut [Json]) -> Option<String> {
+        let mut unmatched = Vec::new();
+        for entry in attributes.iter_mut().filter(|it| !self.names(it)) {
+            let priority = &mut entry["matchingPriority"];
+            if !priority.is_null() && *priority != 0 {
+                *priority = 0.into();
+                unmatched.push(text(entry, "targetAttributeName"));
+            }
+        }
+        (!unmatched.is_empty()).then(|| {
+            format!(
+                "{}: these lines of the schema match nobody any more, for the mapping names matching attributes and not them: {}",
+                objects(self.kind).0,
+                unmatched.join(", ")
+            )
+        })
     }
 
     /// Filters that the mapping does not have stay; who removes the last one from it removes it in Entra as well.
@@ -189,15 +228,10 @@ impl Part<'_> {
 
     /// Says which lines of the schema the mapping does not name.
     fn kept(&self, attributes: &[Json]) -> Option<String> {
-        let named = |target: &str| {
-            self.lines
-                .iter()
-                .any(|it| it.target.eq_ignore_ascii_case(target))
-        };
         let kept: Vec<&str> = attributes
             .iter()
+            .filter(|it| !self.names(it))
             .map(|it| text(it, "targetAttributeName"))
-            .filter(|it| !named(it))
             .collect();
         (!kept.is_empty() && !self.lines.is_empty()).then(|| {
             format!(
@@ -223,8 +257,13 @@ fn empty_line(target: &str) -> Json {
 
 fn write_line(line: &AttributeMapping, entry: &mut Json) {
     let new = source(line);
-    // Entra's own tree of the same text is better than one made here.
-    let is_same = ["type", "expression"]
+    // Entra's own tree of the same text is better than one made here. Attributes and constants are told by their name.
+    let decisive = if new["type"] == "Function" {
+        "expression"
+    } else {
+        "name"
+    };
+    let is_same = ["type", decisive]
         .iter()
         .all(|name| entry["source"][*name] == new[*name]);
     if !is_same {

@@ -1,5 +1,7 @@
 //! From a schema to a mapping. What a mapping cannot say is told, and stays in the schema when the mapping is written back into it.
 
+use std::collections::HashSet;
+
 use serde_json::Value as Json;
 
 use crate::api::object::ObjectReference;
@@ -8,6 +10,7 @@ use crate::api::user_mapping::{
     UserAttributes, UserMappingSpec,
 };
 use crate::expression::Expression;
+use crate::plan::mapping::{person, target::canonical};
 use crate::scim::schema::ResourceType;
 
 use super::{SchemaError, is_rule, list, position, text};
@@ -119,17 +122,18 @@ impl Part {
                 text(mapping, "flowTypes")
             ));
         }
+        let schemas = person::schemas(&[], None);
+        let mut seen = HashSet::new();
         let mut lines: Vec<AttributeMapping> = Vec::new();
         for entry in list(mapping, "attributeMappings") {
             let target = text(entry, "targetAttributeName");
             let line = line(entry).and_then(|line| {
-                let is_twice = lines.iter().any(|it| it.target == line.target);
-                if is_twice {
-                    Err("it is mapped twice".to_owned())
-                } else if lines.len() == most {
+                if lines.len() == most {
                     Err(format!("a UserMapping has at most {most} lines"))
-                } else {
+                } else if seen.insert(canonical(target, schemas.of(kind))) {
                     Ok(line)
+                } else {
+                    Err("it is mapped twice".to_owned())
                 }
             });
             match line {
@@ -197,13 +201,8 @@ fn line(entry: &Json) -> Result<AttributeMapping, String> {
 /// Gives `line` what it takes its value from.
 fn take_source(line: &mut AttributeMapping, source: &Json) -> Result<(), String> {
     let (name, expression) = (text(source, "name"), text(source, "expression"));
-    let is_plain = name.starts_with(|it: char| it.is_ascii_alphabetic())
-        && name
-            .bytes()
-            .all(|it| it.is_ascii_alphanumeric() || b"_.".contains(&it))
-        && name.len() <= MAX_NAME;
     match source["type"].as_str() {
-        Some("Attribute") if is_plain => line.source = Some(name.to_owned()),
+        Some("Attribute") if is_plain(name) => line.source = Some(name.to_owned()),
         Some("Constant") if within("the constant", name, MAX_VALUE).is_ok() => {
             line.constant = Some(name.to_owned());
         }
@@ -215,6 +214,15 @@ fn take_source(line: &mut AttributeMapping, source: &Json) -> Result<(), String>
         None => return Err("it has no source (mapping type None)".to_owned()),
     }
     Ok(())
+}
+
+/// Whether a UserMapping takes `name` for an attribute of Entra.
+fn is_plain(name: &str) -> bool {
+    name.starts_with(|it: char| it.is_ascii_alphabetic())
+        && name
+            .bytes()
+            .all(|it| it.is_ascii_alphanumeric() || b"_.".contains(&it))
+        && name.len() <= MAX_NAME
 }
 
 fn within(what: &str, text: &str, most: usize) -> Result<(), String> {
@@ -288,7 +296,11 @@ fn clause(clause: &Json) -> Result<ScopingClause, String> {
     );
     let operator = ScopeOperator::named(word)
         .ok_or_else(|| format!("{word:?} of {attribute} is no operator that is documented"))?;
-    within("an attribute", attribute, MAX_NAME)?;
+    if !is_plain(attribute) {
+        return Err(format!(
+            "{attribute:?} is no attribute that a UserMapping can ask for"
+        ));
+    }
     let values: Vec<&str> = list(&clause["targetOperand"], "values")
         .iter()
         .filter_map(Json::as_str)

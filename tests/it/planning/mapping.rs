@@ -1,7 +1,7 @@
 //! What a `UserMapping` is told about its lines, filters and groups.
 
 use usher::api::UserMapping;
-use usher::plan::mapping;
+use usher::plan::mapping::{self, person};
 
 use super::{object, people, tenant};
 
@@ -57,16 +57,17 @@ fn a_mapping_declares_keys_and_warns_of_likely_mistakes() {
     let checked = mapping::check(&mapping.spec, &tenant.spec);
 
     assert_eq!(checked.errors, []);
+    let schemas = person::schemas(&[], Some(&tenant.spec));
     assert_eq!(
-        checked.declared,
+        mapping::declared(&mapping.spec, &schemas),
         [("urn:example:Metadata".to_owned(), "costCentre".to_owned())]
     );
     let warnings: Vec<String> = checked.warnings.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(warnings.join("\n"), @r#"
     spec.users.attributes[0]: userType comes from companyName without a default: whoever has no companyName arrives without a userType; add default: Premium or default: Standard
     spec.users.attributes[3]: name.givenName is required and comes from givenName: whoever has none is refused; make sure that everybody has one, or write a default or expression: Coalesce([givenName], [displayName])
-    spec.users.attributes[4]: emails is required and comes from mail: whoever has none is refused; make sure that everybody has one, or write a default or expression: Coalesce([mail], [userPrincipalName])
     spec.users.attributes: no line has the target name.familyName, which the ScimTenant requires: keep Entra's own line for it, or nobody can be created
+    spec.users.attributes[4]: emails is required and comes from mail: whoever has none is refused; make sure that everybody has one, or write a default or expression: Coalesce([mail], [userPrincipalName])
     "#);
 }
 
@@ -145,7 +146,7 @@ fn sources_are_attributes_that_entra_has() {
     check_line(
         "target: title, source: jobTitel",
         &[
-            "error: spec.users.attributes[0].source: a user has no attribute jobTitel in Entra (did you mean jobTitle?)",
+            "warning: spec.users.attributes[0].source: Microsoft lists no attribute jobTitel of a user (did you mean jobTitle?)",
         ],
     );
     check_line(
@@ -159,7 +160,14 @@ fn sources_are_attributes_that_entra_has() {
     check_line(
         "target: title, expression: 'ToUpper([jobTitel])'",
         &[
-            "error: spec.users.attributes[0].expression: column 9: a user has no attribute jobTitel in Entra (did you mean jobTitle?)",
+            "warning: spec.users.attributes[0].expression: column 9: Microsoft lists no attribute jobTitel of a user (did you mean jobTitle?)",
+        ],
+    );
+    check_line(
+        "target: title, expression: 'Join([shoeSize], [jobtitle], [mail])'",
+        &[
+            "error: spec.users.attributes[0].expression: column 18: Entra's names of attributes are case-sensitive",
+            "warning: spec.users.attributes[0].expression: column 6: Microsoft lists no attribute shoeSize",
         ],
     );
     check_line(
@@ -336,6 +344,76 @@ fn matching_attributes_are_tried_one_after_the_other() {
 }
 
 #[test]
+fn a_matching_attribute_tells_people_apart_without_its_default() {
+    check_line(
+        "target: displayName, source: displayName, matchingPriority: 1",
+        &[
+            "warning: spec.users.attributes[0].matchingPriority: several people may have the same displayName",
+        ],
+    );
+    check_line(
+        "target: externalId, source: employeeId, default: none, matchingPriority: 1",
+        &[
+            "warning: spec.users.attributes[0].matchingPriority: who has no value of employeeId cannot be matched",
+        ],
+    );
+}
+
+#[test]
+fn what_is_required_may_come_from_several_lines() {
+    let tenant = tenant(
+        "
+  schema: {required: [userType, emails], userTypes: [Premium, Standard]}",
+    );
+    let check = |lines: &str, expected: &[&str]| {
+        let checked = mapping::check(&people(lines).spec, &tenant.spec);
+        let found: Vec<String> = checked.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(found, expected, "{lines}");
+    };
+    let user_type = "      - {target: userType, source: companyName, default: Standard}\n";
+    let work = "      - {target: 'emails[type eq \"work\"].value', source: mail}\n";
+    let other = "      - {target: 'emails[type eq \"other\"].value', source: userPrincipalName}\n";
+    let home = "      - {target: 'emails[type eq \"home\"].value', source: otherMail}\n";
+    let unlisted = "spec.users.attributes[2].source: Microsoft lists no attribute otherMail of a user (did you mean otherMails?); unless Entra's portal offers it as a source, write one that it does, such as extensionAttribute1";
+    check(&format!("{user_type}{work}{other}"), &[]);
+    check(
+        &format!("{user_type}{work}{home}"),
+        &[
+            unlisted,
+            "spec.users.attributes[1]: emails is required and comes from mail and otherMail: whoever has none is refused; make sure that everybody has one, or write a default or expression: Coalesce([mail], [userPrincipalName])",
+        ],
+    );
+    check(
+        &format!("      - {{target: userType, source: companyName}}\n{other}"),
+        &[
+            "spec.users.attributes[0]: userType is required and comes from companyName: whoever has none is refused; make sure that everybody has one, or write default: Premium or default: Standard",
+        ],
+    );
+}
+
+#[test]
+fn regular_expressions_of_scoping_filters_are_bounded_in_all() {
+    let clause = "{attribute: mail, operator: REGEX MATCH, value: '(a?){900}'}";
+    let filter = |count: usize| {
+        let clauses = vec![clause; count].join(", ");
+        format!("{{clauses: [{clauses}]}}")
+    };
+    let spec = |users: &str, groups: &str| {
+        format!(
+            "  users: {{attributes: [{{target: userName, source: userPrincipalName}}], scope: [{users}]}}\n  groups: {{enabled: true, scope: [{groups}]}}"
+        )
+    };
+    let full = vec![filter(16); 16].join(", ");
+    check(
+        &spec(&full, &filter(1)),
+        &["error: spec: the scoping filters have 257 regular expressions; at most 32 are read"],
+    );
+    let half = "{clauses: [{attribute: mail, operator: REGEX MATCH, value: a}]}";
+    let half = vec![half; 16].join(", ");
+    check(&spec(&half, &half), &[]);
+}
+
+#[test]
 fn who_leaves_is_still_disabled() {
     check_line(
         "target: active, expression: 'Switch([IsSoftDeleted], , \"False\", \"True\", \"True\", \"False\")'",
@@ -362,8 +440,19 @@ fn scoping_filters_ask_for_what_entra_can_tell() {
     check_scope(
         "{attribute: departmnet, operator: EQUALS, value: Sales}",
         &[
-            "error: spec.users.scope[0].clauses[0].attribute: a user has no attribute departmnet in Entra (did you mean department?)",
+            "warning: spec.users.scope[0].clauses[0].attribute: Microsoft lists no attribute departmnet of a user (did you mean department?)",
         ],
+    );
+    check_scope(
+        "{attribute: shoeSize, operator: REGEX MATCH, value: '('}",
+        &[
+            "error: spec.users.scope[0].clauses[0]: \"(\" is no regular expression that can be used",
+            "warning: spec.users.scope[0].clauses[0].attribute: Microsoft lists no attribute shoeSize",
+        ],
+    );
+    check_scope(
+        "{attribute: mail, operator: EQUALS, value: ana}, {attribute: mail, operator: REGEX MATCH, value: '('}",
+        &["error: spec.users.scope[0].clauses[1]: \"(\" is no regular expression that can be used"],
     );
     for name in ["userType", "manager", "appRoleAssignments"] {
         check_scope(
