@@ -125,6 +125,7 @@ def sqlite(table, seconds):
             python = figures(server, at, 400, 200, 100, seconds)
     at = million()
     with servers.usher(at) as server:
+        server.wait_until_idle()
         for connections in CONNECTIONS:
             usher["get of a million", connections] = load.get(server, at, connections, MILLION, seconds)
     for connections in CONNECTIONS:

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{check, readers, snapshot};
+use super::{FIRST_LOOK, check, readers, snapshot};
 use crate::store::backup::Findings;
 use crate::store::{DatabaseError, Fault, OpenError, StoreError};
 
@@ -17,6 +17,10 @@ const LOOK_EVERY: Duration = Duration::from_hours(1);
 
 /// How often a damaged one is: whoever keeps the disk may have mended it.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
+
+/// How long a look goes on at a time, and how long it rests then, once nobody waits for it: requests have the processor before it.
+const STRETCH: Duration = Duration::from_millis(10);
+const REST: Duration = Duration::from_millis(20);
 
 #[derive(Default)]
 pub(super) struct Health {
@@ -139,7 +143,15 @@ fn look(path: &Path, closing: &CancellationToken) -> Option<Findings> {
     let mut findings = Findings::default();
     let is_over = {
         let closing = closing.clone();
-        move || closing.is_cancelled()
+        let begun = Instant::now();
+        let mut stretch = begun;
+        move || {
+            if is_tired(begun.elapsed(), stretch.elapsed()) {
+                std::thread::sleep(REST);
+                stretch = Instant::now();
+            }
+            closing.is_cancelled()
+        }
     };
     let looked = match snapshot::connect(path) {
         Ok(connection) => readers::until(&connection, is_over, |connection| {
@@ -163,6 +175,11 @@ fn look(path: &Path, closing: &CancellationToken) -> Option<Findings> {
         }
     }
     Some(findings)
+}
+
+/// Whether a look rests that goes on for `all`, and for `stretch` without a rest.
+fn is_tired(all: Duration, stretch: Duration) -> bool {
+    all >= FIRST_LOOK && stretch >= STRETCH
 }
 
 #[cfg(test)]
@@ -197,6 +214,18 @@ mod tests {
         assert_eq!(looked(&path), Some(0));
         health.looked(Some(&Findings::default()));
         assert_eq!(health.fault(), None);
+    }
+
+    #[test]
+    fn a_look_rests_when_nobody_waits_for_it_any_more() {
+        let check = |all: u64, stretch: u64, expected: bool| {
+            let tired = is_tired(Duration::from_millis(all), Duration::from_millis(stretch));
+            assert_eq!(tired, expected, "{all} {stretch}");
+        };
+        check(0, 0, false);
+        check(1_999, 1_999, false);
+        check(2_000, 10, true);
+        check(9_000, 9, false);
     }
 
     #[test]
