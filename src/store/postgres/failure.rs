@@ -116,8 +116,8 @@ fn kind(error: &sqlx::Error) -> Kind {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => Kind::Lost,
         sqlx::Error::Database(error) => match error.code().as_deref().unwrap_or_default() {
-            // Serialization failure, deadlock; a member that was deleted just then.
-            "40001" | "40P01" | "23503" => Kind::Conflict,
+            // Serialization failure, deadlock; a group that is not waited for; a member that was deleted just then.
+            "40001" | "40P01" | "55P03" | "23503" => Kind::Conflict,
             // Ended by an administrator, a crash or a start; too many connections; a password that is being changed; the
             // former primary, which may only be read.
             "57P01" | "57P02" | "57P03" | "53300" | "28P01" | "28000" | "25006" => Kind::Lost,

@@ -331,7 +331,23 @@ pub(super) async fn touch(
         .map(|_| ())
 }
 
-/// The groups of a user who goes change, locked in one order.
+/// Locks the groups of a user, in one order: before the user, as whoever joins a group does.
+pub(super) async fn lock_groups_of(
+    connection: &mut PgConnection,
+    user: &ResourceId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "SELECT 1 FROM resource WHERE seq IN (
+           SELECT m.group_seq FROM membership m JOIN resource u ON u.seq = m.member_seq WHERE u.kind = 0 AND u.id = $1)
+         ORDER BY seq FOR NO KEY UPDATE",
+    )
+    .bind(text(user.as_str()))
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
+/// The groups of a user who goes change. One that the user joined just then, so that it is not locked yet, is not waited for.
 pub(super) async fn leave_groups(
     connection: &mut PgConnection,
     user: i64,
@@ -340,7 +356,7 @@ pub(super) async fn leave_groups(
     sqlx::query(
         "UPDATE resource SET version = version + 1, modified = $2 WHERE seq IN (
            SELECT seq FROM resource WHERE seq IN (SELECT group_seq FROM membership WHERE member_seq = $1)
-           ORDER BY seq FOR NO KEY UPDATE)",
+           FOR NO KEY UPDATE NOWAIT)",
     )
     .bind(user)
     .bind(at.as_millisecond())

@@ -1,8 +1,7 @@
 //! Each write as one statement where that is enough, else as a transaction that first locks what it decides by.
 //!
-//! Locks are taken in one order: the resource, its groups, the brake, the tally, its sessions. But a group whose members change is
-//! locked before the people who join, and a person who is deleted before the groups; where both meet, the database ends one, which is
-//! tried again.
+//! Locks are taken in one order: groups before people, then the brake, the tally, the sessions. A delete of a person who joined a group
+//! just then does not wait for that group but is tried again.
 
 use sqlx::{Connection, PgConnection};
 
@@ -246,6 +245,9 @@ async fn delete(
     terms: &Terms,
     slot: Slot,
 ) -> Outcome<(Written, Moved)> {
+    if kind == ResourceType::User {
+        row::lock_groups_of(connection, &deletion.id).await?;
+    }
     let Some(before) = row::lock_whole(connection, kind, &deletion.id).await? else {
         return Ok(Ok((Written::NotFound, Moved::default())));
     };
