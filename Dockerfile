@@ -10,6 +10,7 @@ ARG RUNTIME_IMAGE=gcr.io/distroless/base-nossl-debian12:nonroot
 FROM ${BUILD_IMAGE} AS build
 WORKDIR /src
 # The dependencies alone first, under an empty program: this layer stays until they change.
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src tests/it && touch src/lib.rs tests/it/main.rs && echo 'fn main() {}' >src/main.rs \
     && cargo build --release --locked && rm -r src

@@ -1,7 +1,6 @@
 //! Pages of a list (RFC 7644, section 3.4.2.4) and the `ListResponse` they are answered with.
 
-use serde_json::Value;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::scim::bounds::DEFAULT_PAGE;
 use crate::scim::bounds::MAX_PAGE;
@@ -74,7 +73,8 @@ pub struct ListResponse {
     pub total_results: usize,
     /// How the client goes on.
     pub paging: Paging,
-    pub resources: Vec<Value>,
+    /// Each as JSON.
+    pub resources: Vec<String>,
 }
 
 /// How a client goes on to the next page.
@@ -91,26 +91,39 @@ pub enum Paging {
     },
 }
 
+/// What a body has before its resources.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Head<'h> {
+    schemas: [&'h str; 1],
+    total_results: usize,
+    items_per_page: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<&'h str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_cursor: Option<&'h str>,
+}
+
 impl ListResponse {
-    /// The body; `Resources` is an array even when empty, since Entra's Test Connection insists.
-    pub fn into_value(self) -> Value {
-        let mut body = json!({
-            "schemas": [LIST_URN],
-            "totalResults": self.total_results,
-            "itemsPerPage": self.resources.len(),
-        });
-        match self.paging {
-            Paging::Index(start_index) => body["startIndex"] = json!(start_index),
-            Paging::Cursor { next, previous } => {
-                for (name, cursor) in [("nextCursor", next), ("previousCursor", previous)] {
-                    if let Some(cursor) = cursor {
-                        body[name] = json!(cursor);
-                    }
-                }
-            }
-        }
-        body["Resources"] = Value::Array(self.resources);
-        body
+    /// The body as JSON; `Resources` is an array even when empty, since Entra's Test Connection insists.
+    pub fn to_json(&self) -> String {
+        let (start_index, next, previous) = match &self.paging {
+            Paging::Index(start_index) => (Some(*start_index), None, None),
+            Paging::Cursor { next, previous } => (None, next.as_deref(), previous.as_deref()),
+        };
+        let head = Head {
+            schemas: [LIST_URN],
+            total_results: self.total_results,
+            items_per_page: self.resources.len(),
+            start_index,
+            next_cursor: next,
+            previous_cursor: previous,
+        };
+        let head = serde_json::to_string(&head).expect("numbers and texts can be written as JSON");
+        let members = head.strip_suffix('}').unwrap_or_default();
+        format!("{members},\"Resources\":[{}]}}", self.resources.join(","))
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::scim::schema::Attribute;
 use crate::scim::schema::AttributePath;
+use crate::scim::schema::Mutability;
 use crate::scim::schema::Resolved;
 use crate::scim::schema::ResourceSchema;
 use crate::scim::schema::Returned;
@@ -50,6 +51,15 @@ impl Projection {
     pub fn wants(&self, name: &str) -> bool {
         let path = AttributePath::core(name);
         self.includes(&path) && !self.excludes(&path)
+    }
+
+    /// Whether an answer has all that a resource of this schema can hold.
+    pub(crate) fn is_all(&self, schema: &ResourceSchema) -> bool {
+        let extensions = schema.extensions.iter().flat_map(|it| &it.attributes);
+        let mut all = schema.core.attributes.iter().chain(extensions);
+        // What is only written is not kept.
+        self.is_default()
+            && all.all(|it| it.mutability == Mutability::WriteOnly || is_shown(Some(it)))
     }
 
     fn is_default(&self) -> bool {

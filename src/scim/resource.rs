@@ -1,56 +1,48 @@
 //! A user or group as attributes by canonical name, and how it is answered (RFC 7643, section 3).
 
-use jiff::Timestamp;
+mod rendering;
+
+use std::sync::OnceLock;
+
 use serde_json::Map;
 use serde_json::Value;
-use serde_json::json;
 
 use crate::scim::bounds;
 use crate::scim::error::ScimError;
-use crate::scim::projection::Projection;
 use crate::scim::schema::Attribute;
 use crate::scim::schema::AttributePath;
 use crate::scim::schema::MEMBERS;
 use crate::scim::schema::Mutability;
 use crate::scim::schema::Resolved;
 use crate::scim::schema::ResourceSchema;
-use crate::scim::schema::ResourceType;
 use crate::scim::schema::Schema;
 use crate::scim::schema::open_attribute;
 use crate::scim::value;
+pub use rendering::Meta;
 
 /// The client's part of a resource: no `id`, no `meta`, no members, no groups.
 ///
 /// Extensions are nested objects under their URN. Equality does not regard the order of names.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Resource {
-    attributes: Map<String, Value>,
+    /// What [`Resource::to_json`] wrote of the attributes.
+    text: Option<Box<str>>,
+    /// Read from the text when somebody first looks: an answer mostly repeats the text.
+    attributes: OnceLock<Map<String, Value>>,
 }
 
-/// The server's part of a resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Meta {
-    /// The identifier of the resource; not a part of the `meta` attribute.
-    pub id: String,
-    pub resource_type: ResourceType,
-    pub created: Timestamp,
-    pub last_modified: Timestamp,
-    /// The entity tag as it is sent in `ETag`, with its quotes.
-    pub version: String,
-    /// The absolute URL of the resource.
-    pub location: String,
+impl PartialEq for Resource {
+    fn eq(&self, other: &Self) -> bool {
+        self.attributes() == other.attributes()
+    }
 }
 
-impl Meta {
-    /// The `meta` attribute.
-    pub fn to_value(&self) -> Value {
-        json!({
-            "resourceType": self.resource_type.name(),
-            "created": self.created.to_string(),
-            "lastModified": self.last_modified.to_string(),
-            "location": self.location,
-            "version": self.version,
-        })
+impl From<Map<String, Value>> for Resource {
+    fn from(attributes: Map<String, Value>) -> Self {
+        Self {
+            text: None,
+            attributes: attributes.into(),
+        }
     }
 }
 
@@ -122,42 +114,70 @@ impl Resource {
         for members in nested {
             bounds::check_length(members.len())?;
         }
-        Ok(Self { attributes })
+        Ok(attributes.into())
     }
 
-    /// Reads what [`Resource::to_json`] wrote.
+    /// Reads attributes by canonical name, such as [`Resource::to_json`] writes.
     pub fn from_json(text: &str) -> Result<Self, CorruptResource> {
-        serde_json::from_str(text)
-            .map(|attributes| Self { attributes })
+        serde_json::from_str::<Map<_, _>>(text)
+            .map(Self::from)
             .map_err(CorruptResource)
+    }
+
+    /// Reads what [`Resource::to_json`] wrote, and keeps the text for answers.
+    pub fn written(text: &str) -> Result<Self, CorruptResource> {
+        let mut read = Self::from_json(text)?;
+        read.text = Some(text.into());
+        Ok(read)
+    }
+
+    /// What [`Resource::to_json`] wrote without any doubt, as its checksum tells: it is not read before somebody looks.
+    pub fn sealed(text: &str) -> Self {
+        Self {
+            text: Some(text.into()),
+            attributes: OnceLock::new(),
+        }
     }
 
     /// One line of JSON for a store.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(&self.attributes).expect("a JSON object can be written")
+        match &self.text {
+            Some(text) => text.to_string(),
+            None => serde_json::to_string(self.attributes()).expect("a JSON object can be written"),
+        }
     }
 
     /// The attributes by canonical name.
     pub fn attributes(&self) -> &Map<String, Value> {
-        &self.attributes
+        self.attributes.get_or_init(|| {
+            let text = self.text.as_deref().unwrap_or("{}");
+            serde_json::from_str(text).expect("what was written can be read")
+        })
+    }
+
+    fn into_attributes(self) -> Map<String, Value> {
+        self.attributes();
+        self.attributes.into_inner().unwrap_or_default()
     }
 
     /// Puts what `other` has of a whole attribute into the place of the own; says whether that was something else.
     pub fn take_over(&mut self, path: &AttributePath, other: &Self) -> bool {
-        let theirs = value::attribute(&other.attributes, path).cloned();
-        if value::attribute(&self.attributes, path) == theirs.as_ref() {
+        let theirs = value::attribute(other.attributes(), path).cloned();
+        if value::attribute(self.attributes(), path) == theirs.as_ref() {
             return false;
         }
-        let Some(urn) = &path.extension else {
-            put(&mut self.attributes, &path.attribute, theirs);
-            return true;
-        };
-        let mut extension = match self.attributes.remove(urn) {
-            Some(Value::Object(members)) => members,
-            Some(_) | None => Map::new(),
-        };
-        put(&mut extension, &path.attribute, theirs);
-        merge_into(&mut self.attributes, urn, extension);
+        let mut attributes = std::mem::take(self).into_attributes();
+        if let Some(urn) = &path.extension {
+            let mut extension = match attributes.remove(urn) {
+                Some(Value::Object(members)) => members,
+                Some(_) | None => Map::new(),
+            };
+            put(&mut extension, &path.attribute, theirs);
+            merge_into(&mut attributes, urn, extension);
+        } else {
+            put(&mut attributes, &path.attribute, theirs);
+        }
+        *self = attributes.into();
         true
     }
 
@@ -178,12 +198,12 @@ impl Resource {
 
     /// False only when the client said so.
     pub fn is_active(&self) -> bool {
-        self.attributes.get("active") != Some(&Value::Bool(false))
+        self.attributes().get("active") != Some(&Value::Bool(false))
     }
 
     /// The primary e-mail address, else the first.
     pub fn email(&self) -> Option<&str> {
-        let all = self.attributes.get("emails")?.as_array()?;
+        let all = self.attributes().get("emails")?.as_array()?;
         let is_primary = |it: &&Value| it["primary"] == true;
         let chosen = all.iter().find(is_primary).or_else(|| all.first())?;
         chosen["value"].as_str()
@@ -191,7 +211,7 @@ impl Resource {
 
     /// What `path` leads to: a value, or those of a list; of complex ones without a sub-attribute in the path each `value`.
     pub fn plain(&self, path: &AttributePath) -> Option<Value> {
-        let found = value::attribute(&self.attributes, path)?;
+        let found = value::attribute(self.attributes(), path)?;
         let part = path.sub_attribute.as_deref();
         let Some(all) = found.as_array() else {
             return part.map_or(Some(found), |it| found.get(it)).cloned();
@@ -205,36 +225,7 @@ impl Resource {
     }
 
     fn text(&self, name: &str) -> Option<&str> {
-        self.attributes.get(name).and_then(Value::as_str)
-    }
-
-    /// The resource as it is answered.
-    ///
-    /// `extra` holds what lives elsewhere: `members` of a group, `groups` of a user. Empty values
-    /// in it are left out.
-    pub fn render(
-        self,
-        schema: &ResourceSchema,
-        meta: &Meta,
-        extra: Map<String, Value>,
-        projection: &Projection,
-    ) -> Value {
-        let extensions = schema.extensions.iter().map(|extension| &extension.urn);
-        let present = extensions.filter(|urn| self.attributes.contains_key(*urn));
-        let schemas = json!(
-            std::iter::once(&schema.core.urn)
-                .chain(present)
-                .collect::<Vec<_>>()
-        );
-
-        let mut rendered = Map::with_capacity(self.attributes.len() + extra.len() + 3);
-        rendered.insert("schemas".to_owned(), schemas);
-        rendered.insert("id".to_owned(), json!(meta.id));
-        rendered.extend(self.attributes);
-        let filled = |value: &Value| value.as_array().is_none_or(|list| !list.is_empty());
-        rendered.extend(extra.into_iter().filter(|(_, value)| filled(value)));
-        rendered.insert("meta".to_owned(), meta.to_value());
-        Value::Object(projection.apply(schema, rendered))
+        self.attributes().get(name).and_then(Value::as_str)
     }
 }
 

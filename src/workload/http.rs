@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use axum::http::request::Parts;
@@ -347,9 +347,9 @@ async fn perform(
     let carries = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
     let body = if carries {
         scim::accepts(&head.headers)?;
-        scim::read_body(body, &mut room).await?
+        scim::read_body(body, &mut room).await?.into()
     } else {
-        Vec::new()
+        Bytes::new()
     };
     *content = Content::of(&body);
     // Not before: a client takes as long over a body as it likes.

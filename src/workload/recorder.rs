@@ -7,6 +7,7 @@ mod mask;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use axum::body::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -46,18 +47,18 @@ pub(crate) enum Content {
     #[default]
     Absent,
     /// The text.
-    Whole(Vec<u8>),
+    Whole(Bytes),
     /// Only how long it is.
     Length(usize),
 }
 
 impl Content {
     /// What is kept of `bytes`.
-    pub(crate) fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &Bytes) -> Self {
         match bytes.len() {
             0 => Self::Absent,
             length if length > MAX_BODY => Self::Length(length),
-            _ => Self::Whole(bytes.to_vec()),
+            _ => Self::Whole(bytes.clone()),
         }
     }
 
@@ -208,7 +209,7 @@ mod tests {
             status: 400,
             ms: 1.5,
             error: Some(ScimError::invalid_value("The userType is not allowed.")),
-            body: Content::of(body.as_bytes()),
+            body: Content::of(&body.to_owned().into()),
             answer: Content::default(),
         }
     }

@@ -189,11 +189,16 @@ impl Call<'_> {
             bulk_bytes: request::MAX_BODY,
         };
         let found = match self.endpoint {
-            Endpoint::Schemas => Some(everything(schemas.schemas())),
-            Endpoint::Schema(urn) => schemas.schema(urn),
-            Endpoint::ResourceTypes => Some(everything(schemas.resource_types(base))),
-            Endpoint::ResourceType(name) => schemas.resource_type(base, name),
-            Endpoint::ServiceProviderConfig => Some(schemas.service_provider_config(base, &limits)),
+            Endpoint::Schemas => Some(everything(&schemas.schemas())),
+            Endpoint::Schema(urn) => schemas.schema(urn).map(|it| it.to_string()),
+            Endpoint::ResourceTypes => Some(everything(&schemas.resource_types(base))),
+            Endpoint::ResourceType(name) => {
+                let named = schemas.resource_type(base, name);
+                named.map(|it| it.to_string())
+            }
+            Endpoint::ServiceProviderConfig => {
+                Some(schemas.service_provider_config(base, &limits).to_string())
+            }
             Endpoint::Resources(_)
             | Endpoint::Resource(..)
             | Endpoint::Search(_)
@@ -205,13 +210,13 @@ impl Call<'_> {
     }
 }
 
-fn everything(resources: Vec<Value>) -> Value {
+fn everything(resources: &[Value]) -> String {
     let response = ListResponse {
         total_results: resources.len(),
         paging: Paging::Index(1),
-        resources,
+        resources: resources.iter().map(Value::to_string).collect(),
     };
-    response.into_value()
+    response.to_json()
 }
 
 /// The answer to a change, with what had to be repaired and what stayed because another client owns it.

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use jiff::Timestamp;
 use serde_json::Map;
 use serde_json::Value;
+use serde_json::json;
 
 use crate::scim::filter::Comparison;
 use crate::scim::filter::Filter;
@@ -41,7 +42,7 @@ impl<'r> Candidate<'r> {
     /// With its `meta`, for filters on `meta.created` and the like.
     #[must_use]
     pub fn with_meta(mut self, meta: &Meta) -> Self {
-        self.meta = Some(meta.to_value());
+        self.meta = Some(json!(meta));
         self
     }
 

@@ -62,15 +62,12 @@ impl Fragment {
             SqlDialect::Postgres => '$',
         };
         let mut text = String::with_capacity(self.text.len() + 16);
-        let mut number = 0;
-        for character in self.text.chars() {
-            if character == '?' {
-                number += 1;
+        for (number, piece) in self.text.split('?').enumerate() {
+            if number > 0 {
                 text.push(sign);
                 text.push_str(&number.to_string());
-            } else {
-                text.push(character);
             }
+            text.push_str(piece);
         }
         Statement {
             text,

@@ -225,7 +225,7 @@ fn stored(row: &PgRow) -> Result<Stored, Failure> {
         version: Version(row.try_get(1)?),
         created: time(row.try_get(2)?),
         last_modified: time(row.try_get(3)?),
-        resource: Resource::from_json(body)?,
+        resource: Resource::written(body)?,
         related: references(row.try_get(5)?),
     })
 }

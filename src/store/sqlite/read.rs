@@ -231,13 +231,16 @@ pub(super) fn stored(row: &Row<'_>) -> Result<Stored, StoreError> {
     let id = text(row, 0)?;
     let (version, created, modified): (i64, i64, i64) = (row.get(1)?, row.get(2)?, row.get(3)?);
     let body = text(row, 4)?;
-    if let Some(checksum) = row.get::<_, Option<i64>>(7)? {
+    let resource = if let Some(checksum) = row.get::<_, Option<i64>>(7)? {
         let sum = checksum::of(row.get(6)?, id, body);
         let numbers = version.wrapping_add(created).wrapping_add(modified);
         if checksum != sum.wrapping_add(numbers) {
             return Err(StoreError::Damaged(ResourceId::new(id)));
         }
-    }
+        Resource::sealed(body)
+    } else {
+        Resource::from_json(body)?
+    };
     let related = row
         .get_ref(5)?
         .as_str_or_null()
@@ -247,7 +250,7 @@ pub(super) fn stored(row: &Row<'_>) -> Result<Stored, StoreError> {
         version: Version(version),
         created: time(created),
         last_modified: time(modified),
-        resource: Resource::from_json(body)?,
+        resource,
         related: references(related),
     })
 }

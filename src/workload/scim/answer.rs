@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::header::{
     CONTENT_TYPE, ETAG, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
@@ -29,8 +29,9 @@ const HELD: Duration = Duration::from_mins(40);
 /// A successful answer.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    body: Option<Value>,
-    tag: Option<String>,
+    /// JSON.
+    body: Option<String>,
+    meta: ResourceMeta,
     /// What was repaired in the request.
     pub(crate) repairs: Vec<Deviation>,
     /// The operations of a bulk request.
@@ -46,32 +47,45 @@ pub(super) struct ResourceMeta {
 }
 
 impl Answer {
-    fn new(status: StatusCode, body: Option<Value>, version: Option<Version>) -> Self {
+    fn new(status: StatusCode, body: Option<String>, meta: ResourceMeta) -> Self {
         Self {
             status,
             body,
-            tag: version.map(entity_tag),
+            meta,
             repairs: Vec::new(),
             operations: Vec::new(),
         }
     }
 
     /// A document that has no version.
-    pub(super) fn ok(body: Value) -> Self {
-        Self::new(StatusCode::OK, Some(body), None)
+    pub(super) fn ok(body: String) -> Self {
+        Self::new(StatusCode::OK, Some(body), ResourceMeta::default())
     }
 
     /// A rendered resource; its address and version become headers.
-    pub(super) fn resource(status: StatusCode, body: Value) -> Self {
-        Self::new(status, Some(body), None)
+    pub(super) fn resource(status: StatusCode, rendered: Rendered) -> Self {
+        let meta = ResourceMeta {
+            id: Some(rendered.meta.id),
+            location: Some(rendered.meta.location),
+            version: Some(rendered.meta.version),
+        };
+        Self::new(status, Some(rendered.text), meta)
     }
 
     pub(super) fn no_content(version: Option<Version>) -> Self {
-        Self::new(StatusCode::NO_CONTENT, None, version)
+        Self::without_body(StatusCode::NO_CONTENT, version)
     }
 
     pub(super) fn not_modified(version: Version) -> Self {
-        Self::new(StatusCode::NOT_MODIFIED, None, Some(version))
+        Self::without_body(StatusCode::NOT_MODIFIED, Some(version))
+    }
+
+    fn without_body(status: StatusCode, version: Option<Version>) -> Self {
+        let meta = ResourceMeta {
+            version: version.map(entity_tag),
+            ..ResourceMeta::default()
+        };
+        Self::new(status, None, meta)
     }
 
     /// The same answer to a bulk request of these operations.
@@ -84,34 +98,21 @@ impl Answer {
         Self { repairs, ..self }
     }
 
-    pub(super) fn meta(&self) -> ResourceMeta {
-        let text = |at: &str| {
-            let found = self.body.as_ref().and_then(|body| body.pointer(at));
-            found.and_then(Value::as_str).map(str::to_owned)
-        };
-        ResourceMeta {
-            id: text("/id"),
-            location: text("/meta/location"),
-            version: text("/meta/version").or_else(|| self.tag.clone()),
-        }
+    pub(super) fn meta(&self) -> &ResourceMeta {
+        &self.meta
     }
 
     /// The response, what is recorded of its body, and the operations of a bulk request.
     pub(crate) fn into_response(self) -> (Response<Body>, Content, Vec<Performed>) {
-        let meta = self.body.as_ref().and_then(|body| body.get("meta"));
-        let header = |name: &str| {
-            let text = meta.and_then(|meta| meta.get(name)).and_then(Value::as_str);
-            text.and_then(|text| HeaderValue::from_str(text).ok())
-        };
-        let (location, version) = (header("location"), header("version"));
-        let tag = version.or_else(|| HeaderValue::from_str(self.tag.as_deref()?).ok());
-        let (mut response, content) = match &self.body {
+        let (mut response, content) = match self.body {
             Some(body) => with_body(self.status, body),
             None => (empty(self.status), Content::Absent),
         };
         let headers = response.headers_mut();
-        headers.extend(location.map(|it| (LOCATION, it)));
-        headers.extend(tag.map(|it| (ETAG, it)));
+        for (name, text) in [(LOCATION, self.meta.location), (ETAG, self.meta.version)] {
+            let value = text.and_then(|text| HeaderValue::try_from(text).ok());
+            headers.extend(value.map(|it| (name, it)));
+        }
         (response, content, self.operations)
     }
 }
@@ -122,10 +123,10 @@ fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-fn with_body(status: StatusCode, body: &Value) -> (Response<Body>, Content) {
-    let text = body.to_string();
-    let content = Content::of(text.as_bytes());
-    let mut response = Response::new(Body::from(text));
+fn with_body(status: StatusCode, body: String) -> (Response<Body>, Content) {
+    let body = Bytes::from(body);
+    let content = Content::of(&body);
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, SCIM_JSON);
     (response, content)
@@ -136,6 +137,13 @@ pub(crate) fn entity_tag(version: Version) -> String {
     format!("W/\"{}\"", version.0)
 }
 
+/// A resource as it is answered.
+pub(super) struct Rendered {
+    /// JSON.
+    pub(super) text: String,
+    meta: Meta,
+}
+
 impl ScimTenant {
     /// A resource as it is answered.
     pub(super) fn render(
@@ -143,7 +151,7 @@ impl ScimTenant {
         kind: ResourceType,
         stored: Stored,
         projection: &Projection,
-    ) -> Value {
+    ) -> Rendered {
         let meta = Meta {
             id: stored.id.as_str().to_owned(),
             resource_type: kind,
@@ -154,7 +162,8 @@ impl ScimTenant {
         };
         let schema = self.directory.schemas().of(kind);
         let extra = self.extra(kind, &stored.related);
-        stored.resource.render(schema, &meta, extra, projection)
+        let text = stored.resource.render(schema, &meta, extra, projection);
+        Rendered { text, meta }
     }
 
     fn extra(&self, kind: ResourceType, related: &[Reference]) -> Map<String, Value> {
@@ -248,7 +257,7 @@ pub(crate) fn refusal(error: DirectoryError) -> ScimError {
 /// The response for an error.
 pub(crate) fn error_response(error: &ScimError) -> Response<Body> {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let (mut response, _) = with_body(status, &error.to_value());
+    let (mut response, _) = with_body(status, error.to_value().to_string());
     let headers = response.headers_mut();
     match error.status {
         401 => {

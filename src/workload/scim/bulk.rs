@@ -67,9 +67,7 @@ pub(crate) struct Performed {
 impl Performed {
     fn new(operation: &BulkOperation, outcome: Outcome) -> Self {
         let body = match &outcome.effect {
-            Err(_) if !operation.data.is_null() => {
-                Content::of(operation.data.to_string().as_bytes())
-            }
+            Err(_) if !operation.data.is_null() => Content::of(&operation.data.to_string().into()),
             Ok(_) | Err(_) => Content::Absent,
         };
         let method = Method::from_bytes(operation.method.as_bytes());
@@ -121,7 +119,9 @@ impl Call<'_> {
             }
         }
         let body = json!({"schemas": [BULK_RESPONSE_URN], "Operations": operations});
-        let answer = Answer::ok(body).repaired(repaired).of(performed);
+        let answer = Answer::ok(body.to_string())
+            .repaired(repaired)
+            .of(performed);
         // What the operations did is told of each.
         Ok((answer, Effect::Unchanged))
     }
@@ -143,12 +143,13 @@ impl Call<'_> {
             match performed {
                 Ok((answer, effect)) => {
                     let meta = answer.meta();
-                    let created = meta.id.filter(|_| operation.method == "POST");
-                    let location = meta.location.or_else(|| Some(self.location(operation)));
+                    let created = meta.id.clone().filter(|_| operation.method == "POST");
+                    let location = meta.location.clone();
+                    let location = location.or_else(|| Some(self.location(operation)));
                     let result = BulkResult {
                         status: answer.status.as_u16(),
                         location,
-                        version: meta.version,
+                        version: meta.version.clone(),
                         response: None,
                     };
                     Outcome {

@@ -1,7 +1,5 @@
 //! Lists: by GET with a query, by POST to `/.search` with the same parameters in the body.
 
-use serde_json::Value;
-
 use super::answer::Answer;
 use super::cursor::{Cursor, list_digest};
 use super::request::{self, Query};
@@ -44,7 +42,7 @@ fn empty(position: &Position, sort: Option<&Sort>) -> (Option<Position>, Option<
 /// A part of a list as it is answered.
 struct Rendered {
     total: usize,
-    resources: Vec<Value>,
+    resources: Vec<String>,
     start: Option<Position>,
     end: Option<Position>,
 }
@@ -77,7 +75,7 @@ impl Call<'_> {
                 }
             }
         };
-        let answer = Answer::ok(response.into_value());
+        let answer = Answer::ok(response.to_json());
         Ok((answer.repaired(repaired), Effect::Read))
     }
 
@@ -109,7 +107,7 @@ impl Call<'_> {
     ) -> Result<Rendered, DirectoryError> {
         let listed = self.scim_tenant.directory.list(kind, query).await?;
         let projection = self.projection(kind, asked);
-        let render = |it| self.scim_tenant.render(kind, it, &projection);
+        let render = |it| self.scim_tenant.render(kind, it, &projection).text;
         let (start, end) = match (listed.start, listed.end, &query.window) {
             (None, None, Window::Behind { position, .. }) => empty(position, query.sort.as_ref()),
             (start, end, _) => (start, end),
