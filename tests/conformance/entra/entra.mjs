@@ -1,5 +1,5 @@
 // A certified OpenID provider in the clothes of an Entra tenant: entra.mjs '{"tenant", "clientId", "clientSecret", "redirectUris",
-// "signedOutUri", "people": {"NAME": "OBJECT ID"}}'. Prints its address once it serves; any password is right.
+// "logoutUri", "signedOutUri", "people": {"NAME": "OBJECT ID"}}'. Prints its address once it serves; any password is right.
 import http from 'node:http';
 import { Provider } from 'oidc-provider';
 
@@ -19,11 +19,14 @@ function provider(base) {
       token_endpoint_auth_method: 'client_secret_post',
       redirect_uris: wanted.redirectUris,
       post_logout_redirect_uris: [wanted.signedOutUri],
+      backchannel_logout_uri: wanted.logoutUri,
+      backchannel_logout_session_required: true,
     }],
     // Entra has them in the ID token, whatever the flow.
     conformIdTokenClaims: false,
     claims: { openid: ['sub', 'oid', 'tid', 'ver'], profile: ['name', 'preferred_username'], email: ['email'] },
     pkce: { required: () => true },
+    features: { backchannelLogout: { enabled: true } },
     cookies: { keys: ['for this run'] },
     findAccount: (_, name) => wanted.people[name] && { accountId: name, claims: () => claims(name) },
     // Consent was granted by the administrator.
