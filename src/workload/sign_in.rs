@@ -348,7 +348,9 @@ async fn page(
         Route::SignedOut => sign_out::signed_out(visit).await,
         Route::Authorize => authorize::authorize(visit).await,
         Route::EndSession => end_session::end_session(visit).await,
-        Route::Style | Route::ForwardAuth(_) | Route::Logout(_) => Ok(status(StatusCode::NOT_FOUND)),
+        Route::Style | Route::ForwardAuth(_) | Route::Logout(_) => {
+            Ok(status(StatusCode::NOT_FOUND))
+        }
     }
 }
 
@@ -387,10 +389,7 @@ mod tests {
         );
         let style = format!("/sign-in/{}", pages::style_name());
         check(&style, Some("/sign-in/style.css"));
-        check(
-            "/sign-in/entra/logout",
-            Some("/sign-in/{connector}/logout"),
-        );
+        check("/sign-in/entra/logout", Some("/sign-in/{connector}/logout"));
         check("/signed-in", Some("/signed-in"));
         check("/password", Some("/password"));
         check("/account", Some("/account"));

@@ -163,7 +163,11 @@ pub(super) async fn a_provider_ends_sessions_by_what_it_calls_them(store: Arc<dy
     }
 
     assert!(sign_out(None, None, Some("sid of 9")).await.unwrap());
-    assert!(sign_out(None, Some("sub of b"), Some("sid of 1")).await.unwrap());
+    assert!(
+        sign_out(None, Some("sub of b"), Some("sid of 1"))
+            .await
+            .unwrap()
+    );
     assert!(sign_out(None, None, None).await.unwrap());
     assert_eq!(left().await, ["1", "2", "3", "4"]);
     let mut other = ProviderSignOut {

@@ -238,7 +238,11 @@ fn session(
 }
 
 /// The session of a row.
-fn read(row: &Row<'_>, digest: SecretDigest, person: ResourceId) -> Result<Session, rusqlite::Error> {
+fn read(
+    row: &Row<'_>,
+    digest: SecretDigest,
+    person: ResourceId,
+) -> Result<Session, rusqlite::Error> {
     let known_as = KnownAs {
         subject: row.get(2)?,
         session: row.get(3)?,

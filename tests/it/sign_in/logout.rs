@@ -18,7 +18,12 @@ impl Stage {
         let browser = self.browser();
         let url = format!("{SITE}/sign-in/entra/logout").parse().unwrap();
         let request = browser.request(reqwest::Method::POST, &url);
-        let shown = browser.show(&url, request.header("content-type", FORM).body(format!("logout_token={token}")));
+        let shown = browser.show(
+            &url,
+            request
+                .header("content-type", FORM)
+                .body(format!("logout_token={token}")),
+        );
         let Shown {
             status,
             headers,

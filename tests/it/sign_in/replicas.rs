@@ -70,7 +70,9 @@ async fn each_step_may_come_to_another_pod_and_deactivated_means_out_on_all() {
     // A21: the provider tells one pod that the person signed out there.
     let url = format!("http://{}/sign-in/entra/logout", pods[1].local_addr());
     let token = provider.logout_token("1", &json!({"sid": null}));
-    let request = client().post(url).header("content-type", "application/x-www-form-urlencoded");
+    let request = client()
+        .post(url)
+        .header("content-type", "application/x-www-form-urlencoded");
     let request = request.body(format!("logout_token={token}"));
     assert_eq!(answer(request).await.0, 200);
     for pod in &pods {
