@@ -98,7 +98,10 @@ async fn an_administrator_says_by_a_command_how_a_person_signs_in() {
     let entry = stage.audit_of(&id).await.swap_remove(0);
     assert_eq!(entry["events"], json!(["SignInMethodChanged"]));
     assert_eq!(entry["client"], "report");
-    assert_eq!(entry["attributes"], json!([format!("{EXTENSION}:signInMethod")]));
+    assert_eq!(
+        entry["attributes"],
+        json!([format!("{EXTENSION}:signInMethod")])
+    );
     assert_eq!(
         entry["replaced"],
         json!({"signInMethod": {"before": null, "after": "BuiltIn"}})
