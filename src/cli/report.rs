@@ -16,15 +16,15 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(super) struct Report {
     /// The report listener; `kubectl port-forward service/SCIMTENANT-report 9464` brings it here, and in the pod it is here
     #[arg(
-        long,
+        long = "report-url",
         value_name = "URL",
         default_value = "http://localhost:9464",
         env = "USHER_REPORT_URL"
     )]
-    report_url: Url,
+    url: Url,
     /// The file with its token, which is key report-token of Secret SCIMTENANT-config; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    report_token_file: PathBuf,
+    #[arg(long = "report-token-file", value_name = "FILE")]
+    token_file: PathBuf,
     /// Namespace and name of the ScimTenant; may be left out when there is one
     #[arg(long, value_name = "NAMESPACE/NAME")]
     scim_tenant: Option<String>,
@@ -38,13 +38,13 @@ impl Report {
         path: &str,
         parameters: &[(&str, &str)],
     ) -> anyhow::Result<Value> {
-        let file = self.report_token_file.as_path();
+        let file = self.token_file.as_path();
         let token = if file.as_os_str() == "-" {
             io::read_to_string(io::stdin()).context("cannot read the token from standard input")?
         } else {
             fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
         };
-        let at = &self.report_url;
+        let at = &self.url;
         let mut url = at
             .join(path)
             .with_context(|| format!("{at} is no base of a URL"))?;

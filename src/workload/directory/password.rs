@@ -30,6 +30,15 @@ pub(crate) enum Purpose {
     Reset,
 }
 
+/// A link that is to be made.
+pub(crate) struct WantedLink {
+    pub(crate) purpose: Purpose,
+    /// Of the secret in it.
+    pub(crate) digest: SecretDigest,
+    /// How long it holds.
+    pub(crate) valid: SignedDuration,
+}
+
 /// Why no link is made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoLink {
@@ -50,8 +59,7 @@ impl Directory {
     pub(crate) async fn make_password_link(
         &self,
         person: &str,
-        purpose: Purpose,
-        (digest, valid): (SecretDigest, SignedDuration),
+        wanted: WantedLink,
         config: &SignInConfig,
         requester: &Requester,
     ) -> Result<MadeLink, NoLink> {
@@ -59,16 +67,16 @@ impl Directory {
         if SignInMethod::of(&person.resource, config) == SignInMethod::Entra {
             return Err(NoLink::OtherMethod(person.id));
         }
-        if purpose == Purpose::Invitation {
+        if wanted.purpose == Purpose::Invitation {
             let kept = self.store.password(&person.id).await;
             if kept.map_err(DirectoryError::from)?.is_some() {
                 return Err(NoLink::HasPassword(person.id));
             }
         }
         let now = self.now();
-        let expires = now.checked_add(valid).unwrap_or(now);
+        let expires = now.checked_add(wanted.valid).unwrap_or(now);
         let link = PasswordLink {
-            digest,
+            digest: wanted.digest,
             person: person.id.clone(),
             expires,
         };

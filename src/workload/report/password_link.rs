@@ -13,7 +13,7 @@ use serde_json::json;
 use super::people::{answer, requester};
 use super::{plain, refused, scim_tenant, with_passwords};
 use crate::workload::core::Core;
-use crate::workload::directory::password::{NoLink, Purpose};
+use crate::workload::directory::password::{NoLink, Purpose, WantedLink};
 use crate::workload::sessions::digest;
 
 /// Hours that a link holds, unless others are asked for, and at most.
@@ -61,12 +61,14 @@ pub(super) async fn make(
         Err(refused) => return *refused,
     };
     let token = core.shared.secret();
-    let valid = SignedDuration::from_hours(hours);
     let requester = requester(&headers);
-    let link = (digest(&token), valid);
+    let link = WantedLink {
+        purpose: wanted.purpose.unwrap_or(Purpose::Reset),
+        digest: digest(&token),
+        valid: SignedDuration::from_hours(hours),
+    };
     let directory = &scim_tenant.directory;
-    let purpose = wanted.purpose.unwrap_or(Purpose::Reset);
-    let made = directory.make_password_link(&wanted.person, purpose, link, sign_in, &requester);
+    let made = directory.make_password_link(&wanted.person, link, sign_in, &requester);
     match made.await {
         Ok(made) => {
             let base = scim_tenant.base();
