@@ -3,15 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use usher::clock::ManualClock;
-use usher::config::ScimTenantConfig;
+use usher::config::{RefreshConfig, ScimTenantConfig};
 use usher::workload::{Server, Settings};
 
 use super::browser::Browser;
 use super::provider::{OBJECT_ID, Provider};
+use super::refresh::until;
 use super::sign_in_at;
 use crate::database;
 use crate::workload_server::{TOKEN, answer, client, config, scim_tenant, settings};
@@ -51,6 +53,12 @@ async fn each_step_may_come_to_another_pod_and_deactivated_means_out_on_all() {
         sign_in: Some(sign_in_at(provider.issuer(), folder.path())),
         ..scim_tenant("contoso", "http://contoso.example", &folder, &json!({}))
     };
+    let mut tenant = tenant;
+    let sign_in = tenant.sign_in.as_mut().unwrap();
+    sign_in.providers[0].refresh = Some(RefreshConfig {
+        every_minutes: 60,
+        grace_minutes: 30,
+    });
     let pods = pods(tenant, &clock).await;
     let schema = "urn:ietf:params:scim:schemas:core:2.0:User";
     let lena =
@@ -67,6 +75,21 @@ async fn each_step_may_come_to_another_pod_and_deactivated_means_out_on_all() {
     for pod in &pods {
         assert!(is_signed_in(&mut browser, pod).await);
     }
+    // A7: whichever pod is asked at refresh time, one of them asks the provider.
+    clock.advance(Duration::from_secs(50 * 60));
+    let request = |pod: &Server| {
+        let url = format!("http://{}/signed-in", pod.local_addr());
+        let cookie = format!("usher={}", browser.cookie("usher").unwrap());
+        let request = client().get(url).header("host", "contoso.example");
+        request.header("cookie", cookie).send()
+    };
+    let all = pods.iter().cycle().take(30).map(request);
+    for answer in futures::future::join_all(all).await {
+        assert_eq!(answer.unwrap().status(), 200);
+    }
+    until(async || provider.conduct().refreshed == 1).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(provider.conduct().refreshed, 1);
     // A21: the provider tells one pod that the person signed out there.
     let url = format!("http://{}/sign-in/entra/logout", pods[1].local_addr());
     let token = provider.logout_token("1", &json!({"sid": null}));
