@@ -225,7 +225,10 @@ mod tests {
             ..request
         };
         let url = again.url(&"https://entra.example/authorize".parse().unwrap());
-        assert!(url.as_str().contains("&scope=openid+profile+email+offline_access&"));
+        assert!(
+            url.as_str()
+                .contains("&scope=openid+profile+email+offline_access&")
+        );
         assert!(
             url.as_str()
                 .ends_with("&login_hint=lena%40contoso.example&prompt=login"),

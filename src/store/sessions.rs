@@ -70,6 +70,19 @@ pub struct Confirmation {
     pub asked: Option<Timestamp>,
 }
 
+/// Somebody wants to ask the provider of a session about it; times are in whole milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The session.
+    pub digest: SecretDigest,
+    /// When it was last confirmed, as far as is known; who knows less than the store does not ask.
+    pub confirmed: Option<Timestamp>,
+    /// When.
+    pub at: Timestamp,
+    /// Who began to ask before has no answer any more.
+    pub given_up: Timestamp,
+}
+
 /// A refresh token that only who has the secret of the session can read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedToken(pub String);
@@ -188,20 +201,9 @@ pub trait Sessions: Send + Sync {
     async fn refresh_token(&self, digest: &SecretDigest)
     -> Result<Option<SealedToken>, StoreError>;
 
-    /// Notes that the provider of a session is asked; of several who want to, one is told that it does, unless nobody has an answer who
-    /// began before `given_up`.
-    async fn ask_provider(
-        &self,
-        digest: SecretDigest,
-        at: Timestamp,
-        given_up: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let asked = self.write_session(SessionWrite::Ask {
-            digest,
-            at,
-            given_up,
-        });
-        Ok(asked.await? > 0)
+    /// Notes that the provider of a session is asked; of several who want to, one is told that it does.
+    async fn ask_provider(&self, question: Question) -> Result<bool, StoreError> {
+        Ok(self.write_session(SessionWrite::Ask(question)).await? > 0)
     }
 
     /// Notes that the provider confirmed a session, and keeps the refresh token that it gave, if it gave one.
@@ -318,15 +320,8 @@ pub enum SessionWrite {
         /// The one that stays.
         kept: SecretDigest,
     },
-    /// Notes that the provider of a session is asked, unless somebody does since `given_up`.
-    Ask {
-        /// The session.
-        digest: SecretDigest,
-        /// When.
-        at: Timestamp,
-        /// Who began before has no answer any more.
-        given_up: Timestamp,
-    },
+    /// Notes that the provider of a session is asked.
+    Ask(Question),
     /// Notes that the provider confirmed a session.
     Confirm {
         /// The session.

@@ -3,8 +3,8 @@
 use super::*;
 use crate::store::brake::Brake;
 use crate::store::sessions::{
-    Confirmation, KnownAs, Over, ProviderSignOut, SESSIONS_OF_ONE, SealedToken, SecretDigest, Session, SignInAttempt,
-    SignedInBy,
+    Confirmation, KnownAs, Over, ProviderSignOut, Question, SESSIONS_OF_ONE, SealedToken,
+    SecretDigest, Session, SignInAttempt, SignedInBy,
 };
 use jiff::SignedDuration;
 
@@ -205,7 +205,15 @@ pub(super) async fn one_asks_the_provider_of_a_session(store: Arc<dyn Store>) {
     filled(&*store).await;
     assert!(open_session(&*store, "one", "a").await);
     assert!(open_session(&*store, "two", "a").await);
-    let ask = |second| store.ask_provider(digest("one"), at(second), at(second - 60));
+    let ask_knowing = |session: &str, confirmed, second| {
+        store.ask_provider(Question {
+            digest: digest(session),
+            confirmed: Some(at(confirmed)),
+            at: at(second),
+            given_up: at(second - 60),
+        })
+    };
+    let ask = |second| ask_knowing("one", 10, second);
     let sealed = |text: &str| Some(SealedToken(text.to_owned()));
     let token = async || store.refresh_token(&digest("one")).await.unwrap();
     let confirmation = async || match store.session(&digest("one")).await.unwrap().unwrap().by {
@@ -240,8 +248,10 @@ pub(super) async fn one_asks_the_provider_of_a_session(store: Arc<dyn Store>) {
     kept.await.unwrap();
     assert_eq!(token().await, sealed("2"));
     assert_eq!(store.refresh_token(&digest("two")).await.unwrap(), None);
-    let nobody = store.ask_provider(digest("nobody"), at(1), at(0));
-    assert!(!nobody.await.unwrap());
+    // Who looked before does not ask again.
+    assert!(!ask(164).await.unwrap());
+    assert!(ask_knowing("one", 163, 164).await.unwrap());
+    assert!(!ask_knowing("nobody", 163, 164).await.unwrap());
 }
 
 pub(super) async fn only_a_person_who_is_active_gets_a_session(store: Arc<dyn Store>) {

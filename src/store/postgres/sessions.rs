@@ -10,8 +10,8 @@ use super::{Failure, PostgresStore, dispose, grants, passwords};
 use crate::store::candidate::time;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{
-    ATTEMPTS, Confirmation, KnownAs, Over, ProviderSignOut, SESSIONS_OF_ONE, SealedToken, SecretDigest, Session, SessionWrite,
-    Sessions, SignInAttempt, SignedInBy,
+    ATTEMPTS, Confirmation, KnownAs, Over, ProviderSignOut, SESSIONS_OF_ONE, SealedToken,
+    SecretDigest, Session, SessionWrite, Sessions, SignInAttempt, SignedInBy,
 };
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
@@ -87,20 +87,20 @@ pub(super) async fn apply(
                 .await?
                 .rows_affected()
         }
-        SessionWrite::Ask {
-            digest,
-            at,
-            given_up,
-        } => sqlx::query(
-            "UPDATE session SET asked = $2 WHERE digest = $1 AND (asked IS NULL OR asked < $3)",
+        SessionWrite::Ask(question) => sqlx::query(
+            "UPDATE session SET asked = $2 WHERE digest = $1 AND (asked IS NULL OR asked < $3)
+             AND confirmed IS NOT DISTINCT FROM $4",
         )
-        .bind(&digest.0)
-        .bind(at.as_millisecond())
-        .bind(given_up.as_millisecond())
+        .bind(&question.digest.0)
+        .bind(question.at.as_millisecond())
+        .bind(question.given_up.as_millisecond())
+        .bind(question.confirmed.map(Timestamp::as_millisecond))
         .execute(connection)
         .await?
         .rows_affected(),
-        SessionWrite::Confirm { digest, token, at } => confirm(connection, digest, token.as_ref(), *at).await?,
+        SessionWrite::Confirm { digest, token, at } => {
+            confirm(connection, digest, token.as_ref(), *at).await?
+        }
         SessionWrite::EndAtProvider(sign_out) => end_at_provider(connection, sign_out).await?,
         SessionWrite::Forget(over) => forget(connection, over).await?,
     };
@@ -312,7 +312,8 @@ type Row = (
 );
 
 fn read(row: Row) -> Session {
-    let (digest, person, connector, provider, subject, session, opened, seen, confirmed, asked) = row;
+    let (digest, person, connector, provider, subject, session, opened, seen, confirmed, asked) =
+        row;
     let known_as = KnownAs { subject, session };
     let confirmation = Confirmation {
         confirmed: confirmed.map(time),

@@ -1,14 +1,15 @@
 //! Who is signed in, and who is about to be.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{SqliteStore, grants, passwords};
 use crate::store::candidate::time;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{
-    ATTEMPTS, Confirmation, KnownAs, Over, ProviderSignOut, SESSIONS_OF_ONE, SealedToken, SecretDigest, Session, SessionWrite,
-    Sessions, SignInAttempt, SignedInBy,
+    ATTEMPTS, Confirmation, KnownAs, Over, ProviderSignOut, SESSIONS_OF_ONE, SealedToken,
+    SecretDigest, Session, SessionWrite, Sessions, SignInAttempt, SignedInBy,
 };
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
@@ -76,18 +77,15 @@ pub(super) fn apply(
         SessionWrite::EndOthers { person, kept } => connection
             .prepare_cached("DELETE FROM session WHERE resource_id = ?1 AND digest <> ?2")?
             .execute((person.as_str(), &kept.0))?,
-        SessionWrite::Ask {
-            digest,
-            at,
-            given_up,
-        } => connection
+        SessionWrite::Ask(question) => connection
             .prepare_cached(
-                "UPDATE session SET asked = ?2 WHERE digest = ?1 AND (asked IS NULL OR asked < ?3)",
+                "UPDATE session SET asked = ?2 WHERE digest = ?1 AND (asked IS NULL OR asked < ?3) AND confirmed IS ?4",
             )?
             .execute((
-                &digest.0,
-                at.as_millisecond(),
-                given_up.as_millisecond(),
+                &question.digest.0,
+                question.at.as_millisecond(),
+                question.given_up.as_millisecond(),
+                question.confirmed.map(Timestamp::as_millisecond),
             ))?,
         SessionWrite::Confirm { digest, token, at } => connection
             .prepare_cached(

@@ -16,7 +16,7 @@ use super::refused::Refused;
 use crate::clock::{Clock, Random};
 use crate::config::{ProviderConfig, Token};
 use crate::oidc::id_token::IdToken;
-use crate::store::sessions::{SealedToken, SecretDigest, Session, SignedInBy};
+use crate::store::sessions::{Question, SealedToken, SecretDigest, Session, SignedInBy};
 use crate::store::{Store, StoreError};
 use crate::telemetry::chain;
 use crate::workload::keys::IssuerKeys;
@@ -88,7 +88,13 @@ pub(super) fn when_due(visit: &Visit<'_>, secret: Token, session: &Session) {
     if !visit.sessions().is_to_be_confirmed(session) {
         return;
     }
-    let SignedInBy::Connector { name, known_as, .. } = &session.by else {
+    let SignedInBy::Connector {
+        name,
+        known_as,
+        confirmation,
+        ..
+    } = &session.by
+    else {
         return;
     };
     let shared = visit.shared;
@@ -100,6 +106,7 @@ pub(super) fn when_due(visit: &Visit<'_>, secret: Token, session: &Session) {
         provider: provider.clone(),
         subject: known_as.subject.clone(),
         digest: session.digest.clone(),
+        confirmed: confirmation.confirmed,
         secret,
         store: Arc::clone(&visit.scim_tenant.opened.store),
         providers: Arc::clone(&shared.providers),
@@ -121,6 +128,7 @@ struct Refresh {
     provider: ProviderConfig,
     subject: Option<String>,
     digest: SecretDigest,
+    confirmed: Option<Timestamp>,
     secret: Token,
     store: Arc<dyn Store>,
     providers: Arc<Providers>,
@@ -134,7 +142,12 @@ impl Refresh {
     async fn run(&self) -> Result<(), Refused> {
         let now = self.clock.now();
         let given_up = now.checked_sub(GIVEN_UP_AFTER).unwrap_or(now);
-        let asked = self.store.ask_provider(self.digest.clone(), now, given_up);
+        let asked = self.store.ask_provider(Question {
+            digest: self.digest.clone(),
+            confirmed: self.confirmed,
+            at: now,
+            given_up,
+        });
         if !asked.await? {
             return Ok(());
         }
@@ -147,9 +160,7 @@ impl Refresh {
             Ok(renewed) => {
                 let renewed = renewed.filter(|it| it.len() <= LONGEST);
                 let sealed = renewed.and_then(|it| seal(&self.secret, &it, &*self.random));
-                let confirmed = self
-                    .store
-                    .confirm_session(self.digest.clone(), sealed, now);
+                let confirmed = self.store.confirm_session(self.digest.clone(), sealed, now);
                 Ok(confirmed.await?)
             }
             Err(refused) if ends_session(&refused) => {

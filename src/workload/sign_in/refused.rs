@@ -195,7 +195,9 @@ impl Refused {
             Self::Provider(error) | Self::Token(error) => Some(error.to_string()),
             Self::Untrusted(error) => Some(error.to_string()),
             Self::IdToken(error) => Some(error.to_string()),
-            Self::NoIdToken | Self::OtherSubject | Self::Application | Self::RedirectUri => Some(self.to_string()),
+            Self::NoIdToken | Self::OtherSubject | Self::Application | Self::RedirectUri => {
+                Some(self.to_string())
+            }
             Self::Password(refused) => refused.reason(),
             Self::NotBegunHere
             | Self::Form
