@@ -9,7 +9,7 @@ use usher::config::RefreshConfig;
 
 use super::{SESSION, Stage};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// A stage where the provider confirms a session every hour, and may be away for half of one; sessions end by nothing else.
 async fn begin() -> Stage {
