@@ -104,6 +104,19 @@ pub struct ProviderConfig {
     /// What the operator makes that file of; absent where it is somebody else's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret_key: Option<ClientSecretKey>,
+    /// How often it is asked whether it still knows who is signed in; never when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<RefreshConfig>,
+}
+
+/// How often a provider is asked whether it still knows who is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RefreshConfig {
+    /// Minutes within which it is asked again.
+    pub every_minutes: u32,
+    /// Minutes for which a session lasts beyond that when the provider gives no answer.
+    pub grace_minutes: u32,
 }
 
 impl ProviderConfig {

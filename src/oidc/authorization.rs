@@ -25,17 +25,24 @@ pub struct AuthorizationRequest<'r> {
     pub login_hint: Option<&'r str>,
     /// Whether who is signed in there has to sign in again.
     pub again: bool,
+    /// Whether a refresh token is wanted (OpenID Connect Core 1.0, section 11).
+    pub refresh: bool,
 }
 
 impl AuthorizationRequest<'_> {
     /// The address for the browser.
     pub fn url(&self, endpoint: &Url) -> Url {
         let mut url = endpoint.clone();
+        let scope = if self.refresh {
+            "openid profile email offline_access"
+        } else {
+            "openid profile email"
+        };
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", self.client_id)
             .append_pair("redirect_uri", self.redirect_uri)
-            .append_pair("scope", "openid profile email")
+            .append_pair("scope", scope)
             .append_pair("state", self.state)
             .append_pair("nonce", self.nonce)
             .append_pair("code_challenge", &challenge(self.verifier))
@@ -77,6 +84,14 @@ pub struct ProviderError {
 }
 
 impl ProviderError {
+    /// Whether it says that the person has to sign in again (RFC 6749, section 5.2; OpenID Connect Core 1.0, section 3.1.2.6).
+    pub fn ends_session(&self) -> bool {
+        matches!(
+            self.error.as_str(),
+            "invalid_grant" | "interaction_required" | "login_required" | "consent_required"
+        )
+    }
+
     /// The error that `error` and `error_description` speak of.
     pub fn new(error: &str, description: &str) -> Self {
         let is_word = |it: &char| it.is_ascii_alphanumeric() || *it == '_';
@@ -192,6 +207,7 @@ mod tests {
             verifier: "V",
             login_hint: None,
             again: false,
+            refresh: false,
         };
 
         let url = request.url(&"https://entra.example/authorize?p=1".parse().unwrap());
@@ -205,9 +221,14 @@ mod tests {
         let again = AuthorizationRequest {
             login_hint: Some("lena@contoso.example"),
             again: true,
+            refresh: true,
             ..request
         };
         let url = again.url(&"https://entra.example/authorize".parse().unwrap());
+        assert!(
+            url.as_str()
+                .contains("&scope=openid+profile+email+offline_access&")
+        );
         assert!(
             url.as_str()
                 .ends_with("&login_hint=lena%40contoso.example&prompt=login"),

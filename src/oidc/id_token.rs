@@ -118,6 +118,12 @@ impl IdToken {
             .ok_or(IdTokenError::NoObjectId)
     }
 
+    /// Whether it is about the person whom the provider calls `subject`, as one that comes by a refresh token must be (OpenID Connect Core
+    /// 1.0, section 12.2).
+    pub fn is_of(&self, subject: Option<&str>) -> bool {
+        self.subject() == subject
+    }
+
     /// What the provider calls the person (`sub`).
     pub fn subject(&self) -> Option<&str> {
         self.sub.as_deref().and_then(identifier)

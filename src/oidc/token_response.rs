@@ -14,6 +14,26 @@ pub struct TokenResponse {
     /// Opens nothing here; the ID token may say that it belongs to it.
     #[serde(default)]
     pub access_token: Option<String>,
+    /// By it the provider is asked whether it still knows the person.
+    #[serde(default)]
+    pub refresh_token: Option<String>,
+}
+
+/// What a refresh token was exchanged for (OpenID Connect Core 1.0, section 12.2).
+#[derive(Clone, Deserialize)]
+pub struct RefreshResponse {
+    /// Who it is, where the provider says it again.
+    #[serde(default)]
+    pub id_token: Option<String>,
+    /// The refresh token in the place of the one before.
+    #[serde(default)]
+    pub refresh_token: Option<String>,
+}
+
+impl fmt::Debug for RefreshResponse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("RefreshResponse(…)")
+    }
 }
 
 impl fmt::Debug for TokenResponse {

@@ -1,12 +1,12 @@
 //! What a document says of signing in: who says who people are, and for how long that holds.
 
-use crate::api::azure_connector::{OidcConnection, OidcEndpoint};
+use crate::api::azure_connector::{OidcConnection, OidcEndpoint, Refresh};
 use crate::api::scim_tenant::AccessRule;
 use crate::api::{AzureConnector, ScimTenant};
 use crate::config::sign_in::{logout_url, redirect_uri};
 use crate::config::{
-    AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig,
-    SignInConfig,
+    AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, RefreshConfig,
+    SessionConfig, SignInConfig,
 };
 use crate::scim::schema::Rules;
 
@@ -124,7 +124,16 @@ fn provider(
             secret: reference.name.clone(),
             key: reference.key.clone(),
         }),
+        refresh: oidc.refresh.as_ref().and_then(refresh),
         connector: name,
+    })
+}
+
+/// The definition lets only times pass.
+fn refresh(declared: &Refresh) -> Option<RefreshConfig> {
+    Some(RefreshConfig {
+        every_minutes: minutes(&declared.every, "spec.oidc.refresh.every", "1h").ok()?,
+        grace_minutes: minutes(&declared.grace, "spec.oidc.refresh.grace", "1h").ok()?,
     })
 }
 

@@ -45,6 +45,8 @@ pub enum SignedInBy {
         provider: String,
         /// What the provider calls it.
         known_as: KnownAs,
+        /// What the provider said of it since.
+        confirmation: Confirmation,
     },
     /// A password.
     Password,
@@ -57,6 +59,38 @@ pub struct KnownAs {
     pub subject: Option<String>,
     /// `sid` of the ID token.
     pub session: Option<String>,
+}
+
+/// When a provider was asked whether it still knows a person, where it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Confirmation {
+    /// When it last said so, in whole milliseconds; not since the session was opened when absent.
+    pub confirmed: Option<Timestamp>,
+    /// When somebody began to ask, in whole milliseconds, and has no answer yet.
+    pub asked: Option<Timestamp>,
+}
+
+/// Somebody wants to ask the provider of a session about it; times are in whole milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The session.
+    pub digest: SecretDigest,
+    /// When it was last confirmed, as far as is known; who knows less than the store does not ask.
+    pub confirmed: Option<Timestamp>,
+    /// When.
+    pub at: Timestamp,
+    /// Who began to ask before has no answer any more.
+    pub given_up: Timestamp,
+}
+
+/// A refresh token that only who has the secret of the session can read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedToken(pub String);
+
+impl fmt::Debug for SealedToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SealedToken(…)")
+    }
 }
 
 /// A provider says that a person or a session there is signed out.
@@ -80,12 +114,17 @@ impl SignedInBy {
                 name,
                 provider,
                 known_as,
+                ..
             } => (name, provider, Some(known_as)),
             Self::Password => ("", "", None),
         }
     }
 
-    pub(super) fn of_columns(name: String, provider: String, known_as: KnownAs) -> Self {
+    pub(super) fn of_columns(
+        (name, provider): (String, String),
+        known_as: KnownAs,
+        confirmation: Confirmation,
+    ) -> Self {
         if name.is_empty() {
             Self::Password
         } else {
@@ -93,6 +132,7 @@ impl SignedInBy {
                 name,
                 provider,
                 known_as,
+                confirmation,
             }
         }
     }
@@ -156,6 +196,26 @@ pub trait Sessions: Send + Sync {
 
     /// The session of this digest.
     async fn session(&self, digest: &SecretDigest) -> Result<Option<Session>, StoreError>;
+
+    /// The refresh token of a session.
+    async fn refresh_token(&self, digest: &SecretDigest)
+    -> Result<Option<SealedToken>, StoreError>;
+
+    /// Notes that the provider of a session is asked; of several who want to, one is told that it does.
+    async fn ask_provider(&self, question: Question) -> Result<bool, StoreError> {
+        Ok(self.write_session(SessionWrite::Ask(question)).await? > 0)
+    }
+
+    /// Notes that the provider confirmed a session, and keeps the refresh token that it gave, if it gave one.
+    async fn confirm_session(
+        &self,
+        digest: SecretDigest,
+        token: Option<SealedToken>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let confirmed = self.write_session(SessionWrite::Confirm { digest, token, at });
+        confirmed.await.map(|_| ())
+    }
 
     /// Keeps an attempt.
     async fn begin_sign_in(&self, attempt: SignInAttempt) -> Result<(), StoreError> {
@@ -259,6 +319,17 @@ pub enum SessionWrite {
         person: ResourceId,
         /// The one that stays.
         kept: SecretDigest,
+    },
+    /// Notes that the provider of a session is asked.
+    Ask(Question),
+    /// Notes that the provider confirmed a session.
+    Confirm {
+        /// The session.
+        digest: SecretDigest,
+        /// The refresh token in the place of the one that is there; that one stays when absent.
+        token: Option<SealedToken>,
+        /// When.
+        at: Timestamp,
     },
     /// Ends the sessions that a provider ended; changes nothing when its token was followed before.
     EndAtProvider(ProviderSignOut),

@@ -22,7 +22,7 @@ const USABLE: SignedDuration = SignedDuration::from_hours(24);
 const WINDOW: SignedDuration = SignedDuration::from_mins(1);
 
 /// Time for one answer.
-const ANSWER_TIME: Duration = Duration::from_secs(5);
+pub(super) const ANSWER_TIME: Duration = Duration::from_secs(5);
 
 /// Bytes of an answer at most; Entra's keys have some 20,000.
 pub(super) const MAX_BYTES: usize = 256 * 1024;
@@ -56,11 +56,12 @@ impl Outbound {
         }
     }
 
-    /// Sends a form; gives the status and body of the answer.
+    /// Sends a form; gives the status and body of the answer, for which it waits so long at most.
     pub(super) async fn post(
         &self,
         url: &Url,
         form: &[(&str, &str)],
+        within: Duration,
     ) -> Result<(u16, Vec<u8>), OutboundError> {
         let body = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
@@ -68,6 +69,7 @@ impl Outbound {
         let request = self
             .client(url)?
             .post(url.clone())
+            .timeout(within)
             .header("content-type", "application/x-www-form-urlencoded")
             .header("accept", "application/json");
         answer(request.body(body)).await

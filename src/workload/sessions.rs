@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::directory::sign_in_method::SignInMethod;
-use crate::config::{self, SignInConfig, Token};
+use crate::config::{self, RefreshConfig, SignInConfig, Token};
 use crate::scim::schema::ResourceType;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{Over, SecretDigest, Session, SignedInBy};
@@ -13,6 +13,9 @@ use crate::store::{Related, ResourceId, Store, StoreError, Stored};
 
 /// How long a person has to come back from the identity provider.
 pub(crate) const ATTEMPT_TIME: SignedDuration = SignedDuration::from_mins(10);
+
+/// Time after which whoever asks a provider about a session has no answer any more; longer than any answer is waited for.
+pub(crate) const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// Time between two notes that a session is used.
 const NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
@@ -87,9 +90,40 @@ impl<'s> Sessions<'s> {
             }
             SignedInBy::Password => true,
         };
-        age(session.opened) < minutes(length.absolute_minutes)
+        let is_confirmed = self.unconfirmed(session).is_none_or(|(refresh, age)| {
+            age < minutes(refresh.every_minutes) + minutes(refresh.grace_minutes)
+        });
+        is_confirmed
+            && age(session.opened) < minutes(length.absolute_minutes)
             && age(session.seen) < minutes(length.idle_minutes)
             && is_declared
+    }
+
+    /// How often the provider of a session is asked about it, where it is, and how long ago it last confirmed it.
+    fn unconfirmed(&self, session: &Session) -> Option<(RefreshConfig, SignedDuration)> {
+        let SignedInBy::Connector {
+            name, confirmation, ..
+        } = &session.by
+        else {
+            return None;
+        };
+        let refresh = self.config.provider(name)?.refresh?;
+        let since = confirmation.confirmed.unwrap_or(session.opened);
+        Some((refresh, self.now.duration_since(since)))
+    }
+
+    /// Whether it is time to ask the provider of a session, and nobody else does: from three quarters of the declared time on, so that it
+    /// is confirmed before.
+    pub(crate) fn is_to_be_confirmed(&self, session: &Session) -> bool {
+        let SignedInBy::Connector { confirmation, .. } = &session.by else {
+            return false;
+        };
+        let asked = confirmation.asked;
+        let is_asked = asked.is_some_and(|it| self.now.duration_since(it) < GIVEN_UP_AFTER);
+        let is_due = |(refresh, age): (RefreshConfig, SignedDuration)| {
+            age >= SignedDuration::from_mins(refresh.every_minutes.into()) * 3 / 4
+        };
+        !is_asked && self.unconfirmed(session).is_some_and(is_due)
     }
 
     /// Notes now and then that the session is used. Who cannot write must not keep out whom it knows.

@@ -14,6 +14,7 @@ mod pages;
 mod password;
 mod password_refused;
 mod provider;
+mod refresh;
 mod refused;
 mod return_to;
 mod set_password;
@@ -221,10 +222,14 @@ impl Visit<'_> {
 
     /// The session of this browser, and who is signed in with it.
     async fn signed_in(&self) -> Result<Option<(Session, Stored)>, StoreError> {
-        match self.presented() {
-            Some(token) => self.sessions().signed_in(&digest(&token)).await,
-            None => Ok(None),
+        let Some(token) = self.presented() else {
+            return Ok(None);
+        };
+        let found = self.sessions().signed_in(&digest(&token)).await?;
+        if let Some((session, _)) = &found {
+            refresh::when_due(self, token, session);
         }
+        Ok(found)
     }
 
     /// Opens a session in the place of the one that the browser had, if the person may have one, which is said, and gives its cookie.
@@ -234,12 +239,24 @@ impl Visit<'_> {
         password: Option<PasswordHash>,
         response: &mut Response<Body>,
     ) -> Result<bool, StoreError> {
-        let (token, had) = (self.secret(), self.presented());
+        let token = self.secret();
+        self.open_session_of(&token, who, password, response).await
+    }
+
+    /// Does the same under a token that is there already.
+    async fn open_session_of(
+        &self,
+        token: &Token,
+        who: (&ResourceId, SignedInBy),
+        password: Option<PasswordHash>,
+        response: &mut Response<Body>,
+    ) -> Result<bool, StoreError> {
+        let had = self.presented();
         let sessions = self.sessions();
-        let opened = sessions.open(who, password, (&token, had.as_ref()));
+        let opened = sessions.open(who, password, (token, had.as_ref()));
         let opened = opened.await?;
         let minutes = self.config.session.absolute_minutes;
-        let cookie = self.cookies().give_session(&token, minutes);
+        let cookie = self.cookies().give_session(token, minutes);
         if let Some(cookie) = cookie.filter(|_| opened) {
             response.headers_mut().append(SET_COOKIE, cookie);
         }

@@ -9,6 +9,7 @@ pub(crate) mod entra;
 pub(crate) mod logout;
 pub(crate) mod passwords;
 pub(crate) mod provider;
+pub(crate) mod refresh;
 pub(crate) mod replicas;
 
 use std::time::Duration;
@@ -50,6 +51,7 @@ pub(crate) fn sign_in_at(issuer: url::Url, folder: &std::path::Path) -> SignInCo
             client_id: CLIENT_ID.to_owned(),
             client_secret_file,
             client_secret_key: None,
+            refresh: None,
         }],
     }
 }

@@ -19,6 +19,34 @@ pub struct OidcConnection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub display_name: Option<String>,
+    /// Has Entra confirm again and again who is signed in, by a refresh token: whoever Entra does not know any more is signed out. Without it a session is
+    /// Usher's alone; who is deactivated by provisioning is out at once either way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<Refresh>,
+}
+
+/// How often Entra is asked whether it still knows who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Refresh {
+    /// Time within which Entra is asked again about a session that is used, in minutes (from `15m`) or hours such as `1h`.
+    #[serde(default = "one_hour")]
+    #[schemars(
+        length(min = 2, max = 4),
+        regex(pattern = r"^(1[5-9]|[2-9][0-9]|[1-9][0-9]{2})m$|^[1-9][0-9]{0,2}h$")
+    )]
+    pub every: String,
+    /// Time for which a session lasts beyond that while Entra gives no answer, in minutes (from `15m`) or hours such as `1h`.
+    #[serde(default = "one_hour")]
+    #[schemars(
+        length(min = 2, max = 4),
+        regex(pattern = r"^(1[5-9]|[2-9][0-9]|[1-9][0-9]{2})m$|^[1-9][0-9]{0,2}h$")
+    )]
+    pub grace: String,
+}
+
+fn one_hour() -> String {
+    "1h".to_owned()
 }
 
 /// A client secret in a Secret of the same namespace.

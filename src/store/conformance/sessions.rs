@@ -3,8 +3,8 @@
 use super::*;
 use crate::store::brake::Brake;
 use crate::store::sessions::{
-    KnownAs, Over, ProviderSignOut, SESSIONS_OF_ONE, SecretDigest, Session, SignInAttempt,
-    SignedInBy,
+    Confirmation, KnownAs, Over, ProviderSignOut, Question, SESSIONS_OF_ONE, SealedToken,
+    SecretDigest, Session, SignInAttempt, SignedInBy,
 };
 use jiff::SignedDuration;
 
@@ -35,6 +35,7 @@ pub(super) fn session(name: &str, person: &str) -> Session {
                 subject: Some(format!("sub of {person}")),
                 session: Some(format!("sid of {name}")),
             },
+            confirmation: Confirmation::default(),
         },
         opened: at(10),
         seen: at(10),
@@ -197,6 +198,60 @@ pub(super) async fn a_provider_ends_sessions_by_what_it_calls_them(store: Arc<dy
     other.at = at(1);
     assert!(store.end_provider_sessions(other).await.unwrap());
     assert_eq!(left().await, ["4"]);
+}
+
+/// A7: of all who want to ask at once, one does; A8: whose answer is lost stands in nobody's way for long.
+pub(super) async fn one_asks_the_provider_of_a_session(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    assert!(open_session(&*store, "one", "a").await);
+    assert!(open_session(&*store, "two", "a").await);
+    let ask_knowing = |session: &str, confirmed, second| {
+        store.ask_provider(Question {
+            digest: digest(session),
+            confirmed: Some(at(confirmed)),
+            at: at(second),
+            given_up: at(second - 60),
+        })
+    };
+    let ask = |second| ask_knowing("one", 10, second);
+    let sealed = |text: &str| Some(SealedToken(text.to_owned()));
+    let token = async || store.refresh_token(&digest("one")).await.unwrap();
+    let confirmation = async || match store.session(&digest("one")).await.unwrap().unwrap().by {
+        SignedInBy::Connector { confirmation, .. } => confirmation,
+        SignedInBy::Password => Confirmation::default(),
+    };
+    assert_eq!(token().await, None);
+    assert_eq!(confirmation().await, Confirmation::default());
+    let kept = store.confirm_session(digest("one"), sealed("1"), at(10));
+    kept.await.unwrap();
+
+    let many = futures::future::join_all((0..20).map(|_| ask(100))).await;
+    let told = many.into_iter().filter(|it| *it.as_ref().unwrap());
+    assert_eq!(told.count(), 1);
+    assert!(!ask(159).await.unwrap());
+    let expected = Confirmation {
+        confirmed: Some(at(10)),
+        asked: Some(at(100)),
+    };
+    assert_eq!(confirmation().await, expected);
+    assert!(ask(161).await.unwrap());
+    assert_eq!(token().await, sealed("1"));
+    let kept = store.confirm_session(digest("one"), None, at(162));
+    kept.await.unwrap();
+    let expected = Confirmation {
+        confirmed: Some(at(162)),
+        asked: None,
+    };
+    assert_eq!(confirmation().await, expected);
+    assert_eq!(token().await, sealed("1"));
+    let kept = store.confirm_session(digest("one"), sealed("2"), at(163));
+    kept.await.unwrap();
+    assert_eq!(token().await, sealed("2"));
+    assert_eq!(store.refresh_token(&digest("two")).await.unwrap(), None);
+    // Who looked before does not ask again.
+    assert!(!ask(164).await.unwrap());
+    assert!(ask_knowing("one", 163, 164).await.unwrap());
+    assert!(!ask_knowing("nobody", 163, 164).await.unwrap());
 }
 
 pub(super) async fn only_a_person_who_is_active_gets_a_session(store: Arc<dyn Store>) {

@@ -25,6 +25,10 @@ const MIGRATIONS: &[(i64, &str)] = &[
         7,
         include_str!("../migrations/postgres/0007_provider_session.sql"),
     ),
+    (
+        8,
+        include_str!("../migrations/postgres/0008_refresh_token.sql"),
+    ),
 ];
 
 /// How often a statement is tried that another replica is in the way of.

@@ -1,6 +1,7 @@
 //! Who is signed in, and who is about to be.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::PgConnection;
 
 use super::failure::Retry;
@@ -9,8 +10,8 @@ use super::{Failure, PostgresStore, dispose, grants, passwords};
 use crate::store::candidate::time;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{
-    ATTEMPTS, KnownAs, Over, ProviderSignOut, SESSIONS_OF_ONE, SecretDigest, Session, SessionWrite,
-    Sessions, SignInAttempt, SignedInBy,
+    ATTEMPTS, Confirmation, KnownAs, Over, ProviderSignOut, SESSIONS_OF_ONE, SealedToken,
+    SecretDigest, Session, SessionWrite, Sessions, SignInAttempt, SignedInBy,
 };
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
@@ -35,6 +36,13 @@ impl Sessions for PostgresStore {
 
     async fn session(&self, digest: &SecretDigest) -> Result<Option<Session>, StoreError> {
         read!(self, connection => session(&mut connection, digest))
+    }
+
+    async fn refresh_token(
+        &self,
+        digest: &SecretDigest,
+    ) -> Result<Option<SealedToken>, StoreError> {
+        read!(self, connection => refresh_token(&mut connection, digest))
     }
 }
 
@@ -78,6 +86,20 @@ pub(super) async fn apply(
                 .execute(connection)
                 .await?
                 .rows_affected()
+        }
+        SessionWrite::Ask(question) => sqlx::query(
+            "UPDATE session SET asked = $2 WHERE digest = $1 AND (asked IS NULL OR asked < $3)
+             AND confirmed IS NOT DISTINCT FROM $4",
+        )
+        .bind(&question.digest.0)
+        .bind(question.at.as_millisecond())
+        .bind(question.given_up.as_millisecond())
+        .bind(question.confirmed.map(Timestamp::as_millisecond))
+        .execute(connection)
+        .await?
+        .rows_affected(),
+        SessionWrite::Confirm { digest, token, at } => {
+            confirm(connection, digest, token.as_ref(), *at).await?
         }
         SessionWrite::EndAtProvider(sign_out) => end_at_provider(connection, sign_out).await?,
         SessionWrite::Forget(over) => forget(connection, over).await?,
@@ -163,6 +185,23 @@ async fn end(connection: &mut PgConnection, digest: &SecretDigest) -> Result<u64
         .execute(connection)
         .await?;
     Ok(ended.rows_affected())
+}
+
+async fn confirm(
+    connection: &mut PgConnection,
+    digest: &SecretDigest,
+    token: Option<&SealedToken>,
+    at: Timestamp,
+) -> Result<u64, sqlx::Error> {
+    let confirmed = sqlx::query(
+        "UPDATE session SET confirmed = $2, asked = NULL, refresh_token = coalesce($3, refresh_token) WHERE digest = $1",
+    )
+    .bind(&digest.0)
+    .bind(at.as_millisecond())
+    .bind(token.map(|it| &it.0))
+    .execute(connection)
+    .await?;
+    Ok(confirmed.rows_affected())
 }
 
 /// A token that came before is followed again only in the moment in which it came: the answer may have been lost.
@@ -251,14 +290,14 @@ async fn attempt(
 macro_rules! select {
     ($where:literal) => {
         concat!(
-            "SELECT s.digest, s.resource_id, s.connector, s.provider, s.subject, s.provider_session, s.opened, s.seen
+            "SELECT s.digest, s.resource_id, s.connector, s.provider, s.subject, s.provider_session, s.opened, s.seen, s.confirmed, s.asked
              FROM session s JOIN resource r ON r.id = s.resource_id AND r.sign_outs = s.sign_outs WHERE ",
             $where
         )
     };
 }
 
-/// Digest, person, connector, provider, subject and session there, opened and seen.
+/// Digest, person, connector, provider, subject and session there, opened and seen, confirmed and asked.
 type Row = (
     String,
     String,
@@ -268,14 +307,22 @@ type Row = (
     Option<String>,
     i64,
     i64,
+    Option<i64>,
+    Option<i64>,
 );
 
-fn read((digest, person, connector, provider, subject, session, opened, seen): Row) -> Session {
+fn read(row: Row) -> Session {
+    let (digest, person, connector, provider, subject, session, opened, seen, confirmed, asked) =
+        row;
     let known_as = KnownAs { subject, session };
+    let confirmation = Confirmation {
+        confirmed: confirmed.map(time),
+        asked: asked.map(time),
+    };
     Session {
         digest: SecretDigest(digest),
         person: ResourceId::new(person),
-        by: SignedInBy::of_columns(connector, provider, known_as),
+        by: SignedInBy::of_columns((connector, provider), known_as, confirmation),
         opened: time(opened),
         seen: time(seen),
     }
@@ -304,4 +351,16 @@ async fn session(
         .fetch_optional(connection)
         .await?;
     Ok(row.map(read))
+}
+
+async fn refresh_token(
+    connection: &mut PgConnection,
+    digest: &SecretDigest,
+) -> Result<Option<SealedToken>, Failure> {
+    let found: Option<Option<String>> =
+        sqlx::query_scalar("SELECT refresh_token FROM session WHERE digest = $1")
+            .bind(&digest.0)
+            .fetch_optional(connection)
+            .await?;
+    Ok(found.flatten().map(SealedToken))
 }

@@ -78,6 +78,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "provider session",
         include_str!("../migrations/sqlite/0011_provider_session.sql"),
     ),
+    (
+        12,
+        "refresh token",
+        include_str!("../migrations/sqlite/0012_refresh_token.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.

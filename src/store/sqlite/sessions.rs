@@ -1,14 +1,15 @@
 //! Who is signed in, and who is about to be.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{SqliteStore, grants, passwords};
 use crate::store::candidate::time;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{
-    ATTEMPTS, KnownAs, Over, ProviderSignOut, SESSIONS_OF_ONE, SecretDigest, Session, SessionWrite,
-    Sessions, SignInAttempt, SignedInBy,
+    ATTEMPTS, Confirmation, KnownAs, Over, ProviderSignOut, SESSIONS_OF_ONE, SealedToken,
+    SecretDigest, Session, SessionWrite, Sessions, SignInAttempt, SignedInBy,
 };
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
@@ -35,6 +36,14 @@ impl Sessions for SqliteStore {
 
     async fn session(&self, digest: &SecretDigest) -> Result<Option<Session>, StoreError> {
         let found = |reader: &Connection| Ok(session(reader, digest)?);
+        self.readers.look_up(found).await
+    }
+
+    async fn refresh_token(
+        &self,
+        digest: &SecretDigest,
+    ) -> Result<Option<SealedToken>, StoreError> {
+        let found = |reader: &Connection| Ok(refresh_token(reader, digest)?);
         self.readers.look_up(found).await
     }
 }
@@ -68,6 +77,25 @@ pub(super) fn apply(
         SessionWrite::EndOthers { person, kept } => connection
             .prepare_cached("DELETE FROM session WHERE resource_id = ?1 AND digest <> ?2")?
             .execute((person.as_str(), &kept.0))?,
+        SessionWrite::Ask(question) => connection
+            .prepare_cached(
+                "UPDATE session SET asked = ?2 WHERE digest = ?1 AND (asked IS NULL OR asked < ?3) AND confirmed IS ?4",
+            )?
+            .execute((
+                &question.digest.0,
+                question.at.as_millisecond(),
+                question.given_up.as_millisecond(),
+                question.confirmed.map(Timestamp::as_millisecond),
+            ))?,
+        SessionWrite::Confirm { digest, token, at } => connection
+            .prepare_cached(
+                "UPDATE session SET confirmed = ?2, asked = NULL, refresh_token = coalesce(?3, refresh_token) WHERE digest = ?1",
+            )?
+            .execute((
+                &digest.0,
+                at.as_millisecond(),
+                token.as_ref().map(|it| &it.0),
+            ))?,
         SessionWrite::EndAtProvider(sign_out) => end_at_provider(connection, sign_out)?,
         SessionWrite::Forget(over) => forget(connection, over)?,
     };
@@ -213,11 +241,11 @@ fn sessions_of(
 ) -> Result<Vec<Session>, rusqlite::Error> {
     connection
         .prepare_cached(
-            "SELECT connector, provider, subject, provider_session, opened, seen, digest FROM session WHERE resource_id = ?1
+            "SELECT connector, provider, subject, provider_session, opened, seen, confirmed, asked, digest FROM session WHERE resource_id = ?1
              ORDER BY opened DESC, digest LIMIT ?2",
         )?
         .query_map((person.as_str(), SESSIONS_OF_ONE), |row| {
-            read(row, SecretDigest(row.get(6)?), person.clone())
+            read(row, SecretDigest(row.get(8)?), person.clone())
         })?
         .collect()
 }
@@ -228,10 +256,10 @@ fn session(
 ) -> Result<Option<Session>, rusqlite::Error> {
     connection
         .prepare_cached(
-            "SELECT connector, provider, subject, provider_session, opened, seen, resource_id FROM session WHERE digest = ?1",
+            "SELECT connector, provider, subject, provider_session, opened, seen, confirmed, asked, resource_id FROM session WHERE digest = ?1",
         )?
         .query_row([&digest.0], |row| {
-            let person = ResourceId::new(row.get::<_, String>(6)?);
+            let person = ResourceId::new(row.get::<_, String>(8)?);
             read(row, digest.clone(), person)
         })
         .optional()
@@ -247,11 +275,28 @@ fn read(
         subject: row.get(2)?,
         session: row.get(3)?,
     };
+    let instant = |index| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(index)?.map(time));
+    let confirmation = Confirmation {
+        confirmed: instant(6)?,
+        asked: instant(7)?,
+    };
+    let provider = (row.get(0)?, row.get(1)?);
     Ok(Session {
         digest,
         person,
-        by: SignedInBy::of_columns(row.get(0)?, row.get(1)?, known_as),
+        by: SignedInBy::of_columns(provider, known_as, confirmation),
         opened: time(row.get(4)?),
         seen: time(row.get(5)?),
     })
+}
+
+fn refresh_token(
+    connection: &Connection,
+    digest: &SecretDigest,
+) -> Result<Option<SealedToken>, rusqlite::Error> {
+    let found: Option<Option<String>> = connection
+        .prepare_cached("SELECT refresh_token FROM session WHERE digest = ?1")?
+        .query_row([&digest.0], |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten().map(SealedToken))
 }

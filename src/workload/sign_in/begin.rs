@@ -80,6 +80,7 @@ pub(super) async fn begin(visit: &Visit<'_>, connector: &str) -> Result<Response
         verifier: verifier.reveal(),
         login_hint: visit.user_name("login_hint"),
         again: visit.form.get("prompt") == Some("login"),
+        refresh: provider.refresh.is_some(),
     };
     let url = request.url(&metadata.authorization_endpoint);
     let attempt = SignInAttempt {

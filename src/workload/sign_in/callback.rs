@@ -5,14 +5,14 @@ use axum::http::Response;
 
 use super::provider::{Exchange, trusted_issuer};
 use super::refused::Refused;
-use super::{Visit, redirect, return_to};
+use super::{Visit, redirect, refresh, return_to};
 use crate::config::sign_in::redirect_uri;
 use crate::config::{ProviderConfig, Token};
 use crate::oidc::authorization::AuthorizationResponse;
 use crate::oidc::id_token::{Expected, IdToken};
 use crate::scim::schema::ResourceType;
 use crate::store::Stored;
-use crate::store::sessions::{KnownAs, SignInAttempt, SignedInBy};
+use crate::store::sessions::{Confirmation, KnownAs, SignInAttempt, SignedInBy};
 use crate::workload::directory::sign_in_method::SignInMethod;
 use crate::workload::jwt::Untrusted;
 use crate::workload::sessions::{ATTEMPT_TIME, digest};
@@ -43,10 +43,15 @@ pub(super) async fn callback(
         name: provider.connector.clone(),
         provider: provider.digest(),
         known_as: token.known_as,
+        confirmation: Confirmation::default(),
     };
-    let opened = visit.open_session((&person.id, by), None, &mut response);
+    let secret = visit.secret();
+    let opened = visit.open_session_of(&secret, (&person.id, by), None, &mut response);
     if !opened.await? {
         return Err(Refused::Deactivated(person.id));
+    }
+    if let Some(refresh_token) = token.refresh_token.filter(|_| provider.refresh.is_some()) {
+        refresh::keep(visit, &secret, &refresh_token).await?;
     }
     tracing::info!(
         scim_tenant = visit.scim_tenant.config.name.0,
@@ -82,6 +87,7 @@ struct Identified {
     /// The object id in Entra.
     object_id: String,
     known_as: KnownAs,
+    refresh_token: Option<String>,
 }
 
 /// Who signed in there, as the ID token says.
@@ -122,6 +128,7 @@ async fn id_token(
             subject: claims.subject().map(str::to_owned),
             session: claims.session().map(str::to_owned),
         },
+        refresh_token: tokens.refresh_token,
     })
 }
 

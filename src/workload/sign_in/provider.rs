@@ -2,23 +2,30 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::refresh::Refreshing;
 use super::refused::Refused;
 use crate::config::oauth::{Keys, TrustedIssuer};
 use crate::config::{ProviderConfig, Token};
 use crate::oidc::provider::ProviderMetadata;
-use crate::oidc::token_response::{TokenRefusal, TokenResponse};
+use crate::oidc::token_response::{RefreshResponse, TokenRefusal, TokenResponse};
 use crate::telemetry::chain;
-use crate::workload::outbound::{Documents, Outbound};
+use crate::workload::outbound::{ANSWER_TIME, Documents, Outbound};
 
 /// The way to the identity providers.
 #[derive(Default)]
 pub(crate) struct Providers {
     outbound: Outbound,
     metadata: Documents<ProviderMetadata>,
+    /// Who asks providers in the background.
+    pub(super) refreshing: Refreshing,
 }
+
+/// Time for the answer to a refresh token.
+const REFRESH_TIME: Duration = Duration::from_secs(30);
 
 /// A code and what it is exchanged with.
 pub(super) struct Exchange<'e> {
@@ -57,27 +64,57 @@ impl Providers {
         metadata: &ProviderMetadata,
         exchange: Exchange<'_>,
     ) -> Result<TokenResponse, Refused> {
-        let secret = client_secret(provider).await?;
         let form = [
             ("grant_type", "authorization_code"),
             ("code", exchange.code),
             ("redirect_uri", exchange.redirect_uri),
-            ("client_id", provider.client_id.as_str()),
-            ("client_secret", secret.reveal()),
             ("code_verifier", exchange.verifier),
         ];
-        let sent = self.outbound.post(&metadata.token_endpoint, &form).await;
+        let tokens = self.ask(provider, metadata, (&form, ANSWER_TIME)).await?;
+        serde_json::from_slice(&tokens).map_err(|_| Refused::NoIdToken)
+    }
+
+    /// Exchanges a refresh token (RFC 6749, section 6). Nobody waits for it, and an answer that is not waited for may hold the next one.
+    pub(super) async fn refresh(
+        &self,
+        provider: &ProviderConfig,
+        metadata: &ProviderMetadata,
+        refresh_token: &str,
+    ) -> Result<RefreshResponse, Refused> {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token),
+        ];
+        let tokens = self.ask(provider, metadata, (&form, REFRESH_TIME)).await?;
+        serde_json::from_slice(&tokens).map_err(|_| Refused::ProviderUnavailable)
+    }
+
+    /// What the token endpoint gives for `form`, to us.
+    async fn ask(
+        &self,
+        provider: &ProviderConfig,
+        metadata: &ProviderMetadata,
+        (form, within): (&[(&str, &str)], Duration),
+    ) -> Result<Vec<u8>, Refused> {
+        let secret = client_secret(provider).await?;
+        let mut form = form.to_vec();
+        form.extend([
+            ("client_id", provider.client_id.as_str()),
+            ("client_secret", secret.reveal()),
+        ]);
+        let endpoint = &metadata.token_endpoint;
+        let sent = self.outbound.post(endpoint, &form, within).await;
         let (status, body) = sent.map_err(|error| {
             let error = chain(&error);
             tracing::warn!(
                 connector = provider.connector,
                 error,
-                "a code cannot be exchanged"
+                "the provider gives no tokens"
             );
             Refused::ProviderUnavailable
         })?;
         if status == 200 {
-            return serde_json::from_slice(&body).map_err(|_| Refused::NoIdToken);
+            return Ok(body);
         }
         match serde_json::from_slice::<TokenRefusal>(&body) {
             Ok(refusal) if status < 500 => Err(Refused::Token(refusal.error())),

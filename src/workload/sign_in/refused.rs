@@ -36,6 +36,8 @@ pub(super) enum Refused {
     Untrusted(#[source] Untrusted),
     #[error("the ID token is not believed")]
     IdToken(#[from] IdTokenError),
+    #[error("the ID token that came by a refresh token is about somebody else (sub)")]
+    OtherSubject,
     #[error("the provider cannot be asked")]
     ProviderUnavailable,
     #[error("the file with the client secret cannot be used")]
@@ -88,7 +90,11 @@ impl Refused {
                 "You were not signed in",
                 "Microsoft Entra did not let you in. You may not be assigned to this application; your administrator can do that.",
             ),
-            Self::Token(_) | Self::NoIdToken | Self::Untrusted(_) | Self::IdToken(_) => (
+            Self::Token(_)
+            | Self::NoIdToken
+            | Self::Untrusted(_)
+            | Self::IdToken(_)
+            | Self::OtherSubject => (
                 "You were not signed in",
                 "The answer of Microsoft Entra cannot be accepted. Sign in again; if that does not help, tell your administrator.",
             ),
@@ -151,6 +157,7 @@ impl Refused {
             | Self::NoIdToken
             | Self::Untrusted(_)
             | Self::IdToken(_)
+            | Self::OtherSubject
             | Self::Unknown(_)
             | Self::Ambiguous(_)
             | Self::Deactivated(_)
@@ -188,7 +195,9 @@ impl Refused {
             Self::Provider(error) | Self::Token(error) => Some(error.to_string()),
             Self::Untrusted(error) => Some(error.to_string()),
             Self::IdToken(error) => Some(error.to_string()),
-            Self::NoIdToken | Self::Application | Self::RedirectUri => Some(self.to_string()),
+            Self::NoIdToken | Self::OtherSubject | Self::Application | Self::RedirectUri => {
+                Some(self.to_string())
+            }
             Self::Password(refused) => refused.reason(),
             Self::NotBegunHere
             | Self::Form
@@ -230,6 +239,7 @@ impl Refused {
             | Self::NoIdToken
             | Self::Untrusted(_)
             | Self::IdToken(_)
+            | Self::OtherSubject
             | Self::ProviderUnavailable
             | Self::ClientSecret(_)
             | Self::Unknown(_)

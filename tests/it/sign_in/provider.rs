@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -41,6 +42,12 @@ pub(crate) struct Conduct {
     pub(crate) metadata: Value,
     /// The client secret that it knows.
     pub(crate) client_secret: String,
+    /// How long its token endpoint takes.
+    pub(crate) delay: Duration,
+    /// Whether an answer of its token endpoint is lost on the way.
+    pub(crate) loses_answer: bool,
+    /// How often a refresh token was exchanged.
+    pub(crate) refreshed: usize,
     /// How often its keys were asked for.
     pub(crate) keys_asked: usize,
     key: EcdsaKeyPair,
@@ -82,6 +89,9 @@ impl Provider {
             refusal: None,
             metadata: json!({}),
             client_secret: CLIENT_SECRET.to_owned(),
+            delay: Duration::ZERO,
+            loses_answer: false,
+            refreshed: 0,
             keys_asked: 0,
             key: fresh_key(),
             key_id: 0,
@@ -124,11 +134,12 @@ impl Provider {
         for (name, value) in [
             ("response_type", "code"),
             ("client_id", CLIENT_ID),
-            ("scope", "openid profile email"),
             ("code_challenge_method", "S256"),
         ] {
             assert_eq!(asked[name], value);
         }
+        let scope = asked["scope"].strip_suffix(" offline_access");
+        assert_eq!(scope.unwrap_or(&asked["scope"]), "openid profile email");
         let mut conduct = self.conduct();
         let code = format!("code/{}", conduct.codes.len());
         let back = form_urlencoded::Serializer::new(String::new())
@@ -179,6 +190,10 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let (base, clock, conduct) = &*shared;
+    let delay = conduct.lock().unwrap().delay;
+    if head.uri.path().ends_with("/token") {
+        tokio::time::sleep(delay).await;
+    }
     let mut conduct = conduct.lock().unwrap();
     if conduct.down {
         return StatusCode::BAD_GATEWAY.into_response();
@@ -194,6 +209,7 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
             redeem(base, clock, &mut conduct, &body),
         ) {
             (Some((status, refusal)), _) => document(status, &refusal),
+            (None, Ok(_)) if conduct.loses_answer => StatusCode::BAD_GATEWAY.into_response(),
             (None, Ok(tokens)) => document(200, &tokens),
             (None, Err(error)) => document(400, &json!({ "error": error })),
         },
@@ -229,6 +245,17 @@ fn redeem(
     body: &[u8],
 ) -> Result<Value, &'static str> {
     let form: HashMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
+    if form["client_id"] != CLIENT_ID || form["client_secret"] != conduct.client_secret {
+        return Err("invalid_client");
+    }
+    if form["grant_type"] == "refresh_token" {
+        // Each is good once.
+        if form["refresh_token"] != refresh_token(conduct) {
+            return Err("invalid_grant");
+        }
+        conduct.refreshed += 1;
+        return Ok(tokens(base, clock, conduct, &json!({})));
+    }
     let asked = conduct.codes.remove(&form["code"]).ok_or("invalid_grant")?;
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(form["code_verifier"].as_bytes()));
     let fits = form["grant_type"] == "authorization_code"
@@ -237,20 +264,30 @@ fn redeem(
     if !fits {
         return Err("invalid_grant");
     }
-    if form["client_id"] != CLIENT_ID || form["client_secret"] != conduct.client_secret {
-        return Err("invalid_client");
+    let mut given = tokens(base, clock, conduct, &json!({"nonce": asked["nonce"]}));
+    if !asked["scope"].ends_with(" offline_access") {
+        given.as_object_mut().unwrap().remove("refresh_token");
     }
+    Ok(given)
+}
+
+fn refresh_token(conduct: &Conduct) -> String {
+    format!("refresh/{}", conduct.refreshed)
+}
+
+/// Tokens, with these claims as well in the ID token.
+fn tokens(base: &str, clock: &ManualClock, conduct: &Conduct, further: &Value) -> Value {
     let now = clock.now().as_second();
     let access_token = "the-access-token";
     let claims = json!({
         "iss": issuer(base), "aud": CLIENT_ID, "tid": ENTRA_TENANT, "oid": OBJECT_ID, "sub": "pairwise",
-        "sid": SESSION_ID, "iat": now, "nbf": now, "exp": now + 3600, "nonce": asked["nonce"],
+        "sid": SESSION_ID, "iat": now, "nbf": now, "exp": now + 3600,
         "at_hash": URL_SAFE_NO_PAD.encode(&Sha256::digest(access_token)[..16]),
         "email": "lena@contoso.example", "preferred_username": "lena@contoso.example",
     });
-    let claims = changed(claims, &conduct.claims);
+    let claims = changed(changed(claims, further), &conduct.claims);
     let id_token = token(conduct, claims);
-    Ok(json!({"token_type": "Bearer", "access_token": access_token, "id_token": id_token}))
+    json!({"token_type": "Bearer", "access_token": access_token, "id_token": id_token, "refresh_token": refresh_token(conduct)})
 }
 
 /// A token with these claims.

@@ -3,15 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use usher::clock::ManualClock;
-use usher::config::ScimTenantConfig;
+use usher::config::{RefreshConfig, ScimTenantConfig};
 use usher::workload::{Server, Settings};
 
-use super::browser::Browser;
+use super::browser::{Browser, SITE};
 use super::provider::{OBJECT_ID, Provider};
+use super::refresh::until;
 use super::sign_in_at;
 use crate::database;
 use crate::workload_server::{TOKEN, answer, client, config, scim_tenant, settings};
@@ -41,56 +43,125 @@ async fn is_signed_in(browser: &mut Browser, server: &Server) -> bool {
     browser.get("/signed-in").await.status == 200
 }
 
+/// Three pods of a directory that Lena signed in to, each step of it at another one; what is kept for them, and her browser and id.
+struct Replicas {
+    pods: Vec<Server>,
+    provider: Provider,
+    clock: ManualClock,
+    _folder: TempDir,
+    browser: Browser,
+    lena: String,
+}
+
+impl Replicas {
+    async fn begin(directory: &str) -> Self {
+        let clock = ManualClock::at("2026-02-01T00:00:00Z".parse().unwrap());
+        let provider = Provider::start(clock.clone()).await;
+        let folder = TempDir::new().unwrap();
+        let mut sign_in = sign_in_at(provider.issuer(), folder.path());
+        sign_in.providers[0].refresh = Some(RefreshConfig {
+            every_minutes: 60,
+            grace_minutes: 30,
+        });
+        let tenant = ScimTenantConfig {
+            store: database::store(&folder, directory),
+            sign_in: Some(sign_in),
+            trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+            ..scim_tenant("contoso", SITE, &folder, &json!({}))
+        };
+        let pods = pods(tenant, &clock).await;
+        let (status, made) = send(&pods[0], "POST", "/Users", &lena()).await;
+        assert_eq!(status, 201);
+        let mut browser = Browser::new(pods[0].local_addr());
+        let sent = browser.get("/sign-in").await;
+        browser.lead_to(pods[1].local_addr());
+        let back = browser.get(&provider.authorize(&sent.location)).await;
+        assert_eq!(back.status, 303, "{}", back.text);
+        Self {
+            pods,
+            provider,
+            clock,
+            _folder: folder,
+            browser,
+            lena: made["id"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// Whether she is signed in, as all pods say.
+    async fn is_signed_in(&mut self) -> bool {
+        let mut all = Vec::new();
+        for pod in &self.pods {
+            all.push(is_signed_in(&mut self.browser, pod).await);
+        }
+        assert!(all.iter().all(|it| *it == all[0]), "{all:?}");
+        all[0]
+    }
+
+    /// Asks a pod for a page or as a proxy, as her browser does.
+    async fn ask(&self, pod: &Server, path: &str) -> u16 {
+        let cookie = format!("usher={}", self.browser.cookie("usher").unwrap());
+        let request = client().get(format!("http://{}{path}", pod.local_addr()));
+        let request = request.header("host", "contoso.example");
+        let request = request.header("x-original-url", SITE);
+        let answer = request.header("cookie", cookie).send();
+        answer.await.unwrap().status().as_u16()
+    }
+
+    async fn end(self) {
+        for pod in self.pods {
+            pod.shutdown().await;
+        }
+    }
+}
+
+fn lena() -> Value {
+    let schema = "urn:ietf:params:scim:schemas:core:2.0:User";
+    json!({"schemas": [schema], "userName": "lena@contoso.example", "externalId": OBJECT_ID})
+}
+
 #[tokio::test]
 async fn each_step_may_come_to_another_pod_and_deactivated_means_out_on_all() {
-    let clock = ManualClock::at("2026-02-01T00:00:00Z".parse().unwrap());
-    let provider = Provider::start(clock.clone()).await;
-    let folder = TempDir::new().unwrap();
-    let tenant = ScimTenantConfig {
-        store: database::store(&folder, "signing_in"),
-        sign_in: Some(sign_in_at(provider.issuer(), folder.path())),
-        ..scim_tenant("contoso", "http://contoso.example", &folder, &json!({}))
-    };
-    let pods = pods(tenant, &clock).await;
-    let schema = "urn:ietf:params:scim:schemas:core:2.0:User";
-    let lena =
-        json!({"schemas": [schema], "userName": "lena@contoso.example", "externalId": OBJECT_ID});
-    let (status, made) = send(&pods[0], "POST", "/Users", &lena).await;
-    assert_eq!(status, 201);
-    let mut browser = Browser::new(pods[0].local_addr());
+    let mut stage = Replicas::begin("signing_in").await;
+    assert!(stage.is_signed_in().await);
 
-    let sent = browser.get("/sign-in").await;
-    browser.lead_to(pods[1].local_addr());
-    let back = browser.get(&provider.authorize(&sent.location)).await;
-
-    assert_eq!(back.status, 303, "{}", back.text);
-    for pod in &pods {
-        assert!(is_signed_in(&mut browser, pod).await);
-    }
-    // A21: the provider tells one pod that the person signed out there.
-    let url = format!("http://{}/sign-in/entra/logout", pods[1].local_addr());
-    let token = provider.logout_token("1", &json!({"sid": null}));
-    let request = client()
-        .post(url)
-        .header("content-type", "application/x-www-form-urlencoded");
-    let request = request.body(format!("logout_token={token}"));
-    assert_eq!(answer(request).await.0, 200);
-    for pod in &pods {
-        assert!(!is_signed_in(&mut browser, pod).await);
-    }
-    browser.lead_to(pods[2].local_addr());
-    let sent = browser.get("/sign-in").await;
-    browser.get(&provider.authorize(&sent.location)).await;
-    assert!(is_signed_in(&mut browser, &pods[0]).await);
-    let mut gone = lena;
+    let mut gone = lena();
     gone["active"] = json!(false);
-    let path = format!("/Users/{}", made["id"].as_str().unwrap());
-    let (status, _) = send(&pods[2], "PUT", &path, &gone).await;
-    assert_eq!(status, 200);
-    for pod in &pods {
-        assert!(!is_signed_in(&mut browser, pod).await);
-    }
-    for pod in pods {
-        pod.shutdown().await;
-    }
+    let path = format!("/Users/{}", stage.lena);
+    assert_eq!(send(&stage.pods[2], "PUT", &path, &gone).await.0, 200);
+
+    assert!(!stage.is_signed_in().await);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a7_whichever_pods_are_asked_at_refresh_time_one_asks_the_provider() {
+    let stage = Replicas::begin("refreshing").await;
+    stage.clock.advance(Duration::from_mins(50));
+    let all = stage.pods.iter().cycle().take(30);
+    let all = all.map(|pod| stage.ask(pod, "/signed-in"));
+
+    let answers = futures::future::join_all(all).await;
+
+    assert!(answers.iter().all(|it| *it == 200), "{answers:?}");
+    until(async || stage.provider.conduct().refreshed == 1).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(stage.provider.conduct().refreshed, 1);
+    stage.end().await;
+}
+
+/// A21: one pod is told that she signed out at the provider.
+#[tokio::test]
+async fn a21_a_logout_token_signs_out_on_all_pods() {
+    let mut stage = Replicas::begin("signing_out").await;
+    let url = format!("http://{}/sign-in/entra/logout", stage.pods[1].local_addr());
+    let token = stage.provider.logout_token("1", &json!({"sid": null}));
+    let request = client().post(url).header("host", "contoso.example");
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let request = request.body(format!("logout_token={token}"));
+    assert!(stage.is_signed_in().await);
+
+    assert_eq!(answer(request).await.0, 200);
+
+    assert!(!stage.is_signed_in().await);
+    stage.end().await;
 }

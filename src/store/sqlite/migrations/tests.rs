@@ -7,7 +7,7 @@ use super::super::{SqliteStore, connect};
 use super::*;
 use crate::scim::filter::Filter;
 use crate::scim::schema::{ResourceType, sample};
-use crate::store::sessions::{KnownAs, SecretDigest, Sessions, SignedInBy};
+use crate::store::sessions::{Confirmation, KnownAs, SecretDigest, Sessions, SignedInBy};
 use crate::store::{ListQuery, Related, ResourceId, Store};
 
 /// What the minor version before says to a database: the newest migration that it knows, and its statements.
@@ -175,6 +175,7 @@ async fn a_session_that_no_provider_was_noted_of_is_of_no_provider() {
             name: "entra".to_owned(),
             provider: String::new(),
             known_as: KnownAs::default(),
+            confirmation: Confirmation::default(),
         };
         assert_eq!(session.unwrap().unwrap().by, expected);
         store.close().await;
