@@ -15,6 +15,7 @@ mod lookup;
 pub mod passwords;
 mod postgres;
 mod query;
+pub mod second_factors;
 pub mod sessions;
 mod sqlite;
 mod write;
@@ -236,7 +237,9 @@ pub struct Note {
 /// - "Not found" is `Ok(None)`; callers decide what it means.
 /// - Time and identifiers come in as values; a store makes neither.
 #[async_trait]
-pub trait Store: sessions::Sessions + passwords::Passwords + grants::Grants {
+pub trait Store:
+    sessions::Sessions + passwords::Passwords + second_factors::SecondFactors + grants::Grants
+{
     /// The resource called `id`.
     async fn find(
         &self,

@@ -24,10 +24,12 @@ mod recorder;
 mod report;
 mod routing;
 mod scim;
+mod sealing;
 mod sessions;
 mod sign_in;
 mod source;
 mod told;
+mod totp;
 mod upkeep;
 
 use std::net::SocketAddr;

@@ -51,6 +51,16 @@ pub enum AuditEvent {
     PasswordLinkMade,
     /// The person set a password.
     PasswordSet,
+    /// The person set up a second factor.
+    SecondFactorAdded,
+    /// The person removed the second factor.
+    SecondFactorRemoved,
+    /// An administrator removed the second factor of the person.
+    SecondFactorReset,
+    /// A recovery code was used.
+    RecoveryCodeUsed,
+    /// The person made other recovery codes.
+    RecoveryCodesMade,
 }
 
 /// A value before and after a change.

@@ -8,6 +8,7 @@ mod pages;
 mod passwords;
 mod records;
 mod search;
+mod second_factors;
 pub(super) mod server;
 mod sessions;
 
@@ -29,6 +30,7 @@ use pages::*;
 use passwords::*;
 use records::*;
 use search::*;
+use second_factors::*;
 use sessions::*;
 
 /// Runs every check below against the databases there are.
@@ -102,6 +104,11 @@ conformance!(
     links_end_with_who_is_deactivated_and_passwords_with_who_is_deleted,
     a_password_that_is_set_ends_the_sessions_of_its_person_alone,
     no_session_is_opened_by_a_password_that_was_replaced,
+    a_second_factor_is_kept_for_who_knows_the_password,
+    a_code_is_taken_once,
+    recovery_codes_are_renewed_for_who_knows_the_password,
+    a_second_factor_is_removed_by_its_person_or_reset_with_all_sessions,
+    a_second_factor_stays_with_who_is_deactivated_and_goes_with_who_is_deleted,
     a_grant_is_turned_by_whoever_holds_its_present_part,
     a_grant_that_is_kept_or_turned_again_stays_as_it_is,
     a_grant_goes_over_to_the_session_that_its_person_opens_instead,

@@ -38,6 +38,7 @@ mod read;
 mod records;
 pub(super) mod restore;
 mod row;
+mod second_factors;
 mod sessions;
 pub(super) mod snapshot;
 mod statements;

@@ -14,6 +14,7 @@ mod read;
 mod readers;
 mod records;
 pub(super) mod restore;
+mod second_factors;
 mod sessions;
 pub(super) mod snapshot;
 mod statements;

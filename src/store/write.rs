@@ -7,6 +7,7 @@ use super::audit::{AuditEntry, Moved};
 use super::brake::{Brake, Removal};
 use super::grants::GrantWrite;
 use super::passwords::PasswordWrite;
+use super::second_factors::SecondFactorWrite;
 use super::sessions::SessionWrite;
 use super::{
     Change, Changed, Deletion, Forgetting, Note, Record, ResourceId, StoreError, Stored, Terms,
@@ -47,6 +48,7 @@ pub(super) enum Write {
     Session(SessionWrite),
     Grant(GrantWrite),
     Password(PasswordWrite),
+    SecondFactor(SecondFactorWrite),
 }
 
 impl Write {
@@ -64,6 +66,7 @@ impl Write {
             | Self::Forget(_)
             | Self::Session(_)
             | Self::Password(_)
+            | Self::SecondFactor(_)
             | Self::Grant(_) => None,
         }
     }
@@ -73,6 +76,7 @@ impl Write {
         match self {
             Self::Record(entry) => Some(entry),
             Self::Password(write) => write.audit(),
+            Self::SecondFactor(write) => write.audit(),
             _ => self.subject()?.2.audit.as_ref(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod password_link;
 mod people;
+mod second_factor;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ pub(super) fn router(core: Arc<Core>) -> Router {
         .route("/audit", get(people::audit))
         .route("/person", get(people::person))
         .route("/password-link", post(password_link::make))
+        .route("/second-factor-reset", post(second_factor::reset))
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))

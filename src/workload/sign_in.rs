@@ -13,10 +13,14 @@ mod pages;
 mod password;
 mod password_refused;
 mod provider;
+mod qr;
 mod refused;
 mod return_to;
+mod second_factor;
+mod second_factor_refused;
 mod set_password;
 mod sign_out;
+mod ticket;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -34,6 +38,7 @@ use super::source;
 use super::told::Told;
 use crate::config::{SignInConfig, Token};
 use crate::scim::resource::Resource;
+use crate::store::audit::{AuditEntry, AuditEvent, Requester};
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{Session, SignedInBy};
 use crate::store::{ResourceId, StoreError, Stored};
@@ -50,6 +55,8 @@ pub(super) enum Route {
     Choose,
     /// Where a password is presented.
     Password,
+    /// Where a code of the second factor is presented.
+    SecondFactor,
     /// The link by which a password is set.
     SetPassword(Token),
     /// The way to the provider of this connector.
@@ -64,6 +71,8 @@ pub(super) enum Route {
     EndSessions,
     /// Another password for the person who asks.
     ChangePassword,
+    /// The second factor of the person who asks.
+    ChangeSecondFactor,
     /// The question whether to sign out, and the answer yes.
     SignOut,
     /// That nobody is signed in any more.
@@ -93,12 +102,14 @@ impl Route {
                 None | Some(_) => None,
             },
             "password" if is_alone => Some(Self::Password),
+            "second-factor" if is_alone => Some(Self::SecondFactor),
             "set-password" if !further.is_empty() && !further.contains('/') => {
                 Some(Self::SetPassword(Token::presented(further)))
             }
             "account" if is_alone => Some(Self::Account),
             "account" if further == "sessions" => Some(Self::EndSessions),
             "account" if further == "password" => Some(Self::ChangePassword),
+            "account" if further == "second-factor" => Some(Self::ChangeSecondFactor),
             "signed-in" if is_alone => Some(Self::SignedIn),
             "sign-out" if is_alone => Some(Self::SignOut),
             "signed-out" if is_alone => Some(Self::SignedOut),
@@ -117,6 +128,7 @@ impl Route {
         match self {
             Self::Choose => "/sign-in",
             Self::Password => "/password",
+            Self::SecondFactor => "/second-factor",
             Self::SetPassword(_) => "/set-password/{link}",
             Self::Begin(_) => "/sign-in/{connector}",
             Self::Callback(_) => "/sign-in/{connector}/callback",
@@ -124,6 +136,7 @@ impl Route {
             Self::Account => "/account",
             Self::EndSessions => "/account/sessions",
             Self::ChangePassword => "/account/password",
+            Self::ChangeSecondFactor => "/account/second-factor",
             Self::SignOut => "/sign-out",
             Self::SignedOut => "/signed-out",
             Self::Style => "/sign-in/style.css",
@@ -138,9 +151,10 @@ impl Route {
     /// The methods that it understands.
     fn methods(&self) -> &'static str {
         match self {
-            Self::EndSessions | Self::ChangePassword => "POST",
+            Self::EndSessions | Self::ChangePassword | Self::ChangeSecondFactor => "POST",
             Self::Choose
             | Self::Password
+            | Self::SecondFactor
             | Self::SetPassword(_)
             | Self::SignOut
             | Self::Authorize
@@ -167,7 +181,11 @@ pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Ro
     let route = Route::parse(rest)?;
     let is_built_in = matches!(
         route,
-        Route::Password | Route::SetPassword(_) | Route::ChangePassword
+        Route::Password
+            | Route::SecondFactor
+            | Route::SetPassword(_)
+            | Route::ChangePassword
+            | Route::ChangeSecondFactor
     );
     let is_of_applications = matches!(route, Route::Authorize | Route::EndSession);
     let is_there =
@@ -244,6 +262,17 @@ impl Visit<'_> {
     fn from(&self) -> IpAddr {
         let trusted = &self.scim_tenant.config.trusted_proxies;
         source::address(&self.head.headers, self.peer.ip(), trusted)
+    }
+
+    /// What is remembered of what a person does here to what the person signs in by.
+    fn credential_entry(&self, person: &ResourceId, event: AuditEvent) -> AuditEntry {
+        let requester = Requester {
+            request_id: self.request_id.clone(),
+            client: "sign-in".to_owned(),
+            ..Requester::default()
+        };
+        let directory = &self.scim_tenant.directory;
+        directory.credential_entry(person, event, &requester)
     }
 
     /// A secret of 256 random bits.
@@ -330,11 +359,15 @@ async fn page(
         Route::Begin(connector) => begin::begin(visit, connector).await,
         Route::Callback(connector) => callback::callback(visit, connector).await,
         Route::Password if visit.head.method == Method::POST => password::password(visit).await,
-        Route::Password => Ok(redirect(&format!("{}/sign-in", visit.base()))),
+        Route::SecondFactor if visit.head.method == Method::POST => {
+            second_factor::present(visit).await
+        }
+        Route::Password | Route::SecondFactor => Ok(redirect(&format!("{}/sign-in", visit.base()))),
         Route::SetPassword(link) => set_password::set_password(visit, link).await,
         Route::Account => account::account(visit).await,
         Route::EndSessions => account::end_sessions(visit).await,
         Route::ChangePassword => account::change_password(visit).await,
+        Route::ChangeSecondFactor => account::change_second_factor(visit).await,
         Route::SignedIn => sign_out::signed_in(visit).await,
         Route::SignOut if visit.head.method == Method::POST => sign_out::sign_out(visit).await,
         Route::SignOut => Ok(sign_out::question(visit)),
@@ -385,6 +418,8 @@ mod tests {
         check("/account", Some("/account"));
         check("/account/sessions", Some("/account/sessions"));
         check("/account/password", Some("/account/password"));
+        check("/account/second-factor", Some("/account/second-factor"));
+        check("/second-factor", Some("/second-factor"));
         check("/set-password/usher_x", Some("/set-password/{link}"));
         check("/sign-out", Some("/sign-out"));
         check("/signed-out", Some("/signed-out"));

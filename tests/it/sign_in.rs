@@ -8,6 +8,7 @@ pub(crate) mod entra;
 pub(crate) mod passwords;
 pub(crate) mod provider;
 pub(crate) mod replicas;
+pub(crate) mod second_factor;
 
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub(crate) fn sign_in_at(issuer: url::Url, folder: &std::path::Path) -> SignInCo
         forward_auth: ForwardAuthConfig::default(),
         applications: None,
         built_in: false,
+        second_factor: None,
         providers: vec![ProviderConfig {
             connector: "entra".to_owned(),
             display_name: "Contoso staff".to_owned(),

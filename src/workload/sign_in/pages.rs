@@ -11,6 +11,7 @@ use axum::http::header::{
 use axum::http::{Response, StatusCode};
 use url::form_urlencoded;
 
+use super::qr::Qr;
 use super::{Visit, status};
 use crate::config;
 
@@ -84,6 +85,48 @@ pub(super) struct SetPassword<'p> {
     pub(super) wrong: Option<String>,
 }
 
+#[derive(Template)]
+#[template(
+    path = "second_factor.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct SecondFactorBox<'p> {
+    pub(super) frame: Frame<'p>,
+    /// That the password was shown.
+    pub(super) ticket: &'p str,
+    pub(super) return_to: Option<&'p str>,
+    /// What was wrong with the code before, and what to do.
+    pub(super) wrong: Option<(&'static str, &'static str)>,
+}
+
+#[derive(Template)]
+#[template(
+    path = "set_up_second_factor.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct SetUpSecondFactor<'p> {
+    pub(super) frame: Frame<'p>,
+    pub(super) action: &'p str,
+    pub(super) ticket: &'p str,
+    pub(super) return_to: Option<&'p str>,
+    /// Nothing where the names are too long for one.
+    pub(super) qr: Option<Qr>,
+    pub(super) key: String,
+    pub(super) wrong: Option<(&'static str, &'static str)>,
+}
+
+#[derive(Template)]
+#[template(
+    path = "recovery_codes.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct RecoveryCodes<'p> {
+    pub(super) frame: Frame<'p>,
+    pub(super) codes: &'p [String],
+    /// Where the person goes on.
+    pub(super) next: &'p str,
+}
+
 /// A session on the page of its person.
 pub(super) struct AccountSession {
     /// Whether it is the one of this browser.
@@ -107,6 +150,18 @@ pub(super) struct Account<'p> {
     pub(super) sessions: Vec<AccountSession>,
     pub(super) has_password: bool,
     /// Why the password is the one of before.
+    pub(super) wrong: Option<String>,
+    /// Nothing where nobody is asked for one.
+    pub(super) second_factor: Option<AccountSecondFactor>,
+}
+
+/// The second factor on the page of its person.
+pub(super) struct AccountSecondFactor {
+    /// Since when there is one.
+    pub(super) added: Option<String>,
+    pub(super) recovery_codes: i64,
+    pub(super) is_required: bool,
+    /// Why it is as it was.
     pub(super) wrong: Option<String>,
 }
 
