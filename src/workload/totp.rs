@@ -98,7 +98,7 @@ pub(crate) fn recovery_codes(random: &dyn Random) -> Vec<String> {
 
 /// The recovery code that was typed, however its groups are written.
 pub(crate) fn recovery_code(typed: &str) -> String {
-    let letters = typed.chars().filter(|it| it.is_ascii_alphanumeric());
+    let letters = typed.chars().filter(char::is_ascii_alphanumeric);
     letters.map(|it| it.to_ascii_lowercase()).collect()
 }
 

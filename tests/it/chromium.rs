@@ -263,7 +263,7 @@ async fn a_second_factor_is_set_up_and_asked_for() {
     page.wait_for("You are signed out").await;
 
     // By the keys alone.
-    stage.clock.advance(Duration::from_secs(60));
+    stage.clock.advance(Duration::from_mins(1));
     present(PASSWORD).await;
     page.wait_for("Second factor").await;
     page.look("second-factor").await;

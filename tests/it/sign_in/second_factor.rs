@@ -57,10 +57,12 @@ impl App {
     pub(crate) fn with_key(key: &str) -> Self {
         let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
         let values = key.chars().filter_map(|it| alphabet.find(it));
-        let bits: String = values.map(|it| format!("{it:05b}")).collect();
-        let bytes = bits.as_bytes().chunks_exact(8);
-        let byte = |it: &[u8]| u8::from_str_radix(std::str::from_utf8(it).unwrap(), 2).unwrap();
-        Self(bytes.map(byte).collect())
+        let bits: Vec<usize> = values
+            .flat_map(|value| (0..5).rev().map(move |bit| value >> bit & 1))
+            .collect();
+        let byte = |it: &[usize]| it.iter().fold(0, |byte, bit| byte << 1 | bit);
+        let bytes = bits.chunks_exact(8).map(byte);
+        Self(bytes.map(|it| u8::try_from(it).unwrap()).collect())
     }
 
     pub(crate) fn code(&self, second: i64) -> String {
@@ -132,7 +134,7 @@ impl Stage {
             .each_ref()
             .map(|(name, value)| (*name, value.as_str()));
         let done = browser.post("/account/second-factor", &form(&fields)).await;
-        self.clock.advance(Duration::from_secs(60));
+        self.clock.advance(Duration::from_mins(1));
         (browser, app, recovery_codes(&done))
     }
 
@@ -201,7 +203,7 @@ async fn a_code_is_good_once_and_shortly() {
         "it would be good for another half a minute"
     );
     let next = app.now(&stage.clock);
-    stage.clock.advance(Duration::from_secs(60));
+    stage.clock.advance(Duration::from_mins(1));
     assert_eq!(
         code(&stage.browser(), &asked, &next).await.status,
         403,
@@ -308,7 +310,7 @@ async fn who_guesses_codes_is_stopped_and_locks_out_nobody_who_is_known() {
     let asked = present(&own, ANA, PASSWORD).await;
     assert_eq!(code(&own, &asked, &app.now(&stage.clock)).await.status, 200);
 
-    stage.clock.advance(Duration::from_secs(60));
+    stage.clock.advance(Duration::from_mins(1));
     let link = stage.link(ANA).await;
     let elsewhere = stage.browser();
     let asked = set(&elsewhere, &link, "violet engine under snow").await;
@@ -397,7 +399,7 @@ async fn each_change_asks_for_the_password() {
         .each_ref()
         .map(|(name, value)| (*name, value.as_str()));
     own.post("/account/second-factor", &form(&fields)).await;
-    stage.clock.advance(Duration::from_secs(60));
+    stage.clock.advance(Duration::from_mins(1));
     let old = code(&stage.browser(), &asked, &app.now(&stage.clock)).await;
     assert_eq!(old.status, 403, "the former app");
     let new = code(&stage.browser(), &asked, &new.now(&stage.clock)).await;
