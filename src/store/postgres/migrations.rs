@@ -23,7 +23,11 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (6, include_str!("../migrations/postgres/0006_grant.sql")),
     (
         7,
-        include_str!("../migrations/postgres/0007_second_factor.sql"),
+        include_str!("../migrations/postgres/0007_provider_session.sql"),
+    ),
+    (
+        8,
+        include_str!("../migrations/postgres/0008_second_factor.sql"),
     ),
 ];
 
