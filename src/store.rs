@@ -12,6 +12,7 @@ mod filter_sql;
 pub mod grants;
 mod lock;
 mod lookup;
+pub mod passkeys;
 pub mod passwords;
 mod postgres;
 mod query;
@@ -238,7 +239,11 @@ pub struct Note {
 /// - Time and identifiers come in as values; a store makes neither.
 #[async_trait]
 pub trait Store:
-    sessions::Sessions + passwords::Passwords + second_factors::SecondFactors + grants::Grants
+    sessions::Sessions
+    + passwords::Passwords
+    + second_factors::SecondFactors
+    + passkeys::Passkeys
+    + grants::Grants
 {
     /// The resource called `id`.
     async fn find(

@@ -5,6 +5,7 @@ mod applications;
 mod attempts;
 mod core;
 mod credentials;
+mod device;
 mod directory;
 mod file;
 mod guesses;
@@ -31,6 +32,7 @@ mod source;
 mod told;
 mod totp;
 mod upkeep;
+mod webauthn;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

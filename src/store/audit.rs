@@ -57,6 +57,10 @@ pub enum AuditEvent {
     SecondFactorRemoved,
     /// An administrator removed the second factor of the person.
     SecondFactorReset,
+    /// The person made a passkey.
+    PasskeyAdded,
+    /// The person removed a passkey.
+    PasskeyRemoved,
     /// A recovery code was used.
     RecoveryCodeUsed,
     /// The person made other recovery codes.

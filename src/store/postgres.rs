@@ -33,6 +33,7 @@ mod grants;
 mod members;
 mod migrations;
 mod owner;
+mod passkeys;
 mod passwords;
 mod read;
 mod records;

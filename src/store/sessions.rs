@@ -28,6 +28,8 @@ pub struct Session {
     pub person: ResourceId,
     /// By what the person signed in.
     pub by: SignedInBy,
+    /// What the browser said that it is, as people know it.
+    pub device: Option<String>,
     /// When that was, in whole milliseconds.
     pub opened: Timestamp,
     /// When it was last noted that it was used, in whole milliseconds.
@@ -46,9 +48,14 @@ pub enum SignedInBy {
         /// What the provider calls it.
         known_as: KnownAs,
     },
-    /// A password.
+    /// A password, with a second factor where one is asked for.
     Password,
+    /// A passkey.
+    Passkey,
 }
+
+/// What a session by a passkey has in the place of a provider; a digest is another text.
+const PASSKEY: &str = "passkey";
 
 /// What a provider calls a person and a session of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,11 +89,14 @@ impl SignedInBy {
                 known_as,
             } => (name, provider, Some(known_as)),
             Self::Password => ("", "", None),
+            Self::Passkey => ("", PASSKEY, None),
         }
     }
 
     pub(super) fn of_columns(name: String, provider: String, known_as: KnownAs) -> Self {
-        if name.is_empty() {
+        if name.is_empty() && provider == PASSKEY {
+            Self::Passkey
+        } else if name.is_empty() {
             Self::Password
         } else {
             Self::Connector {

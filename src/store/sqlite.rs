@@ -9,6 +9,7 @@ mod grants;
 mod health;
 mod lookup;
 mod migrations;
+mod passkeys;
 mod passwords;
 mod read;
 mod readers;

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::audit::{AuditEntry, Moved};
 use super::brake::{Brake, Removal};
 use super::grants::GrantWrite;
+use super::passkeys::PasskeyWrite;
 use super::passwords::PasswordWrite;
 use super::second_factors::SecondFactorWrite;
 use super::sessions::SessionWrite;
@@ -49,6 +50,7 @@ pub(super) enum Write {
     Grant(GrantWrite),
     Password(PasswordWrite),
     SecondFactor(SecondFactorWrite),
+    Passkey(PasskeyWrite),
 }
 
 impl Write {
@@ -67,6 +69,7 @@ impl Write {
             | Self::Session(_)
             | Self::Password(_)
             | Self::SecondFactor(_)
+            | Self::Passkey(_)
             | Self::Grant(_) => None,
         }
     }
@@ -77,6 +80,7 @@ impl Write {
             Self::Record(entry) => Some(entry),
             Self::Password(write) => write.audit(),
             Self::SecondFactor(write) => write.audit(),
+            Self::Passkey(write) => write.audit(),
             _ => self.subject()?.2.audit.as_ref(),
         }
     }

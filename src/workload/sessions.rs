@@ -69,7 +69,7 @@ impl<'s> Sessions<'s> {
             .find(ResourceType::User, person, Related::Include);
         let method = match session.by {
             SignedInBy::Connector { .. } => SignInMethod::Entra,
-            SignedInBy::Password => SignInMethod::BuiltIn,
+            SignedInBy::Password | SignedInBy::Passkey => SignInMethod::BuiltIn,
         };
         let is_good = |it: &Stored| {
             it.resource.is_active() && SignInMethod::of(&it.resource, self.config) == method
@@ -86,6 +86,7 @@ impl<'s> Sessions<'s> {
                 declared.is_some_and(|it| it.digest() == *provider)
             }
             SignedInBy::Password => true,
+            SignedInBy::Passkey => self.config.second_factor.is_some(),
         };
         age(session.opened) < minutes(length.absolute_minutes)
             && age(session.seen) < minutes(length.idle_minutes)
@@ -109,12 +110,13 @@ impl<'s> Sessions<'s> {
         &self,
         (person, by): (&ResourceId, SignedInBy),
         password: Option<PasswordHash>,
-        (token, had): (&Token, Option<&Token>),
+        (token, had, device): (&Token, Option<&Token>, Option<String>),
     ) -> Result<bool, StoreError> {
         let session = Session {
             digest: digest(token),
             person: person.clone(),
             by,
+            device,
             opened: self.now,
             seen: self.now,
         };

@@ -4,6 +4,7 @@ mod account;
 mod authorize;
 mod begin;
 mod callback;
+mod challenge;
 mod cookies;
 mod end_session;
 mod form;
@@ -11,6 +12,8 @@ mod forward_auth;
 mod identify;
 mod logout;
 mod pages;
+mod passkey;
+mod passkey_refused;
 mod password;
 mod password_refused;
 mod provider;
@@ -33,6 +36,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 use jiff::Timestamp;
 
+use super::device::device;
 use super::http::Shared;
 use super::routing::{self, ScimTenant};
 use super::sessions::{Sessions, digest};
@@ -64,6 +68,8 @@ pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Ro
             | Route::SetPassword(_)
             | Route::ChangePassword
             | Route::ChangeSecondFactor
+            | Route::Passkey
+            | Route::ChangePasskeys
     );
     let is_of_applications = matches!(route, Route::Authorize | Route::EndSession);
     let is_there =
@@ -126,7 +132,8 @@ impl Visit<'_> {
     ) -> Result<bool, StoreError> {
         let (token, had) = (self.secret(), self.presented());
         let sessions = self.sessions();
-        let opened = sessions.open(who, password, (&token, had.as_ref()));
+        let device = device(&self.head.headers);
+        let opened = sessions.open(who, password, (&token, had.as_ref(), device));
         let opened = opened.await?;
         let minutes = self.config.session.absolute_minutes;
         let cookie = self.cookies().give_session(&token, minutes);
@@ -205,6 +212,7 @@ pub(super) async fn serve(
     };
     let answered = match route {
         Route::Style => Ok(pages::style()),
+        Route::Script => Ok(pages::script()),
         route if !route.allows(&head.method) => {
             let mut response = status(StatusCode::METHOD_NOT_ALLOWED);
             let methods = HeaderValue::from_static(route.methods());
@@ -241,19 +249,24 @@ async fn page(
         Route::SecondFactor if visit.head.method == Method::POST => {
             second_factor::present(visit).await
         }
-        Route::Password | Route::SecondFactor => Ok(redirect(&format!("{}/sign-in", visit.base()))),
+        Route::Passkey if visit.head.method == Method::POST => passkey::passkey(visit).await,
+        Route::Password | Route::SecondFactor | Route::Passkey => {
+            Ok(redirect(&format!("{}/sign-in", visit.base())))
+        }
         Route::SetPassword(link) => set_password::set_password(visit, link).await,
         Route::Account => account::account(visit).await,
         Route::EndSessions => account::end_sessions(visit).await,
+        Route::EndApplication => account::end_application(visit).await,
         Route::ChangePassword => account::change_password(visit).await,
         Route::ChangeSecondFactor => account::change_second_factor(visit).await,
+        Route::ChangePasskeys => account::change_passkeys(visit).await,
         Route::SignedIn => sign_out::signed_in(visit).await,
         Route::SignOut if visit.head.method == Method::POST => sign_out::sign_out(visit).await,
         Route::SignOut => Ok(sign_out::question(visit)),
         Route::SignedOut => sign_out::signed_out(visit).await,
         Route::Authorize => authorize::authorize(visit).await,
         Route::EndSession => end_session::end_session(visit).await,
-        Route::Style | Route::ForwardAuth(_) | Route::Logout(_) => {
+        Route::Style | Route::Script | Route::ForwardAuth(_) | Route::Logout(_) => {
             Ok(status(StatusCode::NOT_FOUND))
         }
     }

@@ -289,3 +289,64 @@ async fn a_second_factor_is_set_up_and_asked_for() {
     assert_eq!(page.complaints().await, nothing);
     stage.workload.server.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passkey_is_made_and_signs_in_alone_and_after_the_password() {
+    let (stage, _folder) = second_factor::stage(false).await;
+    stage.add_ana().await;
+    let page = &Chromium::start("contoso.example", stage.workload.server.local_addr()).await;
+    page.add_authenticator().await;
+    let present = async || {
+        page.open(&format!("{SITE}/sign-in")).await;
+        page.fill("#login_hint", "ana@contoso.example").await;
+        page.click("form button").await;
+        page.wait_for("Password").await;
+        page.fill("#password", PASSWORD).await;
+        page.click("form button").await;
+    };
+    let sign_out = async || {
+        page.open(&format!("{SITE}/sign-out")).await;
+        page.click("form button").await;
+        page.wait_for("You are signed out").await;
+    };
+
+    page.open(&format!("{SITE}/sign-in")).await;
+    page.click("form[action$='/passkey'] button").await;
+    page.wait_for("Sign in with a passkey").await;
+    page.wait_until_there("#again:not([hidden])").await;
+    page.look("no-passkey").await;
+    present().await;
+    page.wait_for("You are signed in").await;
+    page.open(&format!("{SITE}/account")).await;
+    page.fill("#passkey_password", PASSWORD).await;
+    page.click("form[action$='/passkeys'] button").await;
+    page.wait_until_there("button[name=remove]").await;
+    page.look("account-passkey").await;
+    sign_out().await;
+
+    page.open(&format!("{SITE}/sign-in")).await;
+    page.look("identify-passkey").await;
+    page.click("form[action$='/passkey'] button").await;
+    page.wait_for("You are signed in").await;
+    page.open(&format!("{SITE}/account")).await;
+    let text = page.run("return document.body.innerText").await;
+    assert!(text.as_str().unwrap().contains("by passkey"), "{text}");
+    sign_out().await;
+
+    present().await;
+    page.wait_for("Second factor").await;
+    page.look("second-factor-passkey").await;
+    page.click("form[action$='/passkey'] button").await;
+    page.wait_for("You are signed in").await;
+    page.open(&format!("{SITE}/account")).await;
+    page.fill("#passkey_password", PASSWORD).await;
+    page.click("button[name=remove]").await;
+    page.wait_for("My account").await;
+    sign_out().await;
+    page.open(&format!("{SITE}/sign-in")).await;
+    page.click("form[action$='/passkey'] button").await;
+    page.wait_until_there("[role=alert]").await;
+    page.complaints().await;
+    page.look("removed-passkey").await;
+    stage.workload.server.shutdown().await;
+}

@@ -36,6 +36,7 @@ pub(super) fn session(name: &str, person: &str) -> Session {
                 session: Some(format!("sid of {name}")),
             },
         },
+        device: Some("Firefox on Linux".to_owned()),
         opened: at(10),
         seen: at(10),
     }

@@ -29,6 +29,8 @@ const MIGRATIONS: &[(i64, &str)] = &[
         8,
         include_str!("../migrations/postgres/0008_second_factor.sql"),
     ),
+    (9, include_str!("../migrations/postgres/0009_device.sql")),
+    (10, include_str!("../migrations/postgres/0010_passkey.sql")),
 ];
 
 /// How often a statement is tried that another replica is in the way of.

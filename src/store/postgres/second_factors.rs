@@ -53,7 +53,7 @@ pub(super) async fn apply(
 
 /// Whether the person is there, and `password` still what is kept of the person's where it is asked for. Locks the person against
 /// who sets another one, deactivates or deletes.
-async fn knows(
+pub(super) async fn knows(
     connection: &mut PgConnection,
     person: &ResourceId,
     password: Option<&PasswordHash>,
@@ -137,7 +137,7 @@ async fn keep_codes(
     Ok(codes.codes.len() as u64)
 }
 
-/// Forgets the second factors of a person; says how many rows they were.
+/// Forgets the second factors of a person, passkeys as well; says how many rows they were.
 pub(super) async fn forget(
     connection: &mut PgConnection,
     person: &ResourceId,
@@ -146,6 +146,7 @@ pub(super) async fn forget(
     for statement in [
         "DELETE FROM recovery_code WHERE resource_id = $1",
         "DELETE FROM totp WHERE resource_id = $1",
+        "DELETE FROM passkey WHERE resource_id = $1",
     ] {
         let deleted = sqlx::query(statement).bind(text(person.as_str()));
         forgotten += deleted.execute(&mut *connection).await?.rows_affected();

@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::row::{self, Slot};
 use super::text::text;
-use super::{grants, passwords, records, second_factors, sessions, terms};
+use super::{grants, passkeys, passwords, records, second_factors, sessions, terms};
 use super::{members, row::Remembered};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
@@ -77,6 +77,7 @@ pub(super) async fn settled(
         | Write::Session(_)
         | Write::Password(_)
         | Write::SecondFactor(_)
+        | Write::Passkey(_)
         | Write::Grant(_) => false,
     };
     if is_done {
@@ -126,6 +127,7 @@ async fn by_one_statement(
         | Write::Session(_)
         | Write::Password(_)
         | Write::SecondFactor(_)
+        | Write::Passkey(_)
         | Write::Grant(_) => None,
     })
 }
@@ -165,6 +167,7 @@ async fn within(
         }
         Write::Session(write) => Ok(Ok(alone(sessions::apply(connection, write).await?))),
         Write::Password(write) => Ok(Ok(alone(passwords::apply(connection, write).await?))),
+        Write::Passkey(write) => Ok(Ok(alone(passkeys::apply(connection, write).await?))),
         Write::SecondFactor(write) => {
             Ok(Ok(alone(second_factors::apply(connection, write).await?)))
         }

@@ -83,6 +83,16 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "second_factor",
         include_str!("../migrations/sqlite/0012_second_factor.sql"),
     ),
+    (
+        13,
+        "device",
+        include_str!("../migrations/sqlite/0013_device.sql"),
+    ),
+    (
+        14,
+        "passkey",
+        include_str!("../migrations/sqlite/0014_passkey.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.

@@ -70,7 +70,7 @@ pub(super) fn apply(
 }
 
 /// Whether `password` is still what is kept of the person's, where it is asked for.
-fn knows(
+pub(super) fn knows(
     connection: &Connection,
     person: &ResourceId,
     password: Option<&PasswordHash>,
@@ -120,7 +120,7 @@ fn keep_codes(connection: &Connection, codes: &NewRecoveryCodes) -> Result<usize
     Ok(codes.codes.len())
 }
 
-/// Forgets the second factors of a person; says how many rows they were.
+/// Forgets the second factors of a person, passkeys as well; says how many rows they were.
 pub(super) fn forget(
     connection: &Connection,
     person: &ResourceId,
@@ -131,7 +131,10 @@ pub(super) fn forget(
     let totp = connection
         .prepare_cached("DELETE FROM totp WHERE resource_id = ?1")?
         .execute([person.as_str()])?;
-    Ok(codes + totp)
+    let passkeys = connection
+        .prepare_cached("DELETE FROM passkey WHERE resource_id = ?1")?
+        .execute([person.as_str()])?;
+    Ok(codes + totp + passkeys)
 }
 
 fn second_factor(

@@ -7,7 +7,7 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{grants, passwords, records, second_factors, sessions};
+use super::{grants, passkeys, passwords, records, second_factors, sessions};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -69,6 +69,7 @@ fn is_single(write: &Write) -> bool {
         | Write::Session(_)
         | Write::Password(_)
         | Write::SecondFactor(_)
+        | Write::Passkey(_)
         | Write::Grant(_) => true,
     }
 }
@@ -123,6 +124,7 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
         }
         Write::Session(write) => Ok(alone(sessions::apply(connection, write)?)),
         Write::Password(write) => Ok(alone(passwords::apply(connection, write)?)),
+        Write::Passkey(write) => Ok(alone(passkeys::apply(connection, write)?)),
         Write::SecondFactor(write) => Ok(alone(second_factors::apply(connection, write)?)),
         Write::Grant(write) => Ok(alone(grants::apply(connection, write)?)),
     }

@@ -33,6 +33,18 @@ impl Directory {
             .related
             .iter()
             .map(|group| json!({"id": group.id.as_str(), "displayName": group.display}));
+        let passkeys = self
+            .store
+            .passkeys_of(&found.id)
+            .await?
+            .into_iter()
+            .map(|it| {
+                json!({
+                    "name": it.name,
+                    "added": it.added.to_string(),
+                    "lastUsed": it.used.map(|it| it.to_string()),
+                })
+            });
         let user_name = found.resource.user_name().unwrap_or_default();
         Ok(json!({
             "id": found.id.as_str(),
@@ -42,6 +54,7 @@ impl Directory {
             "attributes": found.resource.attributes(),
             "groups": groups.collect::<Vec<_>>(),
             "secondFactor": second_factor(&self.store.second_factor(&found.id).await?),
+            "passkeys": passkeys.collect::<Vec<_>>(),
             "audit": self.history(&found.id).await?,
         }))
     }

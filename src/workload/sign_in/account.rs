@@ -1,17 +1,21 @@
-//! The page of who is signed in: who that is, where else, another password, and the second factor.
+//! The page of who is signed in: who that is, where else, in which applications, another password, and the second factor.
 
+mod passkeys;
 mod second_factor;
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
-use super::pages::{self, Account, AccountSecondFactor, AccountSession};
+use super::pages::{self, Account, AccountPasskey, AccountSecondFactor, AccountSession};
 use super::password_refused::PasswordRefused;
 use super::refused::Refused;
-use super::{Route, Visit, called, password, redirect, set_password};
+use super::{Route, Visit, called, passkey, password, redirect, set_password};
+use crate::scim::resource::Resource;
 use crate::store::Stored;
+use crate::store::passkeys::Passkey;
 use crate::store::passwords::{PasswordHash, PasswordProof};
 use crate::store::sessions::{Session, SignedInBy};
 use crate::workload::directory::sign_in_method::SignInMethod;
@@ -43,6 +47,19 @@ pub(super) async fn end_sessions(visit: &Visit<'_>) -> Result<Response<Body>, Re
     Ok(redirect(&format!("{}/account", visit.base())))
 }
 
+/// Ends what an application has of the person who asks: it signs the person in anew.
+pub(super) async fn end_application(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
+    let Some(person) = visit.person().await? else {
+        return Ok(to_sign_in(visit));
+    };
+    if let Some(application) = visit.form.get("application") {
+        let store = &visit.scim_tenant.opened.store;
+        let ended = store.end_grants_of(person.id, application.to_owned());
+        ended.await?;
+    }
+    Ok(redirect(&format!("{}/account", visit.base())))
+}
+
 /// Sets up a second factor, or makes other recovery codes, or removes it, for who knows the password.
 pub(super) async fn change_second_factor(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
     let Some(person) = visit.person().await? else {
@@ -52,6 +69,20 @@ pub(super) async fn change_second_factor(visit: &Visit<'_>) -> Result<Response<B
         Err(wrong) if wrong.is_of_the_form() => {
             wrong.log(visit, &Route::ChangeSecondFactor);
             page(visit, &person, Wrong::SecondFactor(&wrong)).await
+        }
+        done => done,
+    }
+}
+
+/// Makes or removes a passkey, for who knows the password.
+pub(super) async fn change_passkeys(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
+    let Some(person) = visit.person().await? else {
+        return Ok(to_sign_in(visit));
+    };
+    match passkeys::change(visit, &person).await {
+        Err(wrong) if wrong.is_of_the_form() => {
+            wrong.log(visit, &Route::ChangePasskeys);
+            page(visit, &person, Wrong::Passkey(&wrong)).await
         }
         done => done,
     }
@@ -100,13 +131,37 @@ enum Wrong<'w> {
     Nothing,
     Password(&'w Refused),
     SecondFactor(&'w Refused),
+    Passkey(&'w Refused),
 }
 
 impl Wrong<'_> {
+    fn of_the_password(&self) -> Option<String> {
+        match self {
+            Self::Password(refused) => Some(refused.advice()),
+            _ => None,
+        }
+    }
+
+    fn of_the_second_factor(&self) -> Option<String> {
+        match self {
+            Self::SecondFactor(refused) => Some(refused.advice()),
+            _ => None,
+        }
+    }
+
+    fn of_a_passkey(&self) -> Option<String> {
+        match self {
+            Self::Passkey(refused) => Some(refused.advice()),
+            _ => None,
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::Nothing => StatusCode::OK,
-            Self::Password(refused) | Self::SecondFactor(refused) => refused.status(),
+            Self::Password(refused) | Self::SecondFactor(refused) | Self::Passkey(refused) => {
+                refused.status()
+            }
         }
     }
 }
@@ -116,52 +171,78 @@ async fn page(
     person: &Stored,
     wrong: Wrong<'_>,
 ) -> Result<Response<Body>, Refused> {
+    let store = &visit.scim_tenant.opened.store;
     let own = visit.presented().map(|it| digest(&it));
-    let sessions = visit.scim_tenant.opened.store.sessions_of(&person.id);
-    let sessions = sessions.await?.into_iter().map(|it| AccountSession {
+    let sessions = store.sessions_of(&person.id).await?.into_iter();
+    let sessions = sessions.map(|it| AccountSession {
         is_here: Some(&it.digest) == own.as_ref(),
         by: by(visit, &it),
         opened: time(it.opened),
         seen: time(it.seen),
+        device: it.device.unwrap_or_else(|| "A browser".to_owned()),
         digest: it.digest.0,
     });
     let method = SignInMethod::of(&person.resource, visit.config);
     let has_password = method == SignInMethod::BuiltIn;
-    let second_factor = match &visit.config.second_factor {
-        Some(config) if has_password => {
-            let kept = visit.scim_tenant.opened.store.second_factor(&person.id);
-            let kept = kept.await?;
-            Some(AccountSecondFactor {
-                added: kept.totp.map(|it| time(it.added)),
-                recovery_codes: kept.recovery_codes,
-                is_required: config.required,
-                wrong: match &wrong {
-                    Wrong::SecondFactor(refused) => Some(refused.advice()),
-                    Wrong::Nothing | Wrong::Password(_) => None,
-                },
-            })
-        }
-        _ => None,
-    };
     let page = Account {
         frame: pages::frame(visit),
         name: called(&person.resource),
         user_name: person.resource.user_name().unwrap_or_default(),
+        email: email(&person.resource),
+        groups: person
+            .related
+            .iter()
+            .filter_map(|it| it.display.as_deref())
+            .collect(),
         sessions: sessions.collect(),
+        applications: store.applications_of(&person.id, visit.now).await?,
         has_password,
-        wrong: match &wrong {
-            Wrong::Password(refused) => Some(refused.advice()),
-            Wrong::Nothing | Wrong::SecondFactor(_) => None,
+        wrong: wrong.of_the_password(),
+        second_factor: match &visit.config.second_factor {
+            Some(config) if has_password => {
+                let kept = store.second_factor(&person.id).await?;
+                Some(AccountSecondFactor {
+                    added: kept.totp.map(|it| time(it.added)),
+                    recovery_codes: kept.recovery_codes,
+                    is_required: config.required,
+                    wrong: wrong.of_the_second_factor(),
+                })
+            }
+            _ => None,
         },
-        second_factor,
+        passkeys: if has_password && passkey::are_there(visit) {
+            let all = store.passkeys_of(&person.id).await?.into_iter();
+            Some(all.map(account_passkey).collect())
+        } else {
+            None
+        },
+        wrong_passkey: wrong.of_a_passkey(),
     };
     Ok(pages::page(visit, wrong.status(), &page))
+}
+
+fn account_passkey(passkey: Passkey) -> AccountPasskey {
+    AccountPasskey {
+        id: passkey.id,
+        name: passkey.name,
+        added: time(passkey.added),
+        used: passkey.used.map(time),
+    }
+}
+
+/// The primary address, else the first.
+fn email(person: &Resource) -> Option<&str> {
+    let all = person.attributes().get("emails")?.as_array()?;
+    let is_primary = |it: &&Value| it.get("primary") == Some(&Value::Bool(true));
+    let found = all.iter().find(is_primary).or(all.first())?;
+    found.get("value")?.as_str()
 }
 
 /// By what a session was opened, as people know it.
 fn by(visit: &Visit<'_>, session: &Session) -> String {
     match &session.by {
         SignedInBy::Password => "by password".to_owned(),
+        SignedInBy::Passkey => "by passkey".to_owned(),
         SignedInBy::Connector { name, .. } => {
             let provider = visit.config.provider(name);
             format!("through {}", provider.map_or(name, |it| &it.display_name))

@@ -7,6 +7,7 @@ use axum::http::header::{HeaderValue, RETRY_AFTER};
 use axum::http::{Response, StatusCode};
 
 use super::pages::{self, Refusal};
+use super::passkey_refused::PasskeyRefused;
 use super::password_refused::PasswordRefused;
 use super::second_factor_refused::SecondFactorRefused;
 use super::{Route, Visit};
@@ -65,6 +66,8 @@ pub(super) enum Refused {
     Password(#[from] PasswordRefused),
     #[error(transparent)]
     SecondFactor(#[from] SecondFactorRefused),
+    #[error(transparent)]
+    Passkey(#[from] PasskeyRefused),
     #[error("a form that is too large, ended too early or took too long")]
     Form,
     #[error("too many passwords are verified at once, or there is no memory for it")]
@@ -125,6 +128,7 @@ impl Refused {
             ),
             Self::Password(refused) => refused.words(),
             Self::SecondFactor(refused) => refused.words(),
+            Self::Passkey(refused) => refused.words(),
             Self::OtherMethod(_) => (
                 "You sign in by a password",
                 "Your account is not signed in through an organization. Sign in by your user name and your password.",
@@ -145,6 +149,7 @@ impl Refused {
         match self {
             Self::Password(refused) => refused.status(),
             Self::SecondFactor(refused) => refused.status(),
+            Self::Passkey(refused) => refused.status(),
             Self::NotBegunHere
             | Self::Response(_)
             | Self::ReturnTo
@@ -177,6 +182,7 @@ impl Refused {
         match self {
             Self::Password(refused) => refused.is_of_the_form(),
             Self::SecondFactor(refused) => refused.is_of_the_form(),
+            Self::Passkey(_) => true,
             _ => false,
         }
     }
@@ -202,6 +208,7 @@ impl Refused {
             Self::NotBegunHere
             | Self::Form
             | Self::SecondFactor(_)
+            | Self::Passkey(_)
             | Self::Unhashed(_)
             | Self::OtherMethod(_)
             | Self::ProviderUnavailable
@@ -233,6 +240,7 @@ impl Refused {
             Self::NotBegunHere
             | Self::Password(_)
             | Self::SecondFactor(_)
+            | Self::Passkey(_)
             | Self::Unhashed(_)
             | Self::OtherMethod(_)
             | Self::Response(_)

@@ -15,6 +15,8 @@ pub(in crate::workload) enum Route {
     Password,
     /// Where a code of the second factor is presented.
     SecondFactor,
+    /// Where a passkey is asked for and presented.
+    Passkey,
     /// The link by which a password is set.
     SetPassword(Token),
     /// The way to the provider of this connector.
@@ -29,16 +31,22 @@ pub(in crate::workload) enum Route {
     Account,
     /// The end of sessions of the person who asks.
     EndSessions,
+    /// The end of what an application has of the person who asks.
+    EndApplication,
     /// Another password for the person who asks.
     ChangePassword,
     /// The second factor of the person who asks.
     ChangeSecondFactor,
+    /// The passkeys of the person who asks.
+    ChangePasskeys,
     /// The question whether to sign out, and the answer yes.
     SignOut,
     /// That nobody is signed in any more.
     SignedOut,
     /// The style sheet.
     Style,
+    /// The script that asks the browser for a passkey.
+    Script,
     /// An application asks who it is.
     Authorize,
     /// An application signs somebody out.
@@ -56,6 +64,7 @@ impl Route {
         match first {
             "sign-in" if path == "sign-in" => Some(Self::Choose),
             "sign-in" if further == pages::style_name() => Some(Self::Style),
+            "sign-in" if further == pages::script_name() => Some(Self::Script),
             "sign-in" => match further.split_once('/') {
                 None if !further.is_empty() => Some(Self::Begin(further.to_owned())),
                 Some((connector, "callback")) => Some(Self::Callback(connector.to_owned())),
@@ -63,13 +72,16 @@ impl Route {
                 None | Some(_) => None,
             },
             "password" if is_alone => Some(Self::Password),
+            "passkey" if is_alone => Some(Self::Passkey),
             "second-factor" if is_alone => Some(Self::SecondFactor),
             "set-password" if !further.is_empty() && !further.contains('/') => {
                 Some(Self::SetPassword(Token::presented(further)))
             }
             "account" if is_alone => Some(Self::Account),
             "account" if further == "sessions" => Some(Self::EndSessions),
+            "account" if further == "applications" => Some(Self::EndApplication),
             "account" if further == "password" => Some(Self::ChangePassword),
+            "account" if further == "passkeys" => Some(Self::ChangePasskeys),
             "account" if further == "second-factor" => Some(Self::ChangeSecondFactor),
             "signed-in" if is_alone => Some(Self::SignedIn),
             "sign-out" if is_alone => Some(Self::SignOut),
@@ -90,6 +102,7 @@ impl Route {
             Self::Choose => "/sign-in",
             Self::Password => "/password",
             Self::SecondFactor => "/second-factor",
+            Self::Passkey => "/passkey",
             Self::SetPassword(_) => "/set-password/{link}",
             Self::Begin(_) => "/sign-in/{connector}",
             Self::Callback(_) => "/sign-in/{connector}/callback",
@@ -97,11 +110,14 @@ impl Route {
             Self::SignedIn => "/signed-in",
             Self::Account => "/account",
             Self::EndSessions => "/account/sessions",
+            Self::EndApplication => "/account/applications",
             Self::ChangePassword => "/account/password",
             Self::ChangeSecondFactor => "/account/second-factor",
+            Self::ChangePasskeys => "/account/passkeys",
             Self::SignOut => "/sign-out",
             Self::SignedOut => "/signed-out",
             Self::Style => "/sign-in/style.css",
+            Self::Script => "/sign-in/passkey.js",
             Self::Authorize => "/oauth2/authorize",
             Self::EndSession => "/oauth2/sign-out",
             Self::ForwardAuth(Shape::AuthRequest) => "/auth-request",
@@ -113,11 +129,16 @@ impl Route {
     /// The methods that it understands.
     pub(super) fn methods(&self) -> &'static str {
         match self {
-            Self::EndSessions | Self::ChangePassword | Self::ChangeSecondFactor => "POST",
+            Self::EndSessions
+            | Self::EndApplication
+            | Self::ChangePassword
+            | Self::ChangeSecondFactor
+            | Self::ChangePasskeys => "POST",
             Self::Logout(_) => "GET, POST",
             Self::Choose
             | Self::Password
             | Self::SecondFactor
+            | Self::Passkey
             | Self::SetPassword(_)
             | Self::SignOut
             | Self::Authorize
@@ -159,8 +180,13 @@ mod tests {
         check("/account", Some("/account"));
         check("/account/sessions", Some("/account/sessions"));
         check("/account/password", Some("/account/password"));
+        check("/account/applications", Some("/account/applications"));
         check("/account/second-factor", Some("/account/second-factor"));
         check("/second-factor", Some("/second-factor"));
+        check("/passkey", Some("/passkey"));
+        check("/account/passkeys", Some("/account/passkeys"));
+        let script = format!("/sign-in/{}", pages::script_name());
+        check(&script, Some("/sign-in/passkey.js"));
         check("/set-password/usher_x", Some("/set-password/{link}"));
         check("/sign-out", Some("/sign-out"));
         check("/signed-out", Some("/signed-out"));

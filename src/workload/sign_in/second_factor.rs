@@ -29,6 +29,26 @@ pub(super) struct Shown {
     pub(super) hash: PasswordHash,
 }
 
+/// What a person can show.
+struct Kept {
+    app: bool,
+    passkeys: bool,
+}
+
+impl Kept {
+    async fn of(visit: &Visit<'_>, person: &ResourceId) -> Result<Self, Refused> {
+        let store = &visit.scim_tenant.opened.store;
+        Ok(Self {
+            app: store.second_factor(person).await?.totp.is_some(),
+            passkeys: !store.passkeys_of(person).await?.is_empty(),
+        })
+    }
+
+    fn is_one(&self) -> bool {
+        self.app || self.passkeys
+    }
+}
+
 /// Signs in who has shown the password, or asks first for the second factor, or has one set up.
 pub(super) async fn after_password(
     visit: &Visit<'_>,
@@ -39,14 +59,14 @@ pub(super) async fn after_password(
     let Some(config) = &visit.config.second_factor else {
         return password::signed_in(visit, person, hash, return_to).await;
     };
-    let kept = visit.scim_tenant.opened.store.second_factor(person).await?;
-    if kept.totp.is_none() && !config.required {
+    let has_one = Kept::of(visit, person).await?.is_one();
+    if !has_one && !config.required {
         return password::signed_in(visit, person, hash, return_to).await;
     }
     let sealing = sealing(visit).await?;
-    if kept.totp.is_some() {
+    if has_one {
         let ticket = Ticket::new(visit, person, &hash).seal(visit, &sealing);
-        return Ok(code_box(visit, &ticket, return_to, None));
+        return code_box(visit, person, (&ticket, return_to), None).await;
     }
     let person = visit
         .scim_tenant
@@ -73,13 +93,12 @@ pub(super) async fn present(visit: &Visit<'_>) -> Result<Response<Body>, Refused
             Ok(()) => password::signed_in(visit, &shown.person.id, shown.hash, return_to).await,
             Err(wrong) if wrong.is_of_the_form() => {
                 wrong.log(visit, &Route::SecondFactor);
-                Ok(code_box(visit, text, return_to, Some(&wrong)))
+                code_box(visit, &shown.person.id, (text, return_to), Some(&wrong)).await
             }
             Err(refused) => Err(refused),
         };
     };
-    let store = &visit.scim_tenant.opened.store;
-    if store.second_factor(&shown.person.id).await?.totp.is_some() {
+    if Kept::of(visit, &shown.person.id).await?.is_one() {
         // Set up in the meantime: nobody who knows the password alone may put another app in its place.
         return Err(SecondFactorRefused::TooLate.into());
     }
@@ -250,20 +269,23 @@ pub(super) async fn sealing(visit: &Visit<'_>) -> Result<Sealing, Refused> {
     Ok(sealing.map_err(SecondFactorRefused::SealingKey)?)
 }
 
-fn code_box(
+async fn code_box(
     visit: &Visit<'_>,
-    ticket: &str,
-    return_to: Option<&str>,
+    person: &ResourceId,
+    (ticket, return_to): (&str, Option<&str>),
     wrong: Option<&Refused>,
-) -> Response<Body> {
+) -> Result<Response<Body>, Refused> {
+    let kept = Kept::of(visit, person).await?;
     let page = SecondFactorBox {
         frame: pages::frame(visit),
         ticket,
         return_to,
+        has_app: kept.app,
+        has_passkeys: kept.passkeys,
         wrong: wrong.map(Refused::words),
     };
     let status = wrong.map_or(StatusCode::OK, Refused::status);
-    pages::page(visit, status, &page)
+    Ok(pages::page(visit, status, &page))
 }
 
 pub(super) fn set_up_page(

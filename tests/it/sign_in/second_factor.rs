@@ -138,7 +138,17 @@ impl Stage {
         (browser, app, recovery_codes(&done))
     }
 
-    async fn reset(&self, person: &str) -> (u16, String) {
+    /// A browser in which Ana, who must have a second factor, has set it up and is signed in.
+    pub(crate) async fn with_session(&self) -> Browser {
+        let browser = self.browser();
+        let page = present(&browser, ANA, PASSWORD).await;
+        let app = App::of(&page.text);
+        code(&browser, &page, &app.now(&self.clock)).await;
+        assert!(self.is_signed_in(&browser).await);
+        browser
+    }
+
+    pub(crate) async fn reset(&self, person: &str) -> (u16, String) {
         let report = self.workload.server.report_addr().unwrap();
         let query = form(&[("person", person)]);
         let request = client().post(format!("http://{report}/second-factor-reset?{query}"));
