@@ -94,7 +94,7 @@ pub(crate) async fn present(browser: &Browser, user_name: &str, password: &str) 
     browser.post("/password", &form(&fields)).await
 }
 
-async fn identify(browser: &Browser, user_name: &str) -> Shown {
+pub(crate) async fn identify(browser: &Browser, user_name: &str) -> Shown {
     browser
         .post("/sign-in", &form(&[("login_hint", user_name)]))
         .await
