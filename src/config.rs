@@ -6,6 +6,7 @@ pub mod oauth;
 pub mod policy;
 pub mod report;
 pub mod rights;
+mod second_factor;
 pub mod secret;
 pub mod sign_in;
 
@@ -33,6 +34,7 @@ pub use policy::{
 };
 pub use report::Report;
 pub use rights::Rights;
+pub use second_factor::{SealingKey, SecondFactorConfig};
 pub use secret::{CredentialId, Token, TokenDigest};
 pub use sign_in::{
     AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, RefreshConfig,

@@ -12,9 +12,11 @@ mod filter_sql;
 pub mod grants;
 mod lock;
 mod lookup;
+pub mod passkeys;
 pub mod passwords;
 mod postgres;
 mod query;
+pub mod second_factors;
 pub mod sessions;
 mod sqlite;
 mod write;
@@ -236,7 +238,13 @@ pub struct Note {
 /// - "Not found" is `Ok(None)`; callers decide what it means.
 /// - Time and identifiers come in as values; a store makes neither.
 #[async_trait]
-pub trait Store: sessions::Sessions + passwords::Passwords + grants::Grants {
+pub trait Store:
+    sessions::Sessions
+    + passwords::Passwords
+    + second_factors::SecondFactors
+    + passkeys::Passkeys
+    + grants::Grants
+{
     /// The resource called `id`.
     async fn find(
         &self,

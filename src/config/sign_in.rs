@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::application::{ApplicationConfig, ApplicationsConfig};
+use super::second_factor::SecondFactorConfig;
 
 /// How people sign in, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +24,9 @@ pub struct SignInConfig {
     /// Whether who is not known to a provider signs in by a password.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub built_in: bool,
+    /// The second factor of who signs in by a password; nobody is asked when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<SecondFactorConfig>,
     /// Who says who people are; one at least, unless people sign in by passwords.
     pub providers: Vec<ProviderConfig>,
 }

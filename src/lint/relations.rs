@@ -164,6 +164,7 @@ impl World {
 
     fn around_tenant(&self, key: &ObjectKey, tenant: &ScimTenant) -> plan::scim_tenant::Observed {
         plan::scim_tenant::Observed {
+            fresh_sealing_key: None,
             settings: WorkloadSettings::default(),
             site: nowhere(),
             scim_tenants: self.tenants.clone(),

@@ -7,6 +7,7 @@ pub mod deployment;
 pub mod disruption;
 pub mod exposure;
 pub mod network_policy;
+pub mod sealing_key;
 pub mod secret;
 pub mod signing_keys;
 pub mod volume;
@@ -51,6 +52,8 @@ pub struct Names {
     pub report: String,
     /// Secret with the keys by which tokens for applications are signed.
     pub signing_keys: String,
+    /// Secret with the key that seals what is kept of second factors.
+    pub sealing_key: String,
 }
 
 impl Names {
@@ -63,6 +66,7 @@ impl Names {
             data: format!("{name}-data"),
             report: format!("{name}-report"),
             signing_keys: format!("{name}-signing-keys"),
+            sealing_key: format!("{name}-sealing-key"),
         }
     }
 }

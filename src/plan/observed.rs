@@ -8,7 +8,7 @@ use crate::api::azure_connector::ClientSecretReference;
 use crate::config::StoreConfig;
 
 use super::child::Owner;
-use super::objects::{Names, client_secrets, signing_keys};
+use super::objects::{Names, client_secrets, sealing_key, signing_keys};
 use super::verdict::Rejection;
 
 /// What differs between places where a workload can run.
@@ -47,6 +47,16 @@ impl ClientSecretFiles {
             Self::Secrets(folder) => folder
                 .join(Names::of(owner).signing_keys)
                 .join(signing_keys::KEYS_FILE),
+        }
+    }
+
+    /// The file with the sealing key of the `ScimTenant` that is `owner`.
+    pub fn sealing_key(&self, owner: &Owner) -> PathBuf {
+        match self {
+            Self::Mounted => sealing_key::file().into(),
+            Self::Secrets(folder) => folder
+                .join(Names::of(owner).sealing_key)
+                .join(sealing_key::KEY),
         }
     }
 }

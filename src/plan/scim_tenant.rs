@@ -10,7 +10,7 @@ use crate::api::scim_tenant::{DeletionPolicy, ScimTenantSpec};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::report::StoreFault;
 use crate::config::{
-    Report, ScimClientConfig, ScimTenantConfig, Token, VERSION, WorkloadConfig, digest,
+    Report, ScimClientConfig, ScimTenantConfig, SealingKey, Token, VERSION, WorkloadConfig, digest,
 };
 
 use super::applications::{self, ApplicationsObserved};
@@ -43,6 +43,8 @@ pub struct Observed {
     pub clients: ClientsObserved,
     /// What there is of the applications that it declares.
     pub applications: ApplicationsObserved,
+    /// The key that would seal what is kept of second factors, where there is none yet and one is needed.
+    pub fresh_sealing_key: Option<SealingKey>,
     /// Every connector in the namespace.
     pub namespace_connectors: Vec<Arc<AzureConnector>>,
     /// Names of connectors in the namespace that cannot be understood.
@@ -94,6 +96,11 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
         &observed.applications,
         observed.now,
     )?);
+    let fresh = observed.fresh_sealing_key.as_ref();
+    steps.extend(fresh.map(|it| {
+        let secret = objects::sealing_key::secret(&owner, it, spec.deletion_policy);
+        Step::Create(Box::new(secret))
+    }));
     steps.extend(config.steps);
     steps.extend([
         Step::Apply(Child::Service(Box::new(address::public(&owner, spec)))),

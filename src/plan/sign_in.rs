@@ -1,11 +1,12 @@
 //! What a document says of signing in: who says who people are, and for how long that holds.
 
 use crate::api::azure_connector::{OidcConnection, OidcEndpoint, Refresh};
-use crate::api::scim_tenant::AccessRule;
+use crate::api::scim_tenant::{AccessRule, SecondFactor};
 use crate::api::{AzureConnector, ScimTenant};
 use crate::config::sign_in::{logout_url, redirect_uri};
 use crate::config::{
     AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, RefreshConfig,
+    SecondFactorConfig,
     SessionConfig, SignInConfig,
 };
 use crate::scim::schema::Rules;
@@ -47,6 +48,10 @@ pub(super) fn sign_in(
         },
         applications,
         built_in,
+        second_factor: declared.built_in.seals().then(|| SecondFactorConfig {
+            required: declared.built_in.second_factor == SecondFactor::Required,
+            sealing_key_file: sources.site.client_secrets.sealing_key(&Owner::of(tenant)),
+        }),
         providers,
     }))
 }

@@ -1,7 +1,7 @@
 //! Reconciles one `ScimTenant`.
 
 use crate::api::{ObjectKey, ScimTenant};
-use crate::config::{PrivateKey, Report, Token};
+use crate::config::{PrivateKey, Report, SealingKey, Token};
 use crate::plan::applications::{ApplicationsObserved, ClientSecretObserved};
 use crate::plan::objects::Names;
 use crate::plan::objects::secret::{self, Found};
@@ -122,6 +122,7 @@ async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, Platfor
         connectors,
         clients: clients(ctx, tenant).await?,
         applications: applications(ctx, tenant).await?,
+        fresh_sealing_key: fresh_sealing_key(ctx, tenant).await?,
         namespace_connectors,
         unreadable: ctx.platform.unreadable_connectors(namespace),
         mappings: ctx.platform.user_mappings(namespace),
@@ -170,7 +171,8 @@ async fn clients(ctx: &Context, tenant: &ScimTenant) -> Result<ClientsObserved, 
     }
     for meta in ctx.platform.owned(&owner, ChildKind::Secret).await? {
         let names = Names::of(&owner);
-        let is_own = |it: &String| [&names.config, &names.signing_keys].contains(&it);
+        let is_own =
+            |it: &String| [&names.config, &names.signing_keys, &names.sealing_key].contains(&it);
         if meta.name.as_ref().is_some_and(is_own) {
             continue;
         }
@@ -211,6 +213,21 @@ async fn applications(
         fresh_key: (!declared.is_empty()).then(|| PrivateKey::from_pkcs8(&ctx.random.p256_key())),
         client_secrets,
     })
+}
+
+/// A key, if one is needed and there is none: it is made once, for what it sealed nothing else opens.
+async fn fresh_sealing_key(
+    ctx: &Context,
+    tenant: &ScimTenant,
+) -> Result<Option<SealingKey>, PlatformError> {
+    if !tenant.spec.sign_in.built_in.seals() {
+        return Ok(None);
+    }
+    let owner = Owner::of(tenant);
+    let key = ObjectKey::new(&owner.object.namespace, &Names::of(&owner).sealing_key);
+    let found = ctx.platform.secret(&key).await?;
+    let fresh = || SealingKey::from_random(ctx.random.secret());
+    Ok(found.is_none().then(fresh))
 }
 
 async fn optional(ctx: &Context, owner: &Owner) -> Result<Vec<(ChildKey, String)>, PlatformError> {

@@ -51,6 +51,20 @@ pub enum AuditEvent {
     PasswordLinkMade,
     /// The person set a password.
     PasswordSet,
+    /// The person set up a second factor.
+    SecondFactorAdded,
+    /// The person removed the second factor.
+    SecondFactorRemoved,
+    /// An administrator removed the second factor of the person.
+    SecondFactorReset,
+    /// The person made a passkey.
+    PasskeyAdded,
+    /// The person removed a passkey.
+    PasskeyRemoved,
+    /// A recovery code was used.
+    RecoveryCodeUsed,
+    /// The person made other recovery codes.
+    RecoveryCodesMade,
     /// A person is told to sign in another way, or is told nothing any more.
     SignInMethodChanged,
 }

@@ -5,9 +5,11 @@ mod brake;
 mod grants;
 mod members;
 mod pages;
+mod passkeys;
 mod passwords;
 mod records;
 mod search;
+mod second_factors;
 pub(super) mod server;
 mod sessions;
 
@@ -26,9 +28,11 @@ use brake::*;
 use grants::*;
 use members::*;
 use pages::*;
+use passkeys::*;
 use passwords::*;
 use records::*;
 use search::*;
+use second_factors::*;
 use sessions::*;
 
 /// Runs every check below against the databases there are.
@@ -104,12 +108,21 @@ conformance!(
     links_end_with_who_is_deactivated_and_passwords_with_who_is_deleted,
     a_password_that_is_set_ends_the_sessions_of_its_person_alone,
     no_session_is_opened_by_a_password_that_was_replaced,
+    a_second_factor_is_kept_for_who_knows_the_password,
+    a_code_is_taken_once,
+    recovery_codes_are_renewed_for_who_knows_the_password,
+    a_second_factor_is_removed_by_its_person_or_reset_with_all_sessions,
+    a_second_factor_stays_with_who_is_deactivated_and_goes_with_who_is_deleted,
+    a_passkey_is_kept_for_who_knows_the_password,
+    of_two_uses_of_a_passkey_at_one_counter_one_counts,
+    passkeys_go_with_a_reset_and_with_who_is_deleted,
     a_grant_is_turned_by_whoever_holds_its_present_part,
     a_grant_that_is_kept_or_turned_again_stays_as_it_is,
     a_grant_goes_over_to_the_session_that_its_person_opens_instead,
     a_grant_needs_a_session_of_the_person,
     a_person_has_so_many_grants_and_the_oldest_go,
     grants_that_are_over_or_whose_session_is_are_forgotten,
+    a_person_learns_which_applications_have_grants_and_ends_them,
 );
 
 async fn sqlite() -> (TempDir, Arc<dyn Store>) {

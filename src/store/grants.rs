@@ -40,6 +40,13 @@ pub trait Grants: Send + Sync {
     /// The grant with this key.
     async fn grant(&self, key: &SecretDigest) -> Result<Option<Grant>, StoreError>;
 
+    /// The applications that have a grant of a person at `now`, in order.
+    async fn applications_of(
+        &self,
+        person: &ResourceId,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError>;
+
     /// Keeps a grant, if the session is there and the person's; says whether it is. Of the grants of one person the newest
     /// [`GRANTS_PER_PERSON`] stay. The same grant kept again stays as it is.
     async fn keep_grant(&self, grant: Grant) -> Result<bool, StoreError> {
@@ -55,6 +62,19 @@ pub trait Grants: Send + Sync {
     /// Ends a grant.
     async fn end_grant(&self, key: SecretDigest) -> Result<(), StoreError> {
         self.write_grant(GrantWrite::End(key)).await.map(|_| ())
+    }
+
+    /// Ends all grants that an application has of a person.
+    async fn end_grants_of(
+        &self,
+        person: ResourceId,
+        application: String,
+    ) -> Result<(), StoreError> {
+        let ended = self.write_grant(GrantWrite::EndOf {
+            person,
+            application,
+        });
+        ended.await.map(|_| ())
     }
 
     /// Forgets grants that ended before `now` or whose session did, a bounded number at a time; says how many, nothing being the end.
@@ -85,6 +105,13 @@ pub enum GrantWrite {
     Turn(Turn),
     /// Deletes a grant.
     End(SecretDigest),
+    /// Deletes those that an application has of a person.
+    EndOf {
+        /// Whose they are.
+        person: ResourceId,
+        /// Which application has them.
+        application: String,
+    },
     /// Deletes what is over, some of it at a time.
     Forget(Timestamp),
 }

@@ -28,6 +28,8 @@ pub struct Session {
     pub person: ResourceId,
     /// By what the person signed in.
     pub by: SignedInBy,
+    /// What the browser said that it is, as people know it.
+    pub device: Option<String>,
     /// When that was, in whole milliseconds.
     pub opened: Timestamp,
     /// When it was last noted that it was used, in whole milliseconds.
@@ -48,9 +50,14 @@ pub enum SignedInBy {
         /// What the provider said of it since.
         confirmation: Confirmation,
     },
-    /// A password.
+    /// A password, with a second factor where one is asked for.
     Password,
+    /// A passkey.
+    Passkey,
 }
+
+/// What a session by a passkey has in the place of a provider; a digest is another text.
+const PASSKEY: &str = "passkey";
 
 /// What a provider calls a person and a session of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -117,6 +124,7 @@ impl SignedInBy {
                 ..
             } => (name, provider, Some(known_as)),
             Self::Password => ("", "", None),
+            Self::Passkey => ("", PASSKEY, None),
         }
     }
 
@@ -125,7 +133,9 @@ impl SignedInBy {
         known_as: KnownAs,
         confirmation: Confirmation,
     ) -> Self {
-        if name.is_empty() {
+        if name.is_empty() && provider == PASSKEY {
+            Self::Passkey
+        } else if name.is_empty() {
             Self::Password
         } else {
             Self::Connector {

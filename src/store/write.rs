@@ -6,7 +6,9 @@ use serde_json::json;
 use super::audit::{AuditEntry, Moved};
 use super::brake::{Brake, Removal};
 use super::grants::GrantWrite;
+use super::passkeys::PasskeyWrite;
 use super::passwords::PasswordWrite;
+use super::second_factors::SecondFactorWrite;
 use super::sessions::SessionWrite;
 use super::{
     Change, Changed, Deletion, Forgetting, Note, Record, ResourceId, StoreError, Stored, Terms,
@@ -47,6 +49,8 @@ pub(super) enum Write {
     Session(SessionWrite),
     Grant(GrantWrite),
     Password(PasswordWrite),
+    SecondFactor(SecondFactorWrite),
+    Passkey(PasskeyWrite),
 }
 
 impl Write {
@@ -64,6 +68,8 @@ impl Write {
             | Self::Forget(_)
             | Self::Session(_)
             | Self::Password(_)
+            | Self::SecondFactor(_)
+            | Self::Passkey(_)
             | Self::Grant(_) => None,
         }
     }
@@ -73,6 +79,8 @@ impl Write {
         match self {
             Self::Record(entry) => Some(entry),
             Self::Password(write) => write.audit(),
+            Self::SecondFactor(write) => write.audit(),
+            Self::Passkey(write) => write.audit(),
             _ => self.subject()?.2.audit.as_ref(),
         }
     }

@@ -1,4 +1,4 @@
-//! How often somebody may present a wrong password. A stranger who guesses must not lock out whose password it is: a browser in which the
+//! How often somebody may present a wrong password, or a wrong code of a second factor. A stranger who guesses must not lock out whose password it is: a browser in which the
 //! person signed in before is limited apart, and so is each source.
 
 use std::net::IpAddr;
@@ -7,19 +7,36 @@ use jiff::Timestamp;
 
 use super::attempts::{Attempts, network};
 
-/// Seconds of a window.
-const WINDOW: i64 = 600;
+/// How many may be wrong in a window.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// Seconds of a window.
+    window: i64,
+    /// Of all accounts from one source, which may be an office.
+    of_source: u32,
+    /// Of one account from one source, and from one browser that is known.
+    of_one: u32,
+    /// Of one account from all sources together, which slows down who has many.
+    of_account: u32,
+}
 
-/// Wrong passwords in a window: of all accounts from one source, which may be an office.
-const OF_SOURCE: u32 = 100;
+/// Of passwords.
+pub(crate) const PASSWORDS: Limits = Limits {
+    window: 600,
+    of_source: 100,
+    of_one: 10,
+    of_account: 30,
+};
 
-/// Of one account from one source, and from one browser that is known.
-const OF_ONE: u32 = 10;
+/// Of codes, of which three in a million are right at a time: who knows the password and guesses all day for a year comes to one in four.
+pub(crate) const CODES: Limits = Limits {
+    window: 3600,
+    of_source: 100,
+    of_one: 10,
+    of_account: 10,
+};
 
-/// Of one account from all sources together, which slows down who has many.
-const OF_ACCOUNT: u32 = 30;
-
-/// Counts wrong passwords, in as much memory however many there are.
+/// Counts what was wrong, in as much memory however many there are.
 pub(crate) struct Guesses {
     sources: Attempts,
     ones: Attempts,
@@ -27,7 +44,7 @@ pub(crate) struct Guesses {
     known: Attempts,
 }
 
-/// A password that is presented.
+/// A password or a code that is presented.
 #[derive(Clone, Copy)]
 pub(crate) struct Guess<'g> {
     /// Where it comes from.
@@ -39,13 +56,13 @@ pub(crate) struct Guess<'g> {
 }
 
 impl Guesses {
-    pub(crate) fn new(key: [u8; 16]) -> Self {
-        let attempts = |at_most| Attempts::new(key, at_most).every(WINDOW);
+    pub(crate) fn new(key: [u8; 16], limits: Limits) -> Self {
+        let attempts = |at_most| Attempts::new(key, at_most).every(limits.window);
         Self {
-            sources: attempts(OF_SOURCE),
-            ones: attempts(OF_ONE),
-            accounts: attempts(OF_ACCOUNT),
-            known: attempts(OF_ONE),
+            sources: attempts(limits.of_source),
+            ones: attempts(limits.of_one),
+            accounts: attempts(limits.of_account),
+            known: attempts(limits.of_one),
         }
     }
 
@@ -111,7 +128,7 @@ mod tests {
 
     #[test]
     fn a17_a_source_has_ten_guesses_at_an_account_and_a_hundred_at_all() {
-        let guesses = Guesses::new([1; 16]);
+        let guesses = Guesses::new([1; 16], PASSWORDS);
         let accounts = [
             "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m",
         ];
@@ -127,7 +144,7 @@ mod tests {
 
     #[test]
     fn a17_many_sources_are_slowed_down_and_lock_out_nobody_who_is_known() {
-        let guesses = Guesses::new([1; 16]);
+        let guesses = Guesses::new([1; 16], PASSWORDS);
         let sources = (0..200).map(|it| format!("198.51.100.{it}"));
         let all = sources.map(|it| seen(&guesses, guess(&it, "a", false), 10, 0));
         assert_eq!(all.sum::<usize>(), 30);
@@ -142,7 +159,7 @@ mod tests {
 
     #[test]
     fn a17_a_flood_of_names_from_one_source_locks_out_nobody() {
-        let guesses = Guesses::new([1; 16]);
+        let guesses = Guesses::new([1; 16], PASSWORDS);
         for number in 0..100_000 {
             let name = format!("name {number}");
             guesses.count(guess("192.0.2.1", &name, false), at(0));
@@ -161,7 +178,7 @@ mod tests {
 
     #[test]
     fn right_passwords_count_for_nothing() {
-        let guesses = Guesses::new([1; 16]);
+        let guesses = Guesses::new([1; 16], PASSWORDS);
         let one = guess("192.0.2.1", "a", false);
         for _ in 0..1000 {
             assert_eq!(guesses.count(one, at(0)), None);

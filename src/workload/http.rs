@@ -21,7 +21,7 @@ use super::applications;
 use super::attempts::{Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS};
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
-use super::guesses::Guesses;
+use super::guesses::{CODES, Guesses, PASSWORDS};
 use super::handover::Handover;
 use super::intake::{Intake, Unread};
 use super::jwt::Untrusted;
@@ -57,7 +57,10 @@ pub(crate) struct Shared {
     pub(super) handover: Handover,
     pub(super) attempts: Attempts,
     pub(super) sign_ins: Attempts,
+    /// Of passwords.
     pub(super) guesses: Guesses,
+    /// Of codes of second factors.
+    pub(super) code_guesses: Guesses,
     pub(super) passwords: Passwords,
     pub(super) issuers: Arc<IssuerKeys>,
     pub(super) providers: Arc<Providers>,
@@ -82,7 +85,8 @@ impl Shared {
             handover: Handover::default(),
             attempts: Attempts::new(key, UNKNOWN_CREDENTIALS),
             sign_ins: Attempts::new(key, BEGUN_SIGN_INS),
-            guesses: Guesses::new(key),
+            guesses: Guesses::new(key, PASSWORDS),
+            code_guesses: Guesses::new(key, CODES),
             passwords: Passwords::new(Arc::clone(&random)),
             issuers: Arc::default(),
             providers: Arc::default(),

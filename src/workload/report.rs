@@ -2,6 +2,7 @@
 
 mod password_link;
 mod people;
+mod second_factor;
 mod sign_in_method;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub(super) fn router(core: Arc<Core>) -> Router {
         .route("/audit", get(people::audit))
         .route("/person", get(people::person))
         .route("/password-link", post(password_link::make))
+        .route("/second-factor-reset", post(second_factor::reset))
         .route(
             "/sign-in-method",
             get(sign_in_method::show).post(sign_in_method::set),

@@ -72,7 +72,7 @@ impl<'s> Sessions<'s> {
             .find(ResourceType::User, person, Related::Include);
         let method = match session.by {
             SignedInBy::Connector { .. } => SignInMethod::Entra,
-            SignedInBy::Password => SignInMethod::BuiltIn,
+            SignedInBy::Password | SignedInBy::Passkey => SignInMethod::BuiltIn,
         };
         let is_good = |it: &Stored| {
             it.resource.is_active() && SignInMethod::of(&it.resource, self.config) == method
@@ -89,6 +89,7 @@ impl<'s> Sessions<'s> {
                 declared.is_some_and(|it| it.digest() == *provider)
             }
             SignedInBy::Password => true,
+            SignedInBy::Passkey => self.config.second_factor.is_some(),
         };
         let is_confirmed = self.unconfirmed(session).is_none_or(|(refresh, age)| {
             age < minutes(refresh.every_minutes) + minutes(refresh.grace_minutes)
@@ -143,12 +144,13 @@ impl<'s> Sessions<'s> {
         &self,
         (person, by): (&ResourceId, SignedInBy),
         password: Option<PasswordHash>,
-        (token, had): (&Token, Option<&Token>),
+        (token, had, device): (&Token, Option<&Token>, Option<String>),
     ) -> Result<bool, StoreError> {
         let session = Session {
             digest: digest(token),
             person: person.clone(),
             by,
+            device,
             opened: self.now,
             seen: self.now,
         };

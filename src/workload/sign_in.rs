@@ -4,6 +4,7 @@ mod account;
 mod authorize;
 mod begin;
 mod callback;
+mod challenge;
 mod cookies;
 mod end_session;
 mod form;
@@ -11,14 +12,21 @@ mod forward_auth;
 mod identify;
 mod logout;
 mod pages;
+mod passkey;
+mod passkey_refused;
 mod password;
 mod password_refused;
 mod provider;
+mod qr;
 mod refresh;
 mod refused;
 mod return_to;
+mod route;
+mod second_factor;
+mod second_factor_refused;
 mod set_password;
 mod sign_out;
+mod ticket;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -29,6 +37,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 use jiff::Timestamp;
 
+use super::device::device;
 use super::http::Shared;
 use super::routing::{self, ScimTenant};
 use super::sessions::{Sessions, digest};
@@ -36,134 +45,15 @@ use super::source;
 use super::told::Told;
 use crate::config::{SignInConfig, Token};
 use crate::scim::resource::Resource;
+use crate::store::audit::{AuditEntry, AuditEvent, Requester};
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{Session, SignedInBy};
 use crate::store::{ResourceId, StoreError, Stored};
 use cookies::Cookies;
 use form::Form;
-use forward_auth::Shape;
 pub(crate) use provider::Providers;
 use refused::Refused;
-
-/// An endpoint of this part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Route {
-    /// Where signing in begins: the user name, or the choice among several connectors.
-    Choose,
-    /// Where a password is presented.
-    Password,
-    /// The link by which a password is set.
-    SetPassword(Token),
-    /// The way to the provider of this connector.
-    Begin(String),
-    /// The way back from it.
-    Callback(String),
-    /// The provider of this connector ends sessions.
-    Logout(String),
-    /// Who is signed in.
-    SignedIn,
-    /// The page of who is signed in.
-    Account,
-    /// The end of sessions of the person who asks.
-    EndSessions,
-    /// Another password for the person who asks.
-    ChangePassword,
-    /// The question whether to sign out, and the answer yes.
-    SignOut,
-    /// That nobody is signed in any more.
-    SignedOut,
-    /// The style sheet.
-    Style,
-    /// An application asks who it is.
-    Authorize,
-    /// An application signs somebody out.
-    EndSession,
-    /// A proxy asks.
-    ForwardAuth(Shape),
-}
-
-impl Route {
-    /// The endpoint at `rest`, a path behind the prefix of a directory.
-    fn parse(rest: &str) -> Option<Self> {
-        let path = rest.strip_prefix('/')?;
-        let (first, further) = path.split_once('/').unwrap_or((path, ""));
-        let is_alone = !path.contains('/');
-        match first {
-            "sign-in" if path == "sign-in" => Some(Self::Choose),
-            "sign-in" if further == pages::style_name() => Some(Self::Style),
-            "sign-in" => match further.split_once('/') {
-                None if !further.is_empty() => Some(Self::Begin(further.to_owned())),
-                Some((connector, "callback")) => Some(Self::Callback(connector.to_owned())),
-                Some((connector, "logout")) => Some(Self::Logout(connector.to_owned())),
-                None | Some(_) => None,
-            },
-            "password" if is_alone => Some(Self::Password),
-            "set-password" if !further.is_empty() && !further.contains('/') => {
-                Some(Self::SetPassword(Token::presented(further)))
-            }
-            "account" if is_alone => Some(Self::Account),
-            "account" if further == "sessions" => Some(Self::EndSessions),
-            "account" if further == "password" => Some(Self::ChangePassword),
-            "signed-in" if is_alone => Some(Self::SignedIn),
-            "sign-out" if is_alone => Some(Self::SignOut),
-            "signed-out" if is_alone => Some(Self::SignedOut),
-            "oauth2" if further == "authorize" => Some(Self::Authorize),
-            "oauth2" if further == "sign-out" => Some(Self::EndSession),
-            "auth-request" if is_alone => Some(Self::ForwardAuth(Shape::AuthRequest)),
-            "forward-auth" if is_alone => Some(Self::ForwardAuth(Shape::ForwardAuth)),
-            // Envoy puts the path of the request behind it.
-            "ext-authz" => Some(Self::ForwardAuth(Shape::ExtAuthz)),
-            _ => None,
-        }
-    }
-
-    /// Its name in logs and metrics.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Choose => "/sign-in",
-            Self::Password => "/password",
-            Self::SetPassword(_) => "/set-password/{link}",
-            Self::Begin(_) => "/sign-in/{connector}",
-            Self::Callback(_) => "/sign-in/{connector}/callback",
-            Self::Logout(_) => "/sign-in/{connector}/logout",
-            Self::SignedIn => "/signed-in",
-            Self::Account => "/account",
-            Self::EndSessions => "/account/sessions",
-            Self::ChangePassword => "/account/password",
-            Self::SignOut => "/sign-out",
-            Self::SignedOut => "/signed-out",
-            Self::Style => "/sign-in/style.css",
-            Self::Authorize => "/oauth2/authorize",
-            Self::EndSession => "/oauth2/sign-out",
-            Self::ForwardAuth(Shape::AuthRequest) => "/auth-request",
-            Self::ForwardAuth(Shape::ForwardAuth) => "/forward-auth",
-            Self::ForwardAuth(Shape::ExtAuthz) => "/ext-authz",
-        }
-    }
-
-    /// The methods that it understands.
-    fn methods(&self) -> &'static str {
-        match self {
-            Self::EndSessions | Self::ChangePassword => "POST",
-            Self::Logout(_) => "GET, POST",
-            Self::Choose
-            | Self::Password
-            | Self::SetPassword(_)
-            | Self::SignOut
-            | Self::Authorize
-            | Self::EndSession => "GET, HEAD, POST",
-            _ => "GET, HEAD",
-        }
-    }
-
-    fn allows(&self, method: &Method) -> bool {
-        match self {
-            // A proxy asks by the method of the request that it is about.
-            Self::ForwardAuth(_) => true,
-            _ => self.methods().split(", ").any(|it| it == method.as_str()),
-        }
-    }
-}
+pub(super) use route::Route;
 
 /// The directory and endpoint that a request is for, if it is one of this part and people sign in there.
 pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Route)> {
@@ -174,7 +64,13 @@ pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Ro
     let route = Route::parse(rest)?;
     let is_built_in = matches!(
         route,
-        Route::Password | Route::SetPassword(_) | Route::ChangePassword
+        Route::Password
+            | Route::SecondFactor
+            | Route::SetPassword(_)
+            | Route::ChangePassword
+            | Route::ChangeSecondFactor
+            | Route::Passkey
+            | Route::ChangePasskeys
     );
     let is_of_applications = matches!(route, Route::Authorize | Route::EndSession);
     let is_there =
@@ -253,7 +149,8 @@ impl Visit<'_> {
     ) -> Result<bool, StoreError> {
         let had = self.presented();
         let sessions = self.sessions();
-        let opened = sessions.open(who, password, (token, had.as_ref()));
+        let device = device(&self.head.headers);
+        let opened = sessions.open(who, password, (token, had.as_ref(), device));
         let opened = opened.await?;
         let minutes = self.config.session.absolute_minutes;
         let cookie = self.cookies().give_session(token, minutes);
@@ -267,6 +164,17 @@ impl Visit<'_> {
     fn from(&self) -> IpAddr {
         let trusted = &self.scim_tenant.config.trusted_proxies;
         source::address(&self.head.headers, self.peer.ip(), trusted)
+    }
+
+    /// What is remembered of what a person does here to what the person signs in by.
+    fn credential_entry(&self, person: &ResourceId, event: AuditEvent) -> AuditEntry {
+        let requester = Requester {
+            request_id: self.request_id.clone(),
+            client: "sign-in".to_owned(),
+            ..Requester::default()
+        };
+        let directory = &self.scim_tenant.directory;
+        directory.credential_entry(person, event, &requester)
     }
 
     /// A secret of 256 random bits.
@@ -321,6 +229,7 @@ pub(super) async fn serve(
     };
     let answered = match route {
         Route::Style => Ok(pages::style()),
+        Route::Script => Ok(pages::script()),
         route if !route.allows(&head.method) => {
             let mut response = status(StatusCode::METHOD_NOT_ALLOWED);
             let methods = HeaderValue::from_static(route.methods());
@@ -354,18 +263,27 @@ async fn page(
         Route::Begin(connector) => begin::begin(visit, connector).await,
         Route::Callback(connector) => callback::callback(visit, connector).await,
         Route::Password if visit.head.method == Method::POST => password::password(visit).await,
-        Route::Password => Ok(redirect(&format!("{}/sign-in", visit.base()))),
+        Route::SecondFactor if visit.head.method == Method::POST => {
+            second_factor::present(visit).await
+        }
+        Route::Passkey if visit.head.method == Method::POST => passkey::passkey(visit).await,
+        Route::Password | Route::SecondFactor | Route::Passkey => {
+            Ok(redirect(&format!("{}/sign-in", visit.base())))
+        }
         Route::SetPassword(link) => set_password::set_password(visit, link).await,
         Route::Account => account::account(visit).await,
         Route::EndSessions => account::end_sessions(visit).await,
+        Route::EndApplication => account::end_application(visit).await,
         Route::ChangePassword => account::change_password(visit).await,
+        Route::ChangeSecondFactor => account::change_second_factor(visit).await,
+        Route::ChangePasskeys => account::change_passkeys(visit).await,
         Route::SignedIn => sign_out::signed_in(visit).await,
         Route::SignOut if visit.head.method == Method::POST => sign_out::sign_out(visit).await,
         Route::SignOut => Ok(sign_out::question(visit)),
         Route::SignedOut => sign_out::signed_out(visit).await,
         Route::Authorize => authorize::authorize(visit).await,
         Route::EndSession => end_session::end_session(visit).await,
-        Route::Style | Route::ForwardAuth(_) | Route::Logout(_) => {
+        Route::Style | Route::Script | Route::ForwardAuth(_) | Route::Logout(_) => {
             Ok(status(StatusCode::NOT_FOUND))
         }
     }
@@ -386,60 +304,4 @@ fn redirect(url: &str) -> Response<Body> {
     }
     pages::guard(&mut response);
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_endpoint_is_found_by_its_path() {
-        let check = |path: &str, expected: Option<&str>| {
-            let found = Route::parse(path);
-            assert_eq!(found.as_ref().map(Route::name), expected, "{path}");
-        };
-        check("/sign-in", Some("/sign-in"));
-        check("/sign-in/entra", Some("/sign-in/{connector}"));
-        check(
-            "/sign-in/entra/callback",
-            Some("/sign-in/{connector}/callback"),
-        );
-        let style = format!("/sign-in/{}", pages::style_name());
-        check(&style, Some("/sign-in/style.css"));
-        check("/sign-in/entra/logout", Some("/sign-in/{connector}/logout"));
-        check("/signed-in", Some("/signed-in"));
-        check("/password", Some("/password"));
-        check("/account", Some("/account"));
-        check("/account/sessions", Some("/account/sessions"));
-        check("/account/password", Some("/account/password"));
-        check("/set-password/usher_x", Some("/set-password/{link}"));
-        check("/sign-out", Some("/sign-out"));
-        check("/signed-out", Some("/signed-out"));
-        check("/oauth2/authorize", Some("/oauth2/authorize"));
-        check("/oauth2/sign-out", Some("/oauth2/sign-out"));
-        check("/oauth2/token", None);
-        check("/auth-request", Some("/auth-request"));
-        check("/forward-auth", Some("/forward-auth"));
-        check("/ext-authz", Some("/ext-authz"));
-        check("/ext-authz/scim/v2/Users", Some("/ext-authz"));
-        for other in [
-            "/",
-            "/sign-in/",
-            "/sign-in/entra/",
-            "/sign-in/entra/other",
-            "/sign-in/entra/callback/more",
-            "/sign-out/",
-            "/password/x",
-            "/set-password",
-            "/set-password/",
-            "/set-password/x/y",
-            "/account/",
-            "/account/other",
-            "/forward-auth/x",
-            "/scim/v2/Users/sign-in",
-            "sign-in",
-        ] {
-            check(other, None);
-        }
-    }
 }

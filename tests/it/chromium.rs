@@ -6,10 +6,12 @@ mod browser;
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use browser::Chromium;
 use serde_json::json;
 use tempfile::TempDir;
+use usher::clock::Clock;
 use usher::config::ProviderConfig;
 
 use crate::apiserver::server::variable;
@@ -18,6 +20,7 @@ use crate::sign_in::browser::SITE;
 use crate::sign_in::entra::{Entra, LENA};
 use crate::sign_in::passwords::{self, PASSWORD};
 use crate::sign_in::provider::{ENTRA_TENANT, OBJECT_ID};
+use crate::sign_in::second_factor::{self, App};
 use crate::sign_in::sign_in_at;
 use crate::workload_server::Workload;
 
@@ -222,5 +225,128 @@ async fn a_password_is_set_by_a_link_and_signs_in() {
     page.wait_for("You are signed in").await;
     let nothing: [String; 0] = [];
     assert_eq!(page.complaints().await, nothing);
+    stage.workload.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_factor_is_set_up_and_asked_for() {
+    let (stage, _folder) = second_factor::stage(true).await;
+    stage.add_ana().await;
+    let page = &Chromium::start("contoso.example", stage.workload.server.local_addr()).await;
+    let present = async |password: &str| {
+        page.open(&format!("{SITE}/sign-in")).await;
+        page.fill("#login_hint", "ana@contoso.example").await;
+        page.click("form button").await;
+        page.wait_for("Password").await;
+        page.fill("#password", password).await;
+        page.click("form button").await;
+    };
+    let code = |app: &App| app.code(stage.clock.now().as_second());
+
+    present(PASSWORD).await;
+    page.wait_for("Set up a second factor").await;
+    page.look("set-up-second-factor").await;
+    let key = "return document.querySelector('.key').innerText";
+    let app = App::with_key(page.run(key).await.as_str().unwrap());
+    page.fill("#code", &code(&app)).await;
+    page.click("form button").await;
+    page.wait_for("Recovery codes").await;
+    page.look("recovery-codes").await;
+    let first = "return document.querySelector('code').innerText";
+    let recovery_code = page.run(first).await;
+    page.click("a.primary").await;
+    page.wait_for("You are signed in").await;
+    page.open(&format!("{SITE}/account")).await;
+    page.wait_for("My account").await;
+    page.look("account-second-factor").await;
+    page.click("form[action$='/sign-out'] button").await;
+    page.wait_for("You are signed out").await;
+
+    // By the keys alone.
+    stage.clock.advance(Duration::from_mins(1));
+    present(PASSWORD).await;
+    page.wait_for("Second factor").await;
+    page.look("second-factor").await;
+    page.press("000000\u{e007}").await;
+    page.wait_until_there("[role=alert]").await;
+    page.complaints().await;
+    page.look("wrong-code").await;
+    page.press(&code(&app)).await;
+    page.press("\u{e007}").await;
+    page.wait_for("You are signed in").await;
+    page.click("form button").await;
+    page.wait_for("You are signed out").await;
+
+    present(PASSWORD).await;
+    page.wait_for("Second factor").await;
+    page.click("summary").await;
+    page.look("recovery-code").await;
+    page.fill("#recovery_code", recovery_code.as_str().unwrap())
+        .await;
+    page.click("details button").await;
+    page.wait_for("You are signed in").await;
+    let nothing: [String; 0] = [];
+    assert_eq!(page.complaints().await, nothing);
+    stage.workload.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passkey_is_made_and_signs_in_alone_and_after_the_password() {
+    let (stage, _folder) = second_factor::stage(false).await;
+    stage.add_ana().await;
+    let page = &Chromium::start("contoso.example", stage.workload.server.local_addr()).await;
+    page.add_authenticator().await;
+    let present = async || {
+        page.open(&format!("{SITE}/sign-in")).await;
+        page.fill("#login_hint", "ana@contoso.example").await;
+        page.click("form button").await;
+        page.wait_for("Password").await;
+        page.fill("#password", PASSWORD).await;
+        page.click("form button").await;
+    };
+    let sign_out = async || {
+        page.open(&format!("{SITE}/sign-out")).await;
+        page.click("form button").await;
+        page.wait_for("You are signed out").await;
+    };
+
+    page.open(&format!("{SITE}/sign-in")).await;
+    page.click("form[action$='/passkey'] button").await;
+    page.wait_for("Sign in with a passkey").await;
+    page.wait_until_there("#again:not([hidden])").await;
+    page.look("no-passkey").await;
+    present().await;
+    page.wait_for("You are signed in").await;
+    page.open(&format!("{SITE}/account")).await;
+    page.fill("#passkey_password", PASSWORD).await;
+    page.click("form[action$='/passkeys'] button").await;
+    page.wait_until_there("button[name=remove]").await;
+    page.look("account-passkey").await;
+    sign_out().await;
+
+    page.open(&format!("{SITE}/sign-in")).await;
+    page.look("identify-passkey").await;
+    page.click("form[action$='/passkey'] button").await;
+    page.wait_for("You are signed in").await;
+    page.open(&format!("{SITE}/account")).await;
+    let text = page.run("return document.body.innerText").await;
+    assert!(text.as_str().unwrap().contains("by passkey"), "{text}");
+    sign_out().await;
+
+    present().await;
+    page.wait_for("Second factor").await;
+    page.look("second-factor-passkey").await;
+    page.click("form[action$='/passkey'] button").await;
+    page.wait_for("You are signed in").await;
+    page.open(&format!("{SITE}/account")).await;
+    page.fill("#passkey_password", PASSWORD).await;
+    page.click("button[name=remove]").await;
+    page.wait_for("My account").await;
+    sign_out().await;
+    page.open(&format!("{SITE}/sign-in")).await;
+    page.click("form[action$='/passkey'] button").await;
+    page.wait_until_there("[role=alert]").await;
+    page.complaints().await;
+    page.look("removed-passkey").await;
     stage.workload.server.shutdown().await;
 }

@@ -115,6 +115,7 @@ pub(crate) fn seen(tenant: &ScimTenant) -> scim_tenant::Observed {
         connectors: Vec::new(),
         clients: ClientsObserved::default(),
         applications: ApplicationsObserved::default(),
+        fresh_sealing_key: None,
         namespace_connectors: Vec::new(),
         unreadable: Vec::new(),
         mappings: Vec::new(),

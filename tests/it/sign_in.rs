@@ -7,10 +7,12 @@ pub(crate) mod browser;
 pub(crate) mod dev;
 pub(crate) mod entra;
 pub(crate) mod logout;
+pub(crate) mod passkeys;
 pub(crate) mod passwords;
 pub(crate) mod provider;
 pub(crate) mod refresh;
 pub(crate) mod replicas;
+pub(crate) mod second_factor;
 
 use std::time::Duration;
 
@@ -43,6 +45,7 @@ pub(crate) fn sign_in_at(issuer: url::Url, folder: &std::path::Path) -> SignInCo
         forward_auth: ForwardAuthConfig::default(),
         applications: None,
         built_in: false,
+        second_factor: None,
         providers: vec![ProviderConfig {
             connector: "entra".to_owned(),
             display_name: "Contoso staff".to_owned(),

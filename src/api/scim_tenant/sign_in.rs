@@ -36,6 +36,31 @@ pub struct BuiltInSignIn {
     /// attribute `signInMethod` of a person, `Entra` or `BuiltIn`, says otherwise.
     #[serde(default)]
     pub enabled: bool,
+    /// Whether people who sign in by a password are asked for a second factor: a code of an authenticator app on their phone (RFC 6238). `Optional`: who has set
+    /// one up is asked. `Required`: who has not sets one up at the next sign-in. `Disabled`: nobody is asked.
+    #[serde(default)]
+    pub second_factor: SecondFactor,
+}
+
+impl BuiltInSignIn {
+    /// Whether anything is kept that has to be sealed.
+    pub fn seals(&self) -> bool {
+        self.enabled && self.second_factor != SecondFactor::Disabled
+    }
+}
+
+/// Who is asked for a second factor.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub enum SecondFactor {
+    /// Who has set one up.
+    #[default]
+    Optional,
+    /// Everybody; who has none sets one up.
+    Required,
+    /// Nobody.
+    Disabled,
 }
 
 /// When a session ends.

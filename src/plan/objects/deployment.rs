@@ -24,7 +24,7 @@ use super::super::verdict::Rejection;
 use super::secret::CONFIG_KEY;
 use super::{
     HTTP_PORT, HTTPS_PORT, Names, REPORT_PORT, WorkloadSettings, address, client_secrets, database,
-    labels, owned, selector, signing_keys,
+    labels, owned, sealing_key, selector, signing_keys,
 };
 
 /// Folder of the configuration in the pods.
@@ -95,6 +95,11 @@ fn pod(
         volumes.push(signing_keys::volume(owner));
         let mounts = container.volume_mounts.get_or_insert_default();
         mounts.push(signing_keys::mount());
+    }
+    if spec.sign_in.built_in.seals() {
+        volumes.push(sealing_key::volume(owner));
+        let mounts = container.volume_mounts.get_or_insert_default();
+        mounts.push(sealing_key::mount());
     }
     Ok(PodSpec {
         service_account_name: Some(Names::of(owner).workload),

@@ -392,6 +392,7 @@ async fn who_is_signed_in_and_by_what_is_in_no_backup_and_ended_by_a_restore() {
             digest: digest.clone(),
             person: ResourceId::new("u2"),
             by: SignedInBy::Password,
+            device: None,
             opened: at(5),
             seen: at(5),
         };

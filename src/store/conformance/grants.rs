@@ -17,6 +17,7 @@ async fn signed_in_instead(store: &dyn Store, name: &str, person: &str, replaced
         digest: digest(name),
         person: ResourceId::new(person),
         by: SignedInBy::Password,
+        device: None,
         opened: at(10),
         seen: at(10),
     };
@@ -181,4 +182,39 @@ pub(super) async fn grants_that_are_over_or_whose_session_is_are_forgotten(store
     for (key, expected) in [("1", false), ("2", true), ("3", false)] {
         assert_eq!(is_there(&*store, key).await, expected, "{key}");
     }
+}
+
+pub(super) async fn a_person_learns_which_applications_have_grants_and_ends_them(
+    store: Arc<dyn Store>,
+) {
+    filled(&*store).await;
+    signed_in(&*store, "s", "a").await;
+    signed_in(&*store, "t", "a").await;
+    signed_in(&*store, "u", "b").await;
+    for (key, person, session, application) in [
+        ("1", "a", "s", "wiki"),
+        ("2", "a", "s", "crm"),
+        ("3", "a", "t", "crm"),
+        ("4", "a", "t", "mail"),
+        ("5", "b", "u", "crm"),
+    ] {
+        let kept = Grant {
+            application: application.to_owned(),
+            ..grant(key, person, session)
+        };
+        assert!(store.keep_grant(kept).await.unwrap());
+    }
+    let of = async |person: &str, second| {
+        let person = ResourceId::new(person);
+        store.applications_of(&person, at(second)).await.unwrap()
+    };
+
+    assert_eq!(of("a", 60).await, ["crm", "mail", "wiki"]);
+    assert_eq!(of("a", 70).await, [""; 0], "they are over");
+    store.end_session(digest("t")).await.unwrap();
+    assert_eq!(of("a", 60).await, ["crm", "wiki"]);
+    let ended = store.end_grants_of(ResourceId::new("a"), "crm".to_owned());
+    ended.await.unwrap();
+    assert_eq!(of("a", 60).await, ["wiki"]);
+    assert_eq!(of("b", 60).await, ["crm"]);
 }

@@ -50,6 +50,12 @@ async fn has_link(store: &dyn Store, name: &str) -> bool {
     store.password_link(&digest(name)).await.unwrap().is_some()
 }
 
+/// Gives `person` the password of this hash.
+pub(super) async fn with_password(store: &dyn Store, person: &str, hash: &str) {
+    assert!(offer(store, person, person).await);
+    assert!(set(store, person, hash, person).await);
+}
+
 pub(super) async fn a_link_sets_one_password_once(store: Arc<dyn Store>) {
     filled(&*store).await;
     assert!(offer(&*store, "1", "a").await);

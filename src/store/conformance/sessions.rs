@@ -37,6 +37,7 @@ pub(super) fn session(name: &str, person: &str) -> Session {
             },
             confirmation: Confirmation::default(),
         },
+        device: Some("Firefox on Linux".to_owned()),
         opened: at(10),
         seen: at(10),
     }

@@ -22,6 +22,14 @@ impl Grants for PostgresStore {
     async fn grant(&self, key: &SecretDigest) -> Result<Option<Grant>, StoreError> {
         read!(self, connection => grant(&mut connection, key))
     }
+
+    async fn applications_of(
+        &self,
+        person: &ResourceId,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        read!(self, connection => applications_of(&mut connection, person, now))
+    }
 }
 
 /// Does one write inside a transaction.
@@ -37,6 +45,17 @@ pub(super) async fn apply(
             .execute(connection)
             .await?
             .rows_affected(),
+        GrantWrite::EndOf {
+            person,
+            application,
+        } => {
+            sqlx::query("DELETE FROM application_grant WHERE resource_id = $1 AND application = $2")
+                .bind(text(person.as_str()))
+                .bind(text(application))
+                .execute(connection)
+                .await?
+                .rows_affected()
+        }
         GrantWrite::Forget(now) => forget(connection, *now).await?,
     };
     Ok(Written::Rows(changed))
@@ -140,4 +159,21 @@ async fn grant(
             expires: time(expires),
         },
     ))
+}
+
+async fn applications_of(
+    connection: &mut PgConnection,
+    person: &ResourceId,
+    now: Timestamp,
+) -> Result<Vec<String>, Failure> {
+    let found = sqlx::query_scalar(
+        "SELECT DISTINCT g.application FROM application_grant g JOIN session s ON s.digest = g.session
+         JOIN resource r ON r.id = s.resource_id AND r.sign_outs = s.sign_outs
+         WHERE g.resource_id = $1 AND g.expires > $2 ORDER BY g.application",
+    )
+    .bind(text(person.as_str()))
+    .bind(now.as_millisecond())
+    .fetch_all(connection)
+    .await?;
+    Ok(found)
 }

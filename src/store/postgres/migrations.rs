@@ -29,6 +29,12 @@ const MIGRATIONS: &[(i64, &str)] = &[
         8,
         include_str!("../migrations/postgres/0008_refresh_token.sql"),
     ),
+    (
+        9,
+        include_str!("../migrations/postgres/0009_second_factor.sql"),
+    ),
+    (10, include_str!("../migrations/postgres/0010_device.sql")),
+    (11, include_str!("../migrations/postgres/0011_passkey.sql")),
 ];
 
 /// How often a statement is tried that another replica is in the way of.

@@ -161,8 +161,8 @@ async fn open(
     let inserted = sqlx::query(
         "WITH person AS (SELECT id, sign_outs FROM resource WHERE kind = 0 AND id = $2 AND active
            AND ($7::TEXT IS NULL OR EXISTS (SELECT 1 FROM password WHERE resource_id = $2 AND hash = $7)) FOR SHARE)
-         INSERT INTO session (digest, resource_id, connector, provider, opened, seen, sign_outs, subject, provider_session)
-         SELECT $1, id, $3, $4, $5, $6, sign_outs, $8, $9 FROM person
+         INSERT INTO session (digest, resource_id, connector, provider, opened, seen, sign_outs, subject, provider_session, device)
+         SELECT $1, id, $3, $4, $5, $6, sign_outs, $8, $9, $10 FROM person
          ON CONFLICT (digest) DO UPDATE SET seen = excluded.seen",
     )
     .bind(&session.digest.0)
@@ -174,6 +174,7 @@ async fn open(
     .bind(password.map(PasswordHash::reveal))
     .bind(known_as.and_then(|it| it.subject.as_deref()).map(text))
     .bind(known_as.and_then(|it| it.session.as_deref()).map(text))
+    .bind(session.device.as_deref().map(text))
     .execute(connection)
     .await?;
     Ok(inserted.rows_affected())
@@ -290,19 +291,21 @@ async fn attempt(
 macro_rules! select {
     ($where:literal) => {
         concat!(
-            "SELECT s.digest, s.resource_id, s.connector, s.provider, s.subject, s.provider_session, s.opened, s.seen, s.confirmed, s.asked
+            "SELECT s.digest, s.resource_id, s.connector, s.provider, s.subject, s.provider_session, s.device, s.opened, s.seen, s.confirmed,
+                    s.asked
              FROM session s JOIN resource r ON r.id = s.resource_id AND r.sign_outs = s.sign_outs WHERE ",
             $where
         )
     };
 }
 
-/// Digest, person, connector, provider, subject and session there, opened and seen, confirmed and asked.
+/// Digest, person, connector, provider, subject and session there, device, opened and seen, confirmed and asked.
 type Row = (
     String,
     String,
     String,
     String,
+    Option<String>,
     Option<String>,
     Option<String>,
     i64,
@@ -312,7 +315,7 @@ type Row = (
 );
 
 fn read(row: Row) -> Session {
-    let (digest, person, connector, provider, subject, session, opened, seen, confirmed, asked) =
+    let (digest, person, connector, provider, subject, session, device, opened, seen, confirmed, asked) =
         row;
     let known_as = KnownAs { subject, session };
     let confirmation = Confirmation {
@@ -323,6 +326,7 @@ fn read(row: Row) -> Session {
         digest: SecretDigest(digest),
         person: ResourceId::new(person),
         by: SignedInBy::of_columns((connector, provider), known_as, confirmation),
+        device,
         opened: time(opened),
         seen: time(seen),
     }

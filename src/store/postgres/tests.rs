@@ -904,6 +904,7 @@ async fn a_session_that_a_deactivation_does_not_see_counts_no_more() {
         digest: digest.clone(),
         person: ResourceId::new("a"),
         by: SignedInBy::Password,
+        device: None,
         opened: Timestamp::UNIX_EPOCH,
         seen: Timestamp::UNIX_EPOCH,
     };

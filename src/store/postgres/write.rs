@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::row::{self, Slot};
 use super::text::text;
-use super::{grants, passwords, records, sessions, terms};
+use super::{grants, passkeys, passwords, records, second_factors, sessions, terms};
 use super::{members, row::Remembered};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
@@ -76,6 +76,8 @@ pub(super) async fn settled(
         | Write::Forget(_)
         | Write::Session(_)
         | Write::Password(_)
+        | Write::SecondFactor(_)
+        | Write::Passkey(_)
         | Write::Grant(_) => false,
     };
     if is_done {
@@ -124,6 +126,8 @@ async fn by_one_statement(
         | Write::Forget(_)
         | Write::Session(_)
         | Write::Password(_)
+        | Write::SecondFactor(_)
+        | Write::Passkey(_)
         | Write::Grant(_) => None,
     })
 }
@@ -163,6 +167,10 @@ async fn within(
         }
         Write::Session(write) => Ok(Ok(alone(sessions::apply(connection, write).await?))),
         Write::Password(write) => Ok(Ok(alone(passwords::apply(connection, write).await?))),
+        Write::Passkey(write) => Ok(Ok(alone(passkeys::apply(connection, write).await?))),
+        Write::SecondFactor(write) => {
+            Ok(Ok(alone(second_factors::apply(connection, write).await?)))
+        }
         Write::Grant(write) => Ok(Ok(alone(grants::apply(connection, write).await?))),
         Write::Note { .. } | Write::Record(_) => Ok(Ok(alone(Written::Done))),
     }
@@ -260,6 +268,7 @@ async fn delete(
             row::leave_groups(connection, before.seq, deletion.at).await?;
             sessions::end_all(connection, &deletion.id).await?;
             passwords::forget(connection, &deletion.id).await?;
+            second_factors::forget(connection, &deletion.id).await?;
         }
         ResourceType::Group => moved.removed = members::count(connection, before.seq).await?,
     }

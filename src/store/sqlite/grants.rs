@@ -21,6 +21,15 @@ impl Grants for SqliteStore {
         let found = |reader: &Connection| Ok(grant(reader, key)?);
         self.readers.look_up(found).await
     }
+
+    async fn applications_of(
+        &self,
+        person: &ResourceId,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        let found = |reader: &Connection| Ok(applications_of(reader, person, now)?);
+        self.readers.look_up(found).await
+    }
 }
 
 /// Does one write inside the writer's transaction.
@@ -34,6 +43,14 @@ pub(super) fn apply(
         GrantWrite::End(key) => connection
             .prepare_cached("DELETE FROM application_grant WHERE key = ?1")?
             .execute([&key.0])?,
+        GrantWrite::EndOf {
+            person,
+            application,
+        } => connection
+            .prepare_cached(
+                "DELETE FROM application_grant WHERE resource_id = ?1 AND application = ?2",
+            )?
+            .execute((person.as_str(), application))?,
         GrantWrite::Forget(now) => forget(connection, *now)?,
     };
     Ok(Written::Rows(changed as u64))
@@ -121,4 +138,18 @@ fn grant(connection: &Connection, key: &SecretDigest) -> Result<Option<Grant>, r
             })
         })
         .optional()
+}
+
+fn applications_of(
+    connection: &Connection,
+    person: &ResourceId,
+    now: Timestamp,
+) -> Result<Vec<String>, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT application FROM application_grant WHERE resource_id = ?1 AND expires > ?2
+             AND EXISTS (SELECT 1 FROM session WHERE digest = application_grant.session) ORDER BY application",
+        )?
+        .query_map((person.as_str(), now.as_millisecond()), |row| row.get(0))?
+        .collect()
 }

@@ -83,6 +83,21 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "refresh token",
         include_str!("../migrations/sqlite/0012_refresh_token.sql"),
     ),
+    (
+        13,
+        "second_factor",
+        include_str!("../migrations/sqlite/0013_second_factor.sql"),
+    ),
+    (
+        14,
+        "device",
+        include_str!("../migrations/sqlite/0014_device.sql"),
+    ),
+    (
+        15,
+        "passkey",
+        include_str!("../migrations/sqlite/0015_passkey.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.

@@ -140,8 +140,8 @@ fn open(
     let (connector, provider, known_as) = session.by.columns();
     connection
         .prepare_cached(
-            "INSERT INTO session (digest, resource_id, connector, provider, opened, seen, subject, provider_session)
-             SELECT ?1, id, ?3, ?4, ?5, ?6, ?8, ?9 FROM resource WHERE kind = 0 AND id = ?2 AND active
+            "INSERT INTO session (digest, resource_id, connector, provider, opened, seen, subject, provider_session, device)
+             SELECT ?1, id, ?3, ?4, ?5, ?6, ?8, ?9, ?10 FROM resource WHERE kind = 0 AND id = ?2 AND active
              AND (?7 IS NULL OR EXISTS (SELECT 1 FROM password WHERE resource_id = ?2 AND hash = ?7))",
         )?
         .execute((
@@ -154,6 +154,7 @@ fn open(
             password.map(PasswordHash::reveal),
             known_as.and_then(|it| it.subject.as_deref()),
             known_as.and_then(|it| it.session.as_deref()),
+            &session.device,
         ))
 }
 
@@ -241,11 +242,11 @@ fn sessions_of(
 ) -> Result<Vec<Session>, rusqlite::Error> {
     connection
         .prepare_cached(
-            "SELECT connector, provider, subject, provider_session, opened, seen, confirmed, asked, digest FROM session WHERE resource_id = ?1
-             ORDER BY opened DESC, digest LIMIT ?2",
+            "SELECT connector, provider, subject, provider_session, opened, seen, confirmed, asked, device, digest FROM session
+             WHERE resource_id = ?1 ORDER BY opened DESC, digest LIMIT ?2",
         )?
         .query_map((person.as_str(), SESSIONS_OF_ONE), |row| {
-            read(row, SecretDigest(row.get(8)?), person.clone())
+            read(row, SecretDigest(row.get(9)?), person.clone())
         })?
         .collect()
 }
@@ -256,10 +257,11 @@ fn session(
 ) -> Result<Option<Session>, rusqlite::Error> {
     connection
         .prepare_cached(
-            "SELECT connector, provider, subject, provider_session, opened, seen, confirmed, asked, resource_id FROM session WHERE digest = ?1",
+            "SELECT connector, provider, subject, provider_session, opened, seen, confirmed, asked, device, resource_id FROM session
+             WHERE digest = ?1",
         )?
         .query_row([&digest.0], |row| {
-            let person = ResourceId::new(row.get::<_, String>(8)?);
+            let person = ResourceId::new(row.get::<_, String>(9)?);
             read(row, digest.clone(), person)
         })
         .optional()
@@ -285,6 +287,7 @@ fn read(
         digest,
         person,
         by: SignedInBy::of_columns(provider, known_as, confirmation),
+        device: row.get(8)?,
         opened: time(row.get(4)?),
         seen: time(row.get(5)?),
     })

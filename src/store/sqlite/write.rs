@@ -7,7 +7,7 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{grants, passwords, records, sessions};
+use super::{grants, passkeys, passwords, records, second_factors, sessions};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -68,6 +68,8 @@ fn is_single(write: &Write) -> bool {
         | Write::Forget(_)
         | Write::Session(_)
         | Write::Password(_)
+        | Write::SecondFactor(_)
+        | Write::Passkey(_)
         | Write::Grant(_) => true,
     }
 }
@@ -122,6 +124,8 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
         }
         Write::Session(write) => Ok(alone(sessions::apply(connection, write)?)),
         Write::Password(write) => Ok(alone(passwords::apply(connection, write)?)),
+        Write::Passkey(write) => Ok(alone(passkeys::apply(connection, write)?)),
+        Write::SecondFactor(write) => Ok(alone(second_factors::apply(connection, write)?)),
         Write::Grant(write) => Ok(alone(grants::apply(connection, write)?)),
     }
 }
@@ -249,6 +253,7 @@ fn delete(
         row::leave_groups(connection, before.seq, deletion.at)?;
         sessions::end_all(connection, &deletion.id)?;
         passwords::forget(connection, &deletion.id)?;
+        second_factors::forget(connection, &deletion.id)?;
     }
     row::remove(connection, before.seq)?;
     if terms.audit.as_ref().is_some_and(AuditEntry::erases) {

@@ -7,6 +7,7 @@ use super::sign_in_name::sign_in_name;
 use super::{Directory, DirectoryError};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditQuery, Audited, Requester};
+use crate::store::second_factors::SecondFactor;
 use crate::store::{Related, ResourceId, Stored};
 
 /// Entries that are read at a time.
@@ -32,6 +33,18 @@ impl Directory {
             .related
             .iter()
             .map(|group| json!({"id": group.id.as_str(), "displayName": group.display}));
+        let passkeys = self
+            .store
+            .passkeys_of(&found.id)
+            .await?
+            .into_iter()
+            .map(|it| {
+                json!({
+                    "name": it.name,
+                    "added": it.added.to_string(),
+                    "lastUsed": it.used.map(|it| it.to_string()),
+                })
+            });
         let user_name = found.resource.user_name().unwrap_or_default();
         Ok(json!({
             "id": found.id.as_str(),
@@ -40,6 +53,8 @@ impl Directory {
             "signInName": sign_in_name(user_name, found.resource.external_id()),
             "attributes": found.resource.attributes(),
             "groups": groups.collect::<Vec<_>>(),
+            "secondFactor": second_factor(&self.store.second_factor(&found.id).await?),
+            "passkeys": passkeys.collect::<Vec<_>>(),
             "audit": self.history(&found.id).await?,
         }))
     }
@@ -73,5 +88,16 @@ impl Directory {
                 return Ok(all);
             }
         }
+    }
+}
+
+/// What is told of a second factor; what it is made of is nobody's to know.
+fn second_factor(kept: &SecondFactor) -> Value {
+    match &kept.totp {
+        Some(totp) => json!({
+            "authenticatorAppSince": totp.added.to_string(),
+            "recoveryCodes": kept.recovery_codes,
+        }),
+        None => Value::Null,
     }
 }

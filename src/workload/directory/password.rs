@@ -88,6 +88,19 @@ impl Directory {
         Ok(MadeLink { person, expires })
     }
 
+    /// Removes the second factor of the person with this id or user name, and ends the person's sessions; says whether there was one.
+    pub(crate) async fn reset_second_factor(
+        &self,
+        person: &str,
+        requester: &Requester,
+    ) -> Result<(Stored, bool), DirectoryError> {
+        let person = self.person(person).await?;
+        let audit = self.credential_entry(&person.id, AuditEvent::SecondFactorReset, requester);
+        let id = person.id.clone();
+        let had = self.store.remove_second_factor(id, None, audit).await?;
+        Ok((person, had))
+    }
+
     /// What is remembered when something happens to what a person signs in by.
     pub(crate) fn credential_entry(
         &self,

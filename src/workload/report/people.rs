@@ -25,9 +25,9 @@ const PAGE: usize = 1000;
 #[serde(deny_unknown_fields)]
 pub(super) struct WantedPerson {
     /// `namespace/name`; may be left out where there is one directory.
-    scim_tenant: Option<String>,
+    pub(super) scim_tenant: Option<String>,
     /// Id or user name.
-    person: String,
+    pub(super) person: String,
 }
 
 /// What is asked of the audit; times as in RFC 3339.

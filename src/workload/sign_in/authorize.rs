@@ -154,7 +154,7 @@ fn sign_in(
     let back = format!("{base}/oauth2/authorize?{}", parameters.again(digest));
     let page = match session.map(|it| &it.by) {
         Some(SignedInBy::Connector { name, .. }) => format!("{base}/sign-in/{name}"),
-        Some(SignedInBy::Password) | None => format!("{base}/sign-in"),
+        Some(SignedInBy::Password | SignedInBy::Passkey) | None => format!("{base}/sign-in"),
     };
     let mut url = with_return(page, Some(&back));
     let mut add = |name: &str, value: &str| {

@@ -6,7 +6,7 @@ use axum::http::{Method, Response, StatusCode};
 
 use super::pages::{self, Choice, Identify, PasswordBox};
 use super::refused::Refused;
-use super::{Visit, begin, redirect};
+use super::{Visit, begin, passkey, redirect};
 use crate::config::ProviderConfig;
 use crate::store::audit::AuditQuery;
 use crate::store::{ResourceId, StoreError, Stored};
@@ -83,6 +83,7 @@ pub(super) async fn identify(visit: &Visit<'_>) -> Result<Response<Body>, Refuse
         let page = Identify {
             frame: pages::frame(visit),
             return_to,
+            has_passkeys: passkey::are_there(visit),
             wrong,
         };
         return Ok(pages::page(visit, status, &page));

@@ -1,5 +1,8 @@
 //! The pages as they are served: no script, nothing from elsewhere, kept by nobody on the way.
 
+mod account;
+mod second_factor;
+
 use std::sync::LazyLock;
 
 use askama::Template;
@@ -13,6 +16,10 @@ use url::form_urlencoded;
 
 use super::{Visit, status};
 use crate::config;
+pub(super) use account::{Account, AccountPasskey, AccountSecondFactor, AccountSession};
+pub(super) use second_factor::{
+    AskPasskey, NewPasskey, RecoveryCodes, SecondFactorBox, SetUpSecondFactor,
+};
 
 /// The one style sheet.
 const STYLE: &str = include_str!("templates/style.css");
@@ -21,10 +28,20 @@ const STYLE: &str = include_str!("templates/style.css");
 static STYLE_NAME: LazyLock<String> =
     LazyLock::new(|| format!("style-{}.css", &config::digest(STYLE)[..12]));
 
+/// The one script, of the pages that ask for a passkey.
+const SCRIPT: &str = include_str!("templates/passkey.js");
+
+/// Its name, as that of the style sheet.
+static SCRIPT_NAME: LazyLock<String> =
+    LazyLock::new(|| format!("passkey-{}.js", &config::digest(SCRIPT)[..12]));
+
+/// The policy of pages with the script.
+const SCRIPT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// What every page has around it.
-pub(super) struct Frame<'p> {
+pub(in crate::workload::sign_in) struct Frame<'p> {
     /// The host of the directory.
     pub(super) host: &'p str,
     /// What paths of this directory begin with: pages lead to each other whatever name the browser knows the host by.
@@ -53,6 +70,7 @@ impl Frame<'_> {
 pub(super) struct Identify<'p> {
     pub(super) frame: Frame<'p>,
     pub(super) return_to: Option<&'p str>,
+    pub(super) has_passkeys: bool,
     /// Why what was typed is no user name.
     pub(super) wrong: Option<&'p str>,
 }
@@ -81,32 +99,6 @@ pub(super) struct SetPassword<'p> {
     pub(super) frame: Frame<'p>,
     pub(super) action: &'p str,
     pub(super) user_name: &'p str,
-    pub(super) wrong: Option<String>,
-}
-
-/// A session on the page of its person.
-pub(super) struct AccountSession {
-    /// Whether it is the one of this browser.
-    pub(super) is_here: bool,
-    pub(super) by: String,
-    pub(super) opened: String,
-    pub(super) seen: String,
-    /// Of what the browser presents; it tells nobody what that is.
-    pub(super) digest: String,
-}
-
-#[derive(Template)]
-#[template(
-    path = "account.html",
-    config = "src/workload/sign_in/templates/askama.toml"
-)]
-pub(super) struct Account<'p> {
-    pub(super) frame: Frame<'p>,
-    pub(super) name: &'p str,
-    pub(super) user_name: &'p str,
-    pub(super) sessions: Vec<AccountSession>,
-    pub(super) has_password: bool,
-    /// Why the password is the one of before.
     pub(super) wrong: Option<String>,
 }
 
@@ -234,13 +226,26 @@ pub(super) fn style_name() -> &'static str {
     &STYLE_NAME
 }
 
+pub(super) fn script_name() -> &'static str {
+    &SCRIPT_NAME
+}
+
 /// The style sheet.
 pub(super) fn style() -> Response<Body> {
-    let mut response = Response::new(Body::from(STYLE));
+    file(STYLE, "text/css; charset=utf-8")
+}
+
+/// The script.
+pub(super) fn script() -> Response<Body> {
+    file(SCRIPT, "text/javascript; charset=utf-8")
+}
+
+/// What browsers may keep, for its name changes with it.
+fn file(text: &'static str, content_type: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
     guard(&mut response);
     let headers = response.headers_mut();
-    let css = HeaderValue::from_static("text/css; charset=utf-8");
-    headers.insert(CONTENT_TYPE, css);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     let for_ever = HeaderValue::from_static("public, max-age=31536000, immutable");
     headers.insert(CACHE_CONTROL, for_ever);
     response
@@ -261,6 +266,20 @@ pub(super) fn page(visit: &Visit<'_>, code: StatusCode, page: &impl Template) ->
     guard(&mut response);
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, html);
+    response
+}
+
+/// A page that asks the browser for a passkey.
+pub(super) fn page_with_script(
+    visit: &Visit<'_>,
+    code: StatusCode,
+    page: &impl Template,
+) -> Response<Body> {
+    let mut response = self::page(visit, code, page);
+    let policy = HeaderValue::from_static(SCRIPT_POLICY);
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, policy);
     response
 }
 

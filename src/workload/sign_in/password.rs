@@ -12,7 +12,7 @@ use super::identify::password_box;
 use super::pages;
 use super::password_refused::PasswordRefused;
 use super::refused::Refused;
-use super::{Route, Visit};
+use super::{Route, Visit, second_factor};
 use crate::config::Token;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::SignedInBy;
@@ -29,7 +29,7 @@ pub(super) async fn password(visit: &Visit<'_>) -> Result<Response<Body>, Refuse
     };
     let presented = async {
         let (person, hash) = check(visit, user_name).await?;
-        signed_in(visit, &person, hash, return_to.as_deref()).await
+        second_factor::after_password(visit, &person, hash, return_to.as_deref()).await
     };
     match presented.await {
         Err(wrong @ Refused::Password(PasswordRefused::Wrong)) => {
@@ -62,14 +62,11 @@ pub(super) async fn check(
         |it| it.id.as_str().to_owned(),
     );
     let account = format!("{} {account}", visit.scim_tenant.config.name);
-    let mark = person.as_ref().zip(kept.as_ref());
-    let mark = mark.map(|(person, hash)| known_mark(&person.id, hash));
+    let both = person.as_ref().zip(kept.as_ref());
     let guess = Guess {
         from: visit.from(),
         account: &account,
-        is_known: known
-            .zip(mark)
-            .is_some_and(|(known, mark)| mark.digest().matches(&known)),
+        is_known: both.is_some_and(|(person, hash)| is_known(visit, &person.id, hash)),
     };
     if let Some(seconds) = visit.shared.guesses.count(guess, visit.now) {
         return Err(PasswordRefused::TooManyGuesses(seconds).into());
@@ -124,16 +121,26 @@ async fn kept(visit: &Visit<'_>, person: Option<&Stored>) -> Result<Option<Passw
     Ok(kept.filter(|_| method == Some(SignInMethod::BuiltIn)))
 }
 
-/// Opens a session for who has shown the password of which `hash` is kept, and lets the browser be known when it comes again.
+/// Signs in who has shown all that is asked for, and leads on.
 pub(super) async fn signed_in(
     visit: &Visit<'_>,
     person: &ResourceId,
     hash: PasswordHash,
     return_to: Option<&str>,
 ) -> Result<Response<Body>, Refused> {
-    let mark = known_mark(person, &hash);
     let here = format!("{}/signed-in", visit.scim_tenant.prefix);
-    let mut response = pages::onward(visit, return_to.unwrap_or(&here));
+    let response = pages::onward(visit, return_to.unwrap_or(&here));
+    let_in(visit, person, hash, response).await
+}
+
+/// Opens a session for who has shown the password of which `hash` is kept, and lets the browser be known when it comes again.
+pub(super) async fn let_in(
+    visit: &Visit<'_>,
+    person: &ResourceId,
+    hash: PasswordHash,
+    mut response: Response<Body>,
+) -> Result<Response<Body>, Refused> {
+    let mark = known_mark(person, &hash);
     let who = (person, SignedInBy::Password);
     let opened = visit.open_session(who, Some(hash), &mut response);
     if !opened.await? {
@@ -149,6 +156,12 @@ pub(super) async fn signed_in(
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+/// Whether the person signed in with this browser before, by the password of which `hash` is kept.
+pub(super) fn is_known(visit: &Visit<'_>, person: &ResourceId, hash: &PasswordHash) -> bool {
+    let known = visit.cookies().known(&visit.head.headers);
+    known.is_some_and(|it| known_mark(person, hash).digest().matches(&it))
 }
 
 /// What a browser has in which the person signed in before. It follows from the hash, which nobody outside knows, so that it is worth

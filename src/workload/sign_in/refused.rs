@@ -7,7 +7,9 @@ use axum::http::header::{HeaderValue, RETRY_AFTER};
 use axum::http::{Response, StatusCode};
 
 use super::pages::{self, Refusal};
+use super::passkey_refused::PasskeyRefused;
 use super::password_refused::PasswordRefused;
+use super::second_factor_refused::SecondFactorRefused;
 use super::{Route, Visit};
 use crate::oidc::authorization::{ProviderError, ResponseError};
 use crate::oidc::id_token::IdTokenError;
@@ -64,6 +66,10 @@ pub(super) enum Refused {
     SigningKeys(#[source] io::Error),
     #[error(transparent)]
     Password(#[from] PasswordRefused),
+    #[error(transparent)]
+    SecondFactor(#[from] SecondFactorRefused),
+    #[error(transparent)]
+    Passkey(#[from] PasskeyRefused),
     #[error("a form that is too large, ended too early or took too long")]
     Form,
     #[error("too many passwords are verified at once, or there is no memory for it")]
@@ -127,6 +133,8 @@ impl Refused {
                 "It came from another site, or did not arrive whole. Go back, open the page again and send it from there.",
             ),
             Self::Password(refused) => refused.words(),
+            Self::SecondFactor(refused) => refused.words(),
+            Self::Passkey(refused) => refused.words(),
             Self::OtherMethod(_) => (
                 "You sign in by a password",
                 "Your account is not signed in through an organization. Sign in by your user name and your password.",
@@ -146,6 +154,8 @@ impl Refused {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Password(refused) => refused.status(),
+            Self::SecondFactor(refused) => refused.status(),
+            Self::Passkey(refused) => refused.status(),
             Self::NotBegunHere
             | Self::Response(_)
             | Self::ReturnTo
@@ -176,7 +186,12 @@ impl Refused {
 
     /// Whether the form is shown again for it.
     pub(super) fn is_of_the_form(&self) -> bool {
-        matches!(self, Self::Password(refused) if refused.is_of_the_form())
+        match self {
+            Self::Password(refused) => refused.is_of_the_form(),
+            Self::SecondFactor(refused) => refused.is_of_the_form(),
+            Self::Passkey(_) => true,
+            _ => false,
+        }
     }
 
     /// What to do, in the form that is shown again.
@@ -201,6 +216,8 @@ impl Refused {
             Self::Password(refused) => refused.reason(),
             Self::NotBegunHere
             | Self::Form
+            | Self::SecondFactor(_)
+            | Self::Passkey(_)
             | Self::Unhashed(_)
             | Self::OtherMethod(_)
             | Self::ProviderUnavailable
@@ -231,6 +248,8 @@ impl Refused {
             | Self::Limited(_) => false,
             Self::NotBegunHere
             | Self::Password(_)
+            | Self::SecondFactor(_)
+            | Self::Passkey(_)
             | Self::Unhashed(_)
             | Self::OtherMethod(_)
             | Self::Response(_)
@@ -263,7 +282,15 @@ impl Refused {
         let message = "a sign-in was refused";
         match self {
             // The administrator has to do something.
-            Self::ClientSecret(_) | Self::Token(_) | Self::Ambiguous(_) | Self::SigningKeys(_) => {
+            Self::ClientSecret(_)
+            | Self::Token(_)
+            | Self::Ambiguous(_)
+            | Self::SigningKeys(_)
+            | Self::SecondFactor(
+                SecondFactorRefused::TooManyGuesses(..)
+                | SecondFactorRefused::SealingKey(_)
+                | SecondFactorRefused::Unreadable(_),
+            ) => {
                 tracing::warn!(scim_tenant, connector, error, request_id, "{message}");
             }
             _ => tracing::info!(scim_tenant, connector, error, request_id, "{message}"),
@@ -287,8 +314,9 @@ impl Refused {
             request_id: &visit.request_id,
         };
         let mut response = pages::page(visit, status, &page);
-        if let Self::Limited(seconds) | Self::Password(PasswordRefused::TooManyGuesses(seconds)) =
-            self
+        if let Self::Limited(seconds)
+        | Self::Password(PasswordRefused::TooManyGuesses(seconds))
+        | Self::SecondFactor(SecondFactorRefused::TooManyGuesses(_, seconds)) = self
         {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         } else if status == StatusCode::SERVICE_UNAVAILABLE {

@@ -7,11 +7,11 @@ use axum::http::{Method, Response, StatusCode};
 use super::pages::{self, SetPassword};
 use super::password_refused::PasswordRefused;
 use super::refused::Refused;
-use super::{Route, Visit, password};
+use super::{Route, Visit, second_factor};
 use crate::config::Token;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-use crate::store::audit::{AuditEvent, Requester};
+use crate::store::audit::AuditEvent;
 use crate::store::passwords::{NewPassword, PasswordHash, PasswordProof};
 use crate::store::{Related, Stored};
 use crate::workload::directory::DirectoryError;
@@ -30,7 +30,7 @@ pub(super) async fn set_password(
     }
     let proof = PasswordProof::Link(digest(token), visit.now);
     match set(visit, &person, proof).await {
-        Ok(hash) => password::signed_in(visit, &person.id, hash, None).await,
+        Ok(hash) => second_factor::after_password(visit, &person.id, hash, None).await,
         Err(wrong) if wrong.is_of_the_form() => {
             wrong.log(visit, &Route::SetPassword(token.clone()));
             Ok(form(visit, &person, Some(&wrong)))
@@ -87,17 +87,11 @@ pub(super) async fn set(
         PasswordProof::Link(..) => PasswordRefused::LinkSpent,
         PasswordProof::Password(_) => PasswordRefused::Wrong,
     };
-    let requester = Requester {
-        request_id: visit.request_id.clone(),
-        client: "sign-in".to_owned(),
-        ..Requester::default()
-    };
-    let directory = &visit.scim_tenant.directory;
     let new = NewPassword {
         person: person.id.clone(),
         hash: hash.clone(),
         proof,
-        audit: directory.credential_entry(&person.id, AuditEvent::PasswordSet, &requester),
+        audit: visit.credential_entry(&person.id, AuditEvent::PasswordSet),
     };
     if !visit.scim_tenant.opened.store.set_password(new).await? {
         return Err(overtaken.into());

@@ -60,6 +60,8 @@ impl Chromium {
             "--disable-component-update",
             "--disable-sync",
             "--no-first-run",
+            // Passkeys are for secure contexts alone.
+            &format!("--unsafely-treat-insecure-origin-as-secure=http://{host}"),
             &format!(
                 "--host-resolver-rules=MAP {host}:80 {address}, EXCLUDE 127.0.0.1, MAP * ~NOTFOUND"
             ),
@@ -204,6 +206,17 @@ impl Chromium {
         self.tools("Emulation.setDeviceMetricsOverride", size).await;
         let scheme = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.tools("Emulation.setEmulatedMedia", scheme).await;
+    }
+
+    /// Has the browser hold an authenticator that keeps passkeys and knows its person (CDP, domain `WebAuthn`).
+    pub(super) async fn add_authenticator(&self) {
+        self.tools("WebAuthn.enable", json!({})).await;
+        let options = json!({"options": {
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserVerified": true, "automaticPresenceSimulation": true,
+        }});
+        self.tools("WebAuthn.addVirtualAuthenticator", options)
+            .await;
     }
 
     /// A picture of what is seen, as PNG.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::PodSpec;
-use usher::config::SignInConfig;
+use usher::config::{SealingKey, SignInConfig};
 use usher::plan::status::ConnectorFacts;
 use usher::plan::workload_config::ConnectorObserved;
 use usher::plan::{
@@ -354,4 +354,62 @@ fn a_mapping_that_lets_nobody_be_found_is_warned_about() {
     assert!(warnings(&nick_name).contains(sign_in));
     let good = format!("{name}\n    - {{target: externalId, source: objectId}}");
     assert!(!warnings(&good).contains(sign_in));
+}
+
+/// What sealed is kept must be opened later: the key is made once, and stays where the people do.
+#[test]
+fn a_second_factor_needs_a_key_that_stays_with_the_people() {
+    let check = |lines: &str, required: Option<bool>, owned: bool| {
+        let tenant = tenant(lines);
+        let mut observed = seen(&tenant);
+        observed.fresh_sealing_key = required.map(|_| SealingKey::from_random([7; 32]));
+        let steps = scim_tenant(&tenant, &observed).unwrap().steps;
+
+        let found = sign_in(&steps).unwrap().second_factor;
+        assert_eq!(found.as_ref().map(|it| it.required), required, "{lines}");
+        let file = "/etc/usher-sealing-key/sealing-key";
+        assert!(found.is_none_or(|it| it.sealing_key_file.to_str() == Some(file)));
+        let secret = steps.iter().find_map(|step| match step {
+            Step::Create(it) if it.metadata.name.as_deref() == Some("contoso-sealing-key") => {
+                Some(it)
+            }
+            _ => None,
+        });
+        assert_eq!(secret.is_some(), required.is_some(), "{lines}");
+        let is_owned = secret.is_some_and(|it| it.metadata.owner_references.is_some());
+        assert_eq!(is_owned, owned, "{lines}");
+        let volumes = pod(&steps).volumes.unwrap_or_default();
+        let is_mounted = volumes.iter().any(|it| it.name == "sealing-key");
+        assert_eq!(is_mounted, required.is_some(), "{lines}");
+        assert!(
+            !document(&steps)
+                .to_json()
+                .contains(SealingKey::from_random([7; 32]).reveal())
+        );
+    };
+    check(
+        "
+  signIn: {builtIn: {enabled: true}}",
+        Some(false),
+        false,
+    );
+    check(
+        "
+  signIn: {builtIn: {enabled: true, secondFactor: Required}}",
+        Some(true),
+        false,
+    );
+    check(
+        "
+  deletionPolicy: Delete
+  signIn: {builtIn: {enabled: true}}",
+        Some(false),
+        true,
+    );
+    check(
+        "
+  signIn: {builtIn: {enabled: true, secondFactor: Disabled}}",
+        None,
+        false,
+    );
 }

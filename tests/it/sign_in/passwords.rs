@@ -671,6 +671,7 @@ async fn sign_ins_at_once_replace_a_hash_of_another_cost_and_all_are_let_in() {
         let sign_in = super::sign_in_at(nowhere, folder.path());
         tenant.sign_in = Some(SignInConfig {
             built_in: true,
+            second_factor: None,
             ..sign_in
         });
     };
