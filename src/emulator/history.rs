@@ -27,8 +27,8 @@ pub fn working_day(tenant: &mut EntraTenant, dice: &mut Dice) {
     }
 }
 
-/// One thing, of all that can happen.
-pub fn event(tenant: &mut EntraTenant, dice: &mut Dice, now: Timestamp) {
+/// One thing, of all that can happen, after a cycle that has seen the tenant in version `seen`.
+pub fn event(tenant: &mut EntraTenant, dice: &mut Dice, seen: u64, now: Timestamp) {
     let is_live = |it: &super::User| it.soft_deleted.is_none();
     let live = people(tenant, is_live);
     let Some(somebody) = dice.pick(&live) else {
@@ -51,7 +51,7 @@ pub fn event(tenant: &mut EntraTenant, dice: &mut Dice, now: Timestamp) {
             hire(tenant, dice);
         }
         9 => tenant.change_user(somebody, |it| it.set("telephoneNumber", "")),
-        10 => rehire(tenant, dice),
+        10 => rehire(tenant, dice, seen, now),
         11 => {
             let number = usize::try_from(tenant.version()).unwrap_or_default() + 1_000;
             let made = group(number, &live, dice);
@@ -150,16 +150,16 @@ fn come_back(tenant: &mut EntraTenant, dice: &mut Dice) {
     }
 }
 
-/// Somebody new gets the name of somebody who was deleted.
-fn rehire(tenant: &mut EntraTenant, dice: &mut Dice) {
-    let deleted = people(tenant, |it| {
-        it.soft_deleted.is_some() && it.assigned && it.account_enabled
+/// Somebody whom the last cycle has seen is deleted, and somebody new gets the name.
+fn rehire(tenant: &mut EntraTenant, dice: &mut Dice, seen: u64, now: Timestamp) {
+    let settled = people(tenant, |it| {
+        let is_there = it.soft_deleted.is_none() && it.account_enabled && it.assigned;
+        is_there && it.changed() <= seen
     });
-    let Some(id) = dice.pick(&deleted) else {
-        return;
-    };
-    let name = former_name(tenant, id);
-    if people(tenant, |it| it.text("userPrincipalName") == Some(&name)).is_empty() {
+    if let Some(id) = dice.pick(&settled) {
+        let name = tenant.users()[&id].text("userPrincipalName");
+        let name = name.unwrap_or_default().to_owned();
+        tenant.soft_delete(id, now);
         let new = hire(tenant, dice);
         tenant.change_user(new, |it| it.set("userPrincipalName", name));
     }
