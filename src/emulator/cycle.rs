@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::client::{Connection, Failure};
+use super::client::Connection;
+use super::failure::Failure;
 use super::job::Job;
 use super::log::ProvisioningLog;
 use super::run::Run;

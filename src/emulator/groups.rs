@@ -1,7 +1,7 @@
 //! What a cycle does with a group.
 
-use super::client::{Failure, invalid_anchor};
 use super::dialect::new_group;
+use super::failure::{Failure, invalid_anchor};
 use super::job::GroupLink;
 use super::log::Action;
 use super::mapped::{Unmapped, changes, mapped};
@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
     }
 
     fn link_group(&self, id: ObjectId, target: &str) {
-        self.owned_by_another(target, id);
+        self.other_owner(target, id);
         let mut job = self.job();
         job.groups.entry(id).or_insert_with(|| GroupLink {
             id: target.to_owned(),

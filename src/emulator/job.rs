@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::client::Failure;
+use super::failure::Failure;
 use super::tenant::ObjectId;
 
 /// Time between the starts of two cycles.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::client::Failure;
+use super::failure::Failure;
 use super::mapped::Change;
 use super::run::Named;
 

@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::clock::SystemRandom;
 use crate::expression::Environment;
 
-use super::client::Failure;
 use super::cycle::{CycleKind, Provisioner, Summary};
 use super::dialect::Dialect;
+use super::failure::Failure;
 use super::job::Job;
 use super::mapped::mapped;
 use super::run::Run;

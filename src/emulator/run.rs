@@ -11,10 +11,10 @@ use uuid::Uuid;
 use crate::clock::SystemRandom;
 use crate::expression::Environment;
 
-use super::client::Failure;
 use super::cycle::{Provisioner, Summary};
 use super::deletions;
 use super::dialect::Dialect;
+use super::failure::Failure;
 use super::job::Job;
 use super::log::{Action, Context, Entry, Outcome};
 use super::mapped::Change;
@@ -202,11 +202,11 @@ impl<'a> Run<'a> {
         lock(&self.summary)
     }
 
-    /// Whether the resource belongs to another object of the tenant; if not, it belongs to this one now.
-    pub(super) fn owned_by_another(&self, resource: &str, id: ObjectId) -> bool {
+    /// The other object of the tenant that a resource belongs to; if there is none, it belongs to this one now.
+    pub(super) fn other_owner(&self, resource: &str, id: ObjectId) -> Option<ObjectId> {
         let mut owners = lock(&self.owners);
         let owner = *owners.entry(resource.to_owned()).or_insert(id);
-        owner != id
+        (owner != id).then_some(owner)
     }
 
     pub(super) fn disown(&self, resource: &str) {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::client::Failure;
+use super::failure::Failure;
 use super::target::Target;
 
 /// Counts by shape.

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::expression::SourceObject;
 
-use super::client::{Failure, invalid_anchor};
 use super::dialect::{Op, new_user, reference};
+use super::failure::{Failure, invalid_anchor};
 use super::job::UserLink;
 use super::log::Action;
 use super::mapped::{Assigned, Change, Unmapped, changes, mapped};
@@ -146,7 +146,7 @@ impl<'a> Run<'a> {
         let created = self.provisioner.connection.create("Users", &body).await;
         let created = created.map_err(tried(Action::Create))?;
         let target = id(&created);
-        self.owned_by_another(&target, of.id);
+        self.other_owner(&target, of.id);
         let link = UserLink {
             id: target.clone(),
             managed: true,
@@ -355,13 +355,13 @@ impl<'a> Run<'a> {
             let found = connection.find(endpoint, &target.path(), value).await;
             let mut found = found.map_err(tried(Action::Other))?;
             let request = format!("GET {endpoint}");
+            let owner = found.first();
+            let owner = owner.and_then(|it| self.other_owner(&id(it), of.id));
             match found.len() {
                 0 => {}
-                1 if self.owned_by_another(&id(&found[0]), of.id) => {
-                    let why = format!(
-                        "{} {value:?} is the resource of another object",
-                        target.path()
-                    );
+                1 if let Some(owner) = owner => {
+                    let path = target.path();
+                    let why = format!("{path} {value:?} is the resource of {owner} already");
                     let failure = Failure::of("DuplicateSourceEntries", &request, why);
                     return Err((Action::Other, failure));
                 }
