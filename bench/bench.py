@@ -194,7 +194,7 @@ def cycle(table, _seconds):
     people, teams = 100_000, 2_000
     with folder() as at, servers.usher(at) as server:
         (at / "token").write_text(server.token)
-        command = [servers.BUILT / "usher", "emulator", "provision", "--scim-url", server.base, "--token-file", at / "token"]
+        command = [servers.BUILT / "usher", "emulator", "cycle", "--scim", server.base, "--token-file", at / "token"]
         said = subprocess.run([*command, "--people", str(people), "--groups", str(teams), "--at-once", "8"], capture_output=True, text=True, check=True).stdout
         numbers = said.splitlines()[1].split()
         requests, milliseconds = int(numbers[1]), int(numbers[-2])

@@ -43,7 +43,7 @@ token() {
 inside() { scripts/cluster.sh enter "$dir" "$@"; }
 
 provision() { # people, groups
-  inside "$program" emulator provision --scim-url "$base" --token-file "$work/token" --people "$1" --groups "$2"
+  inside "$program" emulator cycle --scim "$base" --token-file "$work/token" --people "$1" --groups "$2"
 }
 
 # The folder of the group of processes that the only container of a pod is, in which its memory is accounted.

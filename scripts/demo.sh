@@ -58,9 +58,9 @@ password=$(field passwordFile)
 tables
 
 say "Entra's initial cycle: 50 people, then their managers, then 6 groups with their members"
-"$program" emulator provision --scim-url "$url" --token-file "$password" --people 50 --groups 6
+"$program" emulator cycle --scim "$url" --token-file "$password" --people 50 --groups 6 --state "$work/entra.json"
 say "A working day later: a new name, a promotion, someone leaves, someone joins, a group changes"
-"$program" emulator provision --scim-url "$url" --token-file "$password" --people 50 --groups 6 --cycle incremental
+"$program" emulator cycle --scim "$url" --token-file "$password" --state "$work/entra.json" --days 1
 await 'contoso\.id\.example\.com   51 *50 *6'
 say "What the same folder says now"
 tables

@@ -55,8 +55,8 @@ $(environment)
 Let an Entra that is played send 50 people and 6 groups, through the Service, and look until they are counted:
 
   kubectl get secret contoso-entra-scim -n identity -o jsonpath='{.data.password}' | base64 -d >$folder/token
-  scripts/cluster.sh enter $folder $program emulator provision --people 50 --groups 6 --token-file $folder/token \\
-    --scim-url http://\$(kubectl get service contoso -n identity -o jsonpath='{.spec.clusterIP}')/scim/v2
+  scripts/cluster.sh enter $folder $program emulator cycle --people 50 --groups 6 --token-file $folder/token \\
+    --scim http://\$(kubectl get service contoso -n identity -o jsonpath='{.spec.clusterIP}')/scim/v2
   kubectl get scimtenants -n identity --watch
 
   make cluster-up      again, after a change: builds it and brings it in

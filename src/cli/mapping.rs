@@ -6,6 +6,8 @@ mod preview;
 mod schema;
 mod table;
 
+pub(super) use declared::Which;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -19,7 +21,6 @@ use crate::expression::{
 
 use super::output;
 use crate::plan::mapping::person::untaken;
-use declared::Which;
 
 /// What to do with mappings.
 #[derive(Debug, clap::Args)]

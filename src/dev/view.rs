@@ -196,7 +196,7 @@ fn remarks(
         line(format_args!("  Tenant URL     {scim_url}"));
         line(format_args!("  Secret Token   in {password}"));
         line(format_args!(
-            "  usher emulator provision --scim-url {scim_url} --token-file {password}"
+            "  usher emulator cycle --scim {scim_url} --token-file {password}"
         ));
         if let Some(sign_in) = sign_in {
             line(format_args!("  Redirect URI   {}", sign_in.redirect_uri));

@@ -1,323 +1,217 @@
-//! Provisioning cycles in Entra's order: test, people, managers, groups, memberships.
+//! Provisioning cycles in Entra's order: test, people, their managers, groups, memberships.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures::stream::{self, TryStreamExt};
-use serde_json::Value;
+use jiff::Timestamp;
+use serde::Serialize;
 
-use super::client::{Connection, ConnectionError, Refusal};
-use super::dialect::{self, Dialect};
-use super::population::{Group, Person, Population};
+use super::client::Connection;
+use super::failure::Failure;
+use super::job::Job;
+use super::log::ProvisioningLog;
+use super::run::Run;
+use super::schema::Schema;
+use super::tenant::EntraTenant;
 
 /// What the connection test looks for: nobody is called so.
 const NOBODY: &str = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
 
-/// How many members go into one PATCH.
-const MEMBERS_AT_ONCE: usize = 20;
-
-/// Which cycle to play.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cycle {
-    /// Everybody in scope.
-    Initial,
-    /// A working day later, those who have changed.
-    Incremental,
+/// How a job provisions.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How many people or groups are provisioned at once.
+    pub at_once: usize,
+    /// "Prevent accidental deletion": more disables and deletions in a cycle than this are staged.
+    pub deletion_threshold: Option<usize>,
+    /// `SkipOutOfScopeDeletions`: who merely leaves the scope is left alone.
+    pub skip_out_of_scope_deletions: bool,
 }
 
-/// An object that could not be provisioned; Entra tries it again in later cycles.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Method, resource and its name.
-    pub request: String,
-    /// HTTP status.
-    pub status: u16,
-    /// What the server says.
-    pub detail: String,
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            at_once: 1,
+            deletion_threshold: None,
+            skip_out_of_scope_deletions: false,
+        }
+    }
+}
+
+/// Plays Entra's provisioning service for one job.
+pub struct Provisioner {
+    pub(super) connection: Connection,
+    pub(super) schema: Schema,
+    pub(super) settings: Settings,
+    pub(super) log: Option<Box<dyn ProvisioningLog>>,
+    progress: Progress,
+}
+
+impl std::fmt::Debug for Provisioner {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Provisioner")
+            .field("connection", &self.connection)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How far a cycle is, in people and groups.
+#[derive(Debug, Default)]
+pub struct Progress {
+    done: AtomicUsize,
+    all: AtomicUsize,
+}
+
+impl Progress {
+    /// People and groups that were looked at, and all that will be.
+    pub fn read(&self) -> (usize, usize) {
+        (
+            self.done.load(Ordering::Relaxed),
+            self.all.load(Ordering::Relaxed),
+        )
+    }
+
+    pub(super) fn begin(&self, all: usize) {
+        self.done.store(0, Ordering::Relaxed);
+        self.all.store(all, Ordering::Relaxed);
+    }
+
+    pub(super) fn step(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Which cycle it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CycleKind {
+    /// Everybody in scope.
+    Initial,
+    /// Whoever has changed, and what failed before.
+    #[default]
+    Incremental,
+    /// Some that an administrator chose.
+    OnDemand,
 }
 
 /// How a cycle went.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Summary {
+    /// Which it was.
+    pub kind: CycleKind,
     /// Requests sent.
     pub requests: u64,
     /// People and groups created.
     pub created: u64,
-    /// People and groups changed, memberships included.
+    /// Changes of people and groups, memberships included.
     pub updated: u64,
-    /// People deactivated.
-    pub deactivated: u64,
+    /// People disabled.
+    pub disabled: u64,
+    /// People and groups deleted.
+    pub deleted: u64,
+    /// Objects that are out of scope and were let be.
+    pub skipped: u64,
     /// Objects that could not be provisioned.
+    pub failed: u64,
+    /// The first of the failures.
     pub failures: Vec<Failure>,
+    /// Deletions that wait for an administrator.
+    pub staged: u64,
+    /// Why the job is in quarantine after it.
+    pub quarantine: Option<String>,
 }
 
-/// Plays `cycle` for the people and groups of `population`, as they are before the working day.
-///
-/// Links between people and resources are found by filter each time, so nothing is kept between two runs. People, and groups, are done
-/// in their order, or as many at once as the connection allows.
-pub async fn provision(
-    connection: &Connection,
-    population: &Population,
-    cycle: Cycle,
-    dialect: Dialect,
-) -> Result<Summary, ConnectionError> {
-    test(connection).await?;
-    let before = connection.requests();
-    let (population, people, groups) = match cycle {
-        Cycle::Initial => {
-            let everybody = (0..population.people.len()).collect();
-            (population.clone(), everybody, population.groups.len())
-        }
-        Cycle::Incremental => {
-            let (later, changed) = population.a_day_later();
-            (later, changed, 1)
-        }
-    };
-    let run = Run {
-        connection,
-        dialect,
-        links: Mutex::new(vec![None; population.people.len()]),
-        population: &population,
-        summary: Mutex::default(),
-    };
-    let groups = &population.groups[..groups.min(population.groups.len())];
-    run.each(&people, |it| run.person(*it)).await?;
-    run.each(&people, |it| run.manager(*it)).await?;
-    run.each(groups, |it| run.group(it)).await?;
-    let mut summary = run.summary().clone();
-    summary.requests = connection.requests() - before + 1;
-    Ok(summary)
-}
-
-/// Entra's Test Connection, which it repeats at the beginning of each cycle.
-async fn test(connection: &Connection) -> Result<(), ConnectionError> {
-    match connection.find("Users", "userName", NOBODY).await? {
-        Ok(_) => Ok(()),
-        Err(Refusal { status, detail }) => Err(ConnectionError::Refused {
-            request: "the connection test".to_owned(),
-            status,
-            detail,
-        }),
+impl Summary {
+    /// How many requests changed something.
+    pub const fn writes(&self) -> u64 {
+        self.created + self.updated + self.disabled + self.deleted
     }
 }
 
-struct Run<'a> {
-    connection: &'a Connection,
-    dialect: Dialect,
-    population: &'a Population,
-    /// The resource of each person, as far as it was seen.
-    links: Mutex<Vec<Option<Value>>>,
-    summary: Mutex<Summary>,
-}
+impl Provisioner {
+    /// A job that provisions over `connection` by `schema`.
+    pub fn new(connection: Connection, schema: Schema, settings: Settings) -> Self {
+        Self {
+            connection,
+            schema,
+            settings,
+            log: None,
+            progress: Progress::default(),
+        }
+    }
 
-impl Run<'_> {
-    /// Does `work` for each of `all`.
-    async fn each<'a, T: Sync, Work>(
+    /// The same, and what it does is logged.
+    #[must_use]
+    pub fn with_log(self, log: Box<dyn ProvisioningLog>) -> Self {
+        Self {
+            log: Some(log),
+            ..self
+        }
+    }
+
+    /// The connection.
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// How far the cycle is that runs.
+    pub const fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Entra's Test Connection, which it repeats at the beginning of each cycle.
+    pub async fn test_connection(&self) -> Result<(), Failure> {
+        let matching = self.schema.users.matching.first();
+        let target = matching.map(|it| self.schema.users.lines[*it].target.path());
+        let attribute = target.unwrap_or_else(|| "userName".to_owned());
+        let found = self.connection.find("Users", &attribute, NOBODY).await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::of(
+            "SystemForCrossDomainIdentityManagementServiceIncompatibleFiltering",
+            "GET Users",
+            format!("the filter {attribute} eq \"{NOBODY}\" finds somebody, so it is not obeyed"),
+        ))
+    }
+
+    /// Runs the job's next cycle on `tenant` as it was in version `visible`.
+    pub async fn cycle(
         &self,
-        all: &'a [T],
-        work: impl Fn(&'a T) -> Work + Send,
-    ) -> Result<(), ConnectionError>
-    where
-        Work: Future<Output = Result<(), ConnectionError>> + Send,
-    {
-        stream::iter(all.iter().map(Ok))
-            .try_for_each_concurrent(self.connection.at_once(), work)
-            .await
-    }
-
-    fn links(&self) -> MutexGuard<'_, Vec<Option<Value>>> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn summary(&self) -> MutexGuard<'_, Summary> {
-        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// First pass: everybody by themselves.
-    async fn person(&self, position: usize) -> Result<(), ConnectionError> {
-        let seen = self.provisioned(&self.population.people[position]).await?;
-        self.links()[position] = seen;
-        Ok(())
-    }
-
-    async fn provisioned(&self, person: &Person) -> Result<Option<Value>, ConnectionError> {
-        let name = &person.user_principal_name;
-        let found = self.connection.find("Users", "userName", name).await?;
-        let resource = match found {
-            Err(refusal) => return Ok(self.failed(format!("GET Users {name}"), refusal)),
-            Ok(found) => found.into_iter().next(),
+        tenant: &EntraTenant,
+        visible: u64,
+        job: &mut Job,
+        now: Timestamp,
+    ) -> Summary {
+        let before = self.connection.requests();
+        let kind = match job.watermark {
+            None => CycleKind::Initial,
+            Some(_) => CycleKind::Incremental,
         };
-        let Some(resource) = resource else {
-            if !person.enabled {
-                return Ok(None); // whoever is disabled and was never linked is not created
+        job.cycles += 1;
+        let mut summary = Summary {
+            kind,
+            ..Summary::default()
+        };
+        match self.test_connection().await {
+            Err(failure) => {
+                job.quarantine_for("EncounteredQuarantineException", failure.to_string(), now);
+                summary.failed = 1;
+                summary.failures = vec![failure];
             }
-            return Ok(
-                match self
-                    .connection
-                    .create("Users", &dialect::new_user(person))
-                    .await?
-                {
-                    Ok(created) => {
-                        self.summary().created += 1;
-                        Some(created)
-                    }
-                    Err(refusal) => self.failed(format!("POST Users {name}"), refusal),
-                },
-            );
-        };
-        let Some(patch) = self.dialect.user_patch(person, &resource) else {
-            return Ok(Some(resource));
-        };
-        let leaves = resource["active"] == true && !person.enabled;
-        Ok(
-            match self
-                .connection
-                .change(&format!("Users/{}", id(&resource)), &patch)
-                .await?
-            {
-                Ok(changed) => {
-                    if leaves {
-                        self.summary().deactivated += 1;
-                    } else {
-                        self.summary().updated += 1;
-                    }
-                    Some(if changed.is_null() { resource } else { changed })
-                }
-                Err(refusal) => {
-                    self.failed(format!("PATCH Users {name}"), refusal);
-                    Some(resource)
-                }
-            },
-        )
-    }
-
-    /// Second pass: references, once whoever is referred to exists.
-    async fn manager(&self, position: usize) -> Result<(), ConnectionError> {
-        let person = &self.population.people[position];
-        let Some(manager) = person.manager.filter(|_| person.enabled) else {
-            return Ok(());
-        };
-        let link = self.link(manager).await?;
-        let resource = self.links()[position].clone();
-        let (Some(manager), Some(resource)) = (link, resource) else {
-            return Ok(());
-        };
-        let Some(patch) = self.dialect.manager_patch(&manager, &resource) else {
-            return Ok(());
-        };
-        let answer = self
-            .connection
-            .change(&format!("Users/{}", id(&resource)), &patch)
-            .await?;
-        self.changed(answer, || {
-            format!("PATCH Users {} (manager)", person.user_principal_name)
-        });
-        Ok(())
-    }
-
-    async fn group(&self, group: &Group) -> Result<(), ConnectionError> {
-        if let Some(resource) = self.named(group).await? {
-            self.memberships(group, &id(&resource)).await?;
-        }
-        Ok(())
-    }
-
-    async fn named(&self, group: &Group) -> Result<Option<Value>, ConnectionError> {
-        let name = &group.display_name;
-        let found = match self.connection.find("Groups", "displayName", name).await? {
-            Err(refusal) => return Ok(self.failed(format!("GET Groups {name}"), refusal)),
-            Ok(found) => found.into_iter().next(),
-        };
-        let Some(resource) = found else {
-            return Ok(
-                match self
-                    .connection
-                    .create("Groups", &dialect::new_group(group))
-                    .await?
-                {
-                    Ok(created) => {
-                        self.summary().created += 1;
-                        Some(created)
-                    }
-                    Err(refusal) => self.failed(format!("POST Groups {name}"), refusal),
-                },
-            );
-        };
-        if let Some(patch) = self.dialect.group_patch(group, &resource) {
-            let answer = self
-                .connection
-                .change(&format!("Groups/{}", id(&resource)), &patch)
-                .await?;
-            self.changed(answer, || format!("PATCH Groups {name}"));
-        }
-        Ok(Some(resource))
-    }
-
-    /// Entra never reads memberships back: it sends what it knows.
-    async fn memberships(&self, group: &Group, id: &str) -> Result<(), ConnectionError> {
-        let path = format!("Groups/{id}");
-        let mut joining = Vec::new();
-        for member in &group.members {
-            joining.extend(self.link(*member).await?);
-        }
-        for some in joining.chunks(MEMBERS_AT_ONCE) {
-            let some: Vec<&str> = some.iter().map(String::as_str).collect();
-            let answer = self
-                .connection
-                .change(&path, &self.dialect.join_patch(&some))
-                .await?;
-            self.changed(answer, || {
-                format!("PATCH Groups {} (members)", group.display_name)
-            });
-        }
-        for member in &group.left {
-            let Some(member) = self.link(*member).await? else {
-                continue;
-            };
-            let answer = self
-                .connection
-                .change(&path, &self.dialect.leave_patch(&member))
-                .await?;
-            self.changed(answer, || {
-                format!("PATCH Groups {} (members)", group.display_name)
-            });
-        }
-        Ok(())
-    }
-
-    /// The identifier of the resource of a person, looked for once.
-    async fn link(&self, position: usize) -> Result<Option<String>, ConnectionError> {
-        let known = self.links()[position].as_ref().map(id);
-        if known.is_some() {
-            return Ok(known);
-        }
-        let name = &self.population.people[position].user_principal_name;
-        let found = self.connection.find("Users", "userName", name).await?;
-        let found = found.ok().and_then(|it| it.into_iter().next());
-        let link = found.as_ref().map(id);
-        self.links()[position] = found;
-        Ok(link)
-    }
-
-    fn changed(&self, answer: Result<Value, Refusal>, request: impl FnOnce() -> String) {
-        match answer {
-            Ok(_) => self.summary().updated += 1,
-            Err(refusal) => {
-                self.failed(request(), refusal);
+            Ok(()) => {
+                let run = Run::new(self, (tenant, visible), job, now, self.connection.dialect());
+                summary = Summary {
+                    kind,
+                    ..run.cycle(job).await
+                };
             }
         }
+        summary.requests = self.connection.requests() - before;
+        summary.quarantine = job
+            .quarantine()
+            .map(|it| format!("{}: {}", it.reason, it.detail));
+        summary
     }
-
-    fn failed(&self, request: String, refusal: Refusal) -> Option<Value> {
-        let Refusal { status, detail } = refusal;
-        self.summary().failures.push(Failure {
-            request,
-            status,
-            detail,
-        });
-        None
-    }
-}
-
-fn id(resource: &Value) -> String {
-    resource["id"].as_str().unwrap_or_default().to_owned()
 }

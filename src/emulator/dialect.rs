@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::population::{Group, Person};
-use super::target::{ENTERPRISE, Target, mapped};
+use super::mapped::{Assigned, Change};
+use super::target::{ENTERPRISE, Target};
+use super::tenant::named_id;
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -19,16 +20,24 @@ pub enum Dialect {
     AadOptscim062020,
 }
 
-/// Whether the target has a value already.
+/// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Op {
+pub(super) enum Op {
     Add,
     Replace,
     Remove,
 }
 
 impl Dialect {
-    fn op(self, op: Op) -> &'static str {
+    /// The name of the flag, or of having none.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::AadOptscim062020 => "aadOptscim062020",
+        }
+    }
+
+    const fn op(self, op: Op) -> &'static str {
         match (self, op) {
             (Self::Default, Op::Add) => "Add",
             (Self::Default, Op::Replace) => "Replace",
@@ -43,181 +52,195 @@ impl Dialect {
         match (self, value) {
             (Self::Default, Value::Bool(true)) => "True".into(),
             (Self::Default, Value::Bool(false)) => "False".into(),
-            (_, Value::Array(items)) => items.iter().map(|item| json!({"value": item})).collect(),
+            (_, Value::Array(items)) => items.iter().map(|item| self.item(item)).collect(),
             (_, other) => other.clone(),
         }
     }
 
-    /// What makes `resource` as `person` is; nothing when it is so already.
-    pub(super) fn user_patch(self, person: &Person, resource: &Value) -> Option<Value> {
-        let changes: Vec<(Op, Target, Value)> = mapped(person)
-            .into_iter()
-            .filter_map(|(target, wanted)| {
-                let found = target.read(resource);
-                let op = if found.is_null() {
-                    Op::Add
-                } else {
-                    Op::Replace
-                };
-                let op = if wanted.is_array() { Op::Add } else { op }; // lists are only ever added to
-                (found != wanted).then(|| (op, target, self.value(&wanted)))
-            })
-            .collect();
-        (!changes.is_empty()).then(|| patch(&self.operations(changes)))
-    }
-
-    fn operations(self, changes: Vec<(Op, Target, Value)>) -> Vec<Value> {
-        let single = |(op, target, value): (Op, Target, Value)| json!({"op": self.op(op), "path": target.path(), "value": value});
-        match self {
-            Self::Default => changes.into_iter().map(single).collect(),
-            Self::AadOptscim062020 => {
-                let (bracketed, plain): (Vec<_>, Vec<_>) = changes
-                    .into_iter()
-                    .partition(|(_, target, _)| target.is_bracketed());
-                let mut operations: Vec<Value> = bracketed.into_iter().map(single).collect();
-                for op in [Op::Replace, Op::Add] {
-                    let of_op: Vec<_> = plain.iter().filter(|it| it.0 == op).cloned().collect();
-                    if of_op.len() < 2 {
-                        operations.extend(of_op.into_iter().map(single));
-                        continue;
-                    }
-                    let merged: Map<String, Value> = of_op
-                        .into_iter()
-                        .map(|(_, target, value)| (target.path(), value))
-                        .collect();
-                    operations.push(json!({"op": self.op(op), "value": merged}));
-                }
-                operations
+    /// An element of a list. By default a role is JSON text inside a string.
+    fn item(self, item: &Value) -> Value {
+        match (self, item) {
+            (Self::Default, Value::Object(role)) => {
+                let value = role["value"].as_str().unwrap_or_default();
+                let text =
+                    json!({"id": named_id(value), "value": value, "displayName": role["display"]});
+                json!({"value": text.to_string()})
             }
+            (Self::AadOptscim062020, Value::Object(_)) => item.clone(),
+            (_, text) => json!({"value": text}),
         }
     }
 
-    /// Sets the manager: a bare identifier in both dialects.
-    pub(super) fn manager_patch(self, manager: &str, resource: &Value) -> Option<Value> {
-        let found = &resource[ENTERPRISE]["manager"]["value"];
-        let op = if found.is_null() {
-            Op::Add
-        } else {
-            Op::Replace
-        };
-        let path = format!("{ENTERPRISE}:manager");
-        (found != manager)
-            .then(|| patch(&[json!({"op": self.op(op), "path": path, "value": manager})]))
-    }
-
-    /// Gives a group its name and the identifier in Entra.
-    pub(super) fn group_patch(self, group: &Group, resource: &Value) -> Option<Value> {
-        let operations: Vec<Value> = [
-            ("displayName", &group.display_name),
-            ("externalId", &group.object_id),
-        ]
-        .into_iter()
-        .filter(|(name, wanted)| resource[*name] != **wanted)
-        .map(|(name, wanted)| json!({"op": self.op(Op::Replace), "path": name, "value": wanted}))
-        .collect();
-        (!operations.is_empty()).then(|| patch(&operations))
+    /// The body that makes `changes`.
+    pub(super) fn patch(self, changes: &[Change<'_>]) -> Value {
+        let single = |it: &Change<'_>| json!({"op": self.op(it.op), "path": it.target.path(), "value": self.value(&it.value)});
+        if self == Self::Default {
+            return body(changes.iter().map(single).collect());
+        }
+        let is_alone = |it: &&Change<'_>| it.target.is_bracketed() || it.value.is_array();
+        let mut operations: Vec<Value> = changes.iter().filter(is_alone).map(single).collect();
+        for op in [Op::Replace, Op::Add] {
+            let of_op = changes.iter().filter(|it| !is_alone(it) && it.op == op);
+            let of_op: Vec<&Change<'_>> = of_op.collect();
+            if of_op.len() < 2 {
+                operations.extend(of_op.into_iter().map(single));
+                continue;
+            }
+            let merged = of_op
+                .iter()
+                .map(|it| (it.target.path(), self.value(&it.value)));
+            let merged: Map<String, Value> = merged.collect();
+            operations.push(json!({"op": self.op(op), "value": merged}));
+        }
+        body(operations)
     }
 
     /// Adds members.
-    pub(super) fn join_patch(self, ids: &[&str]) -> Value {
-        let value: Vec<Value> = ids
-            .iter()
-            .map(|id| json!({"$ref": null, "value": id}))
-            .collect();
-        patch(&[json!({"op": self.op(Op::Add), "path": "members", "value": value})])
+    pub(super) fn join(self, ids: &[String]) -> Value {
+        body(vec![
+            json!({"op": self.op(Op::Add), "path": "members", "value": references(ids)}),
+        ])
     }
 
-    /// Takes a member away.
-    pub(super) fn leave_patch(self, id: &str) -> Value {
+    /// Takes members away: by default as a list, else each by a path of its own.
+    pub(super) fn leave(self, ids: &[String]) -> Value {
         let op = self.op(Op::Remove);
-        patch(&[match self {
-            Self::Default => {
-                json!({"op": op, "path": "members", "value": [{"$ref": null, "value": id}]})
-            }
+        body(match self {
+            Self::Default => vec![json!({"op": op, "path": "members", "value": references(ids)})],
             Self::AadOptscim062020 => {
-                json!({"op": op, "path": format!("members[value eq \"{id}\"]")})
+                let paths = ids.iter().map(|it| format!("members[value eq \"{it}\"]"));
+                paths.map(|it| json!({"op": op, "path": it})).collect()
             }
-        }])
+        })
     }
 }
 
-fn patch(operations: &[Value]) -> Value {
+fn references(ids: &[String]) -> Vec<Value> {
+    let references = ids.iter().map(|id| json!({"$ref": null, "value": id}));
+    references.collect()
+}
+
+fn body(operations: Vec<Value>) -> Value {
     json!({"schemas": [PATCH_OP], "Operations": operations})
 }
 
-/// The body that creates `person`. Extensions of the customer are not named in `schemas`, and the manager follows later.
-pub(super) fn new_user(person: &Person) -> Value {
+/// The body that creates a user. Extensions of the customer are not named in `schemas`, and the manager follows later.
+pub(super) fn new_user(assigned: &[Assigned<'_>]) -> Value {
     let mut body =
         json!({"schemas": [USER, ENTERPRISE], "meta": {"resourceType": "User"}, "roles": []});
-    for (target, value) in mapped(person) {
-        target.write(&mut body, value);
-    }
+    write(&mut body, assigned);
     body
 }
 
-/// The body that creates `group`; its members follow.
-pub(super) fn new_group(group: &Group) -> Value {
-    json!({
-        "schemas": [GROUP],
-        "externalId": group.object_id,
-        "displayName": group.display_name,
-        "members": [],
-        "meta": {"resourceType": "Group"}
-    })
+/// The body that creates a group; its members follow.
+pub(super) fn new_group(assigned: &[Assigned<'_>]) -> Value {
+    let mut body = json!({"schemas": [GROUP], "members": [], "meta": {"resourceType": "Group"}});
+    write(&mut body, assigned);
+    body
+}
+
+fn write(body: &mut Value, assigned: &[Assigned<'_>]) {
+    for it in assigned {
+        it.target.write(body, it.value.clone());
+    }
+}
+
+/// A change of a target that is no line of the mapping's: a reference.
+pub(super) fn reference<'m>(target: &'m Target, before: Value, id: &str) -> Change<'m> {
+    let op = if before.is_null() {
+        Op::Add
+    } else {
+        Op::Replace
+    };
+    Change {
+        op,
+        target,
+        value: id.into(),
+        before,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::Population;
+    use crate::clock::SystemRandom;
+    use crate::emulator::mapped::{changes, mapped};
+    use crate::emulator::schema::Schema;
+    use crate::expression::{Environment, SourceObject};
 
-    fn changed() -> (Person, Value) {
-        let population = Population::of(4, 0);
-        let resource = new_user(&population.people[2]);
-        (population.a_day_later().0.people[2].clone(), resource)
+    #[track_caller]
+    fn check(person: Value, resource: Value, dialect: Dialect, expected: Value) {
+        let mut source = crate::emulator::schema::default_schema();
+        let lines =
+            &mut source["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"];
+        for (target, expression) in [
+            (
+                "roles[primary eq \"True\"].value",
+                "SingleAppRoleAssignment([appRoleAssignments])",
+            ),
+            ("urn:ex:folders", "Split([folders], \",\")"),
+        ] {
+            lines.as_array_mut().unwrap().push(json!({"targetAttributeName": target, "source": {"type": "Function", "expression": expression}}));
+        }
+        let schema = Schema::read(&source).unwrap();
+        let object = SourceObject::of(person).unwrap();
+        let environment = Environment::at(jiff::Timestamp::UNIX_EPOCH, &SystemRandom);
+        let assigned = mapped(&schema.users, &object, &environment).unwrap();
+
+        let changes = changes(assigned, &resource, |_| true);
+
+        assert_eq!(dialect.patch(&changes)["Operations"], expected);
     }
 
-    #[test]
-    fn an_unchanged_person_needs_no_request() {
-        let person = &Population::of(4, 0).people[3];
-
-        assert_eq!(Dialect::Default.user_patch(person, &new_user(person)), None);
+    fn person() -> (Value, Value) {
+        (
+            json!({"IsSoftDeleted": "True", "jobTitle": "Director", "department": "Legal", "mail": "a@b.example", "appRoleAssignments": ["Admin"], "folders": "a,b"}),
+            json!({"active": true, "title": "Manager", ENTERPRISE: {"department": "Sales"}, "emails": [{"type": "work", "value": "a@b.example"}]}),
+        )
     }
 
     #[test]
     fn the_default_dialect_has_one_operation_for_each_attribute() {
-        let (mut person, resource) = changed();
-        person.enabled = false;
-
-        let patch = Dialect::Default.user_patch(&person, &resource).unwrap();
-
-        assert_eq!(
-            patch["Operations"],
+        let (person, resource) = person();
+        check(
+            person,
+            resource,
+            Dialect::Default,
             json!([
                 {"op": "Replace", "path": "active", "value": "False"},
                 {"op": "Replace", "path": "title", "value": "Director"},
                 {"op": "Replace", "path": format!("{ENTERPRISE}:department"), "value": "Legal"},
-                {"op": "Add", "path": "roles[primary eq \"True\"].value", "value": "EnterpriseAdmin"},
-            ])
+                {"op": "Add", "path": "roles[primary eq \"True\"].value", "value": "Admin"},
+                {"op": "Add", "path": "urn:ex:folders", "value": [{"value": "a"}, {"value": "b"}]},
+            ]),
         );
     }
 
     #[test]
     fn the_other_dialect_merges_what_has_no_brackets() {
-        let (mut person, resource) = changed();
-        person.enabled = false;
-
-        let patch = Dialect::AadOptscim062020
-            .user_patch(&person, &resource)
-            .unwrap();
-
-        let department = format!("{ENTERPRISE}:department");
-        assert_eq!(
-            patch["Operations"],
+        let (person, resource) = person();
+        check(
+            person,
+            resource,
+            Dialect::AadOptscim062020,
             json!([
-                {"op": "add", "path": "roles[primary eq \"True\"].value", "value": "EnterpriseAdmin"},
-                {"op": "replace", "value": {"active": false, "title": "Director", department: "Legal"}},
-            ])
+                {"op": "add", "path": "roles[primary eq \"True\"].value", "value": "Admin"},
+                {"op": "add", "path": "urn:ex:folders", "value": [{"value": "a"}, {"value": "b"}]},
+                {"op": "replace", "value": {"active": false, "title": "Director", (format!("{ENTERPRISE}:department")): "Legal"}},
+            ]),
+        );
+    }
+
+    #[test]
+    fn members_leave_as_a_list_or_by_a_path_each() {
+        let ids = ["7".to_owned(), "8".to_owned()];
+        assert_eq!(
+            Dialect::Default.leave(&ids)["Operations"],
+            json!([{"op": "Remove", "path": "members", "value": [{"$ref": null, "value": "7"}, {"$ref": null, "value": "8"}]}])
+        );
+        assert_eq!(
+            Dialect::AadOptscim062020.leave(&ids)["Operations"][1],
+            json!({"op": "remove", "path": "members[value eq \"8\"]"})
         );
     }
 }

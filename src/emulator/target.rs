@@ -2,161 +2,244 @@
 
 use serde_json::{Value, json};
 
-use super::population::Person;
-
 /// RFC 7643, section 4.3.
 pub(super) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-const FOLDERS: &str = "urn:ietf:params:scim:schemas:extension:2.0:CustomExtensionName";
-const METADATA: &str = "urn:ietf:params:scim:schemas:extension:2.0:Metadata";
+
+/// The schemas of RFC 7643 whose URN may stand before an attribute that needs none.
+const CORE: [&str; 2] = [
+    "urn:ietf:params:scim:schemas:core:2.0:User:",
+    "urn:ietf:params:scim:schemas:core:2.0:Group:",
+];
 
 /// Type of the roles that Entra sends.
 const ROLE_TYPE: &str = "WindowsAzureActiveDirectoryRole";
 
 /// Where a value stands in a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// `title`.
-    Attribute(&'static str),
+    Attribute(String),
     /// `name.givenName`.
-    SubAttribute(&'static str, &'static str),
-    /// `emails[type eq "work"].value`.
-    WorkValue(&'static str),
-    /// `roles[primary eq "True"].value`.
-    PrimaryRole,
-    /// An attribute of a schema extension.
-    Extension(&'static str, &'static str),
+    SubAttribute(String, String),
+    /// `emails[type eq "work"].value`: the list, what tells its element, and the part.
+    Element {
+        list: String,
+        by: (String, String),
+        part: String,
+    },
+    /// An attribute of a schema extension; what follows the last colon is its name.
+    Extension(String, String),
 }
 
 impl Target {
+    /// Reads a target attribute's name.
+    pub(super) fn parse(name: &str) -> Result<Self, String> {
+        let plain = CORE.iter().find_map(|it| strip_prefix(name, it));
+        let name = plain.unwrap_or(name);
+        if strip_prefix(name, "urn:").is_some() {
+            let (urn, name) = name.rsplit_once(':').unwrap_or_default();
+            return Ok(Self::Extension(urn.to_owned(), name.to_owned()));
+        }
+        if let Some((list, rest)) = name.split_once('[') {
+            let wrong = || format!("{name:?} is no path such as emails[type eq \"work\"].value");
+            let (filter, part) = rest.split_once("].").ok_or_else(wrong)?;
+            let mut words = filter.splitn(3, ' ');
+            let (by, eq, value) = (words.next(), words.next(), words.next());
+            let value = value.and_then(|it| it.strip_prefix('"')?.strip_suffix('"'));
+            let (Some(by), Some("eq"), Some(value)) = (by, eq, value) else {
+                return Err(wrong());
+            };
+            return Ok(Self::Element {
+                list: list.to_owned(),
+                by: (by.to_owned(), value.to_owned()),
+                part: part.to_owned(),
+            });
+        }
+        match name.split_once('.') {
+            _ if name.is_empty() => Err("the target has no name".to_owned()),
+            Some((name, below)) => Ok(Self::SubAttribute(name.to_owned(), below.to_owned())),
+            None => Ok(Self::Attribute(name.to_owned())),
+        }
+    }
+
     /// The path in a PATCH.
-    pub(super) fn path(self) -> String {
+    pub(super) fn path(&self) -> String {
         match self {
-            Self::Attribute(name) => name.to_owned(),
+            Self::Attribute(name) => name.clone(),
             Self::SubAttribute(name, below) => format!("{name}.{below}"),
-            Self::WorkValue(name) => format!("{name}[type eq \"work\"].value"),
-            Self::PrimaryRole => "roles[primary eq \"True\"].value".to_owned(),
+            Self::Element { list, by, part } => {
+                format!("{list}[{} eq \"{}\"].{part}", by.0, by.1)
+            }
             Self::Extension(urn, name) => format!("{urn}:{name}"),
         }
     }
 
-    /// Whether the path selects an element of a list: such operations are never merged with others.
-    pub(super) fn is_bracketed(self) -> bool {
+    /// How the path looks, whatever its names are.
+    pub(super) const fn shape(&self) -> &'static str {
         match self {
-            Self::WorkValue(_) | Self::PrimaryRole => true,
-            Self::Attribute(_) | Self::SubAttribute(..) | Self::Extension(..) => false,
+            Self::Attribute(_) => "attribute",
+            Self::SubAttribute(..) => "name.part",
+            Self::Element { .. } => "list[type eq \"…\"].part",
+            Self::Extension(..) => "urn:…:attribute",
+        }
+    }
+
+    /// Whether the path selects an element of a list: such operations are never merged with others.
+    pub(super) const fn is_bracketed(&self) -> bool {
+        matches!(self, Self::Element { .. })
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        matches!(self, Self::Attribute(name) if name.eq_ignore_ascii_case("active"))
+    }
+
+    pub(super) fn is_user_name(&self) -> bool {
+        matches!(self, Self::Attribute(name) if name.eq_ignore_ascii_case("userName"))
+    }
+
+    /// Whether app roles go there, which are not provisioned on demand.
+    pub(super) fn is_role(&self) -> bool {
+        match self {
+            Self::Attribute(name) => name == "roles",
+            Self::Element { list, .. } => list == "roles",
+            Self::SubAttribute(..) | Self::Extension(..) => false,
         }
     }
 
     /// The value in `resource`; null when it has none.
-    pub(super) fn read(self, resource: &Value) -> Value {
-        let element = |list: &str, wanted: fn(&Value) -> bool| {
-            let found = resource[list].as_array()?.iter().find(|it| wanted(it))?;
-            Some(found["value"].clone())
-        };
+    pub(super) fn read(&self, resource: &Value) -> Value {
         match self {
-            Self::Attribute(name) => resource[name].clone(),
-            Self::SubAttribute(name, below) => resource[name][below].clone(),
-            Self::WorkValue(name) => element(name, |it| it["type"] == "work").unwrap_or_default(),
-            Self::PrimaryRole => element("roles", |it| it["primary"] == true).unwrap_or_default(),
-            Self::Extension(urn, name) => resource[urn][name].clone(),
+            Self::Attribute(name) => member(resource, name).clone(),
+            Self::SubAttribute(name, below) => member(member(resource, name), below).clone(),
+            Self::Element { list, by, part } => {
+                let elements = member(resource, list).as_array();
+                let mut elements = elements.into_iter().flatten();
+                let found = elements.find(|it| is_same(member(it, &by.0), &by.1));
+                found.map_or(Value::Null, |it| member(it, part).clone())
+            }
+            Self::Extension(urn, name) => member(member(resource, urn), name).clone(),
         }
     }
 
     /// Puts `value` into the body of a POST.
-    pub(super) fn write(self, body: &mut Value, value: Value) {
+    pub(super) fn write(&self, body: &mut Value, value: Value) {
         match self {
             Self::Attribute(name) => body[name] = value,
             Self::SubAttribute(name, below) => body[name][below] = value,
-            Self::WorkValue(name) => {
-                body[name] = json!([{"primary": true, "type": "work", "value": value}]);
-            }
-            Self::PrimaryRole => {
-                body["roles"] = json!([{"primary": true, "type": ROLE_TYPE, "value": value}]);
-            }
             Self::Extension(urn, name) => body[urn][name] = value,
+            Self::Element { list, by, part } => {
+                if !body[list].is_array() {
+                    body[list] = json!([]);
+                }
+                let Some(elements) = body[list].as_array_mut() else {
+                    return;
+                };
+                let place = elements
+                    .iter()
+                    .position(|it| is_same(member(it, &by.0), &by.1));
+                let place = place.unwrap_or_else(|| {
+                    elements.push(new_element(list, by));
+                    elements.len() - 1
+                });
+                elements[place][part] = value;
+            }
         }
     }
 }
 
-/// What the mapping makes of `person`: Entra's default for non-gallery applications, and what the guide adds to it. An empty source is left out.
-pub(super) fn mapped(person: &Person) -> Vec<(Target, Value)> {
-    let display_name = format!("{} {}", person.given_name, person.surname);
-    let mut mapped = vec![
-        (
-            Target::Attribute("externalId"),
-            person.object_id.clone().into(),
-        ),
-        (
-            Target::Attribute("userName"),
-            person.user_principal_name.clone().into(),
-        ),
-        (Target::Attribute("active"), person.enabled.into()),
-        (
-            Target::Attribute("displayName"),
-            display_name.clone().into(),
-        ),
-        (Target::WorkValue("emails"), person.mail.clone().into()),
-        (
-            Target::SubAttribute("name", "formatted"),
-            display_name.into(),
-        ),
-        (
-            Target::SubAttribute("name", "familyName"),
-            person.surname.clone().into(),
-        ),
-        (
-            Target::SubAttribute("name", "givenName"),
-            person.given_name.clone().into(),
-        ),
-        (Target::Attribute("title"), person.job_title.clone().into()),
-        (
-            Target::Extension(ENTERPRISE, "employeeNumber"),
-            person.employee_id.clone().into(),
-        ),
-        (
-            Target::Extension(ENTERPRISE, "department"),
-            person.department.clone().into(),
-        ),
-        (
-            Target::Attribute("userType"),
-            person.company_name.clone().into(),
-        ),
-    ];
-    if let Some(role) = &person.app_role {
-        mapped.push((Target::PrimaryRole, role.clone().into()));
+/// An element with what tells it. Of mail addresses the one for work is the primary one.
+fn new_element(list: &str, (by, value): &(String, String)) -> Value {
+    let is_primary = list == "emails" && value == "work";
+    match (by.as_str(), list) {
+        ("primary", "roles") => json!({"primary": true, "type": ROLE_TYPE}),
+        ("primary", _) => json!({"primary": value.eq_ignore_ascii_case("true")}),
+        _ if is_primary => json!({"primary": true, by: value}),
+        _ => json!({by: value}),
     }
-    if !person.folders.is_empty() {
-        mapped.push((
-            Target::Extension(FOLDERS, "folders"),
-            person.folders.clone().into(),
-        ));
+}
+
+/// A boolean is held against the text of one.
+fn is_same(found: &Value, wanted: &str) -> bool {
+    match found {
+        Value::Bool(found) => wanted.eq_ignore_ascii_case(&found.to_string()),
+        Value::String(found) => found.eq_ignore_ascii_case(wanted),
+        _ => false,
     }
-    if let Some(cost_center) = &person.cost_center {
-        mapped.push((
-            Target::Extension(METADATA, "costCentre"),
-            cost_center.clone().into(),
-        ));
+}
+
+/// RFC 7643, section 2.1: names of attributes are compared without case.
+fn member<'a>(of: &'a Value, name: &str) -> &'a Value {
+    if !of[name].is_null() {
+        return &of[name];
     }
-    mapped
+    let members = of.as_object().into_iter().flatten();
+    let mut folded = members.filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    folded.next().map_or(&Value::Null, |(_, value)| value)
+}
+
+fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let start = text.get(..prefix.len())?;
+    start
+        .eq_ignore_ascii_case(prefix)
+        .then(|| &text[prefix.len()..])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::Population;
 
     #[test]
     fn what_is_written_is_read_again() {
-        for person in &Population::of(20, 0).people {
-            let mut body = json!({});
+        let mut body = json!({});
+        let targets = [
+            ("title", "title"),
+            ("name.givenName", "name.givenName"),
+            (
+                r#"emails[type eq "work"].value"#,
+                r#"emails[type eq "work"].value"#,
+            ),
+            (
+                r#"addresses[type eq "work"].region"#,
+                r#"addresses[type eq "work"].region"#,
+            ),
+            (
+                r#"addresses[type eq "work"].country"#,
+                r#"addresses[type eq "work"].country"#,
+            ),
+            (
+                r#"roles[primary eq "True"].value"#,
+                r#"roles[primary eq "True"].value"#,
+            ),
+            (
+                "urn:ietf:params:scim:schemas:core:2.0:User:nickName",
+                "nickName",
+            ),
+            (
+                "urn:ietf:params:scim:schemas:extension:2.0:Metadata:costCentre",
+                "urn:ietf:params:scim:schemas:extension:2.0:Metadata:costCentre",
+            ),
+        ];
+        for (name, path) in targets {
+            let target = Target::parse(name).unwrap();
+            assert_eq!(target.path(), path);
+            target.write(&mut body, name.into());
+        }
+        for (name, _) in targets {
+            assert_eq!(Target::parse(name).unwrap().read(&body), name);
+        }
+        assert_eq!(body["addresses"].as_array().map(Vec::len), Some(1));
+        assert_eq!(body["roles"][0]["primary"], true);
+    }
 
-            for (target, value) in mapped(person) {
-                target.write(&mut body, value);
-            }
-
-            for (target, value) in mapped(person) {
-                assert_eq!(target.read(&body), value, "{}", target.path());
-            }
+    #[test]
+    fn broken_targets_are_refused() {
+        for name in [
+            "",
+            "emails[type eq work].value",
+            "emails[type]",
+            "emails[type eq \"work\"]",
+        ] {
+            assert!(Target::parse(name).is_err(), "{name}");
         }
     }
 }

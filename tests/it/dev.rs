@@ -119,9 +119,9 @@ impl Dev {
         let connector = self.connector();
         let text = |key: &str| connector[key].as_str().expect("a text").to_owned();
         program()
-            .args(["emulator", "provision", "--people", "12", "--groups", "3"])
+            .args(["emulator", "cycle", "--people", "12", "--groups", "3"])
             .args([
-                "--scim-url",
+                "--scim",
                 &text("scimUrl"),
                 "--token-file",
                 &text("passwordFile"),
@@ -174,10 +174,19 @@ fn people_arrive_and_a_second_start_finds_them() {
     let folder = quickstart();
     let dev = Dev::on(folder.path());
 
-    let first = dev.provision(&["--at-once", "4"]);
+    let state = folder.path().join(".usher/entra.json");
+    let state = state.to_str().expect("a path in UTF-8");
+    let first = dev.provision(&["--at-once", "4", "--state", state]);
     assert!(words(&first).contains("initial"), "{first:?}");
     dev.await_counts("True contoso.id.example.com 12 12 3");
-    let second = dev.provision(&["--cycle", "incremental", "--dialect", "aadOptscim062020"]);
+    let second = dev.provision(&[
+        "--days",
+        "1",
+        "--dialect",
+        "aadOptscim062020",
+        "--state",
+        state,
+    ]);
     assert!(second.status.success(), "{second:?}");
     dev.await_counts("True contoso.id.example.com 13 12 3");
     let password =

@@ -21,6 +21,7 @@ mod database;
 mod dev;
 mod directory_rules;
 mod documents;
+mod emulator;
 mod entra_exchanges;
 mod examples;
 mod expressions;

@@ -11,7 +11,7 @@ use crate::lint::{Object, Rules, Severity};
 
 /// Where a mapping is declared.
 #[derive(Debug, clap::Args)]
-pub(super) struct Which {
+pub(in crate::cli) struct Which {
     /// YAML files and folders with a UserMapping; the types of attributes are taken from its ScimTenant, if that is there as well
     #[arg(value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
@@ -22,15 +22,23 @@ pub(super) struct Which {
 
 /// A mapping that the API server would take.
 #[derive(Debug)]
-pub(super) struct Declared {
-    pub(super) mapping: UserMapping,
+pub(in crate::cli) struct Declared {
+    pub(in crate::cli) mapping: UserMapping,
     /// What is wished of the `ScimTenant`, if it is among the files.
-    pub(super) tenant: Option<ScimTenantSpec>,
+    pub(in crate::cli) tenant: Option<ScimTenantSpec>,
 }
 
 impl Which {
+    /// The one UserMapping below `paths`.
+    pub(in crate::cli) const fn at(paths: Vec<PathBuf>) -> Self {
+        Self {
+            paths,
+            mapping: None,
+        }
+    }
+
     /// Reads the files.
-    pub(super) fn read(&self) -> anyhow::Result<Declared> {
+    pub(in crate::cli) fn read(&self) -> anyhow::Result<Declared> {
         if self.paths.is_empty() {
             bail!("name a file or a folder with a UserMapping");
         }

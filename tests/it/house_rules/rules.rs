@@ -45,7 +45,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
         "workload",
         &["store", "scim", "oidc", "config", "clock", "telemetry"],
     ),
-    ("emulator", &["scim"]),
+    ("emulator", &["api", "clock", "expression"]),
     (
         "cli",
         &[

@@ -91,8 +91,8 @@ impl<'a> Scim<'a> {
             .inside(&[
                 env!("CARGO_BIN_EXE_usher"),
                 "emulator",
-                "provision",
-                "--scim-url",
+                "cycle",
+                "--scim",
                 &base,
                 "--token-file",
                 &self.token_file(),
