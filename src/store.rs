@@ -7,6 +7,7 @@ mod candidate;
 #[cfg(test)]
 mod conformance;
 mod counts;
+pub mod devices;
 mod error;
 mod filter_sql;
 pub mod grants;
@@ -236,7 +237,9 @@ pub struct Note {
 /// - "Not found" is `Ok(None)`; callers decide what it means.
 /// - Time and identifiers come in as values; a store makes neither.
 #[async_trait]
-pub trait Store: sessions::Sessions + passwords::Passwords + grants::Grants {
+pub trait Store:
+    sessions::Sessions + passwords::Passwords + grants::Grants + devices::Devices
+{
     /// The resource called `id`.
     async fn find(
         &self,

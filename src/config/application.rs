@@ -41,7 +41,11 @@ pub struct ApplicationConfig {
     /// How it shows who it is.
     pub authentication: ApplicationAuthentication,
     /// Where people may be sent back to; one on a loopback address stands for every port.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redirect_uris: Vec<String>,
+    /// Whether devices without a browser sign people in with it (RFC 8628).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub device_authorization: bool,
     /// Where people may be sent to after signing out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<String>,

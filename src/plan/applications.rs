@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Secret;
 
 use crate::api::ScimTenant;
 use crate::api::conditions::Reason;
-use crate::api::scim_tenant::Application;
+use crate::api::scim_tenant::{Application, GrantType};
 use crate::config::{
     ApplicationAuthentication, ApplicationConfig, ApplicationsConfig, ClaimConfig, PrivateKey,
     SigningKey, SigningKeys, Token, TokenDigest,
@@ -110,6 +110,7 @@ fn application(
         client_id: declared.name.clone(),
         authentication,
         redirect_uris: declared.redirect_uris.clone(),
+        device_authorization: declared.grant_types.contains(&GrantType::DeviceCode),
         post_logout_redirect_uris: declared.post_logout_redirect_uris.clone(),
         claims: claims.collect(),
     }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::audit::{AuditEntry, Moved};
 use super::brake::{Brake, Removal};
+use super::devices::DeviceWrite;
 use super::grants::GrantWrite;
 use super::passwords::PasswordWrite;
 use super::sessions::SessionWrite;
@@ -46,6 +47,7 @@ pub(super) enum Write {
     Forget(Forgetting),
     Session(SessionWrite),
     Grant(GrantWrite),
+    Device(DeviceWrite),
     Password(PasswordWrite),
 }
 
@@ -64,7 +66,8 @@ impl Write {
             | Self::Forget(_)
             | Self::Session(_)
             | Self::Password(_)
-            | Self::Grant(_) => None,
+            | Self::Grant(_)
+            | Self::Device(_) => None,
         }
     }
 

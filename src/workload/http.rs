@@ -18,7 +18,9 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::applications;
-use super::attempts::{Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS};
+use super::attempts::{
+    Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS, USER_CODE_WINDOW, WRONG_USER_CODES,
+};
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
 use super::guesses::Guesses;
@@ -58,6 +60,7 @@ pub(crate) struct Shared {
     pub(super) attempts: Attempts,
     pub(super) sign_ins: Attempts,
     pub(super) guesses: Guesses,
+    pub(super) user_codes: Attempts,
     pub(super) passwords: Passwords,
     pub(super) issuers: IssuerKeys,
     pub(super) providers: Providers,
@@ -83,6 +86,7 @@ impl Shared {
             attempts: Attempts::new(key, UNKNOWN_CREDENTIALS),
             sign_ins: Attempts::new(key, BEGUN_SIGN_INS),
             guesses: Guesses::new(key),
+            user_codes: Attempts::new(key, WRONG_USER_CODES).every(USER_CODE_WINDOW),
             passwords: Passwords::new(Arc::clone(&random)),
             issuers: IssuerKeys::default(),
             providers: Providers::default(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::applications::DEVICE_TIME;
 use super::directory::sign_in_method::SignInMethod;
 use crate::config::{self, SignInConfig, Token};
 use crate::scim::schema::ResourceType;
@@ -138,6 +139,8 @@ impl<'s> Sessions<'s> {
         };
         while self.store.forget_sessions(over).await? > 0 {}
         while self.store.forget_grants(self.now).await? > 0 {}
+        // Until then a device that still asks is told that it has expired.
+        while self.store.forget_devices(ago(DEVICE_TIME)).await? > 0 {}
         Ok(())
     }
 }

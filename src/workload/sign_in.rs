@@ -5,6 +5,7 @@ mod authorize;
 mod begin;
 mod callback;
 mod cookies;
+mod device;
 mod end_session;
 mod form;
 mod forward_auth;
@@ -74,6 +75,8 @@ pub(super) enum Route {
     Authorize,
     /// An application signs somebody out.
     EndSession,
+    /// Where a device is let in that shows a code.
+    Device,
     /// A proxy asks.
     ForwardAuth(Shape),
 }
@@ -104,6 +107,7 @@ impl Route {
             "signed-out" if is_alone => Some(Self::SignedOut),
             "oauth2" if further == "authorize" => Some(Self::Authorize),
             "oauth2" if further == "sign-out" => Some(Self::EndSession),
+            "device" if is_alone => Some(Self::Device),
             "auth-request" if is_alone => Some(Self::ForwardAuth(Shape::AuthRequest)),
             "forward-auth" if is_alone => Some(Self::ForwardAuth(Shape::ForwardAuth)),
             // Envoy puts the path of the request behind it.
@@ -129,6 +133,7 @@ impl Route {
             Self::Style => "/sign-in/style.css",
             Self::Authorize => "/oauth2/authorize",
             Self::EndSession => "/oauth2/sign-out",
+            Self::Device => "/device",
             Self::ForwardAuth(Shape::AuthRequest) => "/auth-request",
             Self::ForwardAuth(Shape::ForwardAuth) => "/forward-auth",
             Self::ForwardAuth(Shape::ExtAuthz) => "/ext-authz",
@@ -144,7 +149,8 @@ impl Route {
             | Self::SetPassword(_)
             | Self::SignOut
             | Self::Authorize
-            | Self::EndSession => "GET, HEAD, POST",
+            | Self::EndSession
+            | Self::Device => "GET, HEAD, POST",
             _ => "GET, HEAD",
         }
     }
@@ -169,7 +175,8 @@ pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Ro
         route,
         Route::Password | Route::SetPassword(_) | Route::ChangePassword
     );
-    let is_of_applications = matches!(route, Route::Authorize | Route::EndSession);
+    let is_of_applications =
+        matches!(route, Route::Authorize | Route::EndSession | Route::Device);
     let is_there =
         (config.built_in || !is_built_in) && (config.applications.is_some() || !is_of_applications);
     is_there.then(|| (Arc::clone(scim_tenant), route))
@@ -341,6 +348,7 @@ async fn page(
         Route::SignedOut => sign_out::signed_out(visit).await,
         Route::Authorize => authorize::authorize(visit).await,
         Route::EndSession => end_session::end_session(visit).await,
+        Route::Device => device::device(visit).await,
         Route::Style | Route::ForwardAuth(_) => Ok(status(StatusCode::NOT_FOUND)),
     }
 }
@@ -391,6 +399,8 @@ mod tests {
         check("/oauth2/authorize", Some("/oauth2/authorize"));
         check("/oauth2/sign-out", Some("/oauth2/sign-out"));
         check("/oauth2/token", None);
+        check("/device", Some("/device"));
+        check("/device/x", None);
         check("/auth-request", Some("/auth-request"));
         check("/forward-auth", Some("/forward-auth"));
         check("/ext-authz", Some("/ext-authz"));

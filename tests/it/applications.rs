@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod counterparts;
+mod devices;
 mod passwords;
 mod refusals;
 mod replicas;
@@ -43,7 +44,7 @@ pub(crate) fn write_keys(file: &Path, signs_from: &[i64]) {
     std::fs::write(file, serde_json::to_string(&keys).unwrap()).unwrap();
 }
 
-/// A web application and one on a desktop.
+/// A web application, one on a desktop, and one on a device without a browser.
 pub(crate) fn applications(folder: &Path) -> ApplicationsConfig {
     let signing_keys_file = folder.join("keys.json");
     write_keys(&signing_keys_file, &[0]);
@@ -57,6 +58,7 @@ pub(crate) fn applications(folder: &Path) -> ApplicationsConfig {
         redirect_uris: vec![REDIRECT_URI.to_owned()],
         post_logout_redirect_uris: vec!["https://crm.example/".to_owned()],
         claims: vec![claim("groups", "groups"), claim("user_type", "userType")],
+        device_authorization: false,
     };
     let desktop = ApplicationConfig {
         client_id: "field-app".to_owned(),
@@ -67,10 +69,17 @@ pub(crate) fn applications(folder: &Path) -> ApplicationsConfig {
         ],
         post_logout_redirect_uris: Vec::new(),
         claims: Vec::new(),
+        device_authorization: false,
+    };
+    let screen = ApplicationConfig {
+        client_id: "screen".to_owned(),
+        redirect_uris: Vec::new(),
+        device_authorization: true,
+        ..desktop.clone()
     };
     ApplicationsConfig {
         signing_keys_file,
-        applications: vec![web, desktop],
+        applications: vec![web, desktop, screen],
     }
 }
 

@@ -1,6 +1,7 @@
 //! Applications that sign people in through a `ScimTenant`, by OpenID Connect.
 
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::azure_connector::ClientSecretReference;
@@ -11,7 +12,9 @@ use crate::api::azure_connector::ClientSecretReference;
 #[x_kube(
     validation = Rule::new("self.public != has(self.clientSecretRef)")
         .message("an application has a clientSecretRef, or public: true when it cannot keep a secret, as on a phone or a desktop"),
-    validation = Rule::new("self.public || self.redirectUris.all(it, it.startsWith('https://'))")
+    validation = Rule::new("has(self.redirectUris) || !('AuthorizationCode' in self.grantTypes)")
+        .message("redirectUris is missing: AuthorizationCode sends people back; with grantTypes: [DeviceCode] alone nobody is"),
+    validation = Rule::new("self.public || !has(self.redirectUris) || self.redirectUris.all(it, it.startsWith('https://'))")
         .message("redirectUris on this machine (http://127.0.0.1) or with a scheme of the application are for public: true; use https")
 )]
 pub struct Application {
@@ -23,8 +26,14 @@ pub struct Application {
     /// Whether it cannot keep a secret: an app on a phone or a desktop, or a page. PKCE protects it, as it does every application.
     #[serde(default)]
     pub public: bool,
+    /// How it gets tokens: `AuthorizationCode` through a browser that is sent back to it, `DeviceCode` on a device without one, where people sign in on another
+    /// device.
+    #[serde(default = "authorization_code")]
+    #[schemars(length(min = 1, max = 2), extend("x-kubernetes-list-type" = "set"))]
+    pub grant_types: Vec<GrantType>,
     /// Where people may be sent back to, each compared character by character: `https://HOST/PATH`. With `public: true` also `http://127.0.0.1/PATH` and
     /// `http://[::1]/PATH`, which stand for every port, and a scheme of the application with a dot, such as `com.example.app:/callback`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(min = 1, max = 16),
         inner(length(min = 1, max = 512)),
@@ -50,6 +59,19 @@ pub struct Application {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["claim"]))]
     pub claims: Vec<Claim>,
+}
+
+/// How an application gets tokens (RFC 7591, section 2: `grant_types`). Refresh tokens come with the scope `offline_access`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum GrantType {
+    /// By a code that the browser brings back (RFC 6749, section 4.1).
+    AuthorizationCode,
+    /// By a code that a person types in on another device (RFC 8628).
+    DeviceCode,
+}
+
+fn authorization_code() -> Vec<GrantType> {
+    vec![GrantType::AuthorizationCode]
 }
 
 /// A claim, and where it comes from.

@@ -4,11 +4,11 @@ use super::*;
 use crate::store::grants::{GRANTS_PER_PERSON, Grant, Turn};
 use crate::store::sessions::{Over, SecretDigest, Session, SignedInBy};
 
-fn digest(text: &str) -> SecretDigest {
+pub(super) fn digest(text: &str) -> SecretDigest {
     SecretDigest(text.to_owned())
 }
 
-async fn signed_in(store: &dyn Store, name: &str, person: &str) {
+pub(super) async fn signed_in(store: &dyn Store, name: &str, person: &str) {
     signed_in_instead(store, name, person, None).await;
 }
 
@@ -24,7 +24,7 @@ async fn signed_in_instead(store: &dyn Store, name: &str, person: &str, replaced
     assert!(opened.await.unwrap());
 }
 
-fn grant(key: &str, person: &str, session: &str) -> Grant {
+pub(super) fn grant(key: &str, person: &str, session: &str) -> Grant {
     Grant {
         key: digest(key),
         person: ResourceId::new(person),
@@ -37,7 +37,7 @@ fn grant(key: &str, person: &str, session: &str) -> Grant {
     }
 }
 
-fn turn(key: &str, from: &str, to: &str) -> Turn {
+pub(super) fn turn(key: &str, from: &str, to: &str) -> Turn {
     Turn {
         key: digest(key),
         from: digest(from),
@@ -46,7 +46,7 @@ fn turn(key: &str, from: &str, to: &str) -> Turn {
     }
 }
 
-async fn is_there(store: &dyn Store, key: &str) -> bool {
+pub(super) async fn is_there(store: &dyn Store, key: &str) -> bool {
     store.grant(&digest(key)).await.unwrap().is_some()
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn apply(
 }
 
 /// Kept a second time, because the first answer was lost, it stays as it is.
-async fn keep(connection: &mut PgConnection, grant: &Grant) -> Result<u64, sqlx::Error> {
+pub(super) async fn keep(connection: &mut PgConnection, grant: &Grant) -> Result<u64, sqlx::Error> {
     sqlx::query(
         "DELETE FROM application_grant WHERE seq IN
          (SELECT seq FROM application_grant WHERE resource_id = $1 AND key <> $3 ORDER BY seq DESC OFFSET $2)",

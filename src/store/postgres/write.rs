@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::row::{self, Slot};
 use super::text::text;
-use super::{grants, passwords, records, sessions, terms};
+use super::{devices, grants, passwords, records, sessions, terms};
 use super::{members, row::Remembered};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
@@ -76,7 +76,8 @@ pub(super) async fn settled(
         | Write::Forget(_)
         | Write::Session(_)
         | Write::Password(_)
-        | Write::Grant(_) => false,
+        | Write::Grant(_)
+        | Write::Device(_) => false,
     };
     if is_done {
         return Ok(Ok(Written::Done));
@@ -124,7 +125,8 @@ async fn by_one_statement(
         | Write::Forget(_)
         | Write::Session(_)
         | Write::Password(_)
-        | Write::Grant(_) => None,
+        | Write::Grant(_)
+        | Write::Device(_) => None,
     })
 }
 
@@ -164,6 +166,7 @@ async fn within(
         Write::Session(write) => Ok(Ok(alone(sessions::apply(connection, write).await?))),
         Write::Password(write) => Ok(Ok(alone(passwords::apply(connection, write).await?))),
         Write::Grant(write) => Ok(Ok(alone(grants::apply(connection, write).await?))),
+        Write::Device(write) => Ok(Ok(alone(devices::apply(connection, write).await?))),
         Write::Note { .. } | Write::Record(_) => Ok(Ok(alone(Written::Done))),
     }
 }

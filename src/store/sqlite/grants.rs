@@ -40,7 +40,7 @@ pub(super) fn apply(
 }
 
 /// Kept a second time, because the first answer was lost, it stays as it is.
-fn keep(connection: &Connection, grant: &Grant) -> Result<usize, rusqlite::Error> {
+pub(super) fn keep(connection: &Connection, grant: &Grant) -> Result<usize, rusqlite::Error> {
     connection
         .prepare_cached(
             "DELETE FROM application_grant WHERE seq IN

@@ -7,7 +7,7 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{grants, passwords, records, sessions};
+use super::{devices, grants, passwords, records, sessions};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -68,7 +68,8 @@ fn is_single(write: &Write) -> bool {
         | Write::Forget(_)
         | Write::Session(_)
         | Write::Password(_)
-        | Write::Grant(_) => true,
+        | Write::Grant(_)
+        | Write::Device(_) => true,
     }
 }
 
@@ -123,6 +124,7 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
         Write::Session(write) => Ok(alone(sessions::apply(connection, write)?)),
         Write::Password(write) => Ok(alone(passwords::apply(connection, write)?)),
         Write::Grant(write) => Ok(alone(grants::apply(connection, write)?)),
+        Write::Device(write) => Ok(alone(devices::apply(connection, write)?)),
     }
 }
 

@@ -202,6 +202,7 @@ mod tests {
         });
         ApplicationConfig {
             client_id: "crm".to_owned(),
+            device_authorization: false,
             authentication: ApplicationAuthentication::Public,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::device::DEVICE_CODE;
 use crate::oidc::authentication_request::Scope;
 use crate::workload::oauth::ASSERTION_ALGORITHMS;
 use crate::workload::routing::ScimTenant;
@@ -12,6 +13,11 @@ pub(in crate::workload) fn document(scim_tenant: &ScimTenant) -> Value {
     let at = |path: &str| format!("{issuer}/oauth2/{path}");
     let mut grants = vec!["authorization_code", "refresh_token"];
     let mut methods = vec!["client_secret_basic", "client_secret_post", "none"];
+    let declared = scim_tenant.config.applications();
+    let has_devices = declared.is_some_and(|it| it.applications.iter().any(|it| it.device_authorization));
+    if has_devices {
+        grants.push(DEVICE_CODE);
+    }
     // SCIM clients have the same token endpoint.
     let has_clients = scim_tenant.clients.any_oauth();
     if has_clients {
@@ -46,6 +52,9 @@ pub(in crate::workload) fn document(scim_tenant: &ScimTenant) -> Value {
         // Discovery, section 3: true when absent.
         "request_uri_parameter_supported": false,
     });
+    if has_devices {
+        said["device_authorization_endpoint"] = at("device_authorization").into();
+    }
     if has_clients {
         said["token_endpoint_auth_signing_alg_values_supported"] = ASSERTION_ALGORITHMS.into();
     }

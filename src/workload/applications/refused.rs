@@ -51,6 +51,19 @@ pub(super) enum BadGrant {
     SignedOut,
 }
 
+/// Why a device gets no tokens (RFC 8628, section 3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Waiting {
+    #[error("Nobody has typed the code yet; ask again.")]
+    Pending,
+    #[error("The device asks too often; let it wait five seconds longer each time.")]
+    SlowDown,
+    #[error("The person does not let the device sign in.")]
+    Denied,
+    #[error("The code of the device has expired; ask for another one.")]
+    Expired,
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
@@ -60,8 +73,16 @@ pub(super) enum Refused {
     Client(#[source] UnknownClient),
     #[error("{0}")]
     Grant(#[source] BadGrant),
-    #[error("The grant_type must be authorization_code or refresh_token.")]
+    #[error("{0}")]
+    Waiting(#[source] Waiting),
+    #[error("The grant_type must be authorization_code, refresh_token or that of devices.")]
     GrantType,
+    #[error("The application has no DeviceCode among its grantTypes; add it in the ScimTenant.")]
+    NoDevices,
+    #[error("The scope must have openid.")]
+    NoOpenId,
+    #[error("Too many sign-ins were begun from this address; wait as long as Retry-After says.")]
+    TooMany(u32),
     #[error("A refresh token gives openid, and no more scopes than the person signed in for.")]
     Scope,
     #[error("The access token is missing.")]
@@ -107,7 +128,13 @@ impl Refused {
             Self::Client(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::Grant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
             Self::GrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
-            Self::Scope => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            Self::Scope | Self::NoOpenId => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            Self::Waiting(Waiting::Pending) => (StatusCode::BAD_REQUEST, "authorization_pending"),
+            Self::Waiting(Waiting::SlowDown) => (StatusCode::BAD_REQUEST, "slow_down"),
+            Self::Waiting(Waiting::Denied) => (StatusCode::BAD_REQUEST, "access_denied"),
+            Self::Waiting(Waiting::Expired) => (StatusCode::BAD_REQUEST, "expired_token"),
+            Self::NoDevices => (StatusCode::BAD_REQUEST, "unauthorized_client"),
+            Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "slow_down"),
             Self::NoToken | Self::Token => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::Unauthorized => (StatusCode::FORBIDDEN, "unauthorized_client"),
             Self::Limited(_) => (StatusCode::TOO_MANY_REQUESTS, "invalid_client"),
@@ -138,7 +165,7 @@ impl Refused {
                 let bearer = HeaderValue::from_static("Bearer error=\"invalid_token\"");
                 headers.insert(WWW_AUTHENTICATE, bearer);
             }
-            Self::Limited(seconds) => {
+            Self::Limited(seconds) | Self::TooMany(seconds) => {
                 headers.insert(RETRY_AFTER, (*seconds).into());
             }
             Self::Keys(_) | Self::Store(_) | Self::NotOpen => {
@@ -149,6 +176,9 @@ impl Refused {
             | Self::Grant(_)
             | Self::GrantType
             | Self::Scope
+            | Self::Waiting(_)
+            | Self::NoDevices
+            | Self::NoOpenId
             | Self::Unauthorized
             | Self::NotFound => {}
         }
