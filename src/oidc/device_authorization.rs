@@ -54,11 +54,7 @@ mod tests {
     fn a_code_is_read_however_it_is_typed() {
         let check = |typed: &str, expected: Option<&str>| {
             let found = UserCode::parse(typed);
-            assert_eq!(
-                found.map(|it| it.shown()).as_deref(),
-                expected,
-                "{typed:?}"
-            );
+            assert_eq!(found.map(|it| it.shown()).as_deref(), expected, "{typed:?}");
         };
         check("WDJB-MJHT", Some("WDJB-MJHT"));
         check("wdjbmjht", Some("WDJB-MJHT"));

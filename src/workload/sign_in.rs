@@ -175,8 +175,7 @@ pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Ro
         route,
         Route::Password | Route::SetPassword(_) | Route::ChangePassword
     );
-    let is_of_applications =
-        matches!(route, Route::Authorize | Route::EndSession | Route::Device);
+    let is_of_applications = matches!(route, Route::Authorize | Route::EndSession | Route::Device);
     let is_there =
         (config.built_in || !is_built_in) && (config.applications.is_some() || !is_of_applications);
     is_there.then(|| (Arc::clone(scim_tenant), route))

@@ -14,7 +14,8 @@ pub(in crate::workload) fn document(scim_tenant: &ScimTenant) -> Value {
     let mut grants = vec!["authorization_code", "refresh_token"];
     let mut methods = vec!["client_secret_basic", "client_secret_post", "none"];
     let declared = scim_tenant.config.applications();
-    let has_devices = declared.is_some_and(|it| it.applications.iter().any(|it| it.device_authorization));
+    let has_devices =
+        declared.is_some_and(|it| it.applications.iter().any(|it| it.device_authorization));
     if has_devices {
         grants.push(DEVICE_CODE);
     }

@@ -21,8 +21,7 @@ use crate::workload::applications::{Terms, user_code_digest};
 const FETCH_TIME: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is said of a code that no device waits for.
-const UNKNOWN: &str =
-    "No device waits with this code. Compare it with the one on the device; after ten minutes a device shows another one.";
+const UNKNOWN: &str = "No device waits with this code. Compare it with the one on the device; after ten minutes a device shows another one.";
 
 /// Asks for the code, then whether to let the device in, and does that.
 pub(super) async fn device(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
@@ -63,7 +62,9 @@ async fn waiting(
     let found = store.device_by_code(&user_code_digest(&code)).await?;
     let found = found.filter(|it| {
         let application = visit.config.application(&it.application);
-        it.expires > visit.now && !it.denied && application.is_some_and(|it| it.device_authorization)
+        it.expires > visit.now
+            && !it.denied
+            && application.is_some_and(|it| it.device_authorization)
     });
     if found.is_some() {
         guesses.take_back(who, visit.now);

@@ -206,6 +206,38 @@ async fn openid_client_signs_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn openid_client_signs_in_on_a_device_without_a_browser() {
+    let site = Site::begin().await;
+    let wanted = json!({"issuer": site.base, "clientId": "wall-screen"});
+    let mut command = Command::new(program("relying-party"));
+    let mut device = Application::start(command.arg(wanted.to_string()));
+    let page = device.line();
+    let browser = Browser::new(site.address);
+
+    let page = site.sign_in(&browser, &page, &page).await;
+    let code = url::Url::parse(&page).unwrap();
+    let code = code.query_pairs().next().unwrap().1.into_owned();
+    let action = page.split('?').next().unwrap();
+    let question = browser.post(action, &format!("user_code={code}")).await;
+    assert!(question.text.contains("wall-screen"), "{}", question.text);
+    let proof = attribute(&question.text, "name=\"proof\" value=\"");
+    let allow = format!("user_code={code}&proof={proof}&answer=allow");
+    let shown = browser.post(action, &allow).await;
+    assert!(shown.text.contains("is signed in"), "{}", shown.text);
+
+    let learned: Value = serde_json::from_str(&device.rest()).unwrap();
+    for said in [&learned["claims"], &learned["userinfo"]] {
+        assert_eq!(
+            (&said["sub"], &said["email"]),
+            (&json!(site.lena), &json!(LENA)),
+            "{said}"
+        );
+    }
+    assert_eq!(learned["refreshed"], json!(site.lena));
+    tokio::task::block_in_place(|| drop(site.dev));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn authlib_signs_in() {
     let script = "tests/conformance/relying_party.py";
     signs_in(Command::new(program("scim-testers")).arg(script)).await;

@@ -50,9 +50,7 @@ fn form(fields: &[(&str, &str)]) -> String {
 
 /// Types a code.
 async fn type_in(browser: &Browser, code: &str) -> Shown {
-    browser
-        .post("/device", &form(&[("user_code", code)]))
-        .await
+    browser.post("/device", &form(&[("user_code", code)])).await
 }
 
 /// A hidden field of a page.
@@ -112,7 +110,11 @@ async fn a_device_is_let_in_by_who_is_signed_in_elsewhere() {
     scene.seconds(5);
     assert_eq!(scene.told(&codes).await, "authorization_pending");
     let done = answers(&browser, code_of(&codes), "allow").await;
-    assert!(done.text.contains("The device is signed in"), "{}", done.text);
+    assert!(
+        done.text.contains("The device is signed in"),
+        "{}",
+        done.text
+    );
 
     let (status, tokens) = scene.ask("screen", &codes["device_code"]).await;
     assert_eq!(status, 200, "{tokens}");
@@ -257,7 +259,12 @@ async fn a_device_gets_codes_only_where_that_is_declared() {
     let codes = scene.begin_device("openid").await;
     let device_code = codes["device_code"].as_str().unwrap();
     let cases: [(&str, Option<&str>, &[(&str, &str)], &str); 8] = [
-        (at, Some(SECRET), &[("scope", "openid")], "unauthorized_client"),
+        (
+            at,
+            Some(SECRET),
+            &[("scope", "openid")],
+            "unauthorized_client",
+        ),
         (at, None, &[("client_id", "nobody")], "invalid_client"),
         (at, None, &[("scope", "openid")], "invalid_client"),
         (at, None, &[("client_id", "screen")], "invalid_scope"),
