@@ -252,78 +252,52 @@ async fn codes_of_devices_are_not_guessed() {
     scene.end().await;
 }
 
+/// What is sent where, with which secret, and the error that it gets.
+type Case<'c> = (&'c str, Option<&'c str>, &'c [(&'c str, &'c str)], &'c str);
+
 #[tokio::test]
 async fn a_device_gets_codes_only_where_that_is_declared() {
     let scene = Scene::begin().await;
-    let at = "/oauth2/device_authorization";
+    let (at, token) = ("/oauth2/device_authorization", "/oauth2/token");
     let codes = scene.begin_device("openid").await;
-    let device_code = codes["device_code"].as_str().unwrap();
-    let cases: [(&str, Option<&str>, &[(&str, &str)], &str); 8] = [
+    let code = codes["device_code"].as_str().unwrap();
+    let (open, me, asks) = (
+        ("scope", "openid"),
+        ("client_id", "screen"),
+        ("grant_type", GRANT),
+    );
+    let as_code = [("grant_type", "authorization_code"), me, ("code", code)];
+    let nobody = ("client_id", "nobody");
+    let cases: [Case<'_>; 8] = [
+        (at, Some(SECRET), &[open], "unauthorized_client"),
+        (at, None, &[nobody, open], "invalid_client"),
+        (at, None, &[open], "invalid_client"),
+        (at, None, &[me], "invalid_scope"),
+        (at, None, &[me, ("scope", "email")], "invalid_scope"),
+        (token, None, &[asks, me], "invalid_request"),
         (
-            at,
+            token,
             Some(SECRET),
-            &[("scope", "openid")],
+            &[asks, ("device_code", code)],
             "unauthorized_client",
         ),
-        (at, None, &[("client_id", "nobody")], "invalid_client"),
-        (at, None, &[("scope", "openid")], "invalid_client"),
-        (at, None, &[("client_id", "screen")], "invalid_scope"),
-        (
-            at,
-            None,
-            &[("client_id", "screen"), ("scope", "email")],
-            "invalid_scope",
-        ),
-        (
-            "/oauth2/token",
-            None,
-            &[("grant_type", GRANT), ("client_id", "screen")],
-            "invalid_request",
-        ),
-        (
-            "/oauth2/token",
-            Some(SECRET),
-            &[("grant_type", GRANT), ("device_code", device_code)],
-            "unauthorized_client",
-        ),
-        (
-            "/oauth2/token",
-            None,
-            &[
-                ("grant_type", "authorization_code"),
-                ("client_id", "screen"),
-                ("code", device_code),
-            ],
-            "invalid_grant",
-        ),
+        (token, None, &as_code, "invalid_grant"),
     ];
     for (path, secret, fields, expected) in cases {
         let (status, said) = scene.post(path, secret, fields).await;
         assert_eq!(said["error"], expected, "{status} {fields:?}: {said}");
     }
-    for wrong in ["x", "x.y", &format!("{device_code}x")] {
+    for wrong in ["x", "x.y", &format!("{code}x")] {
         let (_, said) = scene.ask("screen", &json!(wrong)).await;
         assert_eq!(said["error"], "invalid_grant", "{wrong}");
     }
-    // A code of the authorization endpoint is none of a device, nor the other way around, and each is another application's.
+    // One that was let in is no code of the authorization endpoint either.
     answers(&scene.browser, code_of(&codes), "allow").await;
-    let (_, said) = scene
-        .post(
-            "/oauth2/token",
-            None,
-            &[
-                ("grant_type", "authorization_code"),
-                ("client_id", "screen"),
-                ("code", device_code),
-            ],
-        )
-        .await;
+    let (_, said) = scene.post(token, None, &as_code).await;
     assert_eq!(said["error"], "invalid_grant");
     let (_, discovery) = answer(client().get(scene.url("/.well-known/openid-configuration"))).await;
-    assert_eq!(
-        discovery["device_authorization_endpoint"],
-        format!("{SITE}{at}")
-    );
+    let address = format!("{SITE}{at}");
+    assert_eq!(discovery["device_authorization_endpoint"], address);
     let grants = discovery["grant_types_supported"].as_array().unwrap();
     assert!(grants.contains(&json!(GRANT)));
     scene.end().await;
