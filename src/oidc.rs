@@ -5,5 +5,6 @@ pub mod authentication_request;
 pub mod authorization;
 pub mod device_authorization;
 pub mod id_token;
+pub mod logout_token;
 pub mod provider;
 pub mod token_response;

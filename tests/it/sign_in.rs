@@ -5,6 +5,7 @@
 pub(crate) mod browser;
 pub(crate) mod dev;
 pub(crate) mod entra;
+pub(crate) mod logout;
 pub(crate) mod passwords;
 pub(crate) mod provider;
 pub(crate) mod replicas;

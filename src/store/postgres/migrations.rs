@@ -21,7 +21,11 @@ const MIGRATIONS: &[(i64, &str)] = &[
     ),
     (5, include_str!("../migrations/postgres/0005_password.sql")),
     (6, include_str!("../migrations/postgres/0006_grant.sql")),
-    (7, include_str!("../migrations/postgres/0007_device.sql")),
+    (
+        7,
+        include_str!("../migrations/postgres/0007_provider_session.sql"),
+    ),
+    (8, include_str!("../migrations/postgres/0008_device.sql")),
 ];
 
 /// How often a statement is tried that another replica is in the way of.

@@ -32,6 +32,7 @@ const BEGIN: &str = "
     DELETE FROM password_link;
     DELETE FROM application_grant;
     DELETE FROM device_authorization;
+    DELETE FROM logout_token;
 ";
 
 const COUNT: &str = "

@@ -75,8 +75,13 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
     (
         11,
+        "provider session",
+        include_str!("../migrations/sqlite/0011_provider_session.sql"),
+    ),
+    (
+        12,
         "device",
-        include_str!("../migrations/sqlite/0011_device.sql"),
+        include_str!("../migrations/sqlite/0012_device.sql"),
     ),
 ];
 
