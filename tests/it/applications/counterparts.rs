@@ -215,6 +215,7 @@ async fn openid_client_signs_in_on_a_device_without_a_browser() {
     let browser = Browser::new(site.address);
 
     let page = site.sign_in(&browser, &page, &page).await;
+    browser.get(&page).await;
     let code = url::Url::parse(&page).unwrap();
     let code = code.query_pairs().next().unwrap().1.into_owned();
     let action = page.split('?').next().unwrap();
