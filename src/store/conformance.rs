@@ -111,6 +111,7 @@ conformance!(
     a_grant_needs_a_session_of_the_person,
     a_person_has_so_many_grants_and_the_oldest_go,
     grants_that_are_over_or_whose_session_is_are_forgotten,
+    the_end_of_a_session_is_told_to_applications_that_want_it,
     a_device_waits_under_its_key_and_its_user_code,
     a_device_is_let_in_once_by_a_person_who_has_a_session,
     devices_that_waited_for_long_are_forgotten,

@@ -3,6 +3,7 @@
 //! Whatever an application was given leads to a grant, the grant to a session, and the session to a person. Each is read anew each time, so
 //! that who was deactivated or signed out is out here as well.
 
+mod assertion;
 mod claims;
 mod client;
 mod device;
@@ -10,6 +11,7 @@ mod discovery;
 mod grant;
 mod introspection;
 mod keys;
+mod logout;
 mod refused;
 mod token;
 mod userinfo;
@@ -40,7 +42,9 @@ use client::Form;
 pub(super) use device::{DEVICE_TIME, user_code_digest};
 pub(super) use discovery::document as metadata;
 pub(super) use grant::{CodeTerms, Secrets, Terms};
-pub(super) use keys::{Keys, Kind};
+use keys::Keys;
+pub(super) use keys::{Kind, KnownKeys};
+pub(super) use logout::tell as tell_of_ends;
 use refused::Refused;
 pub(super) use token::is_grant;
 
@@ -143,9 +147,10 @@ impl<'a> Asked<'a> {
         Sessions::new(&*self.scim_tenant.opened.store, self.sign_in, self.now)
     }
 
-    async fn keys(&self) -> Result<Keys, Refused> {
+    async fn keys(&self) -> Result<Arc<Keys>, Refused> {
         let file = &self.config.signing_keys_file;
-        Keys::read(file).await.map_err(Refused::Keys)
+        let keys = self.shared.signing_keys.read(file).await;
+        keys.map_err(Refused::Keys)
     }
 
     /// The answer of the token endpoint to a form with one of our grants.

@@ -17,7 +17,7 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
-use super::applications;
+use super::applications::{self, KnownKeys};
 use super::attempts::{
     Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS, USER_CODE_WINDOW, WRONG_USER_CODES,
 };
@@ -31,6 +31,7 @@ use super::keys::IssuerKeys;
 use super::metrics::Metrics;
 use super::noted;
 use super::oauth;
+use super::outbound::Outbound;
 use super::passwords::Passwords;
 use super::recorder::{Content, Exchange};
 use super::routing::{self, Endpoint, ScimTenant, Table};
@@ -64,6 +65,9 @@ pub(crate) struct Shared {
     pub(super) passwords: Passwords,
     pub(super) issuers: IssuerKeys,
     pub(super) providers: Providers,
+    pub(super) signing_keys: KnownKeys,
+    /// The way to applications that are told of the end of sessions.
+    pub(super) logouts: Outbound,
     pub(super) random: Arc<dyn Random>,
     slots: Semaphore,
     pub(super) intake: Intake,
@@ -90,6 +94,8 @@ impl Shared {
             passwords: Passwords::new(Arc::clone(&random)),
             issuers: IssuerKeys::default(),
             providers: Providers::default(),
+            signing_keys: KnownKeys::default(),
+            logouts: Outbound::default(),
             random,
             slots: Semaphore::new(IN_WORK),
             intake: Intake::default(),

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::applications::DEVICE_TIME;
 use super::directory::sign_in_method::SignInMethod;
-use crate::config::{self, SignInConfig, Token};
+use crate::config::{self, ApplicationsConfig, SignInConfig, Token};
 use crate::scim::schema::ResourceType;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{Over, SecretDigest, Session, SignedInBy};
@@ -138,7 +138,10 @@ impl<'s> Sessions<'s> {
             began_before: ago(ATTEMPT_TIME),
         };
         while self.store.forget_sessions(over).await? > 0 {}
-        while self.store.forget_grants(self.now).await? > 0 {}
+        let applications = self.config.applications.as_ref();
+        let told = applications.map(ApplicationsConfig::told_of_ends);
+        let told = told.unwrap_or_default();
+        while self.store.forget_grants(self.now, &told).await? > 0 {}
         // Until then a device that still asks is told that it has expired.
         while self.store.forget_devices(ago(DEVICE_TIME)).await? > 0 {}
         Ok(())

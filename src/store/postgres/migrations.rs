@@ -26,6 +26,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
         include_str!("../migrations/postgres/0007_provider_session.sql"),
     ),
     (8, include_str!("../migrations/postgres/0008_device.sql")),
+    (9, include_str!("../migrations/postgres/0009_logout.sql")),
 ];
 
 /// How often a statement is tried that another replica is in the way of.

@@ -83,6 +83,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "device",
         include_str!("../migrations/sqlite/0012_device.sql"),
     ),
+    (
+        13,
+        "logout",
+        include_str!("../migrations/sqlite/0013_logout.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.

@@ -33,7 +33,7 @@ pub(in crate::workload) fn user_code_digest(code: &UserCode) -> SecretDigest {
 
 /// Gives a device the codes: one to show, and one to ask by.
 pub(super) async fn authorize(asked: &Asked<'_>, form: &Form) -> Result<Value, Refused> {
-    let application = declared(form.application(asked)?)?;
+    let application = declared(form.application(asked).await?)?;
     let scopes = Scope::parse(form.field("scope").unwrap_or_default());
     if !scopes.contains(&Scope::OpenId) {
         return Err(Refused::NoOpenId);

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::allow;
 use crate::store::StoreError;
+use crate::workload::jwt::Untrusted;
 use crate::workload::oauth::document;
 
 /// Why nobody was recognized.
@@ -28,6 +29,16 @@ pub(super) enum UnknownClient {
     Public,
     #[error("The Authorization header must be Basic with client_id and client_secret.")]
     Header,
+    #[error("The iss of the client_assertion must be the client_id.")]
+    Issuer,
+    #[error("{0}")]
+    Assertion(Untrusted),
+    #[error("The client_assertion is good for longer than an hour; let it expire sooner.")]
+    LongLived,
+    #[error("This application has public keys; send a client_assertion that its key signs.")]
+    NoAssertion,
+    #[error("This application has no jwks and no jwksUri, so it presents no client_assertion.")]
+    NoKeys,
 }
 
 /// Why a code or a refresh token is not good.
@@ -89,12 +100,14 @@ pub(super) enum Refused {
     NoToken,
     #[error("The access token is not good, or the person is not signed in any more.")]
     Token,
-    #[error("This endpoint is for applications that have a client_secret.")]
+    #[error("This endpoint is for applications that have a client_secret or keys.")]
     Unauthorized,
     #[error(
         "Too many unknown credentials came from this address; wait as long as Retry-After says."
     )]
     Limited(u32),
+    #[error("The keys of the application cannot be fetched at the moment; try again later.")]
+    KeysOfApplication,
     #[error("The signing keys cannot be used.")]
     Keys(#[source] io::Error),
     #[error("The store cannot be used at the moment; try again later.")]
@@ -138,7 +151,7 @@ impl Refused {
             Self::NoToken | Self::Token => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::Unauthorized => (StatusCode::FORBIDDEN, "unauthorized_client"),
             Self::Limited(_) => (StatusCode::TOO_MANY_REQUESTS, "invalid_client"),
-            Self::Keys(_) | Self::Store(_) | Self::NotOpen => {
+            Self::Keys(_) | Self::Store(_) | Self::NotOpen | Self::KeysOfApplication => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
             }
             Self::NotFound => (StatusCode::NOT_FOUND, "invalid_request"),
@@ -168,7 +181,7 @@ impl Refused {
             Self::Limited(seconds) | Self::TooMany(seconds) => {
                 headers.insert(RETRY_AFTER, (*seconds).into());
             }
-            Self::Keys(_) | Self::Store(_) | Self::NotOpen => {
+            Self::Keys(_) | Self::Store(_) | Self::NotOpen | Self::KeysOfApplication => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
             }
             Self::Method(methods) => allow(&mut response, methods),

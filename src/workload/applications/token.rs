@@ -35,7 +35,7 @@ pub(in crate::workload) fn is_grant(body: &[u8]) -> bool {
 
 /// Gives tokens for what the form presents.
 pub(super) async fn exchange(asked: &Asked<'_>, form: &Form) -> Result<Value, Refused> {
-    let application = form.application(asked)?;
+    let application = form.application(asked).await?;
     match form.field("grant_type") {
         Some(CODE) => redeem(asked, application, form).await,
         Some(REFRESH) => refresh(asked, application, form).await,
@@ -153,7 +153,8 @@ async fn turn(
     }
     asked.sessions().note(&alive.session).await;
     let sign = |kind, claims: Map<String, Value>| {
-        keys.sign(kind, &claims, asked.now).map_err(Refused::Keys)
+        let signed = keys.sign((kind, application.signing_algorithm), &claims, asked.now);
+        signed.map_err(Refused::Keys)
     };
     let claims = Claims {
         asked,
