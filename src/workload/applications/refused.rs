@@ -29,7 +29,7 @@ pub(super) enum UnknownClient {
     Public,
     #[error("The Authorization header must be Basic with client_id and client_secret.")]
     Header,
-    #[error("The iss of the client_assertion must be the client_id.")]
+    #[error("The client_assertion must be a JWT whose iss is the client_id.")]
     Issuer,
     #[error("{0}")]
     Assertion(Untrusted),

@@ -223,7 +223,8 @@ async fn openid_client_signs_in_on_a_device_without_a_browser() {
     let page = device.line();
     let browser = Browser::new(site.address);
 
-    let page = site.sign_in(&browser, &page, &page).await;
+    let sent = browser.get(&page).await;
+    let page = site.sign_in(&browser, &sent.location, &page).await;
     browser.get(&page).await;
     let code = url::Url::parse(&page).unwrap();
     let code = code.query_pairs().next().unwrap().1.into_owned();

@@ -16,8 +16,8 @@ pub(super) type Unanswered = Box<dyn Error + Send + Sync>;
 /// twice is: the application might read the other one.
 pub(super) fn is_presented(visit: &Visit<'_>) -> bool {
     let is_bearer = |it: &[u8]| {
-        let scheme = it.trim_ascii_start().get(..7);
-        scheme.is_some_and(|it| it.eq_ignore_ascii_case(b"bearer "))
+        let scheme = it.trim_ascii_start().split(|it| *it == b' ').next();
+        scheme.is_some_and(|it| it.eq_ignore_ascii_case(b"bearer"))
     };
     let mut all = visit.head.headers.get_all(AUTHORIZATION).iter();
     !visit.config.forward_auth.audiences.is_empty() && all.any(|it| is_bearer(it.as_bytes()))
