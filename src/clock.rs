@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use rsa::pkcs8::EncodePrivateKey;
 use sha2::{Digest, Sha256};
 
 /// Tells the time.
@@ -69,6 +70,14 @@ pub trait Random: Send + Sync {
         let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random);
         let made = made.expect("the operating system gives randomness");
         made.as_ref().to_vec()
+    }
+
+    /// A private key for RS256 as PKCS #8, of 2048 bits, from the operating system as well. It takes a good part of a second.
+    fn rsa_key(&self) -> Vec<u8> {
+        let made = rsa::PrivateKey::new(&mut getrandom::SysRng, 2048);
+        let made = made.expect("the operating system gives randomness");
+        let made = made.to_pkcs8_der().expect("a key of two primes is written");
+        made.as_bytes().to_vec()
     }
 }
 

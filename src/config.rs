@@ -9,6 +9,7 @@ pub mod rights;
 mod second_factor;
 pub mod secret;
 pub mod sign_in;
+mod signing_key;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -24,8 +25,7 @@ use crate::scim::schema::Rules;
 
 pub use access_token::AccessToken;
 pub use application::{
-    ApplicationAuthentication, ApplicationConfig, ApplicationsConfig, ClaimConfig, PrivateKey,
-    SigningKey, SigningKeys,
+    ApplicationAuthentication, ApplicationConfig, ApplicationsConfig, ClaimConfig,
 };
 pub use oauth::{OAuthConfig, TrustedIssuer};
 pub use policy::{
@@ -40,6 +40,7 @@ pub use sign_in::{
     AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, RefreshConfig,
     SessionConfig, SignInConfig,
 };
+pub use signing_key::{Pair, PrivateKey, SigningAlgorithm, SigningKey, SigningKeys};
 
 /// The version that this program writes and reads.
 pub const VERSION: u32 = 1;
@@ -151,7 +152,11 @@ impl ScimTenantConfig {
             let mut issuers = assertion.into_iter().chain(&it.issuer);
             issuers.any(|it| matches!(it.keys, oauth::Keys::Url(_)))
         };
-        !self.providers().is_empty() || self.clients.iter().any(by_keys)
+        let applications = self.applications();
+        !self.providers().is_empty()
+            || self.clients.iter().any(by_keys)
+            || applications
+                .is_some_and(|it| it.applications.iter().any(ApplicationConfig::calls_out))
     }
 }
 

@@ -1,8 +1,9 @@
 //! OpenID Connect as values. As a relying party sees it: what a provider says of itself, the request, its answer, the ID token. As a
-//! provider sees it: the request of an application.
+//! provider sees it: the request of an application, and the code that a device shows.
 
 pub mod authentication_request;
 pub mod authorization;
+pub mod device_authorization;
 pub mod id_token;
 pub mod logout_token;
 pub mod provider;

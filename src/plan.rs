@@ -18,6 +18,7 @@ pub mod policy;
 pub mod scim_client;
 pub mod scim_tenant;
 mod sign_in;
+pub mod signing_keys;
 pub mod status;
 pub mod step;
 pub mod synchronization;

@@ -7,6 +7,7 @@ mod candidate;
 #[cfg(test)]
 mod conformance;
 mod counts;
+pub mod devices;
 mod error;
 mod filter_sql;
 pub mod grants;
@@ -244,6 +245,7 @@ pub trait Store:
     + second_factors::SecondFactors
     + passkeys::Passkeys
     + grants::Grants
+    + devices::Devices
 {
     /// The resource called `id`.
     async fn find(

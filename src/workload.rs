@@ -139,6 +139,10 @@ impl Server {
             .clone()
             .run_until_cancelled_owned(Arc::clone(&core).tidy());
         tokio::spawn(tidying);
+        let telling = stop
+            .clone()
+            .run_until_cancelled_owned(Arc::clone(&core).tell_of_ends());
+        tokio::spawn(telling);
         Ok(Self {
             core,
             public,

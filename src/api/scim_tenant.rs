@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use access_rule::AccessRule;
-pub use applications::{Application, Claim, SigningKeyRotation};
+pub use applications::{Application, Claim, GrantType, SigningAlgorithm, SigningKeyRotation};
 pub use clients::{
     ClientAccess, ClientDialect, ClientOAuth, ClientResources, ClientRights, ScimClient,
     ScimClientStatus,

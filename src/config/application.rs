@@ -1,29 +1,33 @@
-//! The applications that sign people in through a directory, and the keys by which their tokens are signed.
+//! The applications that sign people in through a directory.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
+use super::oauth::Keys;
 use super::secret::TokenDigest;
+use super::signing_key::SigningAlgorithm;
 
 /// The applications of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ApplicationsConfig {
-    /// The file with [`SigningKeys`], which is read whenever it is needed.
+    /// The file with [`super::SigningKeys`], which is read whenever it is needed.
     pub signing_keys_file: PathBuf,
     /// One at least.
     pub applications: Vec<ApplicationConfig>,
 }
 
 impl ApplicationsConfig {
+    /// The `client_id` of each that is told when a session has ended.
+    pub fn told_of_ends(&self) -> Vec<String> {
+        let told = self.applications.iter();
+        let told = told.filter(|it| it.backchannel_logout_uri.is_some());
+        told.map(|it| it.client_id.clone()).collect()
+    }
+
     /// The application with this `client_id`.
     pub fn application(&self, client_id: &str) -> Option<&ApplicationConfig> {
         self.applications
@@ -41,13 +45,32 @@ pub struct ApplicationConfig {
     /// How it shows who it is.
     pub authentication: ApplicationAuthentication,
     /// Where people may be sent back to; one on a loopback address stands for every port.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redirect_uris: Vec<String>,
+    /// Whether devices without a browser sign people in with it (RFC 8628).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub device_authorization: bool,
+    /// By which algorithm its tokens are signed.
+    #[serde(default, skip_serializing_if = "SigningAlgorithm::is_default")]
+    pub signing_algorithm: SigningAlgorithm,
     /// Where people may be sent to after signing out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where it is told that somebody's session has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<Url>,
     /// Claims beside those of the scopes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<ClaimConfig>,
+}
+
+impl ApplicationConfig {
+    /// Whether it has to be asked for its keys, or is told of ends.
+    pub(super) fn calls_out(&self) -> bool {
+        let keys = &self.authentication;
+        matches!(keys, ApplicationAuthentication::PrivateKey(Keys::Url(_)))
+            || self.backchannel_logout_uri.is_some()
+    }
 }
 
 /// How an application shows who it is.
@@ -58,6 +81,8 @@ pub enum ApplicationAuthentication {
     Public,
     /// By the client secret with this digest.
     Secret(TokenDigest),
+    /// By what its private key signs (RFC 7523).
+    PrivateKey(Keys),
 }
 
 /// A claim and the attribute of a person that it comes from.
@@ -68,46 +93,4 @@ pub struct ClaimConfig {
     pub claim: String,
     /// `groups`, an attribute of SCIM, or the URN of an extension.
     pub attribute: String,
-}
-
-/// The keys by which tokens are signed: what the file holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SigningKeys {
-    /// Those that are published.
-    pub keys: Vec<SigningKey>,
-}
-
-/// A key for ES256 (RFC 7518, section 3.4).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SigningKey {
-    /// The key.
-    pub private_key: PrivateKey,
-    /// When it begins to sign; of those that have begun the last one signs.
-    pub signs_from: Timestamp,
-}
-
-/// A private key of P-256 as PKCS #8 in Base64. It has no `Display` and hides itself in `Debug`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PrivateKey(String);
-
-impl PrivateKey {
-    /// The key that is `pkcs8`.
-    pub fn from_pkcs8(pkcs8: &[u8]) -> Self {
-        Self(STANDARD.encode(pkcs8))
-    }
-
-    /// The key that signs; nothing when somebody broke the text, or it is another kind of key.
-    pub fn pair(&self) -> Option<EcdsaKeyPair> {
-        let pkcs8 = STANDARD.decode(&self.0).ok()?;
-        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        EcdsaKeyPair::from_pkcs8(algorithm, &pkcs8, &SystemRandom::new()).ok()
-    }
-}
-
-impl fmt::Debug for PrivateKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("PrivateKey(…)")
-    }
 }

@@ -63,6 +63,9 @@ pub struct ForwardAuthConfig {
     /// The hosts of the applications, with a port where it is not that of the scheme.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+    /// The `client_id`s for which an access token may have been issued that is presented in the place of the cookie.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audiences: Vec<String>,
     /// Who reaches which path: the first that fits decides; where none does, whoever is signed in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<AccessRuleConfig>,

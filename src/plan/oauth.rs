@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::api::AzureConnector;
 use crate::api::azure_connector::CredentialMode;
-use crate::api::scim_tenant::ScimClient;
+use crate::api::scim_tenant::{Application, ScimClient};
 use crate::config::oauth::{Keys, OAuthConfig, TrustedIssuer};
 use crate::config::{AcceptedAt, token_url};
 
@@ -100,6 +100,15 @@ pub(super) fn of_client(client: &ScimClient, public: &Url) -> Method {
             assertion: settings.jwks.as_ref().map(issuer),
         }),
         issuer: None,
+    }
+}
+
+/// The public keys of an application; nothing where it shows who it is in another way.
+pub(super) fn keys_of(application: &Application) -> Option<Keys> {
+    match (&application.jwks, &application.jwks_uri) {
+        (Some(text), _) => Some(Keys::Declared(text.clone())),
+        (None, Some(url)) => keys(url),
+        (None, None) => None,
     }
 }
 

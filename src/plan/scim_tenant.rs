@@ -23,6 +23,7 @@ use super::objects::{
 };
 use super::observed::{ReferencedSecret, Site, WorkloadState};
 use super::scim_client::{self, ClientsObserved};
+use super::signing_keys;
 use super::step::Step;
 use super::verdict::{Rejection, Verdict};
 use super::workload_config::{ConnectorObserved, Sources, scim_tenant_config, scim_tenant_name};
@@ -91,7 +92,7 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
     let mut steps = vec![Step::Apply(Child::ServiceAccount(Box::new(
         objects::service_account(&owner),
     )))];
-    steps.extend(applications::steps(
+    steps.extend(signing_keys::steps(
         tenant,
         &observed.applications,
         observed.now,

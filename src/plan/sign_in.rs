@@ -43,6 +43,7 @@ pub(super) fn sign_in(
             Some(declared) => ForwardAuthConfig {
                 cookie_domain: Some(declared.cookie_domain.clone()),
                 hosts: declared.hosts.clone(),
+                audiences: declared.audiences.clone(),
                 rules: declared.rules.iter().cloned().map(access_rule).collect(),
             },
         },

@@ -1,5 +1,7 @@
 //! Reconciles one `ScimTenant`.
 
+use std::sync::Arc;
+
 use crate::api::{ObjectKey, ScimTenant};
 use crate::config::{PrivateKey, Report, SealingKey, Token};
 use crate::plan::applications::{ApplicationsObserved, ClientSecretObserved};
@@ -7,6 +9,7 @@ use crate::plan::objects::Names;
 use crate::plan::objects::secret::{self, Found};
 use crate::plan::scim_client::{self, ClientObserved, ClientsObserved};
 use crate::plan::scim_tenant::{Observed, progress};
+use crate::plan::signing_keys::lacks_rsa_key;
 use crate::plan::status::TenantFacts;
 use crate::plan::workload_config::ConnectorObserved;
 use crate::plan::{
@@ -106,7 +109,7 @@ async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, Platfor
         if connector.spec.scim_tenant_ref.name == owner.object.name {
             let name = plan::credential::secret_name(connector);
             connectors.push(ConnectorObserved {
-                connector: std::sync::Arc::clone(connector),
+                connector: Arc::clone(connector),
                 secret: ctx
                     .platform
                     .secret(&ObjectKey::new(namespace, &name))
@@ -208,8 +211,18 @@ async fn applications(
         });
     }
     let name = Names::of(&owner).signing_keys;
+    let signing_keys = ctx.platform.secret(&key(&name)).await?;
+    let fresh_rsa_key = if lacks_rsa_key(tenant, signing_keys.as_ref(), ctx.clock.now()) {
+        let random = Arc::clone(&ctx.random);
+        let made = tokio::task::spawn_blocking(move || random.rsa_key()).await;
+        // Without one all else goes on, and the next look tries again.
+        made.ok().map(|it| PrivateKey::from_pkcs8(&it))
+    } else {
+        None
+    };
     Ok(ApplicationsObserved {
-        signing_keys: ctx.platform.secret(&key(&name)).await?,
+        signing_keys,
+        fresh_rsa_key,
         fresh_key: (!declared.is_empty()).then(|| PrivateKey::from_pkcs8(&ctx.random.p256_key())),
         client_secrets,
     })

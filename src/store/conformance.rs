@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 mod brake;
+mod devices;
 mod grants;
 mod members;
 mod pages;
@@ -25,6 +26,7 @@ use crate::scim::list::Page;
 use crate::scim::schema::{Rules, Schemas};
 use audit::*;
 use brake::*;
+use devices::*;
 use grants::*;
 use members::*;
 use pages::*;
@@ -123,6 +125,10 @@ conformance!(
     a_person_has_so_many_grants_and_the_oldest_go,
     grants_that_are_over_or_whose_session_is_are_forgotten,
     a_person_learns_which_applications_have_grants_and_ends_them,
+    the_end_of_a_session_is_told_to_applications_that_want_it,
+    a_device_waits_under_its_key_and_its_user_code,
+    a_device_is_let_in_once_by_a_person_who_has_a_session,
+    devices_that_waited_for_long_are_forgotten,
 );
 
 async fn sqlite() -> (TempDir, Arc<dyn Store>) {

@@ -10,6 +10,18 @@ use super::{ResourceId, StoreError};
 /// Grants that a person has at most; the oldest go first.
 pub const GRANTS_PER_PERSON: i64 = 100;
 
+/// Grants that have ended and are listed at once.
+pub const ENDED_AT_ONCE: i64 = 100;
+
+/// A grant whose session has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The grant.
+    pub grant: Grant,
+    /// How often it was tried to tell the application.
+    pub tries: i64,
+}
+
 /// One sign-in of a person to an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -47,6 +59,11 @@ pub trait Grants: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<String>, StoreError>;
 
+    /// Grants of these applications that were used, whose session has ended and whose application may be told of it at `now`; the oldest
+    /// first, [`ENDED_AT_ONCE`] at most.
+    async fn ended_grants(&self, told: &[String], now: Timestamp)
+    -> Result<Vec<Ended>, StoreError>;
+
     /// Keeps a grant, if the session is there and the person's; says whether it is. Of the grants of one person the newest
     /// [`GRANTS_PER_PERSON`] stay. The same grant kept again stays as it is.
     async fn keep_grant(&self, grant: Grant) -> Result<bool, StoreError> {
@@ -77,9 +94,21 @@ pub trait Grants: Send + Sync {
         ended.await.map(|_| ())
     }
 
-    /// Forgets grants that ended before `now` or whose session did, a bounded number at a time; says how many, nothing being the end.
-    async fn forget_grants(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.write_grant(GrantWrite::Forget(now)).await
+    /// Takes the word to an application on: of several who have read `tries`, one does. Until `due` nobody else does.
+    async fn take_ended_grant(&self, ended: &Ended, due: Timestamp) -> Result<bool, StoreError> {
+        let taken = self.write_grant(GrantWrite::Take {
+            key: ended.grant.key.clone(),
+            tries: ended.tries,
+            due,
+        });
+        Ok(taken.await? > 0)
+    }
+
+    /// Forgets grants that ended before `now` or whose session did, a bounded number at a time; says how many, nothing being the end. Those
+    /// of the applications that are `told` stay until that was done.
+    async fn forget_grants(&self, now: Timestamp, told: &[String]) -> Result<u64, StoreError> {
+        let told = told.to_vec();
+        self.write_grant(GrantWrite::Forget { now, told }).await
     }
 }
 
@@ -112,6 +141,20 @@ pub enum GrantWrite {
         /// Which application has them.
         application: String,
     },
+    /// Somebody is about to tell the application of the end.
+    Take {
+        /// The grant.
+        key: SecretDigest,
+        /// How often it was tried before.
+        tries: i64,
+        /// When it may be tried again.
+        due: Timestamp,
+    },
     /// Deletes what is over, some of it at a time.
-    Forget(Timestamp),
+    Forget {
+        /// The time.
+        now: Timestamp,
+        /// The applications that are told of ends.
+        told: Vec<String>,
+    },
 }

@@ -28,6 +28,7 @@ macro_rules! read {
 mod audit;
 pub(super) mod check;
 mod connect;
+mod devices;
 mod failure;
 mod grants;
 mod members;

@@ -5,6 +5,7 @@ pub(super) mod check;
 mod checksum;
 #[cfg(test)]
 mod damage;
+mod devices;
 mod grants;
 mod health;
 mod lookup;

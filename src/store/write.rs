@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::audit::{AuditEntry, Moved};
 use super::brake::{Brake, Removal};
+use super::devices::DeviceWrite;
 use super::grants::GrantWrite;
 use super::passkeys::PasskeyWrite;
 use super::passwords::PasswordWrite;
@@ -48,6 +49,7 @@ pub(super) enum Write {
     Forget(Forgetting),
     Session(SessionWrite),
     Grant(GrantWrite),
+    Device(DeviceWrite),
     Password(PasswordWrite),
     SecondFactor(SecondFactorWrite),
     Passkey(PasskeyWrite),
@@ -70,7 +72,8 @@ impl Write {
             | Self::Password(_)
             | Self::SecondFactor(_)
             | Self::Passkey(_)
-            | Self::Grant(_) => None,
+            | Self::Grant(_)
+            | Self::Device(_) => None,
         }
     }
 

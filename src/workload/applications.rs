@@ -3,12 +3,15 @@
 //! Whatever an application was given leads to a grant, the grant to a session, and the session to a person. Each is read anew each time, so
 //! that who was deactivated or signed out is out here as well.
 
+mod assertion;
 mod claims;
 mod client;
+mod device;
 mod discovery;
 mod grant;
 mod introspection;
 mod keys;
+mod logout;
 mod refused;
 mod token;
 mod userinfo;
@@ -36,9 +39,12 @@ use super::told::Told;
 use crate::config::{ApplicationsConfig, SignInConfig};
 use crate::telemetry::chain;
 use client::Form;
+pub(super) use device::{DEVICE_TIME, user_code_digest};
 pub(super) use discovery::document as metadata;
-pub(super) use grant::{Secrets, Terms};
-pub(super) use keys::{Keys, Kind};
+pub(super) use grant::{CodeTerms, Secrets, Terms};
+use keys::Keys;
+pub(super) use keys::{Kind, KnownKeys};
+pub(super) use logout::tell as tell_of_ends;
 use refused::Refused;
 pub(super) use token::is_grant;
 
@@ -55,6 +61,8 @@ pub(super) enum Route {
     Introspection,
     /// The end of a token.
     Revocation,
+    /// Codes for a device.
+    DeviceAuthorization,
 }
 
 impl Route {
@@ -66,6 +74,7 @@ impl Route {
             Self::UserInfo,
             Self::Introspection,
             Self::Revocation,
+            Self::DeviceAuthorization,
         ];
         all.into_iter().find(|it| it.path() == rest)
     }
@@ -77,6 +86,7 @@ impl Route {
             Self::UserInfo => "/oauth2/userinfo",
             Self::Introspection => "/oauth2/introspect",
             Self::Revocation => "/oauth2/revoke",
+            Self::DeviceAuthorization => "/oauth2/device_authorization",
         }
     }
 
@@ -84,7 +94,7 @@ impl Route {
         match self {
             Self::Discovery | Self::Keys => "GET, HEAD",
             Self::UserInfo => "GET, HEAD, POST, OPTIONS",
-            Self::Introspection | Self::Revocation => "POST",
+            Self::Introspection | Self::Revocation | Self::DeviceAuthorization => "POST",
         }
     }
 }
@@ -137,9 +147,10 @@ impl<'a> Asked<'a> {
         Sessions::new(&*self.scim_tenant.opened.store, self.sign_in, self.now)
     }
 
-    async fn keys(&self) -> Result<Keys, Refused> {
+    async fn keys(&self) -> Result<Arc<Keys>, Refused> {
         let file = &self.config.signing_keys_file;
-        Keys::read(file).await.map_err(Refused::Keys)
+        let keys = self.shared.signing_keys.read(file).await;
+        keys.map_err(Refused::Keys)
     }
 
     /// The answer of the token endpoint to a form with one of our grants.
@@ -161,7 +172,9 @@ impl<'a> Asked<'a> {
             self.shared.metrics.denied(scim_tenant, reason);
         }
         let error = chain(&refused);
-        if refused.is_ours() {
+        if matches!(refused, Refused::Waiting(_)) {
+            tracing::debug!(scim_tenant, "a device waits: {error}");
+        } else if refused.is_ours() {
             tracing::warn!(scim_tenant, error, "applications cannot be answered");
         } else {
             tracing::info!(scim_tenant, error, "an application was refused");
@@ -199,9 +212,11 @@ pub(super) async fn serve(
     let response = match route {
         // Only what keeps a secret asks there, and no page does.
         Route::Introspection => response,
-        Route::Discovery | Route::Keys | Route::UserInfo | Route::Revocation => {
-            for_any_site(response)
-        }
+        Route::Discovery
+        | Route::Keys
+        | Route::UserInfo
+        | Route::Revocation
+        | Route::DeviceAuthorization => for_any_site(response),
     };
     told.finish(shared, &head.method, route.path(), response)
 }
@@ -224,6 +239,7 @@ async fn answer(
         Route::UserInfo => userinfo::userinfo(asked).await,
         Route::Introspection => introspection::introspect(asked, &form(asked, body).await?).await,
         Route::Revocation => introspection::revoke(asked, &form(asked, body).await?).await,
+        Route::DeviceAuthorization => device::authorize(asked, &form(asked, body).await?).await,
     }
 }
 

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use super::applications;
 use super::directory::{Directory, Policy};
 use super::http::Shared;
 use super::opened::{Opened, location};
@@ -23,6 +24,9 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// How often is looked for what has been kept long enough.
 const TIDY_EVERY: Duration = Duration::from_mins(1);
+
+/// How often is looked for sessions that have ended, where applications are told.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a configuration cannot be served; the previous one goes on.
 #[derive(Debug, thiserror::Error)]
@@ -294,6 +298,16 @@ impl Core {
             // Either is a reason to look again.
             let changed = self.changed.notified();
             drop(tokio::time::timeout(TIDY_EVERY, changed).await);
+        }
+    }
+
+    /// Tells applications of sessions that have ended, again and again.
+    pub(super) async fn tell_of_ends(self: Arc<Self>) {
+        loop {
+            let table = self.shared.table.load_full();
+            let all = table.scim_tenants.iter();
+            join_all(all.map(|it| applications::tell_of_ends(&self.shared, it))).await;
+            tokio::time::sleep(TELL_EVERY).await;
         }
     }
 

@@ -174,7 +174,8 @@ impl Clients {
             .0
             .iter()
             .filter_map(|it| Some((it, it.issuer.as_ref()?)));
-        let mut claimed = declared.filter(|(_, issuer)| jwt::claims_issuer(token.reveal(), issuer));
+        let mut claimed =
+            declared.filter(|(_, issuer)| jwt::claims_issuer(token.reveal(), &issuer.issuer));
         let (client, issuer) = claimed.next().ok_or(Denied::Untrusted(Untrusted::Issuer))?;
         match keys.verify(token.reveal(), issuer, now).await {
             Ok(()) => Ok(Identity {

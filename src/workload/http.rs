@@ -17,8 +17,10 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
-use super::applications;
-use super::attempts::{Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS};
+use super::applications::{self, KnownKeys};
+use super::attempts::{
+    Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS, USER_CODE_WINDOW, WRONG_USER_CODES,
+};
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
 use super::guesses::{CODES, Guesses, PASSWORDS};
@@ -29,6 +31,7 @@ use super::keys::IssuerKeys;
 use super::metrics::Metrics;
 use super::noted;
 use super::oauth;
+use super::outbound::Outbound;
 use super::passwords::Passwords;
 use super::recorder::{Content, Exchange};
 use super::routing::{self, Endpoint, ScimTenant, Table};
@@ -61,9 +64,13 @@ pub(crate) struct Shared {
     pub(super) guesses: Guesses,
     /// Of codes of second factors.
     pub(super) code_guesses: Guesses,
+    pub(super) user_codes: Attempts,
     pub(super) passwords: Passwords,
     pub(super) issuers: Arc<IssuerKeys>,
     pub(super) providers: Arc<Providers>,
+    pub(super) signing_keys: KnownKeys,
+    /// The way to applications that are told of the end of sessions.
+    pub(super) logouts: Outbound,
     pub(super) random: Arc<dyn Random>,
     slots: Semaphore,
     pub(super) intake: Intake,
@@ -87,9 +94,12 @@ impl Shared {
             sign_ins: Attempts::new(key, BEGUN_SIGN_INS),
             guesses: Guesses::new(key, PASSWORDS),
             code_guesses: Guesses::new(key, CODES),
+            user_codes: Attempts::new(key, WRONG_USER_CODES).every(USER_CODE_WINDOW),
             passwords: Passwords::new(Arc::clone(&random)),
             issuers: Arc::default(),
             providers: Arc::default(),
+            signing_keys: KnownKeys::default(),
+            logouts: Outbound::default(),
             random,
             slots: Semaphore::new(IN_WORK),
             intake: Intake::default(),

@@ -87,10 +87,10 @@ pub(crate) fn looks_like_one(token: &str) -> bool {
 }
 
 /// Whether `token` claims to come from `issuer`. Nothing is believed yet; it only chooses whose keys are asked for.
-pub(crate) fn claims_issuer(token: &str, issuer: &TrustedIssuer) -> bool {
+pub(crate) fn claims_issuer(token: &str, issuer: &str) -> bool {
     token.len() <= MAX_TOKEN
         && jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(token)
-            .is_ok_and(|claims| claims.iss == issuer.issuer)
+            .is_ok_and(|claims| claims.iss == issuer)
 }
 
 /// Checks `token` by `keys` and by what `issuer` wants to stand in it; gives what else is of interest in it.

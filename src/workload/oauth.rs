@@ -32,6 +32,9 @@ const METADATA: &str = "/.well-known/oauth-authorization-server";
 /// By which algorithms a client may sign its assertion.
 pub(super) const ASSERTION_ALGORITHMS: &[&str] = &["RS256", "PS256", "ES256"];
 
+/// `client_assertion_type` (RFC 7523, section 2.2).
+pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
 /// Seconds of an access token whose client has just lost its declaration and may go on for a day.
 const ACCESS_TOKEN_SECONDS: u32 = 3600;
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::applications::DEVICE_TIME;
 use super::directory::sign_in_method::SignInMethod;
-use crate::config::{self, RefreshConfig, SignInConfig, Token};
+use crate::config::{self, ApplicationsConfig, RefreshConfig, SignInConfig, Token};
 use crate::scim::schema::ResourceType;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{Over, SecretDigest, Session, SignedInBy};
@@ -173,7 +174,13 @@ impl<'s> Sessions<'s> {
             began_before: ago(ATTEMPT_TIME),
         };
         while self.store.forget_sessions(over).await? > 0 {}
-        while self.store.forget_grants(self.now).await? > 0 {}
+        let applications = self.config.applications.as_ref();
+        let told = applications.map(ApplicationsConfig::told_of_ends);
+        let told = told.unwrap_or_default();
+        // The clock of the pod that gave a code may be minutes behind; and until then a device that still asks is told that it has expired.
+        let over = ago(DEVICE_TIME);
+        while self.store.forget_grants(over, &told).await? > 0 {}
+        while self.store.forget_devices(over).await? > 0 {}
         Ok(())
     }
 }

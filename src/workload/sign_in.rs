@@ -6,6 +6,7 @@ mod begin;
 mod callback;
 mod challenge;
 mod cookies;
+mod device;
 mod end_session;
 mod form;
 mod forward_auth;
@@ -72,7 +73,7 @@ pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Ro
             | Route::Passkey
             | Route::ChangePasskeys
     );
-    let is_of_applications = matches!(route, Route::Authorize | Route::EndSession);
+    let is_of_applications = matches!(route, Route::Authorize | Route::EndSession | Route::Device);
     let is_there =
         (config.built_in || !is_built_in) && (config.applications.is_some() || !is_of_applications);
     is_there.then(|| (Arc::clone(scim_tenant), route))
@@ -283,6 +284,7 @@ async fn page(
         Route::SignedOut => sign_out::signed_out(visit).await,
         Route::Authorize => authorize::authorize(visit).await,
         Route::EndSession => end_session::end_session(visit).await,
+        Route::Device => device::device(visit).await,
         Route::Style | Route::Script | Route::ForwardAuth(_) | Route::Logout(_) => {
             Ok(status(StatusCode::NOT_FOUND))
         }

@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod assertions;
+mod bearer;
 mod counterparts;
+mod devices;
+mod logout;
 mod passwords;
 mod refusals;
 mod replicas;
@@ -20,7 +24,7 @@ use url::{Url, form_urlencoded};
 use usher::clock::{Random, SystemRandom};
 use usher::config::{
     ApplicationAuthentication, ApplicationConfig, ApplicationsConfig, ClaimConfig, PrivateKey,
-    SigningKey, SigningKeys, Token,
+    ScimTenantConfig, SigningAlgorithm, SigningKey, SigningKeys, Token,
 };
 
 use crate::sign_in::Stage;
@@ -43,7 +47,7 @@ pub(crate) fn write_keys(file: &Path, signs_from: &[i64]) {
     std::fs::write(file, serde_json::to_string(&keys).unwrap()).unwrap();
 }
 
-/// A web application and one on a desktop.
+/// A web application, one on a desktop, and one on a device without a browser.
 pub(crate) fn applications(folder: &Path) -> ApplicationsConfig {
     let signing_keys_file = folder.join("keys.json");
     write_keys(&signing_keys_file, &[0]);
@@ -57,6 +61,9 @@ pub(crate) fn applications(folder: &Path) -> ApplicationsConfig {
         redirect_uris: vec![REDIRECT_URI.to_owned()],
         post_logout_redirect_uris: vec!["https://crm.example/".to_owned()],
         claims: vec![claim("groups", "groups"), claim("user_type", "userType")],
+        device_authorization: false,
+        backchannel_logout_uri: None,
+        signing_algorithm: SigningAlgorithm::default(),
     };
     let desktop = ApplicationConfig {
         client_id: "field-app".to_owned(),
@@ -67,10 +74,19 @@ pub(crate) fn applications(folder: &Path) -> ApplicationsConfig {
         ],
         post_logout_redirect_uris: Vec::new(),
         claims: Vec::new(),
+        device_authorization: false,
+        backchannel_logout_uri: None,
+        signing_algorithm: SigningAlgorithm::default(),
+    };
+    let screen = ApplicationConfig {
+        client_id: "screen".to_owned(),
+        redirect_uris: Vec::new(),
+        device_authorization: true,
+        ..desktop.clone()
     };
     ApplicationsConfig {
         signing_keys_file,
-        applications: vec![web, desktop],
+        applications: vec![web, desktop, screen],
     }
 }
 
@@ -84,9 +100,23 @@ struct Scene {
 
 impl Scene {
     async fn begin() -> Self {
+        Self::begin_with(|_| {}).await
+    }
+
+    async fn begin_with(change: impl FnOnce(&mut ApplicationsConfig)) -> Self {
+        Self::begin_in(|tenant| {
+            let sign_in = tenant.sign_in.as_mut().unwrap();
+            change(sign_in.applications.as_mut().unwrap());
+        })
+        .await
+    }
+
+    async fn begin_in(change: impl FnOnce(&mut ScimTenantConfig)) -> Self {
         let folder = TempDir::new().unwrap();
         let stage = Stage::begin_with(|tenant| {
-            tenant.sign_in.as_mut().unwrap().applications = Some(applications(folder.path()));
+            let declared = applications(folder.path());
+            tenant.sign_in.as_mut().unwrap().applications = Some(declared);
+            change(tenant);
         });
         let stage = stage.await;
         let lena = stage.add_lena().await;
@@ -594,6 +624,50 @@ async fn an_application_ends_what_it_was_given() {
             "{nothing}"
         );
     }
+    scene.end().await;
+}
+
+/// A library that verifies RS256 alone.
+#[tokio::test]
+async fn an_application_has_its_tokens_signed_by_rsa() {
+    let scene = Scene::begin_with(|it| {
+        it.applications[0].signing_algorithm = SigningAlgorithm::Rs256;
+    });
+    let scene = scene.await;
+    let (status, said) = scene.redeem(&scene.code(&[]).await).await;
+    assert_eq!(
+        (status, &said["error"]),
+        (503, &json!("temporarily_unavailable"))
+    );
+    let file = scene.folder.path().join("keys.json");
+    let mut keys: SigningKeys = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    keys.keys.push(SigningKey {
+        private_key: PrivateKey::from_pkcs8(&SystemRandom.rsa_key()),
+        signs_from: jiff::Timestamp::UNIX_EPOCH,
+    });
+    std::fs::write(&file, serde_json::to_string(&keys).unwrap()).unwrap();
+
+    let tokens = scene.tokens().await;
+
+    let (_, published) = answer(client().get(scene.url("/oauth2/keys"))).await;
+    let rsa = &published["keys"][1];
+    for token in ["id_token", "access_token"] {
+        let token = tokens[token].as_str().unwrap();
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let decoded = |text: &Value| URL_SAFE_NO_PAD.decode(text.as_str().unwrap()).unwrap();
+        let key = ring::signature::RsaPublicKeyComponents {
+            n: decoded(&rsa["n"]),
+            e: decoded(&rsa["e"]),
+        };
+        let algorithm = &ring::signature::RSA_PKCS1_2048_8192_SHA256;
+        let signature = decoded(&json!(signature));
+        key.verify(algorithm, signed.as_bytes(), &signature)
+            .unwrap();
+    }
+    assert_eq!(scene.userinfo(&tokens["access_token"]).await.0, 200);
+    let (_, discovery) = answer(client().get(scene.url("/.well-known/openid-configuration"))).await;
+    let algorithms = &discovery["id_token_signing_alg_values_supported"];
+    assert_eq!(algorithms, &json!(["ES256", "RS256"]));
     scene.end().await;
 }
 

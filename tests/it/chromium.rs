@@ -15,6 +15,7 @@ use usher::clock::Clock;
 use usher::config::ProviderConfig;
 
 use crate::apiserver::server::variable;
+use crate::applications::applications;
 use crate::programs::run;
 use crate::sign_in::browser::SITE;
 use crate::sign_in::entra::{Entra, LENA};
@@ -22,7 +23,7 @@ use crate::sign_in::passwords::{self, PASSWORD};
 use crate::sign_in::provider::{ENTRA_TENANT, OBJECT_ID};
 use crate::sign_in::second_factor::{self, App};
 use crate::sign_in::sign_in_at;
-use crate::workload_server::Workload;
+use crate::workload_server::{Workload, answer, client};
 
 const PHONE: (u32, u32) = (390, 844);
 const DESKTOP: (u32, u32) = (1280, 800);
@@ -47,6 +48,7 @@ impl Scene {
                 display_name: "Partners and guests of the Lakeshore Hydrology Institute".to_owned(),
                 ..sign_in.providers[0].clone()
             });
+            sign_in.applications = Some(applications(secrets.path()));
             tenant.sign_in = Some(sign_in);
         })
         .await;
@@ -178,6 +180,23 @@ async fn each_page_is_for_everybody_on_every_screen() {
     page.wait_for("You are signed in").await;
     page.complaints().await;
     page.look("signed-in").await;
+
+    let at = scene.workload.server.local_addr();
+    let codes = client().post(format!("http://{at}/oauth2/device_authorization"));
+    let codes = codes.header("content-type", "application/x-www-form-urlencoded");
+    let codes = codes.body("client_id=screen&scope=openid+profile+email+offline_access");
+    let (_, codes) = answer(codes).await;
+    let code = codes["user_code"].as_str().unwrap();
+    scene.open("/device").await;
+    page.wait_for("Sign in on a device").await;
+    page.look("device").await;
+    page.fill("[name=user_code]", &code.to_lowercase()).await;
+    page.click("form button").await;
+    page.wait_for("Sign in to screen on the device?").await;
+    page.look("device-question").await;
+    page.click("button[value=allow]").await;
+    page.wait_for("The device is signed in").await;
+    page.look("device-signed-in").await;
 
     scene.open("/sign-out").await;
     page.wait_for("Sign out?").await;

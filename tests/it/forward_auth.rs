@@ -4,9 +4,15 @@
 
 mod proxies;
 
+use std::time::{Duration, Instant};
+
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use sqlx::Connection;
+use tempfile::TempDir;
+use usher::config::StoreConfig;
 
+use crate::database;
 use crate::sign_in::{SESSION, Stage};
 use crate::workload_server::client;
 
@@ -172,6 +178,52 @@ async fn deactivated_means_out_at_the_next_question() {
 
     for (shape, request) in stage.in_each_shape(&session) {
         assert_ne!(said(request).await.status, 200, "{shape}");
+    }
+    stage.workload.server.shutdown().await;
+}
+
+/// A16: who cannot be asked says no, and within the time of a proxy.
+#[tokio::test]
+async fn a16_a_store_that_does_not_answer_lets_nobody_through() {
+    let folder = TempDir::new().unwrap();
+    let store = database::store(&folder, "slow");
+    let StoreConfig::Postgres { schema, .. } = store.clone() else {
+        panic!("a store in PostgreSQL");
+    };
+    let stage = Stage::begin_with(|tenant| {
+        tenant.store = store;
+        tenant.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        let forward_auth = &mut tenant.sign_in.as_mut().unwrap().forward_auth;
+        forward_auth.hosts = vec![APP.to_owned()];
+    });
+    let stage = stage.await;
+    stage.add_lena().await;
+    let browser = stage.browser();
+    stage.sign_in(&browser).await;
+    let session = browser.cookie(SESSION).unwrap();
+    let mut holder = sqlx::PgConnection::connect(database::url()).await.unwrap();
+    let lock = format!("BEGIN; LOCK TABLE {schema}.session IN ACCESS EXCLUSIVE MODE");
+    let lock = sqlx::raw_sql(sqlx::AssertSqlSafe(lock));
+    lock.execute(&mut holder).await.unwrap();
+
+    for (shape, request) in stage.in_each_shape(&session) {
+        let began = Instant::now();
+        let said = said(request).await;
+        assert_eq!(
+            (said.status, said.header("remote-user")),
+            (503, ""),
+            "{shape}"
+        );
+        let took = began.elapsed();
+        assert!(took < Duration::from_millis(1500), "{shape}: {took:?}");
+    }
+
+    sqlx::raw_sql("ROLLBACK")
+        .execute(&mut holder)
+        .await
+        .unwrap();
+    for (shape, request) in stage.in_each_shape(&session) {
+        assert_eq!(said(request).await.status, 200, "{shape}");
     }
     stage.workload.server.shutdown().await;
 }

@@ -243,13 +243,13 @@ async fn the_metadata_name_the_token_endpoint_and_nothing_is_there_without_oauth
 }
 
 /// A key, and what it signs.
-struct Signer {
+pub(crate) struct Signer {
     random: SystemRandom,
     key: EcdsaKeyPair,
 }
 
 impl Signer {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let random = SystemRandom::new();
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
@@ -257,7 +257,7 @@ impl Signer {
         Self { random, key }
     }
 
-    fn issuer(&self, issuer: &str, audience: &str) -> TrustedIssuer {
+    pub(crate) fn issuer(&self, issuer: &str, audience: &str) -> TrustedIssuer {
         let point = self.key.public_key().as_ref();
         let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let key =
@@ -272,9 +272,12 @@ impl Signer {
     }
 
     fn sign(&self, issuer: &str, audience: &str, second: i64) -> String {
-        let part = |it: Value| URL_SAFE_NO_PAD.encode(it.to_string());
-        let claims = json!({"iss": issuer, "sub": issuer, "aud": audience, "exp": second});
-        let message = format!("{}.{}", part(json!({"alg": "ES256"})), part(claims));
+        self.sign_claims(&json!({"iss": issuer, "sub": issuer, "aud": audience, "exp": second}))
+    }
+
+    pub(crate) fn sign_claims(&self, claims: &Value) -> String {
+        let part = |it: &Value| URL_SAFE_NO_PAD.encode(it.to_string());
+        let message = format!("{}.{}", part(&json!({"alg": "ES256"})), part(claims));
         let code = self.key.sign(&self.random, message.as_bytes()).unwrap();
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(code))
     }

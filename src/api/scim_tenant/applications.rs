@@ -1,6 +1,7 @@
 //! Applications that sign people in through a `ScimTenant`, by OpenID Connect.
 
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::azure_connector::ClientSecretReference;
@@ -9,9 +10,11 @@ use crate::api::azure_connector::ClientSecretReference;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("self.public != has(self.clientSecretRef)")
-        .message("an application has a clientSecretRef, or public: true when it cannot keep a secret, as on a phone or a desktop"),
-    validation = Rule::new("self.public || self.redirectUris.all(it, it.startsWith('https://'))")
+    validation = Rule::new("[self.public, has(self.clientSecretRef), has(self.jwks), has(self.jwksUri)].filter(it, it).size() == 1")
+        .message("an application has a clientSecretRef, or jwks, or jwksUri; or public: true when it cannot keep a secret, as on a phone or a desktop"),
+    validation = Rule::new("has(self.redirectUris) || !('AuthorizationCode' in self.grantTypes)")
+        .message("redirectUris is missing: AuthorizationCode sends people back; with grantTypes: [DeviceCode] alone nobody is"),
+    validation = Rule::new("self.public || !has(self.redirectUris) || self.redirectUris.all(it, it.startsWith('https://'))")
         .message("redirectUris on this machine (http://127.0.0.1) or with a scheme of the application are for public: true; use https")
 )]
 pub struct Application {
@@ -23,8 +26,14 @@ pub struct Application {
     /// Whether it cannot keep a secret: an app on a phone or a desktop, or a page. PKCE protects it, as it does every application.
     #[serde(default)]
     pub public: bool,
+    /// How it gets tokens: `AuthorizationCode` through a browser that is sent back to it, `DeviceCode` on a device without one, where people sign in on another
+    /// device.
+    #[serde(default = "authorization_code")]
+    #[schemars(length(min = 1, max = 2), extend("x-kubernetes-list-type" = "set"))]
+    pub grant_types: Vec<GrantType>,
     /// Where people may be sent back to, each compared character by character: `https://HOST/PATH`. With `public: true` also `http://127.0.0.1/PATH` and
     /// `http://[::1]/PATH`, which stand for every port, and a scheme of the application with a dot, such as `com.example.app:/callback`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(min = 1, max = 16),
         inner(length(min = 1, max = 512)),
@@ -36,6 +45,19 @@ pub struct Application {
     /// Where its client secret is: at least 32 characters in a Secret of this namespace, that you make.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret_ref: Option<ClientSecretReference>,
+    /// Its public keys, as the text of a JWK set, in place of a client secret: it shows who it is by `private_key_jwt`, signed by RS256, PS256 or ES256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16384))]
+    pub jwks: Option<String>,
+    /// Where its public keys are fetched, in place of `jwks`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^https://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]{0,4})?(/[-a-zA-Z0-9._~/%]*)?$')")
+        .message("jwksUri must be an https URL such as https://crm.example.com/jwks.json"))]
+    pub jwks_uri: Option<String>,
+    /// By which algorithm its ID tokens are signed, and its access tokens as well: `RS256` for a library that does not verify `ES256`.
+    #[serde(default)]
+    pub id_token_signed_response_alg: SigningAlgorithm,
     /// Where people may be sent to after signing out, each compared character by character.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
@@ -46,10 +68,39 @@ pub struct Application {
     #[x_kube(validation = Rule::new("self.all(it, it.matches('^https://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]{0,4})?(/[-a-zA-Z0-9._~:/?@!$&()+,;=%]*)?$') || it.matches('^[a-z][-a-z0-9+]*([.][-a-z0-9+]+)+:/[-a-zA-Z0-9._~:/?@!$&()+,;=%]*$'))")
         .message("a URI after signing out must be exact: https://HOST/PATH, or a scheme with a dot such as com.example.app:/signed-out; without wildcard and fragment"))]
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where the application is told that somebody's session has ended (OpenID Connect Back-Channel Logout 1.0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^https://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]{0,4})?(/[-a-zA-Z0-9._~:/?@!$&()+,;=%]*)?$')")
+        .message("backchannelLogoutUri must be an https URL without fragment such as https://crm.example.com/backchannel-logout"))]
+    pub backchannel_logout_uri: Option<String>,
     /// Claims beside those of the scopes `profile` and `email`: in its tokens, and at the userinfo endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["claim"]))]
     pub claims: Vec<Claim>,
+}
+
+/// By which algorithm tokens are signed (RFC 7518, section 3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SigningAlgorithm {
+    /// ECDSA of P-256.
+    #[default]
+    ES256,
+    /// RSA of 2048 bits.
+    RS256,
+}
+
+/// How an application gets tokens (RFC 7591, section 2: `grant_types`). Refresh tokens come with the scope `offline_access`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum GrantType {
+    /// By a code that the browser brings back (RFC 6749, section 4.1).
+    AuthorizationCode,
+    /// By a code that a person types in on another device (RFC 8628).
+    DeviceCode,
+}
+
+fn authorization_code() -> Vec<GrantType> {
+    vec![GrantType::AuthorizationCode]
 }
 
 /// A claim, and where it comes from.

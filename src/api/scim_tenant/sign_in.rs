@@ -9,6 +9,8 @@ use super::{Application, SigningKeyRotation};
 /// How people sign in and stay signed in: through the connectors that have `oidc`, or by a password.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.forwardAuth) || !has(self.forwardAuth.audiences) || self.forwardAuth.audiences.all(it, has(self.applications) && self.applications.exists(application, application.name == it))")
+    .message("forwardAuth.audiences must be names of applications"))]
 pub struct SignIn {
     /// When a session ends; it ends as well when the person is deactivated, deleted or signs out.
     #[serde(default)]
@@ -126,6 +128,15 @@ pub struct ForwardAuth {
     #[x_kube(validation = Rule::new("self.all(it, it.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:[1-9][0-9]{0,4})?$'))")
         .message("a host must be a DNS name in lower case such as wiki.example.com, with a port only where it is not the usual one"))]
     pub hosts: Vec<String>,
+    /// Names of `applications` whose access tokens, as `Authorization: Bearer`, are as good as the session of their person: for scripts and apps that call what is
+    /// behind the proxy. Without any the header is the application's own and not looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 32),
+        inner(length(min = 1, max = 40)),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    pub audiences: Vec<String>,
     /// Who reaches which path. The first rule that fits decides; where none does, everybody passes who is signed in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]

@@ -1,14 +1,14 @@
 //! What applications were given, and until when.
 
 use super::*;
-use crate::store::grants::{GRANTS_PER_PERSON, Grant, Turn};
+use crate::store::grants::{Ended, GRANTS_PER_PERSON, Grant, Turn};
 use crate::store::sessions::{Over, SecretDigest, Session, SignedInBy};
 
-fn digest(text: &str) -> SecretDigest {
+pub(super) fn digest(text: &str) -> SecretDigest {
     SecretDigest(text.to_owned())
 }
 
-async fn signed_in(store: &dyn Store, name: &str, person: &str) {
+pub(super) async fn signed_in(store: &dyn Store, name: &str, person: &str) {
     signed_in_instead(store, name, person, None).await;
 }
 
@@ -17,7 +17,6 @@ async fn signed_in_instead(store: &dyn Store, name: &str, person: &str, replaced
         digest: digest(name),
         person: ResourceId::new(person),
         by: SignedInBy::Password,
-        device: None,
         opened: at(10),
         seen: at(10),
     };
@@ -25,7 +24,7 @@ async fn signed_in_instead(store: &dyn Store, name: &str, person: &str, replaced
     assert!(opened.await.unwrap());
 }
 
-fn grant(key: &str, person: &str, session: &str) -> Grant {
+pub(super) fn grant(key: &str, person: &str, session: &str) -> Grant {
     Grant {
         key: digest(key),
         person: ResourceId::new(person),
@@ -38,7 +37,7 @@ fn grant(key: &str, person: &str, session: &str) -> Grant {
     }
 }
 
-fn turn(key: &str, from: &str, to: &str) -> Turn {
+pub(super) fn turn(key: &str, from: &str, to: &str) -> Turn {
     Turn {
         key: digest(key),
         from: digest(from),
@@ -47,7 +46,7 @@ fn turn(key: &str, from: &str, to: &str) -> Turn {
     }
 }
 
-async fn is_there(store: &dyn Store, key: &str) -> bool {
+pub(super) async fn is_there(store: &dyn Store, key: &str) -> bool {
     store.grant(&digest(key)).await.unwrap().is_some()
 }
 
@@ -176,12 +175,67 @@ pub(super) async fn grants_that_are_over_or_whose_session_is_are_forgotten(store
     };
     store.forget_sessions(over).await.unwrap();
 
-    assert_eq!(store.forget_grants(at(30)).await.unwrap(), 2);
-    assert_eq!(store.forget_grants(at(30)).await.unwrap(), 0);
+    assert_eq!(store.forget_grants(at(30), &[]).await.unwrap(), 2);
+    assert_eq!(store.forget_grants(at(30), &[]).await.unwrap(), 0);
 
     for (key, expected) in [("1", false), ("2", true), ("3", false)] {
         assert_eq!(is_there(&*store, key).await, expected, "{key}");
     }
+}
+
+pub(super) async fn the_end_of_a_session_is_told_to_applications_that_want_it(
+    store: Arc<dyn Store>,
+) {
+    filled(&*store).await;
+    signed_in(&*store, "ends", "a").await;
+    signed_in(&*store, "stays", "a").await;
+    let told = ["crm".to_owned()];
+    for (key, session, application) in [
+        ("1", "ends", "crm"),
+        ("2", "stays", "crm"),
+        ("3", "ends", "other"),
+        ("unused", "ends", "crm"),
+    ] {
+        let grant = Grant {
+            application: application.to_owned(),
+            ..grant(key, "a", session)
+        };
+        assert!(store.keep_grant(grant).await.unwrap());
+        if key != "unused" {
+            assert!(store.turn_grant(turn(key, "code", "x")).await.unwrap());
+        }
+    }
+    let ended = async |second| store.ended_grants(&told, at(second)).await.unwrap();
+    assert_eq!(ended(20).await, []);
+    store.end_session(digest("ends")).await.unwrap();
+
+    let expected = Grant {
+        current: digest("x"),
+        turn: 1,
+        expires: at(100),
+        ..grant("1", "a", "ends")
+    };
+    let expected = Ended {
+        grant: expected,
+        tries: 0,
+    };
+    assert_eq!(ended(20).await, [expected.clone()]);
+    assert_eq!(store.ended_grants(&[], at(20)).await.unwrap(), []);
+    // Of several who saw it one tells the application, and nobody does so again at once.
+    let takes = (0..20).map(|_| store.take_ended_grant(&expected, at(50)));
+    let taken = futures::future::join_all(takes).await;
+    assert_eq!(taken.iter().filter(|it| matches!(it, Ok(true))).count(), 1);
+    assert_eq!(ended(49).await, []);
+    assert_eq!(ended(50).await[0].tries, 1);
+    // Meanwhile it is kept, however long it has been over.
+    store.forget_grants(at(500), &told).await.unwrap();
+    for (key, expected) in [("1", true), ("2", true), ("3", false), ("unused", false)] {
+        assert_eq!(is_there(&*store, key).await, expected, "{key}");
+    }
+    store.end_grant(digest("1")).await.unwrap();
+    assert_eq!(ended(50).await, []);
+    store.forget_grants(at(500), &[]).await.unwrap();
+    assert!(!is_there(&*store, "2").await);
 }
 
 pub(super) async fn a_person_learns_which_applications_have_grants_and_ends_them(

@@ -8,7 +8,9 @@ use super::failure::Retry;
 use super::text::text;
 use super::{Failure, PostgresStore, dispose};
 use crate::store::candidate::time;
-use crate::store::grants::{GRANTS_PER_PERSON, Grant, GrantWrite, Grants, Turn};
+use crate::store::grants::{
+    ENDED_AT_ONCE, Ended, GRANTS_PER_PERSON, Grant, GrantWrite, Grants, Turn,
+};
 use crate::store::sessions::{SecretDigest, Session};
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
@@ -29,6 +31,14 @@ impl Grants for PostgresStore {
         now: Timestamp,
     ) -> Result<Vec<String>, StoreError> {
         read!(self, connection => applications_of(&mut connection, person, now))
+    }
+
+    async fn ended_grants(
+        &self,
+        told: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<Ended>, StoreError> {
+        read!(self, connection => ended(&mut connection, told, now))
     }
 }
 
@@ -56,13 +66,22 @@ pub(super) async fn apply(
                 .await?
                 .rows_affected()
         }
-        GrantWrite::Forget(now) => forget(connection, *now).await?,
+        GrantWrite::Take { key, tries, due } => {
+            sqlx::query("UPDATE application_grant SET tries = tries + 1, due = $3 WHERE key = $1 AND tries = $2")
+                .bind(&key.0)
+                .bind(tries)
+                .bind(due.as_millisecond())
+                .execute(connection)
+                .await?
+                .rows_affected()
+        }
+        GrantWrite::Forget { now, told } => forget(connection, *now, told).await?,
     };
     Ok(Written::Rows(changed))
 }
 
 /// Kept a second time, because the first answer was lost, it stays as it is.
-async fn keep(connection: &mut PgConnection, grant: &Grant) -> Result<u64, sqlx::Error> {
+pub(super) async fn keep(connection: &mut PgConnection, grant: &Grant) -> Result<u64, sqlx::Error> {
     sqlx::query(
         "DELETE FROM application_grant WHERE seq IN
          (SELECT seq FROM application_grant WHERE resource_id = $1 AND key <> $3 ORDER BY seq DESC OFFSET $2)",
@@ -122,17 +141,70 @@ pub(super) async fn follow(
     Ok(())
 }
 
-async fn forget(connection: &mut PgConnection, now: Timestamp) -> Result<u64, sqlx::Error> {
+/// What was used is kept for an application that is told of its end.
+async fn forget(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    told: &[String],
+) -> Result<u64, sqlx::Error> {
     let forgotten = sqlx::query(
-        "DELETE FROM application_grant WHERE seq IN (SELECT seq FROM application_grant WHERE expires < $1
-         OR NOT EXISTS (SELECT 1 FROM session WHERE digest = application_grant.session) LIMIT $2)",
+        "DELETE FROM application_grant WHERE seq IN (SELECT seq FROM application_grant WHERE (expires < $1
+         OR NOT EXISTS (SELECT 1 FROM session WHERE digest = application_grant.session))
+         AND (turn = 0 OR application <> ALL($3)) LIMIT $2)",
     )
     .bind(now.as_millisecond())
     .bind(FORGOTTEN_AT_ONCE)
+    .bind(told)
     .execute(connection)
     .await?;
     Ok(forgotten.rows_affected())
 }
+
+async fn ended(
+    connection: &mut PgConnection,
+    told: &[String],
+    now: Timestamp,
+) -> Result<Vec<Ended>, Failure> {
+    let rows: Vec<EndedRow> = sqlx::query_as(
+        "SELECT key, tries, resource_id, session, application, terms, current, turn, expires FROM application_grant
+         WHERE application = ANY($1) AND turn > 0 AND due <= $2
+         AND NOT EXISTS (SELECT 1 FROM session WHERE digest = application_grant.session) ORDER BY seq LIMIT $3",
+    )
+    .bind(told)
+    .bind(now.as_millisecond())
+    .bind(ENDED_AT_ONCE)
+    .fetch_all(connection)
+    .await?;
+    let ended = rows.into_iter().map(
+        |(key, tries, person, session, application, terms, current, turn, expires)| Ended {
+            grant: Grant {
+                key: SecretDigest(key),
+                person: ResourceId::new(person),
+                session: SecretDigest(session),
+                application,
+                terms,
+                current: SecretDigest(current),
+                turn,
+                expires: time(expires),
+            },
+            tries,
+        },
+    );
+    Ok(ended.collect())
+}
+
+/// A row of the table that begins with its key and how often its application was told.
+type EndedRow = (
+    String,
+    i64,
+    String,
+    String,
+    String,
+    String,
+    String,
+    i64,
+    i64,
+);
 
 /// A row of the table without its key.
 type Row = (String, String, String, String, String, i64, i64);

@@ -35,6 +35,11 @@ const MIGRATIONS: &[(i64, &str)] = &[
     ),
     (10, include_str!("../migrations/postgres/0010_device.sql")),
     (11, include_str!("../migrations/postgres/0011_passkey.sql")),
+    (
+        12,
+        include_str!("../migrations/postgres/0012_device_authorization.sql"),
+    ),
+    (13, include_str!("../migrations/postgres/0013_logout.sql")),
 ];
 
 /// How often a statement is tried that another replica is in the way of.

@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::row::{self, Slot};
 use super::text::text;
-use super::{grants, passkeys, passwords, records, second_factors, sessions, terms};
+use super::{devices, grants, passkeys, passwords, records, second_factors, sessions, terms};
 use super::{members, row::Remembered};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
@@ -78,7 +78,8 @@ pub(super) async fn settled(
         | Write::Password(_)
         | Write::SecondFactor(_)
         | Write::Passkey(_)
-        | Write::Grant(_) => false,
+        | Write::Grant(_)
+        | Write::Device(_) => false,
     };
     if is_done {
         return Ok(Ok(Written::Done));
@@ -128,7 +129,8 @@ async fn by_one_statement(
         | Write::Password(_)
         | Write::SecondFactor(_)
         | Write::Passkey(_)
-        | Write::Grant(_) => None,
+        | Write::Grant(_)
+        | Write::Device(_) => None,
     })
 }
 
@@ -172,6 +174,7 @@ async fn within(
             Ok(Ok(alone(second_factors::apply(connection, write).await?)))
         }
         Write::Grant(write) => Ok(Ok(alone(grants::apply(connection, write).await?))),
+        Write::Device(write) => Ok(Ok(alone(devices::apply(connection, write).await?))),
         Write::Note { .. } | Write::Record(_) => Ok(Ok(alone(Written::Done))),
     }
 }

@@ -2,11 +2,14 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde_json::json;
 
 use super::SqliteStore;
 use crate::store::candidate::time;
-use crate::store::grants::{GRANTS_PER_PERSON, Grant, GrantWrite, Grants, Turn};
+use crate::store::grants::{
+    ENDED_AT_ONCE, Ended, GRANTS_PER_PERSON, Grant, GrantWrite, Grants, Turn,
+};
 use crate::store::sessions::{SecretDigest, Session};
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
@@ -30,6 +33,15 @@ impl Grants for SqliteStore {
         let found = |reader: &Connection| Ok(applications_of(reader, person, now)?);
         self.readers.look_up(found).await
     }
+
+    async fn ended_grants(
+        &self,
+        told: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<Ended>, StoreError> {
+        let found = |reader: &Connection| Ok(ended(reader, told, now)?);
+        self.readers.look_up(found).await
+    }
 }
 
 /// Does one write inside the writer's transaction.
@@ -51,13 +63,16 @@ pub(super) fn apply(
                 "DELETE FROM application_grant WHERE resource_id = ?1 AND application = ?2",
             )?
             .execute((person.as_str(), application))?,
-        GrantWrite::Forget(now) => forget(connection, *now)?,
+        GrantWrite::Take { key, tries, due } => connection
+            .prepare_cached("UPDATE application_grant SET tries = tries + 1, due = ?3 WHERE key = ?1 AND tries = ?2")?
+            .execute((&key.0, tries, due.as_millisecond()))?,
+        GrantWrite::Forget { now, told } => forget(connection, *now, told)?,
     };
     Ok(Written::Rows(changed as u64))
 }
 
 /// Kept a second time, because the first answer was lost, it stays as it is.
-fn keep(connection: &Connection, grant: &Grant) -> Result<usize, rusqlite::Error> {
+pub(super) fn keep(connection: &Connection, grant: &Grant) -> Result<usize, rusqlite::Error> {
     connection
         .prepare_cached(
             "DELETE FROM application_grant WHERE seq IN
@@ -111,13 +126,54 @@ pub(super) fn follow(
     Ok(())
 }
 
-fn forget(connection: &Connection, now: Timestamp) -> Result<usize, rusqlite::Error> {
+/// What was used is kept for an application that is told of its end.
+fn forget(
+    connection: &Connection,
+    now: Timestamp,
+    told: &[String],
+) -> Result<usize, rusqlite::Error> {
     connection
         .prepare_cached(
-            "DELETE FROM application_grant WHERE seq IN (SELECT seq FROM application_grant WHERE expires < ?1
-             OR NOT EXISTS (SELECT 1 FROM session WHERE digest = application_grant.session) LIMIT ?2)",
+            "DELETE FROM application_grant WHERE seq IN (SELECT seq FROM application_grant WHERE (expires < ?1
+             OR NOT EXISTS (SELECT 1 FROM session WHERE digest = application_grant.session))
+             AND (turn = 0 OR application NOT IN (SELECT value FROM json_each(?3))) LIMIT ?2)",
         )?
-        .execute((now.as_millisecond(), FORGOTTEN_AT_ONCE))
+        .execute((now.as_millisecond(), FORGOTTEN_AT_ONCE, json!(told).to_string()))
+}
+
+fn ended(
+    connection: &Connection,
+    told: &[String],
+    now: Timestamp,
+) -> Result<Vec<Ended>, rusqlite::Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT resource_id, session, application, terms, current, turn, expires, key, tries FROM application_grant
+         WHERE application IN (SELECT value FROM json_each(?1)) AND turn > 0 AND due <= ?2
+         AND NOT EXISTS (SELECT 1 FROM session WHERE digest = application_grant.session) ORDER BY seq LIMIT ?3",
+    )?;
+    let parameters = (json!(told).to_string(), now.as_millisecond(), ENDED_AT_ONCE);
+    let found = statement.query_map(parameters, |row| {
+        let key = SecretDigest(row.get(7)?);
+        Ok(Ended {
+            grant: of_row(row, key)?,
+            tries: row.get(8)?,
+        })
+    })?;
+    found.collect()
+}
+
+/// A row that begins with the columns of a grant.
+fn of_row(row: &Row<'_>, key: SecretDigest) -> Result<Grant, rusqlite::Error> {
+    Ok(Grant {
+        key,
+        person: ResourceId::new(row.get::<_, String>(0)?),
+        session: SecretDigest(row.get(1)?),
+        application: row.get(2)?,
+        terms: row.get(3)?,
+        current: SecretDigest(row.get(4)?),
+        turn: row.get(5)?,
+        expires: time(row.get(6)?),
+    })
 }
 
 fn grant(connection: &Connection, key: &SecretDigest) -> Result<Option<Grant>, rusqlite::Error> {
@@ -125,18 +181,7 @@ fn grant(connection: &Connection, key: &SecretDigest) -> Result<Option<Grant>, r
         .prepare_cached(
             "SELECT resource_id, session, application, terms, current, turn, expires FROM application_grant WHERE key = ?1",
         )?
-        .query_row([&key.0], |row| {
-            Ok(Grant {
-                key: key.clone(),
-                person: ResourceId::new(row.get::<_, String>(0)?),
-                session: SecretDigest(row.get(1)?),
-                application: row.get(2)?,
-                terms: row.get(3)?,
-                current: SecretDigest(row.get(4)?),
-                turn: row.get(5)?,
-                expires: time(row.get(6)?),
-            })
-        })
+        .query_row([&key.0], |row| of_row(row, key.clone()))
         .optional()
 }
 

@@ -98,6 +98,16 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "passkey",
         include_str!("../migrations/sqlite/0015_passkey.sql"),
     ),
+    (
+        16,
+        "device authorization",
+        include_str!("../migrations/sqlite/0016_device_authorization.sql"),
+    ),
+    (
+        17,
+        "logout",
+        include_str!("../migrations/sqlite/0017_logout.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.

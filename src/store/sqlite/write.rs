@@ -7,7 +7,7 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{grants, passkeys, passwords, records, second_factors, sessions};
+use super::{devices, grants, passkeys, passwords, records, second_factors, sessions};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -70,7 +70,8 @@ fn is_single(write: &Write) -> bool {
         | Write::Password(_)
         | Write::SecondFactor(_)
         | Write::Passkey(_)
-        | Write::Grant(_) => true,
+        | Write::Grant(_)
+        | Write::Device(_) => true,
     }
 }
 
@@ -127,6 +128,7 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
         Write::Passkey(write) => Ok(alone(passkeys::apply(connection, write)?)),
         Write::SecondFactor(write) => Ok(alone(second_factors::apply(connection, write)?)),
         Write::Grant(write) => Ok(alone(grants::apply(connection, write)?)),
+        Write::Device(write) => Ok(alone(devices::apply(connection, write)?)),
     }
 }
 

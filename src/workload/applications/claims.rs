@@ -161,7 +161,7 @@ pub(super) fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ApplicationAuthentication, ClaimConfig};
+    use crate::config::{ApplicationAuthentication, ClaimConfig, SigningAlgorithm};
     use crate::scim::resource::Resource;
     use crate::store::{Reference, ResourceId, Version};
 
@@ -202,6 +202,9 @@ mod tests {
         });
         ApplicationConfig {
             client_id: "crm".to_owned(),
+            device_authorization: false,
+            backchannel_logout_uri: None,
+            signing_algorithm: SigningAlgorithm::Es256,
             authentication: ApplicationAuthentication::Public,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),

@@ -5,10 +5,12 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use percent_encoding::percent_decode_str;
 use url::form_urlencoded;
 
-use super::Asked;
 use super::refused::{Refused, UnknownClient};
+use super::{Asked, assertion};
 use crate::config::{ApplicationAuthentication, ApplicationConfig, Token};
 use crate::workload::credentials;
+
+const SEVERAL_WAYS: &str = "The application shows who it is in more than one way; use one.";
 
 /// The fields of a form, none of them there twice.
 pub(super) struct Form(Vec<(String, String)>);
@@ -43,10 +45,17 @@ impl Form {
     }
 
     /// The application that sends it.
-    pub(super) fn application<'a>(
+    pub(super) async fn application<'a>(
         &self,
         asked: &'a Asked<'_>,
     ) -> Result<&'a ApplicationConfig, Refused> {
+        if let Some(assertion) = self.field("client_assertion") {
+            // RFC 6749, section 2.3: not more than one method in a request.
+            if asked.headers.contains_key(AUTHORIZATION) || self.field("client_secret").is_some() {
+                return Err(Refused::Request(SEVERAL_WAYS));
+            }
+            return assertion::application(asked, self, assertion).await;
+        }
         let (client_id, secret) = self.presented(asked.headers)?;
         let application = asked.config.application(&client_id);
         let application = application.ok_or(Refused::Client(UnknownClient::Unknown))?;
@@ -54,6 +63,9 @@ impl Form {
             (ApplicationAuthentication::Public, None) => Ok(application),
             (ApplicationAuthentication::Public, Some(_)) => {
                 Err(Refused::Client(UnknownClient::Public))
+            }
+            (ApplicationAuthentication::PrivateKey(_), _) => {
+                Err(Refused::Client(UnknownClient::NoAssertion))
             }
             (ApplicationAuthentication::Secret(_), None) => {
                 Err(Refused::Client(UnknownClient::NoSecret))
@@ -74,11 +86,8 @@ impl Form {
             let id = id.ok_or(Refused::Client(UnknownClient::Missing))?;
             return Ok((id.to_owned(), secret.map(Token::presented)));
         }
-        // RFC 6749, section 2.3: not more than one method in a request.
         if secret.is_some() {
-            return Err(Refused::Request(
-                "The application shows who it is in more than one way; use one.",
-            ));
+            return Err(Refused::Request(SEVERAL_WAYS));
         }
         let presented = credentials::basic(headers);
         let (name, secret) = presented.ok_or(Refused::Client(UnknownClient::Header))?;

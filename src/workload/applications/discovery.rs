@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::device::DEVICE_CODE;
+use crate::config::{ApplicationAuthentication, ApplicationConfig, SigningAlgorithm};
 use crate::oidc::authentication_request::Scope;
 use crate::workload::oauth::ASSERTION_ALGORITHMS;
 use crate::workload::routing::ScimTenant;
@@ -12,11 +14,31 @@ pub(in crate::workload) fn document(scim_tenant: &ScimTenant) -> Value {
     let at = |path: &str| format!("{issuer}/oauth2/{path}");
     let mut grants = vec!["authorization_code", "refresh_token"];
     let mut methods = vec!["client_secret_basic", "client_secret_post", "none"];
+    let declared = scim_tenant.config.applications();
+    let has_devices =
+        declared.is_some_and(|it| it.applications.iter().any(|it| it.device_authorization));
+    if has_devices {
+        grants.push(DEVICE_CODE);
+    }
     // SCIM clients have the same token endpoint.
     let has_clients = scim_tenant.clients.any_oauth();
     if has_clients {
         grants.push("client_credentials");
+    }
+    let has_key = |it: &ApplicationConfig| {
+        matches!(it.authentication, ApplicationAuthentication::PrivateKey(_))
+    };
+    let has_keys = declared.is_some_and(|it| it.applications.iter().any(has_key));
+    if has_clients || has_keys {
         methods.push("private_key_jwt");
+    }
+    let mut algorithms = vec!["ES256"];
+    if declared.is_some_and(|it| {
+        it.applications
+            .iter()
+            .any(|it| it.signing_algorithm == SigningAlgorithm::Rs256)
+    }) {
+        algorithms.push("RS256");
     }
     let mut said = json!({
         "issuer": issuer,
@@ -31,7 +53,7 @@ pub(in crate::workload) fn document(scim_tenant: &ScimTenant) -> Value {
         "response_modes_supported": ["query"],
         "grant_types_supported": grants,
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["ES256"],
+        "id_token_signing_alg_values_supported": algorithms,
         "scopes_supported": Scope::ALL.map(Scope::as_str),
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
@@ -41,13 +63,28 @@ pub(in crate::workload) fn document(scim_tenant: &ScimTenant) -> Value {
         "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid",
             "name", "given_name", "family_name", "preferred_username", "email"],
         "authorization_response_iss_parameter_supported": true,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
         "claims_parameter_supported": false,
         "request_parameter_supported": false,
         // Discovery, section 3: true when absent.
         "request_uri_parameter_supported": false,
     });
-    if has_clients {
+    if has_devices {
+        said["device_authorization_endpoint"] = at("device_authorization").into();
+    }
+    if has_clients || has_keys {
         said["token_endpoint_auth_signing_alg_values_supported"] = ASSERTION_ALGORITHMS.into();
+    }
+    if has_keys {
+        for endpoint in ["introspection", "revocation"] {
+            let methods = format!("{endpoint}_endpoint_auth_methods_supported");
+            if let Some(methods) = said[&methods].as_array_mut() {
+                methods.push("private_key_jwt".into());
+            }
+            let algorithms = format!("{endpoint}_endpoint_auth_signing_alg_values_supported");
+            said[algorithms] = ASSERTION_ALGORITHMS.into();
+        }
     }
     said
 }

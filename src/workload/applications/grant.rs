@@ -48,14 +48,23 @@ impl Secrets {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::workload) struct Terms {
-    pub(in crate::workload) redirect_uri: String,
-    pub(in crate::workload) challenge: String,
+    /// What a code must come with; nothing where a device was let in.
+    #[serde(flatten)]
+    pub(in crate::workload) code: Option<CodeTerms>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::workload) nonce: Option<String>,
     /// When the person signed in, in seconds since 1970; the session may be a later one.
     pub(in crate::workload) auth_time: i64,
     #[serde(with = "scopes")]
     pub(in crate::workload) scopes: BTreeSet<Scope>,
+}
+
+/// What an authorization code must come with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::workload) struct CodeTerms {
+    pub(in crate::workload) redirect_uri: String,
+    pub(in crate::workload) challenge: String,
 }
 
 impl Terms {

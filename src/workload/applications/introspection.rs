@@ -12,7 +12,7 @@ use crate::store::sessions::SecretDigest;
 
 /// Says of a token of the application that asks whether it is good; of all others that they are not.
 pub(super) async fn introspect(asked: &Asked<'_>, form: &Form) -> Result<Value, Refused> {
-    let application = form.application(asked)?;
+    let application = form.application(asked).await?;
     if application.authentication == ApplicationAuthentication::Public {
         // RFC 7662, section 2.1: else anybody could try tokens.
         return Err(Refused::Unauthorized);
@@ -48,7 +48,7 @@ pub(super) async fn introspect(asked: &Asked<'_>, form: &Form) -> Result<Value, 
 
 /// Ends what a token of the application belongs to: the refresh token with its access tokens, whichever is presented.
 pub(super) async fn revoke(asked: &Asked<'_>, form: &Form) -> Result<Value, Refused> {
-    let application = form.application(asked)?;
+    let application = form.application(asked).await?;
     let token = token(form)?;
     let key = match Secrets::parse(token) {
         // An access token has two dots, so the first part of it is no family of ours.

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::allow;
 use crate::store::StoreError;
+use crate::workload::jwt::Untrusted;
 use crate::workload::oauth::document;
 
 /// Why nobody was recognized.
@@ -28,6 +29,16 @@ pub(super) enum UnknownClient {
     Public,
     #[error("The Authorization header must be Basic with client_id and client_secret.")]
     Header,
+    #[error("The client_assertion must be a JWT whose iss is the client_id.")]
+    Issuer,
+    #[error("{0}")]
+    Assertion(Untrusted),
+    #[error("The client_assertion is good for longer than an hour; let it expire sooner.")]
+    LongLived,
+    #[error("This application has public keys; send a client_assertion that its key signs.")]
+    NoAssertion,
+    #[error("This application has no jwks and no jwksUri, so it presents no client_assertion.")]
+    NoKeys,
 }
 
 /// Why a code or a refresh token is not good.
@@ -51,6 +62,19 @@ pub(super) enum BadGrant {
     SignedOut,
 }
 
+/// Why a device gets no tokens (RFC 8628, section 3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Waiting {
+    #[error("Nobody has typed the code yet; ask again.")]
+    Pending,
+    #[error("The device asks too often; let it wait five seconds longer each time.")]
+    SlowDown,
+    #[error("The person does not let the device sign in.")]
+    Denied,
+    #[error("The code of the device has expired; ask for another one.")]
+    Expired,
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
@@ -60,20 +84,30 @@ pub(super) enum Refused {
     Client(#[source] UnknownClient),
     #[error("{0}")]
     Grant(#[source] BadGrant),
-    #[error("The grant_type must be authorization_code or refresh_token.")]
+    #[error("{0}")]
+    Waiting(#[source] Waiting),
+    #[error("The grant_type must be authorization_code, refresh_token or that of devices.")]
     GrantType,
+    #[error("The application has no DeviceCode among its grantTypes; add it in the ScimTenant.")]
+    NoDevices,
+    #[error("The scope must have openid.")]
+    NoOpenId,
+    #[error("Too many sign-ins were begun from this address; wait as long as Retry-After says.")]
+    TooMany(u32),
     #[error("A refresh token gives openid, and no more scopes than the person signed in for.")]
     Scope,
     #[error("The access token is missing.")]
     NoToken,
     #[error("The access token is not good, or the person is not signed in any more.")]
     Token,
-    #[error("This endpoint is for applications that have a client_secret.")]
+    #[error("This endpoint is for applications that have a client_secret or keys.")]
     Unauthorized,
     #[error(
         "Too many unknown credentials came from this address; wait as long as Retry-After says."
     )]
     Limited(u32),
+    #[error("The keys of the application cannot be fetched at the moment; try again later.")]
+    KeysOfApplication,
     #[error("The signing keys cannot be used.")]
     Keys(#[source] io::Error),
     #[error("The store cannot be used at the moment; try again later.")]
@@ -107,11 +141,17 @@ impl Refused {
             Self::Client(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::Grant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
             Self::GrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
-            Self::Scope => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            Self::Scope | Self::NoOpenId => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            Self::Waiting(Waiting::Pending) => (StatusCode::BAD_REQUEST, "authorization_pending"),
+            Self::Waiting(Waiting::SlowDown) => (StatusCode::BAD_REQUEST, "slow_down"),
+            Self::Waiting(Waiting::Denied) => (StatusCode::BAD_REQUEST, "access_denied"),
+            Self::Waiting(Waiting::Expired) => (StatusCode::BAD_REQUEST, "expired_token"),
+            Self::NoDevices => (StatusCode::BAD_REQUEST, "unauthorized_client"),
+            Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "slow_down"),
             Self::NoToken | Self::Token => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::Unauthorized => (StatusCode::FORBIDDEN, "unauthorized_client"),
             Self::Limited(_) => (StatusCode::TOO_MANY_REQUESTS, "invalid_client"),
-            Self::Keys(_) | Self::Store(_) | Self::NotOpen => {
+            Self::Keys(_) | Self::Store(_) | Self::NotOpen | Self::KeysOfApplication => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
             }
             Self::NotFound => (StatusCode::NOT_FOUND, "invalid_request"),
@@ -138,10 +178,10 @@ impl Refused {
                 let bearer = HeaderValue::from_static("Bearer error=\"invalid_token\"");
                 headers.insert(WWW_AUTHENTICATE, bearer);
             }
-            Self::Limited(seconds) => {
+            Self::Limited(seconds) | Self::TooMany(seconds) => {
                 headers.insert(RETRY_AFTER, (*seconds).into());
             }
-            Self::Keys(_) | Self::Store(_) | Self::NotOpen => {
+            Self::Keys(_) | Self::Store(_) | Self::NotOpen | Self::KeysOfApplication => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
             }
             Self::Method(methods) => allow(&mut response, methods),
@@ -149,6 +189,9 @@ impl Refused {
             | Self::Grant(_)
             | Self::GrantType
             | Self::Scope
+            | Self::Waiting(_)
+            | Self::NoDevices
+            | Self::NoOpenId
             | Self::Unauthorized
             | Self::NotFound => {}
         }

@@ -12,6 +12,7 @@ use url::form_urlencoded;
 use super::Asked;
 use super::claims::{Claims, later};
 use super::client::Form;
+use super::device::{self, DEVICE_CODE};
 use super::grant::{Alive, Secrets};
 use super::keys::Kind;
 use super::refused::{BadGrant, Refused};
@@ -29,15 +30,19 @@ const REFRESH: &str = "refresh_token";
 pub(in crate::workload) fn is_grant(body: &[u8]) -> bool {
     let mut fields = form_urlencoded::parse(body);
     let grant_type = fields.find(|(name, _)| name == "grant_type");
-    grant_type.is_some_and(|(_, it)| it == CODE || it == REFRESH)
+    grant_type.is_some_and(|(_, it)| [CODE, REFRESH, DEVICE_CODE].contains(&it.as_ref()))
 }
 
 /// Gives tokens for what the form presents.
 pub(super) async fn exchange(asked: &Asked<'_>, form: &Form) -> Result<Value, Refused> {
-    let application = form.application(asked)?;
+    let application = form.application(asked).await?;
     match form.field("grant_type") {
         Some(CODE) => redeem(asked, application, form).await,
         Some(REFRESH) => refresh(asked, application, form).await,
+        Some(DEVICE_CODE) => {
+            let (secrets, alive) = device::redeem(asked, application, form).await?;
+            first(asked, application, secrets, alive).await
+        }
         Some(_) | None => Err(Refused::GrantType),
     }
 }
@@ -51,14 +56,14 @@ async fn redeem(
     let code = code.ok_or(Refused::Request("The parameter code is missing."))?;
     let secrets = Secrets::parse(code).ok_or(Refused::Grant(BadGrant::Unknown))?;
     let alive = asked.good(&secrets, application).await?;
-    if alive.grant.turn != 0 {
-        return Err(Refused::Grant(BadGrant::OtherKind));
-    }
-    let wrong = if form.field("redirect_uri") != Some(&alive.terms.redirect_uri) {
+    let terms = alive.terms.code.as_ref();
+    let terms = terms.filter(|_| alive.grant.turn == 0);
+    let terms = terms.ok_or(Refused::Grant(BadGrant::OtherKind))?;
+    let wrong = if form.field("redirect_uri") != Some(&terms.redirect_uri) {
         Some(BadGrant::RedirectUri)
     } else if !is_verifier_of(
         form.field("code_verifier").unwrap_or_default(),
-        &alive.terms.challenge,
+        &terms.challenge,
     ) {
         Some(BadGrant::Verifier)
     } else {
@@ -69,6 +74,16 @@ async fn redeem(
         asked.end(secrets.key()).await?;
         return Err(Refused::Grant(wrong));
     }
+    first(asked, application, secrets, alive).await
+}
+
+/// The tokens of somebody who has just signed in.
+async fn first(
+    asked: &Asked<'_>,
+    application: &ApplicationConfig,
+    secrets: Secrets,
+    alive: Alive,
+) -> Result<Value, Refused> {
     let scopes = alive.terms.scopes.clone();
     let nonce = alive.terms.nonce.clone();
     let person = alive.person.id.clone();
@@ -138,7 +153,8 @@ async fn turn(
     }
     asked.sessions().note(&alive.session).await;
     let sign = |kind, claims: Map<String, Value>| {
-        keys.sign(kind, &claims, asked.now).map_err(Refused::Keys)
+        let signed = keys.sign((kind, application.signing_algorithm), &claims, asked.now);
+        signed.map_err(Refused::Keys)
     };
     let claims = Claims {
         asked,

@@ -1,5 +1,7 @@
 //! The userinfo endpoint (OpenID Connect Core 1.0, section 5.3).
 
+use std::error::Error;
+
 use axum::http::header::AUTHORIZATION;
 use serde_json::{Map, Value};
 
@@ -7,8 +9,9 @@ use super::grant::Alive;
 use super::keys::Kind;
 use super::refused::Refused;
 use super::{Asked, claims};
-use crate::config::ApplicationConfig;
+use crate::config::{ApplicationConfig, Token};
 use crate::oidc::authentication_request::Scope;
+use crate::store::Stored;
 use crate::store::sessions::SecretDigest;
 use crate::workload::credentials;
 
@@ -42,6 +45,22 @@ impl Asked<'_> {
             Err(Refused::Grant(_)) => Ok(None),
             Err(refused) => Err(refused),
         }
+    }
+}
+
+impl Asked<'_> {
+    /// The person of an access token, if it was issued for one of these applications.
+    pub(in crate::workload) async fn person(
+        &self,
+        token: &Token,
+        audiences: &[String],
+    ) -> Result<Option<Stored>, Box<dyn Error + Send + Sync>> {
+        let good = self.access_token(token.reveal()).await?;
+        let is_for = |it: &Good<'_>| {
+            let audience = it.claims.get("aud").and_then(Value::as_str);
+            audience.is_some_and(|it| audiences.iter().any(|wanted| wanted == it))
+        };
+        Ok(good.filter(is_for).map(|it| it.alive.person))
     }
 }
 

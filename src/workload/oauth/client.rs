@@ -7,14 +7,13 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use jiff::Timestamp;
 use url::form_urlencoded;
 
+use super::JWT_BEARER;
 use super::refused::Refused;
 use crate::config::{AcceptedAt, Token, TokenDigest};
 use crate::workload::credentials::{self, Denied, Identity};
 use crate::workload::jwt::{self, Untrusted};
 use crate::workload::keys::IssuerKeys;
 use crate::workload::routing::ScimTenant;
-
-const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A request for an access token; only how the client shows who it is.
 pub(super) enum Form {
@@ -90,7 +89,7 @@ impl Form {
                     .filter(|client| client_id.as_ref().is_none_or(|it| *it == client.user_name));
                 let mut trusted = candidates.filter_map(|client| {
                     let issuer = client.oauth.as_ref()?.assertion.as_ref()?;
-                    jwt::claims_issuer(&assertion, issuer).then_some((client, issuer))
+                    jwt::claims_issuer(&assertion, &issuer.issuer).then_some((client, issuer))
                 });
                 let Some((client, issuer)) = trusted.next() else {
                     return Err(Refused::Client(Untrusted::Issuer.to_string()));

@@ -15,7 +15,7 @@ use crate::oidc::authentication_request::{
 use crate::store::Stored;
 use crate::store::grants::Grant;
 use crate::store::sessions::{Session, SignedInBy};
-use crate::workload::applications::{Secrets, Terms};
+use crate::workload::applications::{CodeTerms, Secrets, Terms};
 use crate::workload::http::read_form;
 
 /// RFC 6749, section 4.1.2: a code lives shortly.
@@ -182,8 +182,10 @@ async fn code(
         part: visit.secret(),
     };
     let terms = Terms {
-        redirect_uri: redirect_uri.to_owned(),
-        challenge: request.challenge.clone(),
+        code: Some(CodeTerms {
+            redirect_uri: redirect_uri.to_owned(),
+            challenge: request.challenge.clone(),
+        }),
         nonce: request.nonce.clone(),
         auth_time: session.opened.as_second(),
         scopes: request.scopes.clone(),

@@ -10,7 +10,7 @@ use super::refused::Refused;
 use super::{Visit, redirect, sign_out};
 use crate::config::ApplicationConfig;
 use crate::oidc::authentication_request::Parameters;
-use crate::workload::applications::{Keys, Kind};
+use crate::workload::applications::Kind;
 
 /// Ends the session of the person whom the ID token of the application is about. Without such a token, or when somebody else is signed
 /// in, the person is asked: a link signs nobody out.
@@ -59,7 +59,8 @@ async fn hinted<'v>(
     else {
         return Ok(None);
     };
-    let keys = Keys::read(&applications.signing_keys_file).await;
+    let file = &applications.signing_keys_file;
+    let keys = visit.shared.signing_keys.read(file).await;
     let claims = keys.map_err(Refused::SigningKeys)?.open(Kind::Id, hint);
     let Some(claims) = claims else {
         return Ok(None);

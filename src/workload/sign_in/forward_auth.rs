@@ -2,18 +2,20 @@
 //! a declared proxy, and a question that cannot be answered is answered no.
 
 mod access;
+mod bearer;
 mod identity;
 
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION,
+    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE,
 };
 use axum::http::{Method, Response, StatusCode};
 use url::Url;
 
 use access::{Access, OddPath};
+use bearer::Unanswered;
 
 use super::pages::with_return;
 use super::{Visit, return_to};
@@ -91,10 +93,11 @@ pub(super) async fn answer(visit: &Visit<'_>, shape: Shape) -> Response<Body> {
             plain(StatusCode::FORBIDDEN, words)
         }
         _ if requested.access == Access::Public => pass(None),
+        Ok(Ok(None)) if bearer::is_presented(visit) => bad_token(),
         Ok(Ok(None)) => ask_to_sign_in(visit, shape, &requested),
         failed => {
             let error = match &failed {
-                Ok(Err(error)) => chain(error),
+                Ok(Err(error)) => chain(&**error),
                 Ok(Ok(_)) | Err(_) => "it takes too long".to_owned(),
             };
             let scim_tenant = visit.scim_tenant.config.name.0.as_str();
@@ -105,11 +108,24 @@ pub(super) async fn answer(visit: &Visit<'_>, shape: Shape) -> Response<Body> {
     }
 }
 
-async fn person(visit: &Visit<'_>) -> Result<Option<Stored>, StoreError> {
+/// Whoever presents a token is whose token it is, and nobody when it is not good, whatever the session is.
+async fn person(visit: &Visit<'_>) -> Result<Option<Stored>, Unanswered> {
     if !visit.shared.handover.is_open().await {
-        return Err(StoreError::Closed);
+        return Err(StoreError::Closed.into());
     }
-    visit.person().await
+    if bearer::is_presented(visit) {
+        return bearer::person(visit).await;
+    }
+    Ok(visit.person().await?)
+}
+
+/// Who presents a token is no browser to lead elsewhere.
+fn bad_token() -> Response<Body> {
+    let words = "The access token is not good here, or its person is not signed in any more.";
+    let mut response = plain(StatusCode::UNAUTHORIZED, words);
+    let bearer = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+    response
 }
 
 /// The request that the proxy is asked to let through.

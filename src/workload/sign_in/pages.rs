@@ -104,6 +104,45 @@ pub(super) struct SetPassword<'p> {
 
 #[derive(Template)]
 #[template(
+    path = "device.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct DeviceBox<'p> {
+    pub(super) frame: Frame<'p>,
+    pub(super) user_code: String,
+    /// Why what was typed lets no device in.
+    pub(super) wrong: Option<&'p str>,
+}
+
+#[derive(Template)]
+#[template(
+    path = "device_question.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct DeviceQuestion<'p> {
+    pub(super) frame: Frame<'p>,
+    pub(super) application: &'p str,
+    pub(super) name: &'p str,
+    pub(super) user_code: String,
+    pub(super) proof: String,
+    pub(super) profile: bool,
+    pub(super) email: bool,
+    pub(super) stays: bool,
+}
+
+#[derive(Template)]
+#[template(
+    path = "device_answered.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct DeviceAnswered<'p> {
+    pub(super) frame: Frame<'p>,
+    pub(super) application: &'p str,
+    pub(super) is_allowed: bool,
+}
+
+#[derive(Template)]
+#[template(
     path = "onward.html",
     config = "src/workload/sign_in/templates/askama.toml"
 )]

@@ -56,6 +56,8 @@ pub(super) enum Refused {
     ReturnTo,
     #[error("too many sign-ins were begun from one address")]
     Limited(u32),
+    #[error("too many codes of devices were wrong")]
+    UserCodes(u32),
     #[error("a form of another site")]
     ForeignForm,
     #[error("no application has this client_id")]
@@ -128,6 +130,10 @@ impl Refused {
                 "Too many sign-ins",
                 "Too many people begin to sign in from your network. Wait a minute and try again.",
             ),
+            Self::UserCodes(_) => (
+                "Too many wrong codes",
+                "Wait ten minutes, and then type the code that the device shows.",
+            ),
             Self::ForeignForm | Self::Form => (
                 "The form was not accepted",
                 "It came from another site, or did not arrive whole. Go back, open the page again and send it from there.",
@@ -174,7 +180,7 @@ impl Refused {
             | Self::OtherMethod(_)
             | Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Limited(_) | Self::UserCodes(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ProviderUnavailable
             | Self::ClientSecret(_)
             | Self::SigningKeys(_)
@@ -227,6 +233,7 @@ impl Refused {
             | Self::Deactivated(_)
             | Self::ReturnTo
             | Self::Limited(_)
+            | Self::UserCodes(_)
             | Self::ForeignForm
             | Self::SigningKeys(_)
             | Self::NotFound
@@ -245,6 +252,7 @@ impl Refused {
             | Self::Form
             | Self::NotFound
             | Self::Password(PasswordRefused::LinkSpent)
+            | Self::UserCodes(_)
             | Self::Limited(_) => false,
             Self::NotBegunHere
             | Self::Password(_)
@@ -315,6 +323,7 @@ impl Refused {
         };
         let mut response = pages::page(visit, status, &page);
         if let Self::Limited(seconds)
+        | Self::UserCodes(seconds)
         | Self::Password(PasswordRefused::TooManyGuesses(seconds))
         | Self::SecondFactor(SecondFactorRefused::TooManyGuesses(_, seconds)) = self
         {

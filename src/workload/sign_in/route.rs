@@ -51,6 +51,8 @@ pub(in crate::workload) enum Route {
     Authorize,
     /// An application signs somebody out.
     EndSession,
+    /// Where a device is let in that shows a code.
+    Device,
     /// A proxy asks.
     ForwardAuth(Shape),
 }
@@ -88,6 +90,7 @@ impl Route {
             "signed-out" if is_alone => Some(Self::SignedOut),
             "oauth2" if further == "authorize" => Some(Self::Authorize),
             "oauth2" if further == "sign-out" => Some(Self::EndSession),
+            "device" if is_alone => Some(Self::Device),
             "auth-request" if is_alone => Some(Self::ForwardAuth(Shape::AuthRequest)),
             "forward-auth" if is_alone => Some(Self::ForwardAuth(Shape::ForwardAuth)),
             // Envoy puts the path of the request behind it.
@@ -120,6 +123,7 @@ impl Route {
             Self::Script => "/sign-in/passkey.js",
             Self::Authorize => "/oauth2/authorize",
             Self::EndSession => "/oauth2/sign-out",
+            Self::Device => "/device",
             Self::ForwardAuth(Shape::AuthRequest) => "/auth-request",
             Self::ForwardAuth(Shape::ForwardAuth) => "/forward-auth",
             Self::ForwardAuth(Shape::ExtAuthz) => "/ext-authz",
@@ -142,7 +146,8 @@ impl Route {
             | Self::SetPassword(_)
             | Self::SignOut
             | Self::Authorize
-            | Self::EndSession => "GET, HEAD, POST",
+            | Self::EndSession
+            | Self::Device => "GET, HEAD, POST",
             _ => "GET, HEAD",
         }
     }
@@ -193,6 +198,8 @@ mod tests {
         check("/oauth2/authorize", Some("/oauth2/authorize"));
         check("/oauth2/sign-out", Some("/oauth2/sign-out"));
         check("/oauth2/token", None);
+        check("/device", Some("/device"));
+        check("/device/x", None);
         check("/auth-request", Some("/auth-request"));
         check("/forward-auth", Some("/forward-auth"));
         check("/ext-authz", Some("/ext-authz"));

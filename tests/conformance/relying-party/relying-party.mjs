@@ -1,13 +1,26 @@
 // An application with a certified OpenID client: relying-party.mjs '{"issuer", "clientId", "clientSecret", "redirectUri", "home"}'. Prints
-// where the browser goes, reads where it came back to, and prints what was learned.
+// where the browser goes, reads where it came back to, and prints what was learned. Without a redirectUri it is one on a device: it prints
+// the page with its code, and waits until somebody lets it in.
 import readline from 'node:readline/promises';
 import * as client from 'openid-client';
 
 const wanted = JSON.parse(process.argv[2]);
+const insecure = { execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks] };
+if (!wanted.redirectUri) {
+  const config = await client.discovery(new URL(wanted.issuer), wanted.clientId, undefined, client.None(), insecure);
+  const codes = await client.initiateDeviceAuthorization(config, { scope: 'openid profile email offline_access' });
+  console.log(codes.verification_uri_complete);
+  const tokens = await client.pollDeviceAuthorizationGrant(config, codes);
+  const claims = tokens.claims();
+  const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
+  const next = await client.refreshTokenGrant(config, tokens.refresh_token);
+  console.log(JSON.stringify({ claims, userinfo, refreshed: next.claims().sub }));
+  process.exit();
+}
 const lines = readline.createInterface({ input: process.stdin });
 const config = await client.discovery(
   new URL(wanted.issuer), wanted.clientId, undefined, client.ClientSecretBasic(wanted.clientSecret),
-  { execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks] },
+  insecure,
 );
 const pkceCodeVerifier = client.randomPKCECodeVerifier();
 const expectedState = client.randomState();

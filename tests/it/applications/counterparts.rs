@@ -6,6 +6,15 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use openidconnect::core::{
+    CoreAuthenticationFlow, CoreClient, CoreJwsSigningAlgorithm, CoreProviderMetadata,
+    CoreUserInfoClaims,
+};
+use openidconnect::{
+    AccessTokenHash, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest,
+    HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, RedirectUrl, Scope,
+    TokenResponse,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -206,9 +215,102 @@ async fn openid_client_signs_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn openid_client_signs_in_on_a_device_without_a_browser() {
+    let site = Site::begin().await;
+    let wanted = json!({"issuer": site.base, "clientId": "wall-screen"});
+    let mut command = Command::new(program("relying-party"));
+    let mut device = Application::start(command.arg(wanted.to_string()));
+    let page = device.line();
+    let browser = Browser::new(site.address);
+
+    let sent = browser.get(&page).await;
+    let page = site.sign_in(&browser, &sent.location, &page).await;
+    browser.get(&page).await;
+    let code = url::Url::parse(&page).unwrap();
+    let code = code.query_pairs().next().unwrap().1.into_owned();
+    let action = page.split('?').next().unwrap();
+    let question = browser.post(action, &format!("user_code={code}")).await;
+    assert!(question.text.contains("wall-screen"), "{}", question.text);
+    let proof = attribute(&question.text, "name=\"proof\" value=\"");
+    let allow = format!("user_code={code}&proof={proof}&answer=allow");
+    let shown = browser.post(action, &allow).await;
+    assert!(shown.text.contains("is signed in"), "{}", shown.text);
+
+    let learned: Value = serde_json::from_str(&device.rest()).unwrap();
+    for said in [&learned["claims"], &learned["userinfo"]] {
+        assert_eq!(
+            (&said["sub"], &said["email"]),
+            (&json!(site.lena), &json!(LENA)),
+            "{said}"
+        );
+    }
+    assert_eq!(learned["refreshed"], json!(site.lena));
+    tokio::task::block_in_place(|| drop(site.dev));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn authlib_signs_in() {
     let script = "tests/conformance/relying_party.py";
     signs_in(Command::new(program("scim-testers")).arg(script)).await;
+}
+
+/// The way out of the Rust client.
+async fn http(request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
+    let answer = client().execute(request.try_into()?).await?;
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let mut response = HttpResponse::new(answer.bytes().await?.to_vec());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openidconnect_signs_in() {
+    let site = Site::begin().await;
+    let issuer = IssuerUrl::new(site.base.clone()).unwrap();
+    let metadata = CoreProviderMetadata::discover_async(issuer, &http).await;
+    let secret = ClientSecret::new(SECRET.to_owned());
+    let id = ClientId::new("crm".to_owned());
+    let redirect = RedirectUrl::new("https://crm.example.com/cb".to_owned());
+    let crm = CoreClient::from_provider_metadata(metadata.unwrap(), id, Some(secret))
+        .set_redirect_uri(redirect.unwrap());
+    let (challenge, pkce) = PkceCodeChallenge::new_random_sha256();
+    let flow = CoreAuthenticationFlow::AuthorizationCode;
+    let request = crm.authorize_url(flow, CsrfToken::new_random, Nonce::new_random);
+    let scopes = ["profile", "email", "offline_access"].map(|it| Scope::new(it.to_owned()));
+    let request = request.add_scopes(scopes).set_pkce_challenge(challenge);
+    let (url, state, nonce) = request.url();
+    let browser = Browser::new(site.address);
+
+    let home = "https://crm.example.com/";
+    let back = site.sign_in(&browser, url.as_str(), home).await;
+    let back = url::Url::parse(&back).unwrap();
+    let answer = |name: &str| back.query_pairs().find(|it| it.0 == name).unwrap().1;
+    assert_eq!(answer("state"), state.secret().as_str());
+    let code = AuthorizationCode::new(answer("code").into_owned());
+    let code = crm.exchange_code(code).unwrap().set_pkce_verifier(pkce);
+    let tokens = code.request_async(&http).await.unwrap();
+
+    let es256 = CoreJwsSigningAlgorithm::EcdsaP256Sha256;
+    let verifier = crm.id_token_verifier().set_allowed_algs([es256]);
+    let id_token = tokens.id_token().unwrap();
+    let claims = id_token.claims(&verifier, &nonce).unwrap();
+    assert_eq!(claims.subject().as_str(), site.lena);
+    assert_eq!(claims.email().map(|it| it.as_str()), Some(LENA));
+    let (algorithm, key) = (id_token.signing_alg(), id_token.signing_key(&verifier));
+    let access_token = tokens.access_token();
+    let hash = AccessTokenHash::from_token(access_token, algorithm.unwrap(), key.unwrap());
+    assert_eq!(claims.access_token_hash(), Some(&hash.unwrap()));
+    let subject = Some(claims.subject().clone());
+    let userinfo = crm.user_info(access_token.clone(), subject).unwrap();
+    let userinfo: CoreUserInfoClaims = userinfo.request_async(&http).await.unwrap();
+    assert_eq!(userinfo.email().map(|it| it.as_str()), Some(LENA));
+    let next = crm.exchange_refresh_token(tokens.refresh_token().unwrap());
+    let next = next.unwrap().request_async(&http).await.unwrap();
+    let any = |_: Option<&Nonce>| Ok(());
+    let refreshed = next.id_token().unwrap().claims(&verifier, any).unwrap();
+    assert_eq!(refreshed.subject(), claims.subject());
+    tokio::task::block_in_place(|| drop(site.dev));
 }
 
 #[tokio::test(flavor = "multi_thread")]

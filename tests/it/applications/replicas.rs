@@ -1,11 +1,14 @@
 //! Applications where several pods serve one directory, and each step comes to another one.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::form_urlencoded;
 use usher::clock::ManualClock;
 use usher::config::ScimTenantConfig;
-use usher::workload::Server;
+use usher::workload::{Server, Settings};
 
 use super::{REDIRECT_URI, SECRET, VERIFIER, answered, applications, request};
 use crate::database;
@@ -13,7 +16,7 @@ use crate::sign_in::browser::Browser;
 use crate::sign_in::provider::{OBJECT_ID, Provider};
 use crate::sign_in::replicas::{pods, send};
 use crate::sign_in::sign_in_at;
-use crate::workload_server::{answer, client, scim_tenant};
+use crate::workload_server::{answer, client, config, scim_tenant, settings};
 
 async fn token(pod: &Server, form: &[(&str, &str)]) -> (u16, Value) {
     let url = format!("http://{}/oauth2/token", pod.local_addr());
@@ -35,6 +38,94 @@ async fn userinfo(pod: &Server, tokens: &Value) -> u16 {
     let request = client().get(format!("http://{}/oauth2/userinfo", pod.local_addr()));
     let token = tokens["access_token"].as_str().unwrap();
     answer(request.bearer_auth(token)).await.0
+}
+
+/// Signs Lena in to the web application at a pod; says the tokens.
+async fn sign_in_to_crm(provider: &Provider, browser: &Browser, pod: &Server) -> Value {
+    let sent = browser.get("/sign-in").await;
+    browser.get(&provider.authorize(&sent.location)).await;
+    let scope = ("scope", "openid offline_access");
+    let code = answered(&browser.get(&request(&[scope])).await)["code"].clone();
+    let redeem = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", REDIRECT_URI),
+        ("code_verifier", VERIFIER),
+    ];
+    let (status, tokens) = token(pod, &redeem).await;
+    assert_eq!(status, 200, "{tokens}");
+    tokens
+}
+
+/// A22: a pod whose clock is five minutes wrong ends nobody's session, and lets nobody's last.
+#[tokio::test]
+async fn a22_a_clock_that_is_wrong_makes_sessions_neither_dead_nor_immortal() {
+    let start = |second| ManualClock::at(jiff::Timestamp::from_second(second).unwrap());
+    let clocks = [0, 300, -300].map(|it| start(1_769_904_000 + it));
+    let provider = Provider::start(clocks[0].clone()).await;
+    let folder = TempDir::new().unwrap();
+    let mut sign_in = sign_in_at(provider.issuer(), folder.path());
+    sign_in.applications = Some(applications(folder.path()));
+    let tenant = ScimTenantConfig {
+        store: database::store(&folder, "clocks"),
+        sign_in: Some(sign_in),
+        ..scim_tenant("contoso", "http://contoso.example", &folder, &json!({}))
+    };
+    let pods = clocks.iter().map(|clock| {
+        let settings = Settings {
+            clock: Arc::new(clock.clone()),
+            ..settings(None)
+        };
+        Server::start(settings, config(vec![tenant.clone()]))
+    });
+    let pods = futures::future::try_join_all(pods).await.unwrap();
+    let advance = |minutes| {
+        clocks
+            .iter()
+            .for_each(|it| it.advance(Duration::from_mins(minutes)))
+    };
+    let schema = "urn:ietf:params:scim:schemas:core:2.0:User";
+    let lena =
+        json!({"schemas": [schema], "userName": "lena@contoso.example", "externalId": OBJECT_ID});
+    assert_eq!(send(&pods[0], "POST", "/Users", &lena).await.0, 201);
+    let mut browser = Browser::new(pods[0].local_addr());
+    let mut tokens = sign_in_to_crm(&provider, &browser, &pods[0]).await;
+    for (minutes, expected) in [(0, true), (45, true), (71, false)] {
+        advance(minutes);
+        for pod in &pods {
+            browser.lead_to(pod.local_addr());
+            let is_signed_in = browser.get("/signed-in").await.status == 200;
+            let (status, next) = refresh(pod, &tokens).await;
+            assert_eq!(
+                (is_signed_in, status == 200),
+                (expected, expected),
+                "{minutes}"
+            );
+            if status == 200 {
+                tokens = next;
+            }
+            // A token of ten minutes, whichever pod made it.
+            assert_eq!(userinfo(pod, &tokens).await == 200, expected, "{minutes}");
+        }
+    }
+
+    browser.lead_to(pods[0].local_addr());
+    sign_in_to_crm(&provider, &browser, &pods[0]).await;
+    for _ in 0..23 {
+        advance(30);
+        for pod in &pods {
+            browser.lead_to(pod.local_addr());
+            assert_eq!(browser.get("/signed-in").await.status, 200);
+        }
+    }
+    advance(41);
+    for pod in &pods {
+        browser.lead_to(pod.local_addr());
+        assert_ne!(browser.get("/signed-in").await.status, 200);
+    }
+    for pod in pods {
+        pod.shutdown().await;
+    }
 }
 
 #[tokio::test]

@@ -7,10 +7,13 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use usher::api::ScimTenant;
 use usher::clock::{Random, SystemRandom};
+use usher::config::oauth::Keys;
 use usher::config::{
-    ApplicationAuthentication, ApplicationsConfig, PrivateKey, SigningKey, SigningKeys, Token,
+    ApplicationAuthentication, ApplicationsConfig, PrivateKey, SigningAlgorithm, SigningKey,
+    SigningKeys, Token,
 };
 use usher::plan::applications::{ApplicationsObserved, ClientSecretObserved};
+use usher::plan::signing_keys::lacks_rsa_key;
 use usher::plan::workload_config::ConnectorObserved;
 use usher::plan::{AnnouncementType, Child, Rejection, Step, azure_connector, scim_tenant};
 
@@ -48,6 +51,7 @@ fn observed(
     observed.applications = ApplicationsObserved {
         signing_keys: keys.cloned(),
         fresh_key: Some(PrivateKey::from_pkcs8(&SystemRandom.p256_key())),
+        fresh_rsa_key: None,
         client_secrets: vec![secret, ClientSecretObserved::NotNeeded],
     };
     observed
@@ -249,6 +253,92 @@ fn keys_are_made_kept_rotated_and_healed() {
     secret.metadata.annotations = None;
     let foreign = scim_tenant(&tenant, &observed(&tenant, found(), Some(&secret)));
     assert!(matches!(foreign, Err(Rejection::NameTaken { .. })));
+}
+
+#[test]
+fn an_application_shows_who_it_is_by_its_keys() {
+    let with = |keys: &str| tenant(&APPLICATIONS.replace("public: true,", keys));
+    let declared = |keys: &str| {
+        let tenant = with(keys);
+        let steps = scim_tenant(&tenant, &observed(&tenant, found(), None))
+            .unwrap()
+            .steps;
+        served(&steps).unwrap().applications[1]
+            .authentication
+            .clone()
+    };
+    let jwks = r#"{"keys": [{"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}]}"#;
+    assert_eq!(
+        declared(&format!("jwks: '{jwks}',")),
+        ApplicationAuthentication::PrivateKey(Keys::Declared(jwks.to_owned()))
+    );
+    let url = "https://crm.example.com/jwks.json";
+    assert_eq!(
+        declared(&format!("jwksUri: '{url}',")),
+        ApplicationAuthentication::PrivateKey(Keys::Url(url.parse().unwrap()))
+    );
+    for (jwks, expected) in [
+        ("x", "is no JWK set"),
+        (
+            r#"{"keys": [{"kty": "EC", "d": "x"}]}"#,
+            "holds a private key",
+        ),
+    ] {
+        let tenant = with(&format!("jwks: '{jwks}',"));
+        let refused = scim_tenant(&tenant, &observed(&tenant, found(), None)).unwrap_err();
+        let said = refused.to_string();
+        assert!(
+            said.starts_with("spec.signIn.applications[1].jwks") && said.contains(expected),
+            "{said}"
+        );
+    }
+}
+
+/// Both algorithms are exchanged in their turn, and an RSA key is made only when there is use for it.
+#[test]
+fn an_rsa_key_is_made_for_who_declares_it_and_goes_when_nobody_does() {
+    let algorithms = |keys: &SigningKeys| -> Vec<&str> {
+        let pairs = keys.keys.iter().map(|it| it.private_key.pair().unwrap());
+        pairs.map(|it| it.algorithm().as_str()).collect()
+    };
+    let without = tenant(APPLICATIONS);
+    let with = tenant(&APPLICATIONS.replace(
+        "public: true,",
+        "public: true, idTokenSignedResponseAlg: RS256,",
+    ));
+    let first = scim_tenant(&without, &observed(&without, found(), None)).unwrap();
+    let secret = keys_secret(&first.steps);
+    let mut observed = observed(&with, found(), Some(&secret));
+    let now = observed.now;
+    assert!(!lacks_rsa_key(&without, Some(&secret), now));
+    assert!(lacks_rsa_key(&with, Some(&secret), now) && lacks_rsa_key(&with, None, now));
+    observed.applications.fresh_rsa_key = Some(PrivateKey::from_pkcs8(&SystemRandom.rsa_key()));
+
+    let plan = scim_tenant(&with, &observed).unwrap();
+
+    assert_eq!(
+        served(&plan.steps).unwrap().applications[1].signing_algorithm,
+        SigningAlgorithm::Rs256
+    );
+    let both = keys_secret(&plan.steps);
+    assert_eq!(algorithms(&keys(&both)), ["ES256", "RS256"]);
+    assert!(!lacks_rsa_key(&with, Some(&both), now));
+    let later = now.checked_add(Duration::from_hours(700)).unwrap();
+    assert!(lacks_rsa_key(&with, Some(&both), later));
+    observed.applications.signing_keys = Some(both.clone());
+    observed.now = later;
+    let exchanged = keys_secret(&scim_tenant(&with, &observed).unwrap().steps);
+    let expected = ["ES256", "ES256", "RS256", "RS256"];
+    assert_eq!(algorithms(&keys(&exchanged)), expected);
+
+    // Who has just gone over to ES256 has tokens that RSA signed.
+    let mut observed = self::observed(&without, found(), Some(&both));
+    observed.now = later;
+    let kept = keys_secret(&scim_tenant(&without, &observed).unwrap().steps);
+    assert_eq!(algorithms(&keys(&kept)), ["ES256", "ES256", "RS256"]);
+    observed.now = now.checked_add(Duration::from_hours(720)).unwrap();
+    let gone = keys_secret(&scim_tenant(&without, &observed).unwrap().steps);
+    assert_eq!(algorithms(&keys(&gone)), ["ES256", "ES256"]);
 }
 
 #[test]
