@@ -4,5 +4,6 @@
 pub mod authentication_request;
 pub mod authorization;
 pub mod id_token;
+pub mod logout_token;
 pub mod provider;
 pub mod token_response;

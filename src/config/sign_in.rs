@@ -129,6 +129,12 @@ pub struct ClientSecretKey {
     pub key: String,
 }
 
+/// Where the provider of `connector` ends sessions, below the public URL of a `ScimTenant`.
+pub fn logout_url(public: &Url, connector: &str) -> String {
+    let base = public.as_str().trim_end_matches('/');
+    format!("{base}/sign-in/{connector}/logout")
+}
+
 /// Where the provider of `connector` sends people back to, below the public URL of a `ScimTenant`.
 pub fn redirect_uri(public: &Url, connector: &str) -> String {
     let base = public.as_str().trim_end_matches('/');

@@ -28,6 +28,10 @@ pub struct IdToken {
     at_hash: Option<String>,
     #[serde(default)]
     oid: Option<String>,
+    #[serde(default)]
+    sub: Option<String>,
+    #[serde(default)]
+    sid: Option<String>,
 }
 
 /// RFC 7519, section 4.1.3: one text, or a list of them.
@@ -113,6 +117,23 @@ impl IdToken {
         oid.filter(|it| !it.is_empty() && it.len() <= LONGEST)
             .ok_or(IdTokenError::NoObjectId)
     }
+
+    /// What the provider calls the person (`sub`).
+    pub fn subject(&self) -> Option<&str> {
+        self.sub.as_deref().and_then(identifier)
+    }
+
+    /// What the provider calls the session there (`sid`; OpenID Connect Front-Channel Logout 1.0, section 3).
+    pub fn session(&self) -> Option<&str> {
+        self.sid.as_deref().and_then(identifier)
+    }
+}
+
+/// A name that a provider gives to a person or a session, if it is one: OpenID Connect Core 1.0, section 2, has 255 characters of ASCII at
+/// most.
+pub fn identifier(text: &str) -> Option<&str> {
+    let is_one = (1..=255).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_graphic());
+    is_one.then_some(text)
 }
 
 /// OpenID Connect Core 1.0, section 3.1.3.6: the left half of the hash of the token, for each algorithm that ends in 256.

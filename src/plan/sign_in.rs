@@ -3,7 +3,7 @@
 use crate::api::azure_connector::{OidcConnection, OidcEndpoint};
 use crate::api::scim_tenant::AccessRule;
 use crate::api::{AzureConnector, ScimTenant};
-use crate::config::sign_in::redirect_uri;
+use crate::config::sign_in::{logout_url, redirect_uri};
 use crate::config::{
     AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, SessionConfig,
     SignInConfig,
@@ -130,8 +130,10 @@ fn provider(
 
 /// What is to be entered in Entra for `connector`.
 pub(super) fn endpoint(connector: &AzureConnector, site: &Site) -> OidcEndpoint {
+    let name = Owner::of(connector).object.name;
     OidcEndpoint {
         authority: cloud::authority(connector),
-        web_redirect_uri: redirect_uri(&site.public_url, &Owner::of(connector).object.name),
+        web_redirect_uri: redirect_uri(&site.public_url, &name),
+        logout_url: Some(logout_url(&site.public_url, &name)),
     }
 }

@@ -90,6 +90,7 @@ conformance!(
     a_session_is_found_until_it_ends,
     the_sessions_of_a_person_are_listed,
     a_person_ends_all_sessions_but_one,
+    a_provider_ends_sessions_by_what_it_calls_them,
     only_a_person_who_is_active_gets_a_session,
     sessions_end_with_who_is_deactivated_or_deleted,
     a_deactivation_that_is_held_ends_no_session,

@@ -43,25 +43,57 @@ pub enum SignedInBy {
         name: String,
         /// Digest of the provider that it had then.
         provider: String,
+        /// What the provider calls it.
+        known_as: KnownAs,
     },
     /// A password.
     Password,
 }
 
+/// What a provider calls a person and a session of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownAs {
+    /// `sub` of the ID token.
+    pub subject: Option<String>,
+    /// `sid` of the ID token.
+    pub session: Option<String>,
+}
+
+/// A provider says that a person or a session there is signed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderSignOut {
+    /// Digest of the provider.
+    pub provider: String,
+    /// Whose sessions end: those that have all that is there; none when nothing is.
+    pub known_as: KnownAs,
+    /// Of the logout token that says so, where there is one: it is followed once.
+    pub token: Option<SecretDigest>,
+    /// When it came, in whole milliseconds.
+    pub at: Timestamp,
+}
+
 impl SignedInBy {
-    /// Name of the connector and digest of its provider; empty, as no connector's is, for a password.
-    pub(super) fn columns(&self) -> (&str, &str) {
+    /// Name of the connector and digest of its provider, empty, as no connector's is, for a password; and what the provider calls it.
+    pub(super) fn columns(&self) -> (&str, &str, Option<&KnownAs>) {
         match self {
-            Self::Connector { name, provider } => (name, provider),
-            Self::Password => ("", ""),
+            Self::Connector {
+                name,
+                provider,
+                known_as,
+            } => (name, provider, Some(known_as)),
+            Self::Password => ("", "", None),
         }
     }
 
-    pub(super) fn of_columns(name: String, provider: String) -> Self {
+    pub(super) fn of_columns(name: String, provider: String, known_as: KnownAs) -> Self {
         if name.is_empty() {
             Self::Password
         } else {
-            Self::Connector { name, provider }
+            Self::Connector {
+                name,
+                provider,
+                known_as,
+            }
         }
     }
 }
@@ -102,7 +134,7 @@ pub struct Over {
     pub opened_before: Timestamp,
     /// Sessions that were not used since.
     pub seen_before: Timestamp,
-    /// Attempts that began before.
+    /// Attempts that began, and logout tokens that came before.
     pub began_before: Timestamp,
 }
 
@@ -184,7 +216,13 @@ pub trait Sessions: Send + Sync {
         ended.await.map(|_| ())
     }
 
-    /// Forgets sessions and attempts that are over, a bounded number at a time; says how many, nothing being the end.
+    /// Ends the sessions that a provider ended; false when its logout token was followed before.
+    async fn end_provider_sessions(&self, sign_out: ProviderSignOut) -> Result<bool, StoreError> {
+        let followed = self.write_session(SessionWrite::EndAtProvider(sign_out));
+        Ok(followed.await? > 0)
+    }
+
+    /// Forgets sessions, attempts and logout tokens that are over, a bounded number at a time; says how many, nothing being the end.
     async fn forget_sessions(&self, over: Over) -> Result<u64, StoreError> {
         self.write_session(SessionWrite::Forget(over)).await
     }
@@ -222,6 +260,8 @@ pub enum SessionWrite {
         /// The one that stays.
         kept: SecretDigest,
     },
+    /// Ends the sessions that a provider ended; changes nothing when its token was followed before.
+    EndAtProvider(ProviderSignOut),
     /// Deletes what is over, some of it at a time.
     Forget(Over),
 }

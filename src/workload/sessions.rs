@@ -81,7 +81,7 @@ impl<'s> Sessions<'s> {
         let minutes = |it: u32| SignedDuration::from_mins(it.into());
         let (length, age) = (self.config.session, |it| self.now.duration_since(it));
         let is_declared = match &session.by {
-            SignedInBy::Connector { name, provider } => {
+            SignedInBy::Connector { name, provider, .. } => {
                 let declared = self.config.provider(name);
                 declared.is_some_and(|it| it.digest() == *provider)
             }

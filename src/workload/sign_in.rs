@@ -9,6 +9,7 @@ mod end_session;
 mod form;
 mod forward_auth;
 mod identify;
+mod logout;
 mod pages;
 mod password;
 mod password_refused;
@@ -56,6 +57,8 @@ pub(super) enum Route {
     Begin(String),
     /// The way back from it.
     Callback(String),
+    /// The provider of this connector ends sessions.
+    Logout(String),
     /// Who is signed in.
     SignedIn,
     /// The page of who is signed in.
@@ -90,6 +93,7 @@ impl Route {
             "sign-in" => match further.split_once('/') {
                 None if !further.is_empty() => Some(Self::Begin(further.to_owned())),
                 Some((connector, "callback")) => Some(Self::Callback(connector.to_owned())),
+                Some((connector, "logout")) => Some(Self::Logout(connector.to_owned())),
                 None | Some(_) => None,
             },
             "password" if is_alone => Some(Self::Password),
@@ -120,6 +124,7 @@ impl Route {
             Self::SetPassword(_) => "/set-password/{link}",
             Self::Begin(_) => "/sign-in/{connector}",
             Self::Callback(_) => "/sign-in/{connector}/callback",
+            Self::Logout(_) => "/sign-in/{connector}/logout",
             Self::SignedIn => "/signed-in",
             Self::Account => "/account",
             Self::EndSessions => "/account/sessions",
@@ -139,6 +144,7 @@ impl Route {
     fn methods(&self) -> &'static str {
         match self {
             Self::EndSessions | Self::ChangePassword => "POST",
+            Self::Logout(_) => "GET, POST",
             Self::Choose
             | Self::Password
             | Self::SetPassword(_)
@@ -274,7 +280,7 @@ pub(super) async fn serve(
     // An application may send one from its own site.
     let is_foreign = matches!(
         route,
-        Route::ForwardAuth(_) | Route::Authorize | Route::EndSession
+        Route::ForwardAuth(_) | Route::Authorize | Route::EndSession | Route::Logout(_)
     );
     let takes_form = !is_foreign && route.allows(&head.method);
     let (body, foreign) = if takes_form {
@@ -307,6 +313,7 @@ pub(super) async fn serve(
         Route::Authorize | Route::EndSession if head.method == Method::POST => {
             authorize::as_query(&visit, foreign).await
         }
+        Route::Logout(connector) => Ok(logout::answer(&visit, connector, foreign).await),
         Route::ForwardAuth(shape) => Ok(forward_auth::answer(&visit, *shape).await),
         route => page(&visit, route, unread).await,
     };
@@ -341,7 +348,9 @@ async fn page(
         Route::SignedOut => sign_out::signed_out(visit).await,
         Route::Authorize => authorize::authorize(visit).await,
         Route::EndSession => end_session::end_session(visit).await,
-        Route::Style | Route::ForwardAuth(_) => Ok(status(StatusCode::NOT_FOUND)),
+        Route::Style | Route::ForwardAuth(_) | Route::Logout(_) => {
+            Ok(status(StatusCode::NOT_FOUND))
+        }
     }
 }
 
@@ -380,6 +389,7 @@ mod tests {
         );
         let style = format!("/sign-in/{}", pages::style_name());
         check(&style, Some("/sign-in/style.css"));
+        check("/sign-in/entra/logout", Some("/sign-in/{connector}/logout"));
         check("/signed-in", Some("/signed-in"));
         check("/password", Some("/password"));
         check("/account", Some("/account"));

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+pub(crate) mod administration;
 pub(crate) mod browser;
 pub(crate) mod dev;
 pub(crate) mod entra;
+pub(crate) mod logout;
 pub(crate) mod passwords;
 pub(crate) mod provider;
 pub(crate) mod replicas;

@@ -75,4 +75,7 @@ pub struct OidcEndpoint {
     pub authority: String,
     /// Redirect URI of the platform Web.
     pub web_redirect_uri: String,
+    /// Front-channel logout URL: whoever signs out at Entra is signed out here. A provider that sends logout tokens (back-channel) sends them there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logout_url: Option<String>,
 }

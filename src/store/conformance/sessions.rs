@@ -3,7 +3,8 @@
 use super::*;
 use crate::store::brake::Brake;
 use crate::store::sessions::{
-    Over, SESSIONS_OF_ONE, SecretDigest, Session, SignInAttempt, SignedInBy,
+    KnownAs, Over, ProviderSignOut, SESSIONS_OF_ONE, SecretDigest, Session, SignInAttempt,
+    SignedInBy,
 };
 use jiff::SignedDuration;
 
@@ -30,6 +31,10 @@ pub(super) fn session(name: &str, person: &str) -> Session {
         by: SignedInBy::Connector {
             name: "entra".to_owned(),
             provider: "digest of a provider".to_owned(),
+            known_as: KnownAs {
+                subject: Some(format!("sub of {person}")),
+                session: Some(format!("sid of {name}")),
+            },
         },
         opened: at(10),
         seen: at(10),
@@ -131,6 +136,69 @@ pub(super) async fn a_person_ends_all_sessions_but_one(store: Arc<dyn Store>) {
     assert!(is_there(&*store, "b").await);
 }
 
+pub(super) async fn a_provider_ends_sessions_by_what_it_calls_them(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    let left = async || {
+        let mut left = Vec::new();
+        for name in ["1", "2", "3", "4"] {
+            if is_there(&*store, name).await {
+                left.push(name);
+            }
+        }
+        left
+    };
+    let sign_out = |token: Option<&str>, subject: Option<&str>, session: Option<&str>| {
+        store.end_provider_sessions(ProviderSignOut {
+            provider: "digest of a provider".to_owned(),
+            known_as: KnownAs {
+                subject: subject.map(str::to_owned),
+                session: session.map(str::to_owned),
+            },
+            token: token.map(digest),
+            at: at(token.map_or(9, |it| it.len().try_into().unwrap())),
+        })
+    };
+    for (name, person) in [("1", "a"), ("2", "a"), ("3", "b"), ("4", "c")] {
+        assert!(open_session(&*store, name, person).await);
+    }
+
+    assert!(sign_out(None, None, Some("sid of 9")).await.unwrap());
+    assert!(
+        sign_out(None, Some("sub of b"), Some("sid of 1"))
+            .await
+            .unwrap()
+    );
+    assert!(sign_out(None, None, None).await.unwrap());
+    assert_eq!(left().await, ["1", "2", "3", "4"]);
+    let mut other = ProviderSignOut {
+        provider: "digest of another".to_owned(),
+        known_as: KnownAs {
+            subject: Some("sub of a".to_owned()),
+            session: None,
+        },
+        token: None,
+        at: at(9),
+    };
+    assert!(store.end_provider_sessions(other.clone()).await.unwrap());
+    assert_eq!(left().await, ["1", "2", "3", "4"]);
+    let ended = sign_out(Some("t"), None, Some("sid of 3"));
+    assert!(ended.await.unwrap());
+    assert_eq!(left().await, ["1", "2", "4"]);
+    let ended = sign_out(Some("tt"), Some("sub of a"), None);
+    assert!(ended.await.unwrap());
+    assert_eq!(left().await, ["4"]);
+
+    // A token is good once; in one and the same moment it is the same answer that is asked for again.
+    other.provider = "digest of a provider".to_owned();
+    other.token = Some(digest("t"));
+    assert!(open_session(&*store, "1", "a").await);
+    assert!(!store.end_provider_sessions(other.clone()).await.unwrap());
+    assert_eq!(left().await, ["1", "4"]);
+    other.at = at(1);
+    assert!(store.end_provider_sessions(other).await.unwrap());
+    assert_eq!(left().await, ["4"]);
+}
+
 pub(super) async fn only_a_person_who_is_active_gets_a_session(store: Arc<dyn Store>) {
     filled(&*store).await;
     store.add(USER, inactive("away"), free()).await.unwrap();
@@ -216,6 +284,19 @@ pub(super) async fn who_is_deactivated_while_signing_in_is_out(store: Arc<dyn St
     }
 }
 
+/// A logout token about nobody.
+fn logout_token(name: &str, second: i64) -> ProviderSignOut {
+    ProviderSignOut {
+        provider: "digest of a provider".to_owned(),
+        known_as: KnownAs {
+            subject: Some("nobody".to_owned()),
+            session: None,
+        },
+        token: Some(digest(name)),
+        at: at(second),
+    }
+}
+
 pub(super) async fn what_is_over_is_forgotten(store: Arc<dyn Store>) {
     filled(&*store).await;
     for (name, opened, seen) in [("old", 5, 50), ("idle", 15, 15), ("stays", 15, 50)] {
@@ -229,13 +310,17 @@ pub(super) async fn what_is_over_is_forgotten(store: Arc<dyn Store>) {
     for (state, second) in [("1", 5), ("2", 50)] {
         store.begin_sign_in(attempt(state, second)).await.unwrap();
     }
+    for (token, second) in [("1", 5), ("2", 50)] {
+        let followed = store.end_provider_sessions(logout_token(token, second));
+        assert!(followed.await.unwrap());
+    }
     let over = Over {
         opened_before: at(10),
         seen_before: at(20),
         began_before: at(10),
     };
 
-    assert_eq!(store.forget_sessions(over).await.unwrap(), 3);
+    assert_eq!(store.forget_sessions(over).await.unwrap(), 4);
     assert_eq!(store.forget_sessions(over).await.unwrap(), 0);
 
     for (name, expected) in [("old", false), ("idle", false), ("stays", true)] {
@@ -245,4 +330,8 @@ pub(super) async fn what_is_over_is_forgotten(store: Arc<dyn Store>) {
     let gone = store.redeem_sign_in(&digest("1"), &browser).await.unwrap();
     let kept = store.redeem_sign_in(&digest("2"), &browser).await.unwrap();
     assert_eq!((gone, kept), (None, Some(attempt("2", 50))));
+    for (token, is_new) in [("1", true), ("2", false)] {
+        let followed = store.end_provider_sessions(logout_token(token, 60));
+        assert_eq!(followed.await.unwrap(), is_new);
+    }
 }

@@ -21,6 +21,10 @@ const MIGRATIONS: &[(i64, &str)] = &[
     ),
     (5, include_str!("../migrations/postgres/0005_password.sql")),
     (6, include_str!("../migrations/postgres/0006_grant.sql")),
+    (
+        7,
+        include_str!("../migrations/postgres/0007_provider_session.sql"),
+    ),
 ];
 
 /// How often a statement is tried that another replica is in the way of.

@@ -31,6 +31,7 @@ const BEGIN: &str = "
     DELETE FROM password;
     DELETE FROM password_link;
     DELETE FROM application_grant;
+    DELETE FROM logout_token;
 ";
 
 const COUNT: &str = "

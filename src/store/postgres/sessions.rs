@@ -9,8 +9,8 @@ use super::{Failure, PostgresStore, dispose, grants, passwords};
 use crate::store::candidate::time;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{
-    ATTEMPTS, Over, SESSIONS_OF_ONE, SecretDigest, Session, SessionWrite, Sessions, SignInAttempt,
-    SignedInBy,
+    ATTEMPTS, KnownAs, Over, ProviderSignOut, SESSIONS_OF_ONE, SecretDigest, Session, SessionWrite,
+    Sessions, SignInAttempt, SignedInBy,
 };
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
@@ -79,6 +79,7 @@ pub(super) async fn apply(
                 .await?
                 .rows_affected()
         }
+        SessionWrite::EndAtProvider(sign_out) => end_at_provider(connection, sign_out).await?,
         SessionWrite::Forget(over) => forget(connection, over).await?,
     };
     Ok(Written::Rows(changed))
@@ -134,12 +135,12 @@ async fn open(
             .execute(&mut *connection)
             .await?;
     }
-    let (connector, provider) = session.by.columns();
+    let (connector, provider, known_as) = session.by.columns();
     let inserted = sqlx::query(
         "WITH person AS (SELECT id, sign_outs FROM resource WHERE kind = 0 AND id = $2 AND active
            AND ($7::TEXT IS NULL OR EXISTS (SELECT 1 FROM password WHERE resource_id = $2 AND hash = $7)) FOR SHARE)
-         INSERT INTO session (digest, resource_id, connector, provider, opened, seen, sign_outs)
-         SELECT $1, id, $3, $4, $5, $6, sign_outs FROM person
+         INSERT INTO session (digest, resource_id, connector, provider, opened, seen, sign_outs, subject, provider_session)
+         SELECT $1, id, $3, $4, $5, $6, sign_outs, $8, $9 FROM person
          ON CONFLICT (digest) DO UPDATE SET seen = excluded.seen",
     )
     .bind(&session.digest.0)
@@ -149,6 +150,8 @@ async fn open(
     .bind(session.opened.as_millisecond())
     .bind(session.seen.as_millisecond())
     .bind(password.map(PasswordHash::reveal))
+    .bind(known_as.and_then(|it| it.subject.as_deref()).map(text))
+    .bind(known_as.and_then(|it| it.session.as_deref()).map(text))
     .execute(connection)
     .await?;
     Ok(inserted.rows_affected())
@@ -160,6 +163,37 @@ async fn end(connection: &mut PgConnection, digest: &SecretDigest) -> Result<u64
         .execute(connection)
         .await?;
     Ok(ended.rows_affected())
+}
+
+/// A token that came before is followed again only in the moment in which it came: the answer may have been lost.
+async fn end_at_provider(
+    connection: &mut PgConnection,
+    sign_out: &ProviderSignOut,
+) -> Result<u64, sqlx::Error> {
+    if let Some(token) = &sign_out.token {
+        let kept = sqlx::query(
+            "INSERT INTO logout_token (digest, received) VALUES ($1, $2)
+             ON CONFLICT (digest) DO UPDATE SET received = excluded.received WHERE logout_token.received = excluded.received",
+        )
+        .bind(&token.0)
+        .bind(sign_out.at.as_millisecond())
+        .execute(&mut *connection)
+        .await?;
+        if kept.rows_affected() == 0 {
+            return Ok(0);
+        }
+    }
+    let KnownAs { subject, session } = &sign_out.known_as;
+    let ended = sqlx::query(
+        "DELETE FROM session WHERE provider = $1 AND coalesce($2::TEXT, $3::TEXT) IS NOT NULL
+         AND ($2::TEXT IS NULL OR subject = $2) AND ($3::TEXT IS NULL OR provider_session = $3)",
+    )
+    .bind(&sign_out.provider)
+    .bind(subject.as_deref().map(text))
+    .bind(session.as_deref().map(text))
+    .execute(connection)
+    .await?;
+    Ok(ended.rows_affected() + 1)
 }
 
 async fn forget(connection: &mut PgConnection, over: &Over) -> Result<u64, sqlx::Error> {
@@ -176,9 +210,16 @@ async fn forget(connection: &mut PgConnection, over: &Over) -> Result<u64, sqlx:
     )
     .bind(over.began_before.as_millisecond())
     .bind(FORGOTTEN_AT_ONCE)
+    .execute(&mut *connection)
+    .await?;
+    let tokens = sqlx::query(
+        "DELETE FROM logout_token WHERE digest IN (SELECT digest FROM logout_token WHERE received < $1 LIMIT $2)",
+    )
+    .bind(over.began_before.as_millisecond())
+    .bind(FORGOTTEN_AT_ONCE)
     .execute(connection)
     .await?;
-    Ok(sessions.rows_affected() + attempts.rows_affected())
+    Ok(sessions.rows_affected() + attempts.rows_affected() + tokens.rows_affected())
 }
 
 async fn attempt(
@@ -206,49 +247,61 @@ async fn attempt(
     ))
 }
 
+/// The columns of a session that [`Row`] has.
+macro_rules! select {
+    ($where:literal) => {
+        concat!(
+            "SELECT s.digest, s.resource_id, s.connector, s.provider, s.subject, s.provider_session, s.opened, s.seen
+             FROM session s JOIN resource r ON r.id = s.resource_id AND r.sign_outs = s.sign_outs WHERE ",
+            $where
+        )
+    };
+}
+
+/// Digest, person, connector, provider, subject and session there, opened and seen.
+type Row = (
+    String,
+    String,
+    String,
+    String,
+    Option<String>,
+    Option<String>,
+    i64,
+    i64,
+);
+
+fn read((digest, person, connector, provider, subject, session, opened, seen): Row) -> Session {
+    let known_as = KnownAs { subject, session };
+    Session {
+        digest: SecretDigest(digest),
+        person: ResourceId::new(person),
+        by: SignedInBy::of_columns(connector, provider, known_as),
+        opened: time(opened),
+        seen: time(seen),
+    }
+}
+
 async fn sessions_of(
     connection: &mut PgConnection,
     person: &ResourceId,
 ) -> Result<Vec<Session>, Failure> {
-    let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
-        "SELECT s.digest, s.connector, s.provider, s.opened, s.seen
-         FROM session s JOIN resource r ON r.id = s.resource_id AND r.sign_outs = s.sign_outs WHERE s.resource_id = $1
-         ORDER BY s.opened DESC, s.digest LIMIT $2",
-    )
+    let rows: Vec<Row> = sqlx::query_as(select!(
+        "s.resource_id = $1 ORDER BY s.opened DESC, s.digest LIMIT $2"
+    ))
     .bind(text(person.as_str()))
     .bind(SESSIONS_OF_ONE)
     .fetch_all(connection)
     .await?;
-    let sessions = rows
-        .into_iter()
-        .map(|(digest, connector, provider, opened, seen)| Session {
-            digest: SecretDigest(digest),
-            person: person.clone(),
-            by: SignedInBy::of_columns(connector, provider),
-            opened: time(opened),
-            seen: time(seen),
-        });
-    Ok(sessions.collect())
+    Ok(rows.into_iter().map(read).collect())
 }
 
 async fn session(
     connection: &mut PgConnection,
     digest: &SecretDigest,
 ) -> Result<Option<Session>, Failure> {
-    let row: Option<(String, String, String, i64, i64)> = sqlx::query_as(
-        "SELECT s.resource_id, s.connector, s.provider, s.opened, s.seen
-         FROM session s JOIN resource r ON r.id = s.resource_id AND r.sign_outs = s.sign_outs WHERE s.digest = $1",
-    )
-    .bind(&digest.0)
-    .fetch_optional(connection)
-    .await?;
-    Ok(
-        row.map(|(person, connector, provider, opened, seen)| Session {
-            digest: digest.clone(),
-            person: ResourceId::new(person),
-            by: SignedInBy::of_columns(connector, provider),
-            opened: time(opened),
-            seen: time(seen),
-        }),
-    )
+    let row: Option<Row> = sqlx::query_as(select!("s.digest = $1"))
+        .bind(&digest.0)
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map(read))
 }

@@ -23,7 +23,7 @@ use crate::store::filter_sql::Argument;
 use crate::store::passwords::{
     NewPassword, PasswordHash, PasswordLink, PasswordProof, PasswordWrite, Passwords,
 };
-use crate::store::sessions::{SecretDigest, Session, SignedInBy};
+use crate::store::sessions::{KnownAs, SecretDigest, Session, SignedInBy};
 use crate::store::{Location, Terms, Version};
 
 async fn sql(connection: &mut PgConnection, text: String) {
@@ -544,6 +544,7 @@ async fn what_an_earlier_program_writes_before_and_beside_a_migration_is_underst
         let by = SignedInBy::Connector {
             name: "entra".to_owned(),
             provider: String::new(),
+            known_as: KnownAs::default(),
         };
         let seen = Timestamp::from_millisecond(7).unwrap();
         assert_eq!((session.by, session.seen), (by, seen));

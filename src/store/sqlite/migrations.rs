@@ -73,6 +73,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "provider",
         include_str!("../migrations/sqlite/0010_provider.sql"),
     ),
+    (
+        11,
+        "provider session",
+        include_str!("../migrations/sqlite/0011_provider_session.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.

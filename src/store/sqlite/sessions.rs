@@ -1,14 +1,14 @@
 //! Who is signed in, and who is about to be.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{SqliteStore, grants, passwords};
 use crate::store::candidate::time;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{
-    ATTEMPTS, Over, SESSIONS_OF_ONE, SecretDigest, Session, SessionWrite, Sessions, SignInAttempt,
-    SignedInBy,
+    ATTEMPTS, KnownAs, Over, ProviderSignOut, SESSIONS_OF_ONE, SecretDigest, Session, SessionWrite,
+    Sessions, SignInAttempt, SignedInBy,
 };
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 use crate::store::{ResourceId, StoreError};
@@ -68,6 +68,7 @@ pub(super) fn apply(
         SessionWrite::EndOthers { person, kept } => connection
             .prepare_cached("DELETE FROM session WHERE resource_id = ?1 AND digest <> ?2")?
             .execute((person.as_str(), &kept.0))?,
+        SessionWrite::EndAtProvider(sign_out) => end_at_provider(connection, sign_out)?,
         SessionWrite::Forget(over) => forget(connection, over)?,
     };
     Ok(Written::Rows(changed as u64))
@@ -108,11 +109,11 @@ fn open(
     session: &Session,
     password: Option<&PasswordHash>,
 ) -> Result<usize, rusqlite::Error> {
-    let (connector, provider) = session.by.columns();
+    let (connector, provider, known_as) = session.by.columns();
     connection
         .prepare_cached(
-            "INSERT INTO session (digest, resource_id, connector, provider, opened, seen)
-             SELECT ?1, id, ?3, ?4, ?5, ?6 FROM resource WHERE kind = 0 AND id = ?2 AND active
+            "INSERT INTO session (digest, resource_id, connector, provider, opened, seen, subject, provider_session)
+             SELECT ?1, id, ?3, ?4, ?5, ?6, ?8, ?9 FROM resource WHERE kind = 0 AND id = ?2 AND active
              AND (?7 IS NULL OR EXISTS (SELECT 1 FROM password WHERE resource_id = ?2 AND hash = ?7))",
         )?
         .execute((
@@ -123,6 +124,8 @@ fn open(
             session.opened.as_millisecond(),
             session.seen.as_millisecond(),
             password.map(PasswordHash::reveal),
+            known_as.and_then(|it| it.subject.as_deref()),
+            known_as.and_then(|it| it.session.as_deref()),
         ))
 }
 
@@ -130,6 +133,32 @@ fn end(connection: &Connection, digest: &SecretDigest) -> Result<usize, rusqlite
     connection
         .prepare_cached("DELETE FROM session WHERE digest = ?1")?
         .execute([&digest.0])
+}
+
+/// A token that came before is followed again only in the moment in which it came.
+fn end_at_provider(
+    connection: &Connection,
+    sign_out: &ProviderSignOut,
+) -> Result<usize, rusqlite::Error> {
+    if let Some(token) = &sign_out.token {
+        let kept = connection
+            .prepare_cached(
+                "INSERT INTO logout_token (digest, received) VALUES (?1, ?2)
+                 ON CONFLICT (digest) DO UPDATE SET received = excluded.received WHERE received = excluded.received",
+            )?
+            .execute((&token.0, sign_out.at.as_millisecond()))?;
+        if kept == 0 {
+            return Ok(0);
+        }
+    }
+    let KnownAs { subject, session } = &sign_out.known_as;
+    let ended = connection
+        .prepare_cached(
+            "DELETE FROM session WHERE provider = ?1 AND coalesce(?2, ?3) IS NOT NULL
+             AND (?2 IS NULL OR subject = ?2) AND (?3 IS NULL OR provider_session = ?3)",
+        )?
+        .execute((&sign_out.provider, subject, session))?;
+    Ok(ended + 1)
 }
 
 fn forget(connection: &Connection, over: &Over) -> Result<usize, rusqlite::Error> {
@@ -147,7 +176,12 @@ fn forget(connection: &Connection, over: &Over) -> Result<usize, rusqlite::Error
             "DELETE FROM sign_in_attempt WHERE seq IN (SELECT seq FROM sign_in_attempt ORDER BY seq LIMIT ?2) AND began < ?1",
         )?
         .execute((over.began_before.as_millisecond(), FORGOTTEN_AT_ONCE))?;
-    Ok(sessions + attempts)
+    let tokens = connection
+        .prepare_cached(
+            "DELETE FROM logout_token WHERE digest IN (SELECT digest FROM logout_token WHERE received < ?1 LIMIT ?2)",
+        )?
+        .execute((over.began_before.as_millisecond(), FORGOTTEN_AT_ONCE))?;
+    Ok(sessions + attempts + tokens)
 }
 
 fn attempt(
@@ -179,17 +213,11 @@ fn sessions_of(
 ) -> Result<Vec<Session>, rusqlite::Error> {
     connection
         .prepare_cached(
-            "SELECT digest, connector, provider, opened, seen FROM session WHERE resource_id = ?1
+            "SELECT connector, provider, subject, provider_session, opened, seen, digest FROM session WHERE resource_id = ?1
              ORDER BY opened DESC, digest LIMIT ?2",
         )?
         .query_map((person.as_str(), SESSIONS_OF_ONE), |row| {
-            Ok(Session {
-                digest: SecretDigest(row.get(0)?),
-                person: person.clone(),
-                by: SignedInBy::of_columns(row.get(1)?, row.get(2)?),
-                opened: time(row.get(3)?),
-                seen: time(row.get(4)?),
-            })
+            read(row, SecretDigest(row.get(6)?), person.clone())
         })?
         .collect()
 }
@@ -200,16 +228,30 @@ fn session(
 ) -> Result<Option<Session>, rusqlite::Error> {
     connection
         .prepare_cached(
-            "SELECT resource_id, connector, provider, opened, seen FROM session WHERE digest = ?1",
+            "SELECT connector, provider, subject, provider_session, opened, seen, resource_id FROM session WHERE digest = ?1",
         )?
         .query_row([&digest.0], |row| {
-            Ok(Session {
-                digest: digest.clone(),
-                person: ResourceId::new(row.get::<_, String>(0)?),
-                by: SignedInBy::of_columns(row.get(1)?, row.get(2)?),
-                opened: time(row.get(3)?),
-                seen: time(row.get(4)?),
-            })
+            let person = ResourceId::new(row.get::<_, String>(6)?);
+            read(row, digest.clone(), person)
         })
         .optional()
+}
+
+/// The session of a row.
+fn read(
+    row: &Row<'_>,
+    digest: SecretDigest,
+    person: ResourceId,
+) -> Result<Session, rusqlite::Error> {
+    let known_as = KnownAs {
+        subject: row.get(2)?,
+        session: row.get(3)?,
+    };
+    Ok(Session {
+        digest,
+        person,
+        by: SignedInBy::of_columns(row.get(0)?, row.get(1)?, known_as),
+        opened: time(row.get(4)?),
+        seen: time(row.get(5)?),
+    })
 }

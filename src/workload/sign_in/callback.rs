@@ -12,7 +12,7 @@ use crate::oidc::authorization::AuthorizationResponse;
 use crate::oidc::id_token::{Expected, IdToken};
 use crate::scim::schema::ResourceType;
 use crate::store::Stored;
-use crate::store::sessions::{SignInAttempt, SignedInBy};
+use crate::store::sessions::{KnownAs, SignInAttempt, SignedInBy};
 use crate::workload::directory::sign_in_method::SignInMethod;
 use crate::workload::jwt::Untrusted;
 use crate::workload::sessions::{ATTEMPT_TIME, digest};
@@ -26,8 +26,8 @@ pub(super) async fn callback(
     let query = visit.head.uri.query().unwrap_or_default();
     let response = AuthorizationResponse::parse(query)?;
     let attempt = attempt(visit, connector, &response).await?;
-    let object_id = object_id(visit, provider, &attempt, response).await?;
-    let person = person(visit, &object_id).await?;
+    let token = id_token(visit, provider, &attempt, response).await?;
+    let person = person(visit, &token.object_id).await?;
     if SignInMethod::of(&person.resource, visit.config) == SignInMethod::BuiltIn {
         return Err(Refused::OtherMethod(person.id));
     }
@@ -42,6 +42,7 @@ pub(super) async fn callback(
     let by = SignedInBy::Connector {
         name: provider.connector.clone(),
         provider: provider.digest(),
+        known_as: token.known_as,
     };
     let opened = visit.open_session((&person.id, by), None, &mut response);
     if !opened.await? {
@@ -76,13 +77,20 @@ async fn attempt(
     found.filter(is_good).ok_or(Refused::NotBegunHere)
 }
 
-/// The object id in Entra of who signed in there.
-async fn object_id(
+/// Who signed in at a provider.
+struct Identified {
+    /// The object id in Entra.
+    object_id: String,
+    known_as: KnownAs,
+}
+
+/// Who signed in there, as the ID token says.
+async fn id_token(
     visit: &Visit<'_>,
     provider: &ProviderConfig,
     attempt: &SignInAttempt,
     response: AuthorizationResponse,
-) -> Result<String, Refused> {
+) -> Result<Identified, Refused> {
     let providers = &visit.shared.providers;
     let metadata = providers.metadata(provider, visit.now).await?;
     let always = metadata.authorization_response_iss_parameter_supported;
@@ -108,7 +116,13 @@ async fn object_id(
         access_token: tokens.access_token.as_deref(),
         now,
     };
-    Ok(claims.check(&expected)?.to_ascii_lowercase())
+    Ok(Identified {
+        object_id: claims.check(&expected)?.to_ascii_lowercase(),
+        known_as: KnownAs {
+            subject: claims.subject().map(str::to_owned),
+            session: claims.session().map(str::to_owned),
+        },
+    })
 }
 
 /// The one active person whom Entra provisioned from this object.

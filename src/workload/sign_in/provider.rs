@@ -100,6 +100,17 @@ pub(super) fn trusted_issuer(
     }
 }
 
+/// Whose logout tokens are believed. They do not say `tid` (Back-Channel Logout 1.0, section 2.4); the issuer is that of one Entra tenant.
+pub(super) fn signing_issuer(
+    provider: &ProviderConfig,
+    metadata: &ProviderMetadata,
+) -> TrustedIssuer {
+    TrustedIssuer {
+        entra_tenant_id: None,
+        ..trusted_issuer(provider, metadata)
+    }
+}
+
 /// The client secret as its file has it at present.
 async fn client_secret(provider: &ProviderConfig) -> Result<Token, Refused> {
     let file = &provider.client_secret_file;

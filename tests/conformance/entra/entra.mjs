@@ -1,5 +1,5 @@
 // A certified OpenID provider in the clothes of an Entra tenant: entra.mjs '{"tenant", "clientId", "clientSecret", "redirectUris",
-// "signedOutUri", "people": {"NAME": "OBJECT ID"}}'. Prints its address once it serves; any password is right.
+// "logoutUri", "signedOutUri", "people": {"NAME": "OBJECT ID"}}'. Prints its address once it serves; any password is right.
 import http from 'node:http';
 import { Provider } from 'oidc-provider';
 
@@ -8,7 +8,7 @@ const path = `/${wanted.tenant}/v2.0`;
 
 function claims(name) {
   const oid = wanted.people[name];
-  return { sub: `pairwise-${name}`, oid, tid: wanted.tenant, ver: '2.0', name, preferred_username: name, email: name };
+  return { sub: name, oid, tid: wanted.tenant, ver: '2.0', name, preferred_username: name, email: name };
 }
 
 function provider(base) {
@@ -19,11 +19,15 @@ function provider(base) {
       token_endpoint_auth_method: 'client_secret_post',
       redirect_uris: wanted.redirectUris,
       post_logout_redirect_uris: [wanted.signedOutUri],
+      ...(wanted.logoutUri && { backchannel_logout_uri: wanted.logoutUri, backchannel_logout_session_required: true }),
     }],
     // Entra has them in the ID token, whatever the flow.
     conformIdTokenClaims: false,
     claims: { openid: ['sub', 'oid', 'tid', 'ver'], profile: ['name', 'preferred_username'], email: ['email'] },
     pkce: { required: () => true },
+    // It would tell nobody of this machine.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
+    features: { backchannelLogout: { enabled: true } },
     cookies: { keys: ['for this run'] },
     findAccount: (_, name) => wanted.people[name] && { accountId: name, claims: () => claims(name) },
     // Consent was granted by the administrator.

@@ -11,7 +11,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::browser::Browser;
-use super::entra::{Entra, LENA, as_person};
+use super::entra::{Entra, LENA, as_person, sign_out_there};
 use super::provider::{CLIENT_ID, CLIENT_SECRET, ENTRA_TENANT, OBJECT_ID};
 use crate::dev::Dev;
 use crate::workload_server::{answer, client};
@@ -134,7 +134,7 @@ async fn people_sign_in_without_a_cluster() {
     assert_eq!((at, page.status), (format!("{site}/signed-in"), 200));
     assert!(page.text.contains("<strong>Lena</strong>"), "{}", page.text);
     let session = browser.cookie_of(&address.to_string(), "usher").unwrap();
-    let ask = || {
+    let ask = |session: String| {
         let request = client().get(text("forwardAuthUrl"));
         request
             .header("cookie", format!("usher={session}"))
@@ -144,11 +144,18 @@ async fn people_sign_in_without_a_cluster() {
             .header("x-forwarded-method", "GET")
             .send()
     };
-    let said = ask().await.unwrap();
+    let said = ask(session.clone()).await.unwrap();
     assert_eq!(
         (said.status(), &said.headers()["remote-user"]),
         (reqwest::StatusCode::OK, &LENA.parse().unwrap())
     );
+    // A21: who signs out at the provider, in another tab, is out here.
+    sign_out_there(&browser, &entra).await;
+    assert_eq!(ask(session).await.unwrap().status(), 401);
+    as_person(&browser, &text("signInUrl"), LENA).await;
+    let session = browser.cookie_of(&address.to_string(), "usher").unwrap();
+    let ask = || ask(session.clone());
+    assert_eq!(ask().await.unwrap().status(), 200);
     let path = format!("/{}", made["id"].as_str().unwrap());
     assert_eq!(scim(Method::DELETE, &path, String::new()).await.0, 204);
     assert_eq!(ask().await.unwrap().status(), 401);

@@ -27,7 +27,7 @@ impl Entra {
     pub(crate) fn start(site: &str, connector: &str) -> Self {
         let wanted = json!({
             "tenant": ENTRA_TENANT, "clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET,
-            "redirectUris": [format!("{site}/sign-in/{connector}/callback")], "signedOutUri": format!("{site}/signed-out"),
+            "redirectUris": [format!("{site}/sign-in/{connector}/callback")], "logoutUri": format!("{site}/sign-in/{connector}/logout"), "signedOutUri": format!("{site}/signed-out"),
             "people": {LENA: OBJECT_ID, "joe@contoso.example": "another"},
         });
         let mut child = Command::new(program("entra"))
@@ -86,6 +86,21 @@ pub(crate) async fn as_person(browser: &Browser, from: &str, name: &str) -> (Str
     follow(browser, browser.post(&action, &filled).await).await
 }
 
+/// Confirms at the provider to sign out there.
+async fn confirm(browser: &Browser, page: &Shown) -> (String, Shown) {
+    let xsrf = attribute(&page.text, "name=\"xsrf\" value=\"");
+    let action = attribute(&page.text, "action=\"");
+    let form = format!("xsrf={xsrf}&logout=yes");
+    follow(browser, browser.post(&action, &form).await).await
+}
+
+/// Signs out at the provider, of which nobody here knows.
+pub(crate) async fn sign_out_there(browser: &Browser, entra: &Entra) {
+    let there = format!("{}/{ENTRA_TENANT}/v2.0/session/end", entra.base);
+    let (_, page) = follow(browser, browser.get(&there).await).await;
+    confirm(browser, &page).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_signs_in_and_out_at_a_certified_provider() {
     let entra = Entra::start(SITE, "entra");
@@ -120,10 +135,7 @@ async fn a_person_signs_in_and_out_at_a_certified_provider() {
     let (_, page) = follow(&browser, browser.post("/sign-out", "").await).await;
     let there = attribute(&page.text, "<a class=\"button primary\" href=\"");
     let (_, page) = follow(&browser, browser.get(&there).await).await;
-    let xsrf = attribute(&page.text, "name=\"xsrf\" value=\"");
-    let action = attribute(&page.text, "action=\"");
-    let form = format!("xsrf={xsrf}&logout=yes");
-    let (at, page) = follow(&browser, browser.post(&action, &form).await).await;
+    let (at, page) = confirm(&browser, &page).await;
     assert!(at.starts_with(&format!("{SITE}/signed-out")), "{at}");
     assert!(page.text.contains("You are signed out"), "{}", page.text);
     // The provider asks again who it is.

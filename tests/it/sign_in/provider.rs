@@ -22,6 +22,7 @@ use usher::clock::{Clock, ManualClock};
 pub(crate) const ENTRA_TENANT: &str = "11111111-2222-3333-4444-555555555555";
 pub(crate) const CLIENT_ID: &str = "66666666-7777-8888-9999-aaaaaaaaaaaa";
 pub(crate) const CLIENT_SECRET: &str = "the~client.secret";
+pub(crate) const SESSION_ID: &str = "b5a4c3d2-session";
 pub(crate) const OBJECT_ID: &str = "0c5188e2-9f3d-4be1-8d21-1d58a1f0b7aa";
 
 /// What it does, and where it does wrong.
@@ -140,6 +141,17 @@ impl Provider {
         back
     }
 
+    /// A logout token with these claims changed; null takes one away.
+    pub(crate) fn logout_token(&self, jti: &str, changes: &Value) -> String {
+        let now = self.now();
+        let event = "http://schemas.openid.net/event/backchannel-logout";
+        let claims = json!({
+            "iss": issuer(&self.base), "aud": CLIENT_ID, "sub": "pairwise", "sid": SESSION_ID, "jti": jti,
+            "iat": now, "exp": now + 120, "events": {event: {}},
+        });
+        token(&self.conduct(), changed(claims, changes))
+    }
+
     /// The present, as the provider has it.
     pub(crate) fn now(&self) -> i64 {
         self.clock.now().as_second()
@@ -232,18 +244,21 @@ fn redeem(
     let access_token = "the-access-token";
     let claims = json!({
         "iss": issuer(base), "aud": CLIENT_ID, "tid": ENTRA_TENANT, "oid": OBJECT_ID, "sub": "pairwise",
-        "iat": now, "nbf": now, "exp": now + 3600, "nonce": asked["nonce"],
+        "sid": SESSION_ID, "iat": now, "nbf": now, "exp": now + 3600, "nonce": asked["nonce"],
         "at_hash": URL_SAFE_NO_PAD.encode(&Sha256::digest(access_token)[..16]),
         "email": "lena@contoso.example", "preferred_username": "lena@contoso.example",
     });
+    let claims = changed(claims, &conduct.claims);
+    let id_token = token(conduct, claims);
+    Ok(json!({"token_type": "Bearer", "access_token": access_token, "id_token": id_token}))
+}
+
+/// A token with these claims.
+fn token(conduct: &Conduct, claims: Value) -> String {
     let header = json!({"alg": "ES256", "typ": "JWT", "kid": conduct.key_id.to_string()});
     let part = |it: Value| URL_SAFE_NO_PAD.encode(it.to_string());
-    let (header, claims) = (
-        part(changed(header, &conduct.header)),
-        part(changed(claims, &conduct.claims)),
-    );
-    let id_token = sign(conduct, &format!("{header}.{claims}"));
-    Ok(json!({"token_type": "Bearer", "access_token": access_token, "id_token": id_token}))
+    let (header, claims) = (part(changed(header, &conduct.header)), part(claims));
+    sign(conduct, &format!("{header}.{claims}"))
 }
 
 /// A token of its first two parts.

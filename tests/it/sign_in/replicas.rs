@@ -67,6 +67,21 @@ async fn each_step_may_come_to_another_pod_and_deactivated_means_out_on_all() {
     for pod in &pods {
         assert!(is_signed_in(&mut browser, pod).await);
     }
+    // A21: the provider tells one pod that the person signed out there.
+    let url = format!("http://{}/sign-in/entra/logout", pods[1].local_addr());
+    let token = provider.logout_token("1", &json!({"sid": null}));
+    let request = client()
+        .post(url)
+        .header("content-type", "application/x-www-form-urlencoded");
+    let request = request.body(format!("logout_token={token}"));
+    assert_eq!(answer(request).await.0, 200);
+    for pod in &pods {
+        assert!(!is_signed_in(&mut browser, pod).await);
+    }
+    browser.lead_to(pods[2].local_addr());
+    let sent = browser.get("/sign-in").await;
+    browser.get(&provider.authorize(&sent.location)).await;
+    assert!(is_signed_in(&mut browser, &pods[0]).await);
     let mut gone = lena;
     gone["active"] = json!(false);
     let path = format!("/Users/{}", made["id"].as_str().unwrap());

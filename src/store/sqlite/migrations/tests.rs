@@ -7,7 +7,7 @@ use super::super::{SqliteStore, connect};
 use super::*;
 use crate::scim::filter::Filter;
 use crate::scim::schema::{ResourceType, sample};
-use crate::store::sessions::{SecretDigest, Sessions, SignedInBy};
+use crate::store::sessions::{KnownAs, SecretDigest, Sessions, SignedInBy};
 use crate::store::{ListQuery, Related, ResourceId, Store};
 
 /// What the minor version before says to a database: the newest migration that it knows, and its statements.
@@ -174,6 +174,7 @@ async fn a_session_that_no_provider_was_noted_of_is_of_no_provider() {
         let expected = SignedInBy::Connector {
             name: "entra".to_owned(),
             provider: String::new(),
+            known_as: KnownAs::default(),
         };
         assert_eq!(session.unwrap().unwrap().by, expected);
         store.close().await;
@@ -189,7 +190,7 @@ fn every_table_is_in_a_backup_or_left_out_on_purpose() {
         .prepare(
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
              AND name NOT IN ('resource', 'membership', 'note', 'lookup', 'migration', 'session', 'sign_in_attempt',
-               'password', 'password_link', 'application_grant') ORDER BY rowid",
+               'password', 'password_link', 'application_grant', 'logout_token') ORDER BY rowid",
         )
         .unwrap();
     let others = others.query_map((), |row| row.get(0)).unwrap();
