@@ -194,19 +194,17 @@ impl Provisioner {
             kind,
             ..Summary::default()
         };
-        match self.test_connection().await {
-            Err(failure) => {
-                job.quarantine_for("EncounteredQuarantineException", failure.to_string(), now);
-                summary.failed = 1;
-                summary.failures = vec![failure];
-            }
-            Ok(()) => {
-                let run = Run::new(self, (tenant, visible), job, now, self.connection.dialect());
-                summary = Summary {
-                    kind,
-                    ..run.cycle(job).await
-                };
-            }
+        if let Err(failure) = self.test_connection().await {
+            job.quarantine_for("EncounteredQuarantineException", failure.to_string(), now);
+            summary.failed = 1;
+            summary.failures = vec![failure];
+        } else {
+            let dialect = self.connection.dialect();
+            let run = Run::new(self, (tenant, visible), job, now, dialect);
+            summary = Summary {
+                kind,
+                ..run.cycle(job).await
+            };
         }
         summary.requests = self.connection.requests() - before;
         summary.quarantine = job

@@ -75,7 +75,7 @@ impl Dialect {
     pub(super) fn patch(self, changes: &[Change<'_>]) -> Value {
         let single = |it: &Change<'_>| json!({"op": self.op(it.op), "path": it.target.path(), "value": self.value(&it.value)});
         if self == Self::Default {
-            return body(changes.iter().map(single).collect());
+            return body(&changes.iter().map(single).collect::<Vec<_>>());
         }
         let is_alone = |it: &&Change<'_>| it.target.is_bracketed() || it.value.is_array();
         let mut operations: Vec<Value> = changes.iter().filter(is_alone).map(single).collect();
@@ -92,20 +92,18 @@ impl Dialect {
             let merged: Map<String, Value> = merged.collect();
             operations.push(json!({"op": self.op(op), "value": merged}));
         }
-        body(operations)
+        body(&operations)
     }
 
     /// Adds members.
     pub(super) fn join(self, ids: &[String]) -> Value {
-        body(vec![
-            json!({"op": self.op(Op::Add), "path": "members", "value": references(ids)}),
-        ])
+        body(&[json!({"op": self.op(Op::Add), "path": "members", "value": references(ids)})])
     }
 
     /// Takes members away: by default as a list, else each by a path of its own.
     pub(super) fn leave(self, ids: &[String]) -> Value {
         let op = self.op(Op::Remove);
-        body(match self {
+        body(&match self {
             Self::Default => vec![json!({"op": op, "path": "members", "value": references(ids)})],
             Self::AadOptscim062020 => {
                 let paths = ids.iter().map(|it| format!("members[value eq \"{it}\"]"));
@@ -120,7 +118,7 @@ fn references(ids: &[String]) -> Vec<Value> {
     references.collect()
 }
 
-fn body(operations: Vec<Value>) -> Value {
+fn body(operations: &[Value]) -> Value {
     json!({"schemas": [PATCH_OP], "Operations": operations})
 }
 
@@ -169,7 +167,7 @@ mod tests {
     use crate::expression::{Environment, SourceObject};
 
     #[track_caller]
-    fn check(person: Value, resource: Value, dialect: Dialect, expected: Value) {
+    fn check(person: Value, resource: &Value, dialect: Dialect, expected: &Value) {
         let mut source = crate::emulator::schema::default_schema();
         let lines =
             &mut source["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"];
@@ -187,9 +185,9 @@ mod tests {
         let environment = Environment::at(jiff::Timestamp::UNIX_EPOCH, &SystemRandom);
         let assigned = mapped(&schema.users, &object, &environment).unwrap();
 
-        let changes = changes(assigned, &resource, |_| true);
+        let changes = changes(assigned, resource, |_| true);
 
-        assert_eq!(dialect.patch(&changes)["Operations"], expected);
+        assert_eq!(dialect.patch(&changes)["Operations"], *expected);
     }
 
     fn person() -> (Value, Value) {
@@ -204,9 +202,9 @@ mod tests {
         let (person, resource) = person();
         check(
             person,
-            resource,
+            &resource,
             Dialect::Default,
-            json!([
+            &json!([
                 {"op": "Replace", "path": "active", "value": "False"},
                 {"op": "Replace", "path": "title", "value": "Director"},
                 {"op": "Replace", "path": format!("{ENTERPRISE}:department"), "value": "Legal"},
@@ -221,9 +219,9 @@ mod tests {
         let (person, resource) = person();
         check(
             person,
-            resource,
+            &resource,
             Dialect::AadOptscim062020,
-            json!([
+            &json!([
                 {"op": "add", "path": "roles[primary eq \"True\"].value", "value": "Admin"},
                 {"op": "add", "path": "urn:ex:folders", "value": [{"value": "a"}, {"value": "b"}]},
                 {"op": "replace", "value": {"active": false, "title": "Director", (format!("{ENTERPRISE}:department")): "Legal"}},

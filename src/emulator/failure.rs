@@ -45,9 +45,10 @@ pub(super) fn incompatible(what: &str) -> String {
 }
 
 pub(super) fn unanswered(request: &str, error: &reqwest::Error) -> Failure {
-    let code = match error.is_timeout() || error.is_connect() {
-        true => "Timeout",
-        false => "WebExceptionProtocolError",
+    let code = if error.is_timeout() || error.is_connect() {
+        "Timeout"
+    } else {
+        "WebExceptionProtocolError"
     };
     let mut detail = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -78,11 +79,13 @@ pub(super) fn code(method: &Method, status: u16) -> String {
 
 pub(super) fn detail(body: &Value) -> String {
     let words = [&body["scimType"], &body["detail"]].map(|it| it.as_str().unwrap_or_default());
-    match words {
+    let detail = match words {
         ["", ""] => "an answer that is no SCIM message".to_owned(),
         ["", detail] => detail.to_owned(),
         [type_, detail] => format!("{type_}: {detail}"),
-    }
+    };
+    // On one line.
+    detail.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The resources of a list, and how many there are in all, if it says so.

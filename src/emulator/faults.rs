@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 pub struct Faults {
     /// Each request waits for as long as so many a second leave between two; 0 is no bound.
     pub requests_per_second: u32,
-    /// Changes of the tenant are seen by a cycle only when they are so old.
-    pub lag_seconds: u32,
     /// Another secret is sent than was pasted.
     pub expired_secret: bool,
     /// The answer of each request with a multiple of this number is lost on its way, after the server has done what it was asked; 0 is none.

@@ -107,6 +107,18 @@ pub(super) fn person(number: usize, dice: &mut Dice) -> User {
     );
     user.set("jobTitle", dice.pick(&TITLES).unwrap_or_default());
     user.set("department", dice.pick(&DEPARTMENTS).unwrap_or_default());
+    set_by_chance(&mut user, dice);
+    user.app_roles = dice
+        .pick(&ROLES)
+        .filter(|_| number % 5 < 2)
+        .map(str::to_owned)
+        .into_iter()
+        .collect();
+    user
+}
+
+/// Attributes that some have.
+fn set_by_chance(user: &mut User, dice: &mut Dice) {
     if dice.once_in(2) {
         user.set(
             "preferredLanguage",
@@ -132,13 +144,6 @@ pub(super) fn person(number: usize, dice: &mut Dice) -> User {
         let folders = (0..=dice.below(3)).map(|_| format!("folder-{}", dice.below(12)));
         user.set("extensionAttribute2", folders.collect::<Vec<_>>().join(","));
     }
-    user.app_roles = dice
-        .pick(&ROLES)
-        .filter(|_| number % 5 < 2)
-        .map(str::to_owned)
-        .into_iter()
-        .collect();
-    user
 }
 
 /// The group with this number, whose name no other has.

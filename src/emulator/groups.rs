@@ -89,7 +89,7 @@ impl<'a> Run<'a> {
             None => self.matching(of, &assigned, "Groups", mapping).await?,
         };
         let Some(resource) = found else {
-            if mapping.adds {
+            if mapping.actions.add {
                 let created = connection.create("Groups", &new_group(&assigned)).await;
                 let created = created.map_err(|it| (Action::Create, it))?;
                 self.link_group(of.id, &id(&created));
@@ -99,13 +99,13 @@ impl<'a> Run<'a> {
         };
         let target = id(&resource);
         self.link_group(of.id, &target);
-        let changes = changes(assigned, &resource, |_| mapping.updates);
+        let changes = changes(assigned, &resource, |_| mapping.actions.update);
         if changes.is_empty() {
             return Ok(());
         }
         let body = self.dialect.patch(&changes);
-        let changed = connection.change("Groups", &target, &body).await;
-        changed.map_err(|it| (Action::Update, it))?;
+        let answer = connection.change("Groups", &target, &body).await;
+        answer.map_err(|it| (Action::Update, it))?;
         self.done(of, Action::Update, &target, &changes);
         Ok(())
     }
@@ -122,7 +122,7 @@ impl<'a> Run<'a> {
 
     /// Groups know no soft deletion.
     async fn delete_group(&self, of: Named<'_>, link: &str) -> Result<(), (Action, Failure)> {
-        if !self.provisioner.schema.groups.deletes {
+        if !self.provisioner.schema.groups.actions.delete {
             self.skipped(of, "SkipOutOfScopeDeletions", "deletions are left out");
             return Ok(());
         }

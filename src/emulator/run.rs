@@ -136,8 +136,8 @@ impl<'a> Run<'a> {
 
     /// Gives the job back.
     pub(super) fn end(self, job: &mut Job) -> (Summary, Option<Failure>) {
-        let unlocked = |it: Mutex<Job>| it.into_inner().unwrap_or_else(PoisonError::into_inner);
-        *job = unlocked(self.job);
+        let after = self.job.into_inner();
+        *job = after.unwrap_or_else(PoisonError::into_inner);
         (lock(&self.summary).clone(), lock(&self.given_up).clone())
     }
 

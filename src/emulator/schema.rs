@@ -112,14 +112,19 @@ pub struct Schema {
 #[derive(Debug)]
 pub(super) struct ObjectMapping {
     pub(super) enabled: bool,
-    /// `flowTypes`, "Target object actions" in the portal.
-    pub(super) adds: bool,
-    pub(super) updates: bool,
-    pub(super) deletes: bool,
+    pub(super) actions: Actions,
     pub(super) lines: Vec<Line>,
     /// Places of the matching attributes in `lines`, in the order in which they are tried.
     pub(super) matching: Vec<usize>,
     pub(super) scope: Scope,
+}
+
+/// `flowTypes`, "Target object actions" in the portal.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Actions {
+    pub(super) add: bool,
+    pub(super) update: bool,
+    pub(super) delete: bool,
 }
 
 /// One attribute mapping.
@@ -182,9 +187,7 @@ impl ObjectMapping {
     fn none() -> Self {
         Self {
             enabled: false,
-            adds: false,
-            updates: false,
-            deletes: false,
+            actions: Actions::default(),
             lines: Vec::new(),
             matching: Vec::new(),
             scope: Scope::default(),
@@ -217,9 +220,11 @@ impl ObjectMapping {
             .map_err(|problem| SchemaError::Scope { object, problem })?;
         Ok(Self {
             enabled: mapping["enabled"] != false,
-            adds: flows.contains(&"Add"),
-            updates: flows.contains(&"Update"),
-            deletes: flows.contains(&"Delete"),
+            actions: Actions {
+                add: flows.contains(&"Add"),
+                update: flows.contains(&"Update"),
+                delete: flows.contains(&"Delete"),
+            },
             matching: matching.into_iter().map(|(_, place)| place).collect(),
             lines,
             scope,

@@ -132,7 +132,9 @@ impl EntraTenant {
             before.members.union(&after.members).copied().collect()
         };
         if before.assigned || after.assigned {
-            moved.into_iter().for_each(|it| self.touch_user(it));
+            for it in moved {
+                self.touch_user(it);
+            }
         }
         self.touch_group(id);
     }
@@ -187,7 +189,9 @@ impl EntraTenant {
         };
         let expired = self.users.iter().filter(|(_, user)| is_expired(user));
         let expired: Vec<ObjectId> = expired.map(|(id, _)| *id).collect();
-        expired.into_iter().for_each(|id| self.purge(id));
+        for id in expired {
+            self.purge(id);
+        }
     }
 
     /// Deletes a user for good, who leaves groups and reports without a word.

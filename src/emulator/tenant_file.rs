@@ -90,23 +90,7 @@ const fn yes() -> bool {
 /// The tenant that `text` describes. Whoever has no objectId gets one that follows from the name.
 pub fn read_tenant(text: &str) -> Result<EntraTenant, TenantFileError> {
     let file: File = serde_yaml::from_str(text)?;
-    let users = file.users.iter().enumerate().map(|(index, it)| {
-        let field = format!("users[{index}].userPrincipalName");
-        (field, &it.user_principal_name, it.object_id)
-    });
-    let groups = file.groups.iter().enumerate().map(|(index, it)| {
-        let field = format!("groups[{index}].displayName");
-        (field, &it.display_name, it.object_id)
-    });
-    let mut names: HashMap<String, ObjectId> = HashMap::new();
-    for (field, name, id) in users.chain(groups) {
-        let id = id.unwrap_or_else(|| id_of(name));
-        names.insert(id.to_string(), id);
-        if names.insert(name.to_lowercase(), id).is_some() {
-            let name = name.clone();
-            return Err(TenantFileError::Twice { field, name });
-        }
-    }
+    let names = names(&file)?;
     let find = |field: String, name: &String| {
         let found = names.get(&name.to_lowercase()).copied();
         found.ok_or_else(|| TenantFileError::Unknown {
@@ -151,6 +135,28 @@ pub fn read_tenant(text: &str) -> Result<EntraTenant, TenantFileError> {
         tenant.put_group(id, group);
     }
     Ok(tenant)
+}
+
+/// Whom each name and each objectId means.
+fn names(file: &File) -> Result<HashMap<String, ObjectId>, TenantFileError> {
+    let users = file.users.iter().enumerate().map(|(index, it)| {
+        let field = format!("users[{index}].userPrincipalName");
+        (field, &it.user_principal_name, it.object_id)
+    });
+    let groups = file.groups.iter().enumerate().map(|(index, it)| {
+        let field = format!("groups[{index}].displayName");
+        (field, &it.display_name, it.object_id)
+    });
+    let mut names: HashMap<String, ObjectId> = HashMap::new();
+    for (field, name, id) in users.chain(groups) {
+        let id = id.unwrap_or_else(|| id_of(name));
+        names.insert(id.to_string(), id);
+        if names.insert(name.to_lowercase(), id).is_some() {
+            let name = name.clone();
+            return Err(TenantFileError::Twice { field, name });
+        }
+    }
+    Ok(names)
 }
 
 fn id_of(name: &str) -> ObjectId {

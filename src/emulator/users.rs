@@ -130,7 +130,7 @@ impl<'a> Run<'a> {
         let is_disabled = assigned
             .iter()
             .any(|it| it.target.is_active() && it.value == false);
-        if is_disabled || !self.mapping().adds || is_linked {
+        if is_disabled || !self.mapping().actions.add || is_linked {
             self.skipped(
                 of,
                 "EntrySynchronizationSkipped",
@@ -182,7 +182,7 @@ impl<'a> Run<'a> {
     ) -> Tried<()> {
         let target = id(&resource);
         let wanted = |it: &Target| !(self.on_demand && it.is_role());
-        let mut changes = if self.mapping().updates {
+        let mut changes = if self.mapping().actions.update {
             changes(assigned, &resource, wanted)
         } else {
             Vec::new()
@@ -225,8 +225,8 @@ impl<'a> Run<'a> {
             Action::Update
         };
         let body = self.dialect.patch(changes);
-        let changed = self.provisioner.connection.change("Users", target, &body);
-        changed.await.map_err(tried(action))?;
+        let answer = self.provisioner.connection.change("Users", target, &body);
+        answer.await.map_err(tried(action))?;
         self.done(of, action, target, changes);
         Ok(())
     }
@@ -241,7 +241,7 @@ impl<'a> Run<'a> {
     ) -> Tried<()> {
         let mapping = self.mapping();
         let is_left_alone = !is_deleted && self.provisioner.settings.skip_out_of_scope_deletions;
-        if !mapping.deletes || is_left_alone {
+        if !mapping.actions.delete || is_left_alone {
             self.skipped(of, "SkipOutOfScopeDeletions", "deletions are left out");
             return Ok(());
         }
@@ -276,7 +276,7 @@ impl<'a> Run<'a> {
 
     /// A user who is gone for good is deleted, unless Entra had let go of them before.
     async fn purged(&self, of: Named<'_>, link: &UserLink) -> Tried<()> {
-        if link.managed && self.mapping().deletes {
+        if link.managed && self.mapping().actions.delete {
             return self.delete(of, link).await;
         }
         self.job().users.remove(&of.id);

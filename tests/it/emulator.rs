@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use usher::clock::{Clock, ManualClock};
 use usher::emulator::{
-    Connection, Dialect, Dice, EntraTenant, Job, JobState, Provisioner, Restart, Schema, Settings,
-    Size, Summary, event, generated, verdict,
+    Connection, Dialect, Dice, EntraTenant, Faults, Job, JobState, Provisioner, Restart, Schema,
+    Settings, Size, Summary, event, generated, verdict,
 };
 
 use crate::workload_server::{TOKEN, Workload};
@@ -54,7 +54,7 @@ impl Played {
             .provisioner
             .cycle(&self.tenant, visible, &mut self.job, now);
         let summary = cycle.await;
-        self.clock.advance(Duration::from_secs(40 * 60));
+        self.clock.advance(Duration::from_mins(40));
         summary
     }
 
@@ -100,31 +100,12 @@ async fn history(seed: u64) {
         "seed {seed}: initial cycle"
     );
     for round in 0..2 + dice.below(5) {
-        let seen = played.tenant.version();
-        for _ in 0..1 + dice.below(6) {
-            let now = played.now();
-            event(&mut played.tenant, &mut dice, seen, now);
-        }
-        if dice.once_in(4) {
-            played.clock.advance(Duration::from_secs(31 * 86_400));
-        }
-        let mut summary = played.cycle().await;
-        // A name that is freed and taken in one cycle may need another.
-        if played.job.counts()[2] > 0 {
-            summary = played.cycle().await;
-        }
-        assert_eq!(played.job.counts()[2], 0, "{}", said("escrows", &summary));
-        assert_eq!(summary.failed, 0, "{}", said("incremental", &summary));
-        assert_eq!(
-            played.job.state(played.now()),
-            JobState::Active,
-            "seed {seed}"
-        );
-        assert_eq!(
-            played.differences(differ::References::LeftOut).await,
-            [""; 0],
-            "seed {seed}: round {round}"
-        );
+        changes(
+            &mut played,
+            &mut dice,
+            &format!("seed {seed}, round {round}"),
+        )
+        .await;
     }
     played.job.restart(Restart::Button);
     let again = played.cycle().await;
@@ -151,8 +132,31 @@ async fn history(seed: u64) {
     played.workload.server.shutdown().await;
 }
 
+/// A few things happen, and an incremental cycle brings them over.
+async fn changes(played: &mut Played, dice: &mut Dice, when: &str) {
+    let seen = played.tenant.version();
+    for _ in 0..=dice.below(6) {
+        let now = played.now();
+        event(&mut played.tenant, dice, seen, now);
+    }
+    if dice.once_in(4) {
+        played.clock.advance(Duration::from_hours(31 * 24));
+    }
+    let mut summary = played.cycle().await;
+    // A name that is freed and taken in one cycle may need another.
+    if played.job.counts()[2] > 0 {
+        summary = played.cycle().await;
+    }
+    assert_eq!(summary.failed, 0, "{when}: {summary:?}");
+    assert_eq!(played.job.counts()[2], 0, "{when}: {summary:?}");
+    assert_eq!(played.job.state(played.now()), JobState::Active, "{when}");
+    let different = played.differences(differ::References::LeftOut).await;
+    assert_eq!(different, [""; 0], "{when}");
+}
+
 #[tokio::test]
 async fn random_tenants_are_equal_after_every_history_soak() {
+    #[expect(clippy::disallowed_methods, reason = "a test has no command line")]
     let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
     if let Some(seed) = number("USHER_SEED") {
         return history(seed).await;
@@ -165,4 +169,81 @@ async fn random_tenants_are_equal_after_every_history_soak() {
     for seed in 0..count {
         history(seed).await;
     }
+}
+
+const SMALL: Size = Size {
+    people: 12,
+    groups: 3,
+    seed: 7,
+};
+
+#[tokio::test]
+async fn lost_answers_make_nobody_twice() {
+    let mut played = Played::start(SMALL, Dialect::Default, Settings::default()).await;
+    played.provisioner.connection().set_faults(Faults {
+        lose_answer_of_each: 4,
+        ..Faults::default()
+    });
+    let first = played.cycle().await;
+    assert!(first.failed > 0, "{first:?}");
+    played
+        .provisioner
+        .connection()
+        .set_faults(Faults::default());
+
+    let second = played.cycle().await;
+
+    assert_eq!(second.failed, 0, "{second:?}");
+    played.job.restart(Restart::Button);
+    played.cycle().await;
+    let different = played.differences(differ::References::Compared).await;
+    assert_eq!(different, [""; 0]);
+    played.workload.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_expired_secret_is_a_quarantine_that_ends_by_itself() {
+    let mut played = Played::start(SMALL, Dialect::Default, Settings::default()).await;
+    played.provisioner.connection().set_faults(Faults {
+        expired_secret: true,
+        ..Faults::default()
+    });
+    let refused = played.cycle().await;
+    assert_eq!((refused.requests, refused.created), (1, 0));
+    assert_eq!(played.job.state(played.now()), JobState::Quarantine);
+    let quarantine = played.job.quarantine().unwrap();
+    assert_eq!(quarantine.reason, "EncounteredQuarantineException");
+    assert!(quarantine.detail.contains("401"), "{}", quarantine.detail);
+
+    played
+        .provisioner
+        .connection()
+        .set_faults(Faults::default());
+    played.cycle().await;
+    assert_eq!(played.job.state(played.now()), JobState::Active);
+    played.workload.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn too_many_deletions_wait_for_an_administrator() {
+    let settings = Settings {
+        deletion_threshold: Some(3),
+        ..Settings::default()
+    };
+    let mut played = Played::start(SMALL, Dialect::Default, settings).await;
+    played.cycle().await;
+    let now = played.now();
+    let people: Vec<_> = played.tenant.entitled_users().into_iter().take(4).collect();
+    for id in people {
+        played.tenant.soft_delete(id, now);
+    }
+
+    let staged = played.cycle().await;
+    assert_eq!((staged.staged, staged.writes()), (4, 0), "{staged:?}");
+    assert_eq!(played.job.quarantine().unwrap().reason, "TooManyDeletes");
+
+    played.job.allow_deletions();
+    let allowed = played.cycle().await;
+    assert_eq!((allowed.staged, allowed.disabled), (0, 4), "{allowed:?}");
+    played.workload.server.shutdown().await;
 }

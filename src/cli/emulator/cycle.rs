@@ -1,5 +1,6 @@
 //! `usher emulator cycle`: an initial cycle, working days, a second look, and a verdict.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -48,15 +49,14 @@ impl Args {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let provisioner = self.job.provisioner()?;
         let kept = self.state.as_deref().map(State::read).transpose()?;
-        let mut state = match kept.flatten() {
-            Some(state) => state,
-            None => {
-                let now = SystemClock.now();
-                State {
-                    tenant: self.job.tenant(now)?,
-                    job: Job::default(),
-                    now,
-                }
+        let mut state = if let Some(state) = kept.flatten() {
+            state
+        } else {
+            let now = SystemClock.now();
+            State {
+                tenant: self.job.tenant(now)?,
+                job: Job::default(),
+                now,
             }
         };
         let mut played = Vec::new();
@@ -78,9 +78,10 @@ impl Args {
             again = played.last().map(|it| it.summary.clone());
         }
         let verdict = verdict(provisioner.connection(), &state.job, again.as_ref());
-        let discovered = match self.discover {
-            true => Some(provisioner.discover(&state.tenant, state.now).await?),
-            false => None,
+        let discovered = if self.discover {
+            Some(provisioner.discover(&state.tenant, state.now).await?)
+        } else {
+            None
         };
         if let Some(path) = &self.state {
             state.write(path)?;
@@ -151,42 +152,43 @@ fn judged(verdict: &Verdict) -> anyhow::Result<()> {
 }
 
 fn table(played: &[Played]) -> String {
-    let mut text = format!(
+    let head = format!(
         "{:<13}{:<10}{:<9}{:<9}{:<10}{:<9}{:<9}{:<8}TIME\n",
         "CYCLE", "REQUESTS", "CREATED", "UPDATED", "DISABLED", "DELETED", "SKIPPED", "FAILED"
     );
-    for Played { summary, took } in played {
-        let kind = match summary.kind {
-            CycleKind::Initial => "initial",
-            CycleKind::Incremental => "incremental",
-            CycleKind::OnDemand => "on demand",
-        };
-        let numbers = [
-            (summary.requests, 10),
-            (summary.created, 9),
-            (summary.updated, 9),
-            (summary.disabled, 10),
-            (summary.deleted, 9),
-            (summary.skipped, 9),
-            (summary.failed, 8),
-        ];
-        text.push_str(&format!("{kind:<13}"));
-        for (number, width) in numbers {
-            text.push_str(&format!("{number:<width$}"));
-        }
-        text.push_str(&format!("{} ms\n", took.as_millis()));
-        for failure in summary.failures.iter().take(10) {
-            text.push_str(&format!("  {failure}\n"));
-        }
-        if summary.staged > 0 {
-            text.push_str(&format!(
-                "  {} disables and deletions are staged\n",
-                summary.staged
-            ));
-        }
-        if let Some(why) = &summary.quarantine {
-            text.push_str(&format!("  quarantine: {why}\n"));
-        }
+    std::iter::once(head)
+        .chain(played.iter().map(row))
+        .collect()
+}
+
+fn row(Played { summary, took }: &Played) -> String {
+    let kind = match summary.kind {
+        CycleKind::Initial => "initial",
+        CycleKind::Incremental => "incremental",
+        CycleKind::OnDemand => "on demand",
+    };
+    let mut lines = vec![format!(
+        "{kind:<13}{:<10}{:<9}{:<9}{:<10}{:<9}{:<9}{:<8}{} ms\n",
+        summary.requests,
+        summary.created,
+        summary.updated,
+        summary.disabled,
+        summary.deleted,
+        summary.skipped,
+        summary.failed,
+        took.as_millis()
+    )];
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for failure in &summary.failures {
+        *counts.entry(failure.to_string()).or_default() += 1;
     }
-    text
+    let failures = counts.iter().take(10);
+    lines.extend(failures.map(|(failure, count)| format!("  {count} x {failure}\n")));
+    if summary.staged > 0 {
+        let staged = summary.staged;
+        lines.push(format!("  {staged} disables and deletions are staged\n"));
+    }
+    let quarantine = summary.quarantine.iter();
+    lines.extend(quarantine.map(|why| format!("  quarantine: {why}\n")));
+    lines.concat()
 }

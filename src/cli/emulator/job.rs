@@ -59,7 +59,7 @@ pub(super) struct JobArgs {
     /// "Prevent accidental deletion": stage more disables and deletions in a cycle than this
     #[arg(long, value_name = "NUMBER")]
     deletion_threshold: Option<usize>,
-    /// SkipOutOfScopeDeletions: leave alone who merely leaves the scope
+    /// `SkipOutOfScopeDeletions`: leave alone who merely leaves the scope
     #[arg(long)]
     skip_out_of_scope_deletions: bool,
     /// Write the provisioning log to this file, a JSON object on each line in the shape of Graph's provisioningObjectSummary

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
@@ -36,7 +36,7 @@ const ELEMENTS: &[(&str, &str, &str, &str)] = &[
 ];
 
 /// Whether managers and members are compared. Entra picks up a reference to somebody who came into scope later only after a restart.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum References {
     Compared,
     LeftOut,
@@ -80,52 +80,58 @@ pub(super) fn differences(
             Some(target) => {
                 compare(id, source, target, &mut found);
                 let manager = source["manager"].as_str().unwrap_or_default();
-                let boss = targets
-                    .get(manager)
-                    .filter(|_| sources.contains_key(manager) && is_in(manager));
-                if let Some(boss) = boss.filter(|_| references == References::Compared) {
-                    if target[ENTERPRISE]["manager"]["value"] != boss["id"] {
-                        found.push(format!("{id} has another manager than {manager}"));
-                    }
+                let boss = targets.get(manager);
+                let boss = boss.filter(|_| sources.contains_key(manager) && is_in(manager));
+                if references == References::Compared
+                    && boss.is_some_and(|it| target[ENTERPRISE]["manager"]["value"] != it["id"])
+                {
+                    found.push(format!("{id} has another manager than {manager}"));
                 }
             }
         }
     }
-    let of: BTreeMap<&str, &str> = targets
-        .iter()
-        .filter_map(|(id, it)| Some((it["id"].as_str()?, id.as_str())))
-        .collect();
-    let here: BTreeMap<&str, &Value> = groups
-        .iter()
+    let counts = |id: &str| sources.contains_key(id) && is_in(id) && targets.contains_key(id);
+    let names = targets.iter();
+    let names = names.filter_map(|(id, it)| Some((it["id"].as_str()?, id.as_str())));
+    let names: BTreeMap<&str, &str> = names.filter(|(_, id)| counts(id)).collect();
+    compare_groups(teams, groups, &names, references, &mut found);
+    found
+}
+
+/// `names` are the objectIds of everybody in scope by their ids at the target.
+fn compare_groups(
+    teams: &Map<String, Value>,
+    groups: &[Value],
+    names: &BTreeMap<&str, &str>,
+    references: References,
+    found: &mut Vec<String>,
+) {
+    let here = groups.iter();
+    let here: BTreeMap<&str, &Value> = here
         .filter_map(|it| Some((it["externalId"].as_str()?, it)))
         .collect();
-    let wanted: BTreeSet<&str> = teams
-        .iter()
-        .filter(|(_, it)| assigned(it))
-        .map(|(id, _)| id.as_str())
-        .collect();
-    if here.len() != groups.len() || here.keys().copied().collect::<BTreeSet<_>>() != wanted {
-        found.push(format!("groups {:?} instead of {wanted:?}", here.keys()));
-        return found;
+    let wanted = teams.iter().filter(|(_, it)| it["assigned"] == true);
+    let wanted: BTreeSet<&str> = wanted.map(|(id, _)| id.as_str()).collect();
+    let there: BTreeSet<&str> = here.keys().copied().collect();
+    if here.len() != groups.len() || there != wanted {
+        found.push(format!("groups {there:?} instead of {wanted:?}"));
+        return;
     }
+    let in_scope: BTreeSet<&str> = names.values().copied().collect();
     for (id, group) in here {
         let source = &teams[id];
         if group["displayName"] != source["attributes"]["displayName"] {
             found.push(format!("group {id} is called {}", group["displayName"]));
         }
-        let counts = |id: &str| sources.contains_key(id) && is_in(id) && targets.contains_key(id);
-        let wanted: BTreeSet<String> = members(source)
-            .into_iter()
-            .filter(|it| counts(it))
-            .collect();
+        let wanted = strings(&source["members"]).into_iter();
+        let wanted: BTreeSet<String> = wanted.filter(|it| in_scope.contains(it.as_str())).collect();
         let there = group["members"].as_array().into_iter().flatten();
-        let there = there.filter_map(|it| of.get(it["value"].as_str()?).copied());
-        let there: BTreeSet<String> = there.filter(|it| counts(it)).map(str::to_owned).collect();
+        let there = there.filter_map(|it| names.get(it["value"].as_str()?));
+        let there: BTreeSet<String> = there.map(|it| (*it).to_owned()).collect();
         if there != wanted && references == References::Compared {
             found.push(format!("group {id} has {there:?} instead of {wanted:?}"));
         }
     }
-    found
 }
 
 fn strings(list: &Value) -> Vec<String> {
