@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Each figure beside its peer or bare limit, measured in the same run: bench.py [--rows NAME,…] [--seconds N]
 
-Rows: sqlite, postgres, groups, cycle, million, hostile. Server and load generator share the machine. At the end it says again which
+Rows: sqlite, postgres, groups, cycle, million, hostile, sign-in, forward-auth, deactivation. Server and load generator share the machine. At the end it says again which
 goals were missed; it fails when something could not be measured, and goes on with the next row.
 """
 
@@ -22,6 +22,7 @@ import urllib.parse
 
 import load
 import servers
+import sign_in
 
 CONNECTIONS = (8, 64)
 MILLION = 1_000_000
@@ -261,7 +262,32 @@ def crowd(server, address):
         return idle, halved
 
 
-ROWS = {"sqlite": sqlite, "postgres": postgres, "groups": groups, "cycle": cycle, "million": of_a_million, "hostile": hostile}
+def signing_in(table, _seconds):
+    with folder() as at:
+        sign_in.sign_in(table, at, percentile)
+
+
+def forward_auth(table, seconds):
+    with folder() as at:
+        sign_in.forward_auth(table, at, seconds)
+
+
+def deactivation(table, _seconds):
+    with folder() as at:
+        sign_in.deactivation(table, at, percentile)
+
+
+ROWS = {
+    "sqlite": sqlite,
+    "postgres": postgres,
+    "groups": groups,
+    "cycle": cycle,
+    "million": of_a_million,
+    "hostile": hostile,
+    "sign-in": signing_in,
+    "forward-auth": forward_auth,
+    "deactivation": deactivation,
+}
 
 
 def main():

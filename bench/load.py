@@ -1,5 +1,6 @@
 """Requests in numbers: bodies and URLs, and oha, which sends them."""
 
+import collections
 import http.client
 import json
 import random
@@ -64,16 +65,40 @@ def seed(server, people, run="seed", connections=8):
     return ids
 
 
+# Requests a second, and the milliseconds within which all but one in a hundred were answered.
+Measured = collections.namedtuple("Measured", "rate p99")
+
+
 def oha(server, connections, *arguments):
-    """Requests a second that were done; an error when more than one in twenty were not."""
+    """Requests a second that were done."""
+    return measured(connections, "-H", f"Authorization: Bearer {server.token}", *arguments).rate
+
+
+def measured(connections, *arguments):
+    """An error when more than one request in twenty was not done."""
     command = [CACHE / "bin" / "oha", "--no-tui", "--output-format", "json", "-c", str(connections)]
-    command += ["-H", f"Authorization: Bearer {server.token}", *map(str, arguments)]
+    command += map(str, arguments)
     result = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=300).stdout)
     statuses = result["statusCodeDistribution"]
     right = sum(count for status, count in statuses.items() if status.startswith("2"))
     if right < 0.95 * sum(statuses.values()) or result["errorDistribution"].keys() - {"aborted due to deadline"}:
         raise SystemExit(f"{arguments}: {statuses} {result['errorDistribution']}")
-    return result["summary"]["requestsPerSec"] * right / sum(statuses.values())
+    rate = result["summary"]["requestsPerSec"] * right / sum(statuses.values())
+    return Measured(rate, result["latencyPercentiles"]["p99"] * 1000)
+
+
+def measure(connections, url, headers, seconds):
+    """Of one URL that is asked for again and again, after a second of it."""
+    sent = [it for name, value in headers.items() for it in ("-H", f"{name}: {value}")]
+    measured(connections, "-z", "1s", *sent, url)
+    return measured(connections, "-z", f"{seconds}s", *sent, url)
+
+
+def get_p99(server, folder, people):
+    """Milliseconds of a search for one person, while a hundred a second are made: Entra makes fewer."""
+    urls = lines(folder / "beside.txt", [name_filter(server.base, number) for number in range(people)])
+    bearer = f"Authorization: Bearer {server.token}"
+    return measured(4, "-z", "5s", "-q", "100", "-H", bearer, "--urls-from-file", urls).p99
 
 
 def lines(path, them):

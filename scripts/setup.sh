@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|postgres|apiserver|kubectl|helm|kubeconform|glua|python|testers|entra|relying-party|axe|nginx|caddy|haproxy|chromium|image|cluster …
+# Brings what a target needs: setup.sh packages|rust|nextest|deny|oha|postgres|apiserver|kubectl|helm|kubeconform|glua|python|testers|entra|relying-party|axe|nginx|caddy|haproxy|apache|chromium|image|cluster …
 # A step that finds its thing present does nothing; one that has to work says so in a line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
@@ -189,6 +189,10 @@ unpacked() { # package, program in it, packages with libraries that it needs
 nginx() { unpacked nginx usr/sbin/nginx; }
 caddy() { unpacked caddy usr/bin/caddy; }
 haproxy() { unpacked haproxy usr/sbin/haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1; }
+# With mod_auth_openidc.
+apache() {
+  unpacked apache2-bin usr/sbin/apache2 libapache2-mod-auth-openidc libapr1 libaprutil1 libcjose0 libhiredis0.14 libjansson4 liblua5.3-0
+}
 # Its programs alone: no cluster is made and no service is started, which the tests do by themselves.
 postgres() {
   ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && return
@@ -211,7 +215,7 @@ cluster() {
 [ $# -gt 0 ] || { sed -n 2,3p "$0"; exit 2; }
 for step in "$@"; do
   case $step in
-    packages | rust | nextest | deny | oha | postgres | apiserver | kubectl | helm | kubeconform | glua | python | testers | entra | relying-party | axe | chromium | nginx | caddy | haproxy | image | cluster) "$step";;
+    packages | rust | nextest | deny | oha | postgres | apiserver | kubectl | helm | kubeconform | glua | python | testers | entra | relying-party | axe | chromium | nginx | caddy | haproxy | apache | image | cluster) "$step";;
     *) fail "no step named $step";;
   esac
 done
