@@ -7,7 +7,10 @@ mod lint;
 mod mapping;
 mod operator;
 mod output;
+mod password_link;
+mod report;
 mod serve;
+mod sign_in_method;
 mod store;
 
 use std::process::ExitCode;
@@ -32,6 +35,12 @@ enum Command {
     Serve(serve::Args),
     /// Back up, restore or check the store of a directory
     Store(store::Args),
+    /// Make the link by which a person sets the first password
+    Invite(password_link::Args),
+    /// Make the link by which a person sets another password
+    ResetPassword(password_link::Args),
+    /// Say how a person signs in, or show it
+    SignInMethod(sign_in_method::Args),
     /// Check YAML files offline, as the API server and the operator would
     Lint(lint::Args),
     /// Try and preview mappings, exchange them with Entra, explain their expressions
@@ -77,6 +86,9 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Crds(args) => crds::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Store(args) => store::run(args).await,
+        Command::Invite(args) => password_link::invite(args).await,
+        Command::ResetPassword(args) => password_link::reset(args).await,
+        Command::SignInMethod(args) => sign_in_method::run(args).await,
         Command::Lint(args) => lint::run(args).await,
         Command::Mapping(args) => mapping::run(args).await,
         Command::Dev(args) => dev::run(args).await,

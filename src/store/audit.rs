@@ -51,6 +51,8 @@ pub enum AuditEvent {
     PasswordLinkMade,
     /// The person set a password.
     PasswordSet,
+    /// A person is told to sign in another way, or is told nothing any more.
+    SignInMethodChanged,
 }
 
 /// A value before and after a change.
@@ -62,7 +64,7 @@ pub struct Replaced {
     pub after: Option<String>,
 }
 
-/// The names that a change replaced; forgotten when the person is erased.
+/// The names, and the way to sign in, that a change replaced; forgotten when the person is erased.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplacedNames {
@@ -72,12 +74,15 @@ pub struct ReplacedNames {
     /// `externalId`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<Replaced>,
+    /// `signInMethod` of a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in_method: Option<Replaced>,
 }
 
 impl ReplacedNames {
     /// Whether nothing was replaced.
     pub fn is_empty(&self) -> bool {
-        self.name.is_none() && self.external_id.is_none()
+        self.name.is_none() && self.external_id.is_none() && self.sign_in_method.is_none()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod password_link;
 mod people;
+mod sign_in_method;
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use serde::Deserialize;
 use super::core::Core;
 use super::credentials;
 use super::routing::ScimTenant;
-use crate::config;
+use crate::config::{self, SignInConfig};
 use crate::store::{Fault, RECORDS_PER_CLIENT};
 
 /// The service of the report listener.
@@ -28,6 +29,10 @@ pub(super) fn router(core: Arc<Core>) -> Router {
         .route("/audit", get(people::audit))
         .route("/person", get(people::person))
         .route("/password-link", post(password_link::make))
+        .route(
+            "/sign-in-method",
+            get(sign_in_method::show).post(sign_in_method::set),
+        )
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
@@ -129,6 +134,15 @@ fn scim_tenant(core: &Core, name: Option<&str>) -> Option<Arc<ScimTenant>> {
         None => all.next().filter(|_| table.scim_tenants.len() == 1),
     };
     found.map(Arc::clone)
+}
+
+/// How people sign in to `scim_tenant`, if some may do so by a password.
+fn with_passwords(scim_tenant: &ScimTenant) -> Result<&SignInConfig, Box<Response<Body>>> {
+    let declared = scim_tenant.config.sign_in.as_ref();
+    declared.filter(|it| it.built_in).ok_or_else(|| {
+        let text = "nobody signs in by a password here: set spec.signIn.builtIn.enabled of the ScimTenant\n";
+        Box::new(plain(StatusCode::CONFLICT, text))
+    })
 }
 
 /// Refuses who has not the report token.

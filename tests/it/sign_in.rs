@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+pub(crate) mod administration;
 pub(crate) mod browser;
 pub(crate) mod dev;
 pub(crate) mod entra;

@@ -42,7 +42,7 @@ fn renamed(id: &str, second: i64) -> AuditEntry {
     AuditEntry {
         replaced: ReplacedNames {
             name: Some(name),
-            external_id: None,
+            ..ReplacedNames::default()
         },
         ..entry(USER, id, AuditEvent::Renamed, second)
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::sign_in_method::declared;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::ResourceId;
@@ -75,6 +76,7 @@ impl Entry {
             replaced(before.display_name(), after.display_name())
         };
         let external_id = replaced(before.external_id(), after.external_id());
+        let sign_in_method = replaced(declared(before), declared(after));
         let attributes = changed(before.attributes(), after.attributes());
         let leaves = before.is_active() && !after.is_active();
         let comes_back = !before.is_active() && after.is_active();
@@ -84,6 +86,7 @@ impl Entry {
             (AuditEvent::Reactivated, is_user && comes_back),
             (AuditEvent::Renamed, name.is_some()),
             (AuditEvent::ExternalIdCorrected, external_id.is_some()),
+            (AuditEvent::SignInMethodChanged, sign_in_method.is_some()),
         ];
         let events = happened.into_iter().filter(|it| it.1).map(|it| it.0);
         self.0.events.extend(events);
@@ -91,7 +94,11 @@ impl Entry {
             self.0.events.push(AuditEvent::Updated);
         }
         self.0.attributes = attributes;
-        self.0.replaced = ReplacedNames { name, external_id };
+        self.0.replaced = ReplacedNames {
+            name,
+            external_id,
+            sign_in_method,
+        };
         self.0
     }
 }

@@ -45,7 +45,7 @@ impl Directory {
     }
 
     /// The person with this id or user name, with groups.
-    pub(super) async fn person(&self, person: &str) -> Result<Stored, DirectoryError> {
+    pub(crate) async fn person(&self, person: &str) -> Result<Stored, DirectoryError> {
         let kind = ResourceType::User;
         let id = ResourceId::new(person);
         if let Some(found) = self.store.find(kind, &id, Related::Include).await? {

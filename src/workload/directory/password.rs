@@ -20,16 +20,37 @@ pub(crate) struct MadeLink {
     pub(crate) expires: Timestamp,
 }
 
+/// What a link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Purpose {
+    /// The first password of a person.
+    Invitation,
+    /// Whatever password the person has.
+    Reset,
+}
+
+/// A link that is to be made.
+pub(crate) struct WantedLink {
+    pub(crate) purpose: Purpose,
+    /// Of the secret in it.
+    pub(crate) digest: SecretDigest,
+    /// How long it holds.
+    pub(crate) valid: SignedDuration,
+}
+
 /// Why no link is made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoLink {
     #[error(
-        "{0} signs in through Entra; set signInMethod to BuiltIn if it should be by a password"
+        "{0} signs in through Entra; `usher sign-in-method PERSON BuiltIn` lets the person have a password"
     )]
     OtherMethod(ResourceId),
+    #[error("{0} has a password; `usher reset-password PERSON` makes a link for another one")]
+    HasPassword(ResourceId),
     #[error("{0} is deactivated; activate the person first")]
     Deactivated(ResourceId),
-    #[error("the directory failed")]
+    #[error(transparent)]
     Directory(#[from] DirectoryError),
 }
 
@@ -38,7 +59,7 @@ impl Directory {
     pub(crate) async fn make_password_link(
         &self,
         person: &str,
-        (digest, valid): (SecretDigest, SignedDuration),
+        wanted: WantedLink,
         config: &SignInConfig,
         requester: &Requester,
     ) -> Result<MadeLink, NoLink> {
@@ -46,10 +67,16 @@ impl Directory {
         if SignInMethod::of(&person.resource, config) == SignInMethod::Entra {
             return Err(NoLink::OtherMethod(person.id));
         }
+        if wanted.purpose == Purpose::Invitation {
+            let kept = self.store.password(&person.id).await;
+            if kept.map_err(DirectoryError::from)?.is_some() {
+                return Err(NoLink::HasPassword(person.id));
+            }
+        }
         let now = self.now();
-        let expires = now.checked_add(valid).unwrap_or(now);
+        let expires = now.checked_add(wanted.valid).unwrap_or(now);
         let link = PasswordLink {
-            digest,
+            digest: wanted.digest,
             person: person.id.clone(),
             expires,
         };

@@ -1,9 +1,14 @@
 //! How a person signs in: through Entra or by a password, and never both.
 
+use serde_json::json;
+
 use super::sign_in_name::object_id;
+use super::{Directory, DirectoryError, Expected, Provisioned};
 use crate::config::SignInConfig;
+use crate::scim::patch::{PATCH_URN, PatchRequest};
 use crate::scim::resource::Resource;
-use crate::scim::schema::{SIGN_IN_METHOD, SIGN_IN_METHODS, SIGN_IN_URN};
+use crate::scim::schema::{ResourceType, SIGN_IN_METHOD, SIGN_IN_METHODS, SIGN_IN_URN};
+use crate::store::audit::Requester;
 
 /// How a person signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,24 +29,60 @@ impl SignInMethod {
         if config.providers.is_empty() {
             return Self::BuiltIn;
         }
-        let extension = person.attributes().get(SIGN_IN_URN);
-        let declared = extension
-            .and_then(|it| it.get(SIGN_IN_METHOD))
-            .and_then(|it| it.as_str());
-        let [entra, built_in] = SIGN_IN_METHODS;
-        match declared {
-            Some(it) if it == entra => Self::Entra,
-            Some(it) if it == built_in => Self::BuiltIn,
-            _ if person.external_id().and_then(object_id).is_some() => Self::Entra,
-            _ => Self::BuiltIn,
+        match declared(person).and_then(Self::named) {
+            Some(it) => it,
+            None if person.external_id().and_then(object_id).is_some() => Self::Entra,
+            None => Self::BuiltIn,
         }
+    }
+
+    /// The one that the attribute calls so.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let all = [Self::Entra, Self::BuiltIn];
+        all.into_iter().find(|it| it.name() == name)
+    }
+
+    /// What the attribute calls it.
+    pub(crate) fn name(self) -> &'static str {
+        let [entra, built_in] = SIGN_IN_METHODS;
+        match self {
+            Self::Entra => entra,
+            Self::BuiltIn => built_in,
+        }
+    }
+}
+
+/// What the attribute of `person` says.
+pub(crate) fn declared(person: &Resource) -> Option<&str> {
+    let extension = person.attributes().get(SIGN_IN_URN)?;
+    extension.get(SIGN_IN_METHOD)?.as_str()
+}
+
+impl Directory {
+    /// Says of the person with this id or user name how it signs in; `None`: as it would if nothing was said.
+    pub(crate) async fn set_sign_in_method(
+        &self,
+        person: &str,
+        method: Option<SignInMethod>,
+        requester: &Requester,
+    ) -> Result<Provisioned, DirectoryError> {
+        let person = self.person(person).await?;
+        let path = format!("{SIGN_IN_URN}:{SIGN_IN_METHOD}");
+        let operation = match method {
+            Some(it) => json!({"op": "replace", "path": path, "value": it.name()}),
+            None => json!({"op": "remove", "path": path}),
+        };
+        let body = json!({"schemas": [PATCH_URN], "Operations": [operation]});
+        let kind = ResourceType::User;
+        let request = PatchRequest::parse(self.schema(kind), &body)?;
+        let provisioner = self.provisioner(requester);
+        let any = Expected::default();
+        provisioner.patch(kind, &person.id, &any, &request).await
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::people::{answer, requester};
-use super::{plain, refused, scim_tenant};
+use super::{plain, refused, scim_tenant, with_passwords};
 use crate::workload::core::Core;
-use crate::workload::directory::password::NoLink;
+use crate::workload::directory::password::{NoLink, Purpose, WantedLink};
 use crate::workload::sessions::digest;
 
 /// Hours that a link holds, unless others are asked for, and at most.
@@ -29,6 +29,8 @@ pub(super) struct Wanted {
     /// Id or user name.
     person: String,
     hours: Option<i64>,
+    #[serde(rename = "for")]
+    purpose: Option<Purpose>,
 }
 
 /// Makes a link, which is shown here and nowhere else; to who has the report token.
@@ -42,7 +44,7 @@ pub(super) async fn make(
     }
     let Ok(Query(wanted)) = wanted else {
         let text = format!(
-            "name a person: /password-link?person=ID or /password-link?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME, hours=N (1 to {MOST_HOURS})\n"
+            "name a person: /password-link?person=ID or /password-link?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME, hours=N (1 to {MOST_HOURS}), for=invitation or for=reset\n"
         );
         return plain(StatusCode::BAD_REQUEST, text);
     };
@@ -54,15 +56,17 @@ pub(super) async fn make(
     let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
         return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
     };
-    let config = &scim_tenant.config;
-    let Some(sign_in) = config.sign_in.as_ref().filter(|it| it.built_in) else {
-        let text = "nobody signs in by a password here: set spec.signIn.builtIn.enabled of the ScimTenant\n";
-        return plain(StatusCode::CONFLICT, text);
+    let sign_in = match with_passwords(&scim_tenant) {
+        Ok(sign_in) => sign_in,
+        Err(refused) => return *refused,
     };
     let token = core.shared.secret();
-    let valid = SignedDuration::from_hours(hours);
     let requester = requester(&headers);
-    let link = (digest(&token), valid);
+    let link = WantedLink {
+        purpose: wanted.purpose.unwrap_or(Purpose::Reset),
+        digest: digest(&token),
+        valid: SignedDuration::from_hours(hours),
+    };
     let directory = &scim_tenant.directory;
     let made = directory.make_password_link(&wanted.person, link, sign_in, &requester);
     match made.await {

@@ -31,7 +31,7 @@ pub(crate) async fn stage() -> Stage {
     stage_with(|_| {}).await
 }
 
-async fn stage_with(change: impl FnOnce(&mut ScimTenantConfig)) -> Stage {
+pub(crate) async fn stage_with(change: impl FnOnce(&mut ScimTenantConfig)) -> Stage {
     Stage::begin_with(|tenant| {
         tenant.schema.sign_in_method = true;
         let sign_in = tenant.sign_in.as_mut().unwrap();
@@ -84,17 +84,17 @@ impl Stage {
     }
 }
 
-async fn set(browser: &Browser, link: &str, password: &str) -> Shown {
+pub(crate) async fn set(browser: &Browser, link: &str, password: &str) -> Shown {
     let fields = [("new_password", password), ("repeated", password)];
     browser.post(link, &form(&fields)).await
 }
 
-async fn present(browser: &Browser, user_name: &str, password: &str) -> Shown {
+pub(crate) async fn present(browser: &Browser, user_name: &str, password: &str) -> Shown {
     let fields = [("user_name", user_name), ("password", password)];
     browser.post("/password", &form(&fields)).await
 }
 
-async fn identify(browser: &Browser, user_name: &str) -> Shown {
+pub(crate) async fn identify(browser: &Browser, user_name: &str) -> Shown {
     browser
         .post("/sign-in", &form(&[("login_hint", user_name)]))
         .await
