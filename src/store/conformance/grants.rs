@@ -219,12 +219,12 @@ pub(super) async fn the_end_of_a_session_is_told_to_applications_that_want_it(
         grant: expected,
         tries: 0,
     };
-    assert_eq!(ended(20).await, [expected.clone()]);
+    assert_eq!(ended(20).await, std::slice::from_ref(&expected));
     assert_eq!(store.ended_grants(&[], at(20)).await.unwrap(), []);
     // Of several who saw it one tells the application, and nobody does so again at once.
     let takes = (0..20).map(|_| store.take_ended_grant(&expected, at(50)));
-    let taken = futures::future::join_all(takes).await;
-    assert_eq!(taken.iter().filter(|it| matches!(it, Ok(true))).count(), 1);
+    let all = futures::future::join_all(takes).await;
+    assert_eq!(all.iter().filter(|it| matches!(it, Ok(true))).count(), 1);
     assert_eq!(ended(49).await, []);
     assert_eq!(ended(50).await[0].tries, 1);
     // Meanwhile it is kept, however long it has been over.

@@ -10,37 +10,50 @@ use crate::workload::routing::ScimTenant;
 
 /// The metadata of a directory that has applications.
 pub(in crate::workload) fn document(scim_tenant: &ScimTenant) -> Value {
-    let issuer = scim_tenant.base();
-    let at = |path: &str| format!("{issuer}/oauth2/{path}");
-    let mut grants = vec!["authorization_code", "refresh_token"];
-    let mut methods = vec!["client_secret_basic", "client_secret_post", "none"];
+    let mut said = common(scim_tenant.base());
     let declared = scim_tenant.config.applications();
-    let has_devices =
-        declared.is_some_and(|it| it.applications.iter().any(|it| it.device_authorization));
-    if has_devices {
-        grants.push(DEVICE_CODE);
-    }
+    let any = |has: fn(&ApplicationConfig) -> bool| {
+        declared.is_some_and(|it| it.applications.iter().any(has))
+    };
     // SCIM clients have the same token endpoint.
     let has_clients = scim_tenant.clients.any_oauth();
+    let has_keys = any(|it| matches!(it.authentication, ApplicationAuthentication::PrivateKey(_)));
+    let mut grants = vec!["authorization_code", "refresh_token"];
+    if any(|it| it.device_authorization) {
+        grants.push(DEVICE_CODE);
+        let address = format!("{}/oauth2/device_authorization", scim_tenant.base());
+        said["device_authorization_endpoint"] = address.into();
+    }
     if has_clients {
         grants.push("client_credentials");
     }
-    let has_key = |it: &ApplicationConfig| {
-        matches!(it.authentication, ApplicationAuthentication::PrivateKey(_))
-    };
-    let has_keys = declared.is_some_and(|it| it.applications.iter().any(has_key));
-    if has_clients || has_keys {
-        methods.push("private_key_jwt");
-    }
+    said["grant_types_supported"] = grants.into();
     let mut algorithms = vec!["ES256"];
-    if declared.is_some_and(|it| {
-        it.applications
-            .iter()
-            .any(|it| it.signing_algorithm == SigningAlgorithm::Rs256)
-    }) {
+    if any(|it| it.signing_algorithm == SigningAlgorithm::Rs256) {
         algorithms.push("RS256");
     }
-    let mut said = json!({
+    said["id_token_signing_alg_values_supported"] = algorithms.into();
+    for (endpoint, takes_public, takes_keys) in [
+        ("token", true, has_clients || has_keys),
+        ("revocation", true, has_keys),
+        ("introspection", false, has_keys),
+    ] {
+        let mut methods = vec!["client_secret_basic", "client_secret_post"];
+        methods.extend(takes_public.then_some("none"));
+        if takes_keys {
+            methods.push("private_key_jwt");
+            let algorithms = format!("{endpoint}_endpoint_auth_signing_alg_values_supported");
+            said[algorithms] = ASSERTION_ALGORITHMS.into();
+        }
+        said[format!("{endpoint}_endpoint_auth_methods_supported")] = methods.into();
+    }
+    said
+}
+
+/// What holds for every directory.
+fn common(issuer: &str) -> Value {
+    let at = |path: &str| format!("{issuer}/oauth2/{path}");
+    json!({
         "issuer": issuer,
         "authorization_endpoint": at("authorize"),
         "token_endpoint": at("token"),
@@ -51,13 +64,8 @@ pub(in crate::workload) fn document(scim_tenant: &ScimTenant) -> Value {
         "end_session_endpoint": at("sign-out"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": grants,
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": algorithms,
         "scopes_supported": Scope::ALL.map(Scope::as_str),
-        "token_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "select_account", "consent"],
         "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid",
@@ -69,22 +77,5 @@ pub(in crate::workload) fn document(scim_tenant: &ScimTenant) -> Value {
         "request_parameter_supported": false,
         // Discovery, section 3: true when absent.
         "request_uri_parameter_supported": false,
-    });
-    if has_devices {
-        said["device_authorization_endpoint"] = at("device_authorization").into();
-    }
-    if has_clients || has_keys {
-        said["token_endpoint_auth_signing_alg_values_supported"] = ASSERTION_ALGORITHMS.into();
-    }
-    if has_keys {
-        for endpoint in ["introspection", "revocation"] {
-            let methods = format!("{endpoint}_endpoint_auth_methods_supported");
-            if let Some(methods) = said[&methods].as_array_mut() {
-                methods.push("private_key_jwt".into());
-            }
-            let algorithms = format!("{endpoint}_endpoint_auth_signing_alg_values_supported");
-            said[algorithms] = ASSERTION_ALGORITHMS.into();
-        }
-    }
-    said
+    })
 }

@@ -237,7 +237,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    async fn keys(signs_from: &[i64]) -> Keys {
+    fn keys(signs_from: &[i64]) -> Keys {
         let keys = signs_from.iter().map(|second| SigningKey {
             private_key: PrivateKey::from_pkcs8(&OurRandom.p256_key()),
             signs_from: at(*second),
@@ -250,8 +250,8 @@ mod tests {
         Keys::parse(&std::fs::read(file.path()).unwrap()).unwrap()
     }
 
-    #[tokio::test]
-    async fn an_error_quotes_no_private_key() {
+    #[test]
+    fn an_error_quotes_no_private_key() {
         for (text, expected) in [
             (r#"{"keys": "MIGHAgEA"}"#, "Data error in line 1"),
             (r#"{"keys": [{"MIGHAgEA": 1}]}"#, "Data error in line 1"),
@@ -278,15 +278,15 @@ mod tests {
         Map::from_iter([("sub".to_owned(), json!("lena"))])
     }
 
-    #[tokio::test]
-    async fn what_was_signed_is_known_and_nothing_else() {
-        let keys = keys(&[0]).await;
+    #[test]
+    fn what_was_signed_is_known_and_nothing_else() {
+        let keys = keys(&[0]);
         let token = keys.sign(ACCESS, &claims(), at(10)).unwrap();
         let parts: Vec<&str> = token.split('.').collect();
 
         assert_eq!(keys.open(Kind::Access, &token), Some(claims()));
         assert_eq!(keys.open(Kind::Id, &token), None, "another kind");
-        assert_eq!(self::keys(&[0]).await.open(Kind::Access, &token), None);
+        assert_eq!(self::keys(&[0]).open(Kind::Access, &token), None);
         let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"at+jwt"}"#);
         let hs256 = format!(
             r#"{{"alg":"HS256","typ":"at+jwt","kid":"{}"}}"#,
@@ -307,9 +307,9 @@ mod tests {
     }
 
     /// A3: the next key is known before it signs, and the former one after.
-    #[tokio::test]
-    async fn a3_keys_sign_in_turn_and_all_are_published() {
-        let keys = keys(&[100, 0, 200]).await;
+    #[test]
+    fn a3_keys_sign_in_turn_and_all_are_published() {
+        let keys = keys(&[100, 0, 200]);
         let check = |second: i64, expected: usize| {
             let token = keys.sign(ID, &claims(), at(second)).unwrap();
             let header = token.split('.').next().unwrap();
