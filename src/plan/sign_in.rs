@@ -6,8 +6,7 @@ use crate::api::{AzureConnector, ScimTenant};
 use crate::config::sign_in::{logout_url, redirect_uri};
 use crate::config::{
     AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, RefreshConfig,
-    SecondFactorConfig,
-    SessionConfig, SignInConfig,
+    SecondFactorConfig, SessionConfig, SignInConfig,
 };
 use crate::scim::schema::Rules;
 

@@ -17,6 +17,7 @@ async fn signed_in_instead(store: &dyn Store, name: &str, person: &str, replaced
         digest: digest(name),
         person: ResourceId::new(person),
         by: SignedInBy::Password,
+        device: None,
         opened: at(10),
         seen: at(10),
     };

@@ -315,8 +315,19 @@ type Row = (
 );
 
 fn read(row: Row) -> Session {
-    let (digest, person, connector, provider, subject, session, device, opened, seen, confirmed, asked) =
-        row;
+    let (
+        digest,
+        person,
+        connector,
+        provider,
+        subject,
+        session,
+        device,
+        opened,
+        seen,
+        confirmed,
+        asked,
+    ) = row;
     let known_as = KnownAs { subject, session };
     let confirmation = Confirmation {
         confirmed: confirmed.map(time),

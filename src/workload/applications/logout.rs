@@ -17,7 +17,7 @@ use crate::store::StoreError;
 use crate::store::grants::Ended;
 use crate::telemetry::chain;
 use crate::workload::http::Shared;
-use crate::workload::outbound::OutboundError;
+use crate::workload::outbound::{ANSWER_TIME, OutboundError};
 use crate::workload::routing::ScimTenant;
 
 /// How long a logout token is good (section 2.4: preferably at most two minutes).
@@ -153,7 +153,7 @@ async fn post(
     let token = keys.await?.sign(kind, &claims, now)?;
     match shared
         .logouts
-        .post(uri, &[("logout_token", &token)])
+        .post(uri, &[("logout_token", &token)], ANSWER_TIME)
         .await?
     {
         // Section 2.8: 200; some frameworks turn an empty one into 204.

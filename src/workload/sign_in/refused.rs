@@ -86,6 +86,18 @@ pub(super) enum Refused {
     Directory(#[from] DirectoryError),
 }
 
+/// The words for an answer of a provider that is not believed.
+const UNBELIEVED: (&str, &str) = (
+    "You were not signed in",
+    "The answer of Microsoft Entra cannot be accepted. Sign in again; if that does not help, tell your administrator.",
+);
+
+/// The words for what no declared application asks.
+const UNKNOWN_APPLICATION: (&str, &str) = (
+    "The application that led here is not set up",
+    "It is not known here, or wants to lead on to a place that is not known. Tell who runs the application.",
+);
+
 impl Refused {
     /// A title, and what to do.
     pub(super) fn words(&self) -> (&'static str, &'static str) {
@@ -102,10 +114,7 @@ impl Refused {
             | Self::NoIdToken
             | Self::Untrusted(_)
             | Self::IdToken(_)
-            | Self::OtherSubject => (
-                "You were not signed in",
-                "The answer of Microsoft Entra cannot be accepted. Sign in again; if that does not help, tell your administrator.",
-            ),
+            | Self::OtherSubject => UNBELIEVED,
             Self::ProviderUnavailable => (
                 "Signing in is not possible at the moment",
                 "Microsoft Entra cannot be reached. Who is signed in stays signed in. Try again in a minute.",
@@ -145,10 +154,7 @@ impl Refused {
                 "You sign in by a password",
                 "Your account is not signed in through an organization. Sign in by your user name and your password.",
             ),
-            Self::Application | Self::RedirectUri => (
-                "The application that led here is not set up",
-                "It is not known here, or wants to lead on to a place that is not known. Tell who runs the application.",
-            ),
+            Self::Application | Self::RedirectUri => UNKNOWN_APPLICATION,
             Self::NotFound => ("There is no such page", "Nobody signs in at this address."),
             Self::SigningKeys(_) | Self::Store(_) | Self::Directory(_) | Self::Unhashed(_) => (
                 "Signing in is not possible at the moment",
