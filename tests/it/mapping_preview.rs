@@ -358,10 +358,7 @@ async fn a_preview_reads_the_directory_with_the_token_of_the_connector() {
     }
     let wrong = files.write("wrong", "another");
     let (_, said, success) = mapping(&[&preview[..], &["--token-file", &wrong]].concat()).await;
-    assert!(
-        !success && said.contains("the list of users was answered with 401"),
-        "{said}"
-    );
+    assert!(!success && said.contains("GET Users: 401"), "{said}");
     assert!(!said.contains("another"), "{said}");
 }
 

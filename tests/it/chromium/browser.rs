@@ -115,7 +115,22 @@ impl Chromium {
     }
 
     async fn asked(&self, path: &str) -> Value {
-        self.ask(Method::GET, path, &Value::Null).await.unwrap()
+        self.ask_patiently(Method::GET, path, &Value::Null).await
+    }
+
+    /// Asks again while a page is being left, or before what is asked for is there.
+    async fn ask_patiently(&self, method: Method, path: &str, body: &Value) -> Value {
+        let began = Instant::now();
+        loop {
+            let why = match self.ask(method.clone(), path, body).await {
+                Ok(said) => return said,
+                Err(why) => why,
+            };
+            let comes = ["aborted by navigation", "no such element"];
+            let may_come = comes.iter().any(|it| why.contains(it));
+            assert!(may_come && began.elapsed() < PATIENCE, "{why}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// A command of the protocol of Chromium's own tools.
@@ -161,7 +176,7 @@ impl Chromium {
 
     async fn element(&self, selector: &str) -> String {
         let wanted = json!({"using": "css selector", "value": selector});
-        let found = self.told("/element", &wanted).await;
+        let found = self.ask_patiently(Method::POST, "/element", &wanted).await;
         found[ELEMENT].as_str().unwrap().to_owned()
     }
 
@@ -190,7 +205,8 @@ impl Chromium {
 
     /// What a script in the page returns.
     pub(super) async fn run(&self, script: &str) -> Value {
-        self.told("/execute/sync", &json!({"script": script, "args": []}))
+        let body = json!({"script": script, "args": []});
+        self.ask_patiently(Method::POST, "/execute/sync", &body)
             .await
     }
 

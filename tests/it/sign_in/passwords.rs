@@ -407,8 +407,7 @@ async fn people_see_and_end_their_sessions() {
 
     let page = one.get("/account").await;
     assert!(
-        page.text
-            .contains("<strong>This browser</strong>, by password"),
+        page.text.contains("<strong>this browser</strong>") && page.text.contains("by password"),
         "{}",
         page.text
     );
