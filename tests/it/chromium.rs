@@ -360,7 +360,8 @@ async fn a_passkey_is_made_and_signs_in_alone_and_after_the_password() {
     page.open(&format!("{SITE}/account")).await;
     page.fill("#passkey_password", PASSWORD).await;
     page.click("button[name=remove]").await;
-    page.wait_for("My account").await;
+    page.wait_until_there("main:not(:has(button[name=remove]))")
+        .await;
     sign_out().await;
     page.open(&format!("{SITE}/sign-in")).await;
     page.click("form[action$='/passkey'] button").await;
