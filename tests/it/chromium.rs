@@ -176,6 +176,8 @@ async fn each_page_is_for_everybody_on_every_screen() {
     // Joe is still signed in at the provider.
     page.open(&format!("{}/session/end", scene.issuer())).await;
     page.click("button[type=submit]").await;
+    page.wait_until_there("body:not(:has(button[type=submit]))")
+        .await;
     scene.sign_in_as(LENA).await;
     page.wait_for("You are signed in").await;
     page.complaints().await;

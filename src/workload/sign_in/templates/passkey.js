@@ -51,7 +51,13 @@ async function ask() {
 
 if (window.PublicKeyCredential) {
   again.addEventListener("click", ask);
-  ask();
+  // Who was just refused is not asked the same again unbidden.
+  if (document.querySelector("[role=alert]")) {
+    said.textContent = "";
+    again.hidden = false;
+  } else {
+    ask();
+  }
 } else {
   said.textContent = "This browser knows no passkeys, or the address of this page does not begin with https.";
 }
