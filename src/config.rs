@@ -2,6 +2,7 @@
 
 mod access_token;
 pub mod application;
+pub mod email;
 pub mod oauth;
 pub mod policy;
 pub mod report;
@@ -26,6 +27,7 @@ pub use application::{
     ApplicationAuthentication, ApplicationConfig, ApplicationsConfig, ClaimConfig, PrivateKey,
     SigningKey, SigningKeys,
 };
+pub use email::{EmailConfig, EmailTls};
 pub use oauth::{OAuthConfig, TrustedIssuer};
 pub use policy::{
     Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, UnknownMembers,
@@ -142,14 +144,17 @@ impl ScimTenantConfig {
         self.sign_in.as_ref()?.applications.as_ref()
     }
 
-    /// Whether others have to be asked: to sign people in, or for the keys of whose tokens are believed.
-    pub fn calls_out(&self) -> bool {
+    /// The ports of others that have to be asked: to sign people in, for the keys of whose tokens are believed, or to write to people.
+    pub fn calls_out(&self) -> Vec<u16> {
         let by_keys = |it: &ScimClientConfig| {
             let assertion = it.oauth.as_ref().and_then(|it| it.assertion.as_ref());
             let mut issuers = assertion.into_iter().chain(&it.issuer);
             issuers.any(|it| matches!(it.keys, oauth::Keys::Url(_)))
         };
-        !self.providers().is_empty() || self.clients.iter().any(by_keys)
+        let asks = !self.providers().is_empty() || self.clients.iter().any(by_keys);
+        let email = self.sign_in.as_ref().and_then(|it| it.email.as_ref());
+        let https = asks.then_some(443);
+        https.into_iter().chain(email.map(|it| it.port)).collect()
     }
 }
 

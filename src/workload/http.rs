@@ -26,6 +26,7 @@ use super::handover::Handover;
 use super::intake::{Intake, Unread};
 use super::jwt::Untrusted;
 use super::keys::IssuerKeys;
+use super::mail::Mail;
 use super::metrics::Metrics;
 use super::noted;
 use super::oauth;
@@ -33,7 +34,7 @@ use super::passwords::Passwords;
 use super::recorder::{Content, Exchange};
 use super::routing::{self, Endpoint, ScimTenant, Table};
 use super::scim::{self, Answer, Call, error_response};
-use super::sign_in::{self, Providers};
+use super::sign_in::{self, AskedLinks, Providers};
 use super::source;
 use super::told::{Told, known_method};
 use crate::clock::{Clock, Random};
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     pub(super) attempts: Attempts,
     pub(super) sign_ins: Attempts,
     pub(super) guesses: Guesses,
+    pub(super) asked_links: AskedLinks,
+    pub(super) mail: Arc<Mail>,
     pub(super) passwords: Passwords,
     pub(super) issuers: IssuerKeys,
     pub(super) providers: Providers,
@@ -74,15 +77,19 @@ impl Shared {
         let (mut process, mut key) = ([0; 4], [0; 16]);
         random.fill(&mut process);
         random.fill(&mut key);
+        let metrics = Metrics::new();
+        let mail = Mail::new(Arc::clone(&clock), metrics.emails());
         Self {
             table: ArcSwap::from_pointee(table),
-            clock,
-            metrics: Metrics::new(),
+            metrics,
             draining: AtomicBool::new(false),
             handover: Handover::default(),
             attempts: Attempts::new(key, UNKNOWN_CREDENTIALS),
             sign_ins: Attempts::new(key, BEGUN_SIGN_INS),
             guesses: Guesses::new(key),
+            asked_links: AskedLinks::new(key),
+            mail: Arc::new(mail),
+            clock,
             passwords: Passwords::new(Arc::clone(&random)),
             issuers: IssuerKeys::default(),
             providers: Providers::default(),

@@ -6,6 +6,7 @@ mod begin;
 mod callback;
 mod cookies;
 mod end_session;
+mod forgotten;
 mod form;
 mod forward_auth;
 mod identify;
@@ -39,6 +40,7 @@ use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{Session, SignedInBy};
 use crate::store::{ResourceId, StoreError, Stored};
 use cookies::Cookies;
+pub(crate) use forgotten::{AskedLinks, link_in};
 use form::Form;
 use forward_auth::Shape;
 pub(crate) use provider::Providers;
@@ -51,6 +53,8 @@ pub(super) enum Route {
     Choose,
     /// Where a password is presented.
     Password,
+    /// Where a link for a forgotten password is asked for.
+    Forgotten,
     /// The link by which a password is set.
     SetPassword(Token),
     /// The way to the provider of this connector.
@@ -97,6 +101,7 @@ impl Route {
                 None | Some(_) => None,
             },
             "password" if is_alone => Some(Self::Password),
+            "forgotten-password" if is_alone => Some(Self::Forgotten),
             "set-password" if !further.is_empty() && !further.contains('/') => {
                 Some(Self::SetPassword(Token::presented(further)))
             }
@@ -121,6 +126,7 @@ impl Route {
         match self {
             Self::Choose => "/sign-in",
             Self::Password => "/password",
+            Self::Forgotten => "/forgotten-password",
             Self::SetPassword(_) => "/set-password/{link}",
             Self::Begin(_) => "/sign-in/{connector}",
             Self::Callback(_) => "/sign-in/{connector}/callback",
@@ -147,6 +153,7 @@ impl Route {
             Self::Logout(_) => "GET, POST",
             Self::Choose
             | Self::Password
+            | Self::Forgotten
             | Self::SetPassword(_)
             | Self::SignOut
             | Self::Authorize
@@ -173,18 +180,19 @@ pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Ro
     let route = Route::parse(rest)?;
     let is_built_in = matches!(
         route,
-        Route::Password | Route::SetPassword(_) | Route::ChangePassword
+        Route::Password | Route::Forgotten | Route::SetPassword(_) | Route::ChangePassword
     );
     let is_of_applications = matches!(route, Route::Authorize | Route::EndSession);
-    let is_there =
-        (config.built_in || !is_built_in) && (config.applications.is_some() || !is_of_applications);
+    let is_there = (config.built_in || !is_built_in)
+        && (config.email.is_some() || route != Route::Forgotten)
+        && (config.applications.is_some() || !is_of_applications);
     is_there.then(|| (Arc::clone(scim_tenant), route))
 }
 
 /// One request to this part.
 struct Visit<'v> {
     shared: &'v Shared,
-    scim_tenant: &'v ScimTenant,
+    scim_tenant: &'v Arc<ScimTenant>,
     config: &'v SignInConfig,
     head: &'v Parts,
     /// The form, or the query.
@@ -269,7 +277,7 @@ pub(super) async fn serve(
     shared: &Shared,
     peer: SocketAddr,
     (head, body): (Parts, Body),
-    (scim_tenant, route): (&ScimTenant, &Route),
+    (scim_tenant, route): (&Arc<ScimTenant>, &Route),
 ) -> Response<Body> {
     let told = Told::begin(shared).of(&scim_tenant.config.name.0);
     let Some(config) = &scim_tenant.config.sign_in else {
@@ -338,6 +346,7 @@ async fn page(
         Route::Callback(connector) => callback::callback(visit, connector).await,
         Route::Password if visit.head.method == Method::POST => password::password(visit).await,
         Route::Password => Ok(redirect(&format!("{}/sign-in", visit.base()))),
+        Route::Forgotten => forgotten::forgotten(visit).await,
         Route::SetPassword(link) => set_password::set_password(visit, link).await,
         Route::Account => account::account(visit).await,
         Route::EndSessions => account::end_sessions(visit).await,
@@ -392,6 +401,7 @@ mod tests {
         check("/sign-in/entra/logout", Some("/sign-in/{connector}/logout"));
         check("/signed-in", Some("/signed-in"));
         check("/password", Some("/password"));
+        check("/forgotten-password", Some("/forgotten-password"));
         check("/account", Some("/account"));
         check("/account/sessions", Some("/account/sessions"));
         check("/account/password", Some("/account/password"));

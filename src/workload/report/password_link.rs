@@ -14,7 +14,9 @@ use super::people::{answer, requester};
 use super::{plain, refused, scim_tenant, with_passwords};
 use crate::workload::core::Core;
 use crate::workload::directory::password::{NoLink, Purpose, WantedLink};
+use crate::workload::mail::Letter;
 use crate::workload::sessions::digest;
+use crate::workload::sign_in::link_in;
 
 /// Hours that a link holds, unless others are asked for, and at most.
 const HOURS: i64 = 24;
@@ -31,9 +33,11 @@ pub(super) struct Wanted {
     hours: Option<i64>,
     #[serde(rename = "for")]
     purpose: Option<Purpose>,
+    /// Whether it goes to the person, where that can be; it is shown otherwise.
+    send: Option<bool>,
 }
 
-/// Makes a link, which is shown here and nowhere else; to who has the report token.
+/// Makes a link, which is sent to the person, or shown here and nowhere else; to who has the report token.
 pub(super) async fn make(
     State(core): State<Arc<Core>>,
     headers: HeaderMap,
@@ -44,7 +48,7 @@ pub(super) async fn make(
     }
     let Ok(Query(wanted)) = wanted else {
         let text = format!(
-            "name a person: /password-link?person=ID or /password-link?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME, hours=N (1 to {MOST_HOURS}), for=invitation or for=reset\n"
+            "name a person: /password-link?person=ID or /password-link?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME, hours=N (1 to {MOST_HOURS}), for=invitation or for=reset, send=true\n"
         );
         return plain(StatusCode::BAD_REQUEST, text);
     };
@@ -62,24 +66,46 @@ pub(super) async fn make(
     };
     let token = core.shared.secret();
     let requester = requester(&headers);
+    let purpose = wanted.purpose.unwrap_or(Purpose::Reset);
     let link = WantedLink {
-        purpose: wanted.purpose.unwrap_or(Purpose::Reset),
+        purpose,
         digest: digest(&token),
         valid: SignedDuration::from_hours(hours),
     };
     let directory = &scim_tenant.directory;
     let made = directory.make_password_link(&wanted.person, link, sign_in, &requester);
-    match made.await {
-        Ok(made) => {
-            let base = scim_tenant.base();
-            answer(Ok(json!({
-                "person": made.person.id.as_str(),
-                "userName": made.person.resource.user_name(),
-                "link": format!("{base}/set-password/{}", token.reveal()),
-                "expires": made.expires.to_string(),
-            })))
+    let made = match made.await {
+        Ok(made) => made,
+        Err(NoLink::Directory(error)) => return answer(Err(error)),
+        Err(why) => return plain(StatusCode::CONFLICT, format!("{why}\n")),
+    };
+    let occasion = link_in(&scim_tenant, purpose, &token, made.expires);
+    let letter = Letter::to(
+        &made.person.resource,
+        &scim_tenant.config,
+        &occasion,
+        &core.shared.secret(),
+    );
+    let mut said = json!({
+        "person": made.person.id.as_str(),
+        "userName": made.person.resource.user_name(),
+        "expires": made.expires.to_string(),
+    });
+    let mail = &core.shared.mail;
+    match letter.filter(|_| sign_in.email.is_some() && wanted.send == Some(true)) {
+        Some(letter) => {
+            let Some(place) = mail.place() else {
+                mail.dropped(&scim_tenant.config, occasion.name());
+                let text = "too many letters wait for the mail server; try again later, or have the link shown\n";
+                return plain(StatusCode::SERVICE_UNAVAILABLE, text);
+            };
+            said["sentTo"] = json!(made.person.resource.email());
+            mail.send(place, &scim_tenant.config, letter);
         }
-        Err(NoLink::Directory(error)) => answer(Err(error)),
-        Err(why) => plain(StatusCode::CONFLICT, format!("{why}\n")),
+        None => {
+            let base = scim_tenant.base();
+            said["link"] = json!(format!("{base}/set-password/{}", token.reveal()));
+        }
     }
+    answer(Ok(said))
 }

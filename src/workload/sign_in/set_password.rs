@@ -7,7 +7,7 @@ use axum::http::{Method, Response, StatusCode};
 use super::pages::{self, SetPassword};
 use super::password_refused::PasswordRefused;
 use super::refused::Refused;
-use super::{Route, Visit, password};
+use super::{Route, Visit, forgotten, password};
 use crate::config::Token;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
@@ -102,6 +102,7 @@ pub(super) async fn set(
     if !visit.scim_tenant.opened.store.set_password(new).await? {
         return Err(overtaken.into());
     }
+    forgotten::notify(visit, &person.resource);
     Ok(hash)
 }
 
