@@ -26,7 +26,7 @@ pub use clients::{
     ScimClientStatus,
 };
 pub use deprovisioning::{Brake, Deprovisioning, HeldRemovals};
-pub use email::{Email, EmailCredential, EmailTls, SecretKeyReference};
+pub use email::{Email, EmailCredential, EmailSecretReference, EmailTls};
 pub use exposure::{Exposure, GatewayExposure, IngressExposure, ParentReference, Tls};
 pub use owner::AttributeOwner;
 pub use pods::PodTemplate;
@@ -197,7 +197,7 @@ pub enum DeletionPolicy {
 #[serde(rename_all = "camelCase")]
 pub struct EmailError {
     /// When it was tried last.
-    pub time: Time,
+    pub time: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time,
     /// The kind of letter, and why; no address.
     pub summary: String,
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use crate::api::azure_connector::ClientSecretReference;
 use crate::config::StoreConfig;
 
 use super::child::Owner;

@@ -1,7 +1,7 @@
 //! What a document says of signing in: who says who people are, and for how long that holds.
 
 use crate::api::azure_connector::{OidcConnection, OidcEndpoint};
-use crate::api::scim_tenant::{AccessRule, Email, EmailTls, SecretKeyReference};
+use crate::api::scim_tenant::{AccessRule, Email, EmailSecretReference, EmailTls};
 use crate::api::{AzureConnector, ScimTenant};
 use crate::config::email::{self, EmailConfig, SecretFile};
 use crate::config::sign_in::{EMAIL_CA, EMAIL_PASSWORD, logout_url, redirect_uri};
@@ -67,7 +67,7 @@ fn email(declared: &Email, site: &Site) -> EmailConfig {
         EmailTls::Tls => (email::EmailTls::Tls, 465),
         EmailTls::None => (email::EmailTls::None, 25),
     };
-    let file = |name: &str, of: &SecretKeyReference| SecretFile {
+    let file = |name: &str, of: &EmailSecretReference| SecretFile {
         file: site.client_secrets.file(name, (&of.name, &of.key)),
         key: Some(ClientSecretKey {
             secret: of.name.clone(),

@@ -32,7 +32,7 @@ pub struct Email {
     pub credential: Option<EmailCredential>,
     /// The authority of the certificate of the mail server in PEM, where the system does not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca_secret_ref: Option<SecretKeyReference>,
+    pub ca_secret_ref: Option<EmailSecretReference>,
 }
 
 /// How the connection to a mail server is protected.
@@ -55,13 +55,13 @@ pub struct EmailCredential {
     #[schemars(length(min = 1, max = 254))]
     pub user_name: String,
     /// Where the password is.
-    pub password_secret_ref: SecretKeyReference,
+    pub password_secret_ref: EmailSecretReference,
 }
 
 /// A key of a Secret of the same namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct SecretKeyReference {
+pub struct EmailSecretReference {
     /// Name of the Secret.
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')")

@@ -92,7 +92,8 @@ pub(crate) async fn send(
         let credentials = Credentials::new(credential.user_name.clone(), password);
         transport = transport.credentials(credentials);
     }
-    let sent = transport.build().send(message);
+    let transport = transport.build();
+    let sent = transport.send(message);
     match tokio::time::timeout(WHOLE_TIME, sent).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(undelivered(&error)),
