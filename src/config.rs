@@ -35,8 +35,8 @@ pub use report::Report;
 pub use rights::Rights;
 pub use secret::{CredentialId, Token, TokenDigest};
 pub use sign_in::{
-    AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, RefreshConfig,
-    SessionConfig, SignInConfig,
+    AccessRuleConfig, ClientAssertionConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig,
+    RefreshConfig, SessionConfig, SignInConfig,
 };
 
 /// The version that this program writes and reads.

@@ -98,10 +98,10 @@ pub fn azure_connector(connector: &AzureConnector, observed: &Observed) -> Resul
 
 /// Whether the client secret is where `connector` says.
 fn client_secret(connector: &AzureConnector, found: &ReferencedSecret) -> Result<(), Rejection> {
-    let Some(oidc) = &connector.spec.oidc else {
+    let oidc = connector.spec.oidc.as_ref();
+    let Some(reference) = oidc.and_then(|it| it.client_secret_ref.as_ref()) else {
         return Ok(());
     };
-    let reference = &oidc.client_secret_ref;
     let fields = [
         "spec.oidc.clientSecretRef.name",
         "spec.oidc.clientSecretRef.key",

@@ -71,6 +71,31 @@ fn the_tests_say_what_they_are_for() {
     }
 }
 
+/// The faults that signing in must survive, A1 to A25, are each named by a test: in its name, or in a comment within the tests.
+#[test]
+fn every_fault_of_signing_in_has_a_test_that_names_it() {
+    let named = |source: &str, row: usize| {
+        let test = format!("fn a{row}_");
+        let is_of = |line: &str| {
+            let (_, comment) = line.split_once("//").unwrap_or_default();
+            let mut words = comment.split(|it: char| !it.is_ascii_alphanumeric());
+            words.any(|it| it == format!("A{row}"))
+        };
+        source.contains(&test) || source.lines().any(is_of)
+    };
+    let own_tests = |(_, source): (String, String)| {
+        let tests = source.split_once("#[cfg(test)]").map(|it| it.1.to_owned());
+        tests.unwrap_or_default()
+    };
+    let mut tests: Vec<String> = sources("src").into_iter().map(own_tests).collect();
+    tests.extend(sources("tests/it").into_iter().map(|it| it.1));
+    let missing: Vec<usize> = (1..=25)
+        .filter(|row| !tests.iter().any(|it| named(it, *row)))
+        .collect();
+
+    assert!(missing.is_empty(), "no test names A{missing:?}");
+}
+
 #[test]
 fn every_module_of_the_crate_has_its_line() {
     for (module, _) in sources("src") {

@@ -11,6 +11,7 @@ pub(crate) mod passwords;
 pub(crate) mod provider;
 pub(crate) mod refresh;
 pub(crate) mod replicas;
+pub(crate) mod workload_identity;
 
 use std::time::Duration;
 
@@ -49,8 +50,9 @@ pub(crate) fn sign_in_at(issuer: url::Url, folder: &std::path::Path) -> SignInCo
             issuer,
             entra_tenant_id: ENTRA_TENANT.to_owned(),
             client_id: CLIENT_ID.to_owned(),
-            client_secret_file,
+            client_secret_file: Some(client_secret_file),
             client_secret_key: None,
+            client_assertion: None,
             refresh: None,
         }],
     }
@@ -776,7 +778,7 @@ async fn a_client_secret_is_read_anew_and_its_absence_told() {
     let mut file = None;
     let stage = Stage::begin_with(|tenant| {
         let providers = &tenant.sign_in.as_ref().unwrap().providers;
-        file = Some(providers[0].client_secret_file.clone());
+        file.clone_from(&providers[0].client_secret_file);
     });
     let (stage, file) = (stage.await, file.unwrap());
     stage.add_lena().await;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 /// The application in Entra that people sign in to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.clientSecretRef) != has(self.workloadIdentity)")
+    .message("oidc needs one of clientSecretRef, the client secret of the app registration, and workloadIdentity, which needs none"))]
 pub struct OidcConnection {
     /// Application (client) ID of the app registration: a GUID, shown on its overview page.
     #[schemars(length(min = 36, max = 36))]
@@ -14,7 +16,11 @@ pub struct OidcConnection {
         .message("clientId must be a GUID such as 66666666-7777-8888-9999-aaaaaaaaaaaa, the Application (client) ID"))]
     pub client_id: String,
     /// Where the client secret of the app registration is: its Value, not its Secret ID.
-    pub client_secret_ref: ClientSecretReference,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret_ref: Option<ClientSecretReference>,
+    /// In place of a client secret: the pods prove who they are by a token of the cluster, which the app registration trusts by a federated credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload_identity: Option<WorkloadIdentity>,
     /// What people read where they choose among several connectors, such as `Contoso staff`; the name of the connector when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
@@ -23,6 +29,30 @@ pub struct OidcConnection {
     /// Usher's alone; who is deactivated by provisioning is out at once either way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<Refresh>,
+}
+
+/// How the pods prove who they are without a client secret (workload identity federation).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadIdentity {
+    /// Audience of the tokens; that of the cloud when left out, such as `api://AzureADTokenExchange`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub audience: Option<String>,
+}
+
+/// The federated credential that the app registration needs: Certificates & secrets > Federated credentials > Other issuer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FederatedCredential {
+    /// Issuer: that of the service account tokens of this cluster. Entra must reach its keys. Absent where Usher does not know it: `kubectl get --raw
+    /// /.well-known/openid-configuration` says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Subject identifier: the service account of the pods.
+    pub subject: String,
+    /// Audience.
+    pub audience: String,
 }
 
 /// How often Entra is asked whether it still knows who is signed in.
@@ -106,4 +136,7 @@ pub struct OidcEndpoint {
     /// Front-channel logout URL: whoever signs out at Entra is signed out here. A provider that sends logout tokens (back-channel) sends them there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logout_url: Option<String>,
+    /// The federated credential for the app registration, with `workloadIdentity`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federated_credential: Option<FederatedCredential>,
 }

@@ -205,7 +205,7 @@ async fn nobody_passes(name: &str, proxy: &Proxy) {
     }
 }
 
-/// Of who is signed in, the application reads who it is, and nothing that the client claims.
+/// A12: of who is signed in, the application reads who it is, and nothing that the client claims.
 async fn somebody_passes(name: &str, proxy: &Proxy, cookie: &str, id: &str) {
     let claims = [
         ("remote-user", "root"),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sqlx::Connection;
 use tempfile::TempDir;
 use usher::clock::ManualClock;
 use usher::config::{RefreshConfig, ScimTenantConfig};
@@ -48,7 +49,7 @@ struct Replicas {
     pods: Vec<Server>,
     provider: Provider,
     clock: ManualClock,
-    _folder: TempDir,
+    folder: TempDir,
     browser: Browser,
     lena: String,
 }
@@ -81,7 +82,7 @@ impl Replicas {
             pods,
             provider,
             clock,
-            _folder: folder,
+            folder,
             browser,
             lena: made["id"].as_str().unwrap().to_owned(),
         }
@@ -163,5 +164,74 @@ async fn a21_a_logout_token_signs_out_on_all_pods() {
     assert_eq!(answer(request).await.0, 200);
 
     assert!(!stage.is_signed_in().await);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a22_a_pod_whose_clock_is_wrong_keeps_sessions_neither_for_ever_nor_for_no_time() {
+    let start: jiff::Timestamp = "2026-02-01T00:00:00Z".parse().unwrap();
+    let clocks = [-5, 0, 5].map(|it| ManualClock::at(start + jiff::SignedDuration::from_mins(it)));
+    let provider = Provider::start(clocks[1].clone()).await;
+    let folder = TempDir::new().unwrap();
+    let tenant = ScimTenantConfig {
+        store: database::store(&folder, "clocks"),
+        sign_in: Some(sign_in_at(provider.issuer(), folder.path())),
+        ..scim_tenant("contoso", SITE, &folder, &json!({}))
+    };
+    let mut stage = Vec::new();
+    for clock in &clocks {
+        stage.extend(pods(tenant.clone(), clock).await.pop());
+    }
+    assert_eq!(send(&stage[0], "POST", "/Users", &lena()).await.0, 201);
+    let advance = |minutes| {
+        for clock in &clocks {
+            clock.advance(Duration::from_mins(minutes));
+        }
+    };
+    // Who signs in by the pod that is ahead, or by the one that is right.
+    for pod in [2, 1] {
+        let mut browser = Browser::new(stage[pod].local_addr());
+        let sent = browser.get("/sign-in").await;
+        let back = browser.get(&provider.authorize(&sent.location)).await;
+        assert_eq!(back.status, 303, "{}", back.text);
+        for _ in 0..14 {
+            for pod in &stage {
+                assert!(is_signed_in(&mut browser, pod).await);
+            }
+            advance(49);
+        }
+        // After 12 hours and what the clocks are apart it is over everywhere.
+        advance(45);
+        for pod in &stage {
+            assert!(!is_signed_in(&mut browser, pod).await);
+        }
+    }
+    for pod in stage {
+        pod.shutdown().await;
+    }
+}
+
+/// A16: a database that waits for somebody. No pod knows who is signed in, and it says so within the time that a proxy has.
+#[tokio::test]
+async fn a16_when_it_is_not_known_in_time_who_is_signed_in_the_answer_is_no() {
+    let stage = Replicas::begin("slow").await;
+    let ask = || stage.ask(&stage.pods[1], "/auth-request");
+    assert_eq!(ask().await, 200);
+    let folder = stage.folder.path().file_name().unwrap().to_str().unwrap();
+    let name = folder.bytes();
+    let name = name.fold(String::new(), |name, it| format!("{name}{it:02x}"));
+    let mut holder = sqlx::PgConnection::connect(database::url()).await.unwrap();
+    let hold = format!("BEGIN; LOCK TABLE it_{name}_slow.session IN ACCESS EXCLUSIVE MODE");
+    let hold = sqlx::raw_sql(sqlx::AssertSqlSafe(hold));
+    hold.execute(&mut holder).await.unwrap();
+
+    let began = std::time::Instant::now();
+    let answers = futures::future::join_all((0..20).map(|_| ask())).await;
+
+    assert!(answers.iter().all(|it| *it == 503), "{answers:?}");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    drop(holder);
+    until(async || ask().await == 200).await;
     stage.end().await;
 }
