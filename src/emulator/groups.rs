@@ -1,11 +1,11 @@
 //! What a cycle does with a group.
 
 use super::dialect::new_group;
-use super::failure::{Failure, invalid_anchor};
+use super::failure::invalid_anchor;
 use super::job::GroupLink;
 use super::log::Action;
-use super::mapped::{Unmapped, changes, mapped};
-use super::run::{Named, Run};
+use super::mapped::changes;
+use super::run::{Named, Run, Tried, tried};
 use super::schema::Source;
 use super::tenant::{Group, ObjectId};
 use super::users::id;
@@ -51,12 +51,7 @@ impl<'a> Run<'a> {
                 Ok(())
             }
         };
-        match done {
-            Ok(()) => {
-                self.job().escrows.remove(&id);
-            }
-            Err((action, failure)) => self.failed(of, action, &failure, false),
-        }
+        self.settle(of, done);
     }
 
     async fn provision_group(
@@ -64,26 +59,17 @@ impl<'a> Run<'a> {
         of: Named<'_>,
         group: &Group,
         link: Option<String>,
-    ) -> Result<(), (Action, Failure)> {
+    ) -> Tried<()> {
         let mapping = &self.provisioner.schema.groups;
         let connection = &self.provisioner.connection;
         let object = group.source(of.id);
-        let assigned = match mapped(mapping, &object, &self.environment) {
-            Ok(assigned) => assigned,
-            Err(Unmapped::Ignored(target)) => {
-                let why = format!("the expression of {target} says IgnoreObjectFlow");
-                self.skipped(of, "EntrySynchronizationSkipped", &why);
-                return Ok(());
-            }
-            Err(Unmapped::Failed(why)) => {
-                let failure = Failure::of("EntrySynchronizationError", "mapping", why);
-                return Err((Action::Other, failure));
-            }
+        let Some(assigned) = self.assigned(of, mapping, &object)? else {
+            return Ok(());
         };
         let found = match link {
             Some(link) => {
                 let found = connection.get("Groups", &link).await;
-                let found = found.map_err(|it| (Action::Other, it))?;
+                let found = found.map_err(tried(Action::Other))?;
                 Some(found.ok_or_else(|| (Action::Other, invalid_anchor("GET", "Groups")))?)
             }
             None => self.matching(of, &assigned, "Groups", mapping).await?,
@@ -91,7 +77,7 @@ impl<'a> Run<'a> {
         let Some(resource) = found else {
             if mapping.actions.add {
                 let created = connection.create("Groups", &new_group(&assigned)).await;
-                let created = created.map_err(|it| (Action::Create, it))?;
+                let created = created.map_err(tried(Action::Create))?;
                 self.link_group(of.id, &id(&created));
                 self.done(of, Action::Create, &id(&created), &[]);
             }
@@ -105,7 +91,7 @@ impl<'a> Run<'a> {
         }
         let body = self.dialect.patch(&changes);
         let answer = connection.change("Groups", &target, &body).await;
-        answer.map_err(|it| (Action::Update, it))?;
+        answer.map_err(tried(Action::Update))?;
         self.done(of, Action::Update, &target, &changes);
         Ok(())
     }
@@ -121,13 +107,13 @@ impl<'a> Run<'a> {
     }
 
     /// Groups know no soft deletion.
-    async fn delete_group(&self, of: Named<'_>, link: &str) -> Result<(), (Action, Failure)> {
+    async fn delete_group(&self, of: Named<'_>, link: &str) -> Tried<()> {
         if !self.provisioner.schema.groups.actions.delete {
             self.skipped(of, "SkipOutOfScopeDeletions", "deletions are left out");
             return Ok(());
         }
         let deleted = self.provisioner.connection.delete("Groups", link).await;
-        deleted.map_err(|it| (Action::Delete, it))?;
+        deleted.map_err(tried(Action::Delete))?;
         self.job().groups.remove(&of.id);
         self.disown(link);
         self.done(of, Action::Delete, link, &[]);

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::clock::SystemRandom;
-use crate::expression::Environment;
+use crate::expression::{Environment, SourceObject};
 
 use super::cycle::{Provisioner, Summary};
 use super::deletions;
@@ -17,7 +17,8 @@ use super::dialect::Dialect;
 use super::failure::Failure;
 use super::job::Job;
 use super::log::{Action, Context, Entry, Outcome};
-use super::mapped::Change;
+use super::mapped::{Assigned, Change, Unmapped, mapped};
+use super::schema::ObjectMapping;
 use super::tenant::{EntraTenant, ObjectId};
 use super::users::Reference;
 
@@ -56,6 +57,13 @@ pub(super) struct Named<'a> {
     pub(super) kind: &'static str,
     pub(super) id: ObjectId,
     pub(super) name: &'a str,
+}
+
+/// A failure, and what was tried.
+pub(super) type Tried<T> = Result<T, (Action, Failure)>;
+
+pub(super) fn tried(action: Action) -> impl Fn(Failure) -> (Action, Failure) {
+    move |failure| (action, failure)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -215,6 +223,37 @@ impl<'a> Run<'a> {
 
     pub(super) fn later(&self, reference: Reference) {
         lock(&self.references).push(reference);
+    }
+
+    /// What `mapping` makes of an object; nothing, and that is logged, where an expression lets it be.
+    pub(super) fn assigned<'m>(
+        &self,
+        of: Named<'_>,
+        mapping: &'m ObjectMapping,
+        object: &SourceObject,
+    ) -> Tried<Option<Vec<Assigned<'m>>>> {
+        match mapped(mapping, object, &self.environment) {
+            Ok(assigned) => Ok(Some(assigned)),
+            Err(Unmapped::Ignored(target)) => {
+                let why = format!("the expression of {target} says IgnoreObjectFlow");
+                self.skipped(of, "EntrySynchronizationSkipped", &why);
+                Ok(None)
+            }
+            Err(Unmapped::Failed(why)) => {
+                let failure = Failure::of("EntrySynchronizationError", "mapping", why);
+                Err((Action::Other, failure))
+            }
+        }
+    }
+
+    /// Ends what was tried with an object, or escrows it.
+    pub(super) fn settle(&self, of: Named<'_>, outcome: Tried<()>) {
+        match outcome {
+            Ok(()) => {
+                self.job().escrows.remove(&of.id);
+            }
+            Err((action, failure)) => self.failed(of, action, &failure, false),
+        }
     }
 
     /// Counts and logs what was done.

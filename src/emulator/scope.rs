@@ -43,45 +43,22 @@ impl Clause {
         let operator = operator.ok_or_else(|| format!("{word:?} is no operator of Entra's"))?;
         let value = clause["targetOperand"]["values"][0].as_str();
         let value = value.unwrap_or_default().to_owned();
-        let has_pattern = matches!(
-            operator,
-            ScopeOperator::RegexMatch | ScopeOperator::NotRegexMatch
-        );
         Ok(Self {
             attribute: text("sourceOperandName"),
-            pattern: has_pattern.then(|| TextPattern::new(&value)).transpose()?,
+            pattern: operator
+                .takes_pattern()
+                .then(|| TextPattern::new(&value))
+                .transpose()?,
             operator,
             value,
         })
     }
 
-    /// Who has no value fulfils `IS NULL` alone.
+    /// What cannot be told does not hold.
     fn holds(&self, object: &SourceObject) -> bool {
-        use ScopeOperator as Is;
         let value = object.value(&self.attribute).to_json();
-        let Some(text) = value.as_str().filter(|it| !it.is_empty()) else {
-            return self.operator == Is::IsNull;
-        };
-        let wanted = self.value.as_str();
-        let found = || self.pattern.as_ref().and_then(|it| it.is_in(text));
-        let number = |text: &str| text.trim().parse::<i64>().ok();
-        let numbers = number(text).zip(number(wanted));
-        match self.operator {
-            Is::Equals => text == wanted,
-            Is::NotEquals => text != wanted,
-            Is::IsTrue => text.eq_ignore_ascii_case("true"),
-            Is::IsFalse => text.eq_ignore_ascii_case("false"),
-            Is::IsNull => false,
-            Is::IsNotNull => true,
-            Is::RegexMatch => found() == Some(true),
-            Is::NotRegexMatch => found() == Some(false),
-            Is::GreaterThan => numbers.is_some_and(|(has, than)| has > than),
-            Is::GreaterThanOrEquals => numbers.is_some_and(|(has, than)| has >= than),
-            Is::Includes => text.contains(wanted),
-            Is::EndsWith => text.ends_with(wanted),
-            Is::In => wanted.contains(text),
-            Is::NotIn => !wanted.contains(text),
-        }
+        let is_found = |text: &str| self.pattern.as_ref()?.is_in(text);
+        self.operator.holds(&value, &self.value, is_found) == Some(true)
     }
 }
 
@@ -107,6 +84,7 @@ mod tests {
         check(r#"{"department": "Deck", "level": "3"}"#, false);
         check(r#"{"department": "deck", "level": "4"}"#, false);
         check(r#"{"mail": "a@crew.example"}"#, true);
+        check(r#"{"mail": ["b@deck.example", "a@crew.example"]}"#, true);
         check("{}", false);
         assert!(
             Scope::read(&json!(null))

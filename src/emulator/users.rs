@@ -8,8 +8,8 @@ use super::dialect::{Op, new_user, reference};
 use super::failure::{Failure, invalid_anchor};
 use super::job::UserLink;
 use super::log::Action;
-use super::mapped::{Assigned, Change, Unmapped, changes, mapped};
-use super::run::{Named, Run};
+use super::mapped::{Assigned, Change, changes, mapped};
+use super::run::{Named, Run, Tried, tried};
 use super::schema::{ObjectMapping, Source};
 use super::target::Target;
 use super::tenant::{ObjectId, User};
@@ -31,13 +31,6 @@ pub(super) struct Reference {
     user: ObjectId,
     /// The manager at the target.
     before: Value,
-}
-
-/// A failure, and what was tried.
-type Tried<T> = Result<T, (Action, Failure)>;
-
-fn tried(action: Action) -> impl Fn(Failure) -> (Action, Failure) {
-    move |failure| (action, failure)
 }
 
 impl<'a> Run<'a> {
@@ -93,27 +86,13 @@ impl<'a> Run<'a> {
                 Ok(())
             }
         };
-        match done {
-            Ok(()) => {
-                self.job().escrows.remove(&id);
-            }
-            Err((action, failure)) => self.failed(of, action, &failure, false),
-        }
+        self.settle(of, done);
     }
 
     async fn provision(&self, of: Named<'_>, user: &User, link: Option<UserLink>) -> Tried<()> {
         let object = user.source(of.id, false);
-        let assigned = match mapped(self.mapping(), &object, &self.environment) {
-            Ok(assigned) => assigned,
-            Err(Unmapped::Ignored(target)) => {
-                let why = format!("the expression of {target} says IgnoreObjectFlow");
-                self.skipped(of, "EntrySynchronizationSkipped", &why);
-                return Ok(());
-            }
-            Err(Unmapped::Failed(why)) => {
-                let failure = Failure::of("EntrySynchronizationError", "mapping", why);
-                return Err((Action::Other, failure));
-            }
+        let Some(assigned) = self.assigned(of, self.mapping(), &object)? else {
+            return Ok(());
         };
         let is_linked = link.is_some();
         let found = match link {

@@ -13,6 +13,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use axum::http::{HeaderMap, Response, StatusCode};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use serde::Deserialize;
 
@@ -42,17 +43,15 @@ pub(super) fn router(core: Arc<Core>) -> Router {
 }
 
 /// The report, to who has its token; unchanged ones are not sent again.
-async fn report(State(core): State<Arc<Core>>, headers: HeaderMap) -> Response<Body> {
-    if let Some(refused) = refused(&core, &headers) {
-        return refused;
-    }
-    let report = core.report().await;
-    let Ok(text) = serde_json::to_string(&report) else {
-        return plain(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the report cannot be written\n",
-        );
-    };
+async fn report(
+    State(core): State<Arc<Core>>,
+    headers: HeaderMap,
+) -> Result<Response<Body>, Refused> {
+    admit(&core, &headers)?;
+    let text = serde_json::to_string(&core.report().await).map_err(|_| {
+        let text = "the report cannot be written\n";
+        Refused::new(StatusCode::INTERNAL_SERVER_ERROR, text)
+    })?;
     let tag = format!("\"{}\"", config::digest(&text));
     let sent_before = headers
         .get(IF_NONE_MATCH)
@@ -70,7 +69,7 @@ async fn report(State(core): State<Arc<Core>>, headers: HeaderMap) -> Response<B
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(ETAG, tag);
     }
-    response
+    Ok(response)
 }
 
 /// What is asked of the records.
@@ -90,19 +89,10 @@ async fn requests(
     State(core): State<Arc<Core>>,
     headers: HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Response<Body> {
-    if let Some(refused) = refused(&core, &headers) {
-        return refused;
-    }
-    let Ok(Query(wanted)) = wanted else {
-        return plain(
-            StatusCode::BAD_REQUEST,
-            "name a client: /requests?client=NAME, and if you like scim_tenant=NAMESPACE/NAME, limit=N, before=NUMBER\n",
-        );
-    };
-    let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
-        return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
-    };
+) -> Result<Response<Body>, Refused> {
+    let how = "name a client: /requests?client=NAME, and if you like scim_tenant=NAMESPACE/NAME, limit=N, before=NUMBER\n";
+    let wanted = asked(&core, &headers, wanted, how)?;
+    let scim_tenant = scim_tenant(&core, wanted.scim_tenant.as_deref())?;
     scim_tenant.opened.save_records().await;
     let limit = wanted
         .limit
@@ -112,51 +102,76 @@ async fn requests(
         .opened
         .store
         .records(&wanted.client, wanted.before, limit);
-    match records.await {
-        Ok(records) => {
-            let lines = records.iter().map(|it| {
-                let text = it.record.text.strip_prefix('{').unwrap_or("}");
-                format!("{{\"number\":{},{text}\n", it.number)
-            });
-            Response::new(Body::from(lines.collect::<String>()))
-        }
-        Err(_) => plain(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the store cannot be read\n",
-        ),
+    let records = records.await.map_err(|_| {
+        let text = "the store cannot be read\n";
+        Refused::new(StatusCode::SERVICE_UNAVAILABLE, text)
+    })?;
+    let lines = records.iter().map(|it| {
+        let text = it.record.text.strip_prefix('{').unwrap_or("}");
+        format!("{{\"number\":{},{text}\n", it.number)
+    });
+    Ok(Response::new(Body::from(lines.collect::<String>())))
+}
+
+/// Why a request is not done, as its answer.
+struct Refused(Box<Response<Body>>);
+
+impl Refused {
+    fn new(status: StatusCode, text: impl Into<Body>) -> Self {
+        Self(Box::new(plain(status, text)))
     }
 }
 
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response<Body> {
+        *self.0
+    }
+}
+
+/// What is asked for by who has the report token; `how` says how to ask.
+fn asked<T>(
+    core: &Core,
+    headers: &HeaderMap,
+    wanted: Result<Query<T>, QueryRejection>,
+    how: &'static str,
+) -> Result<T, Refused> {
+    admit(core, headers)?;
+    let wanted = wanted.map(|Query(it)| it);
+    wanted.map_err(|_| Refused::new(StatusCode::BAD_REQUEST, how))
+}
+
+/// Refuses who has not the report token.
+fn admit(core: &Core, headers: &HeaderMap) -> Result<(), Refused> {
+    let wanted = core.shared.table.load().report_token.clone();
+    let known = credentials::bearer(headers).is_some_and(|token| wanted.matches(&token));
+    let text = "the report token is missing or wrong\n";
+    known
+        .then_some(())
+        .ok_or_else(|| Refused::new(StatusCode::UNAUTHORIZED, text))
+}
+
 /// The directory called `name`, which may be left out where there is one.
-fn scim_tenant(core: &Core, name: Option<&str>) -> Option<Arc<ScimTenant>> {
+fn scim_tenant(core: &Core, name: Option<&str>) -> Result<Arc<ScimTenant>, Refused> {
     let table = core.shared.table.load();
     let mut all = table.scim_tenants.iter();
     let found = match name {
         Some(name) => all.find(|it| it.config.name.0 == name),
         None => all.next().filter(|_| table.scim_tenants.len() == 1),
     };
-    found.map(Arc::clone)
+    let text = "there is no such ScimTenant here\n";
+    found
+        .map(Arc::clone)
+        .ok_or_else(|| Refused::new(StatusCode::NOT_FOUND, text))
 }
 
 /// How people sign in to `scim_tenant`, if some may do so by a password.
-fn with_passwords(scim_tenant: &ScimTenant) -> Result<&SignInConfig, Box<Response<Body>>> {
+fn with_passwords(scim_tenant: &ScimTenant) -> Result<&SignInConfig, Refused> {
     let declared = scim_tenant.config.sign_in.as_ref();
-    declared.filter(|it| it.built_in).ok_or_else(|| {
-        let text = "nobody signs in by a password here: set spec.signIn.builtIn.enabled of the ScimTenant\n";
-        Box::new(plain(StatusCode::CONFLICT, text))
-    })
-}
-
-/// Refuses who has not the report token.
-fn refused(core: &Core, headers: &HeaderMap) -> Option<Response<Body>> {
-    let wanted = core.shared.table.load().report_token.clone();
-    let known = credentials::bearer(headers).is_some_and(|token| wanted.matches(&token));
-    (!known).then(|| {
-        plain(
-            StatusCode::UNAUTHORIZED,
-            "the report token is missing or wrong\n",
-        )
-    })
+    let text =
+        "nobody signs in by a password here: set spec.signIn.builtIn.enabled of the ScimTenant\n";
+    declared
+        .filter(|it| it.built_in)
+        .ok_or_else(|| Refused::new(StatusCode::CONFLICT, text))
 }
 
 async fn metrics(State(core): State<Arc<Core>>) -> Response<Body> {

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use usher::clock::{Clock, ManualClock};
 use usher::emulator::{
-    Connection, Dialect, Dice, EntraTenant, Faults, Job, JobState, Provisioner, Restart, Schema,
-    Settings, Size, Summary, event, generated, verdict,
+    Connection, Dialect, Dice, EntraTenant, Faults, Job, JobState, ObjectId, OnDemandError,
+    Provisioner, Restart, Schema, Settings, Size, Summary, event, generated, verdict,
 };
 
 use crate::workload_server::{TOKEN, Workload};
@@ -245,5 +245,41 @@ async fn too_many_deletions_wait_for_an_administrator() {
     played.job.allow_deletions();
     let allowed = played.cycle().await;
     assert_eq!((allowed.staged, allowed.disabled), (0, 4), "{allowed:?}");
+    played.workload.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_person_is_provisioned_on_demand() {
+    let size = Size {
+        people: 12,
+        groups: 0,
+        seed: 5,
+    };
+    let mut played = Played::start(size, Dialect::Default, Settings::default()).await;
+    let (entitled, now) = (played.tenant.entitled_users(), played.now());
+    let live = |it: &&ObjectId| played.tenant.users()[*it].soft_deleted.is_none();
+    let one = *entitled.iter().find(live).unwrap();
+    let nobody = ObjectId::nil();
+    let demand = (one, &[][..]);
+
+    let done = played
+        .provisioner
+        .on_demand(&played.tenant, &mut played.job, demand, now)
+        .await;
+    let unknown = played
+        .provisioner
+        .on_demand(&played.tenant, &mut played.job, (nobody, &[]), now)
+        .await;
+
+    let done = done.unwrap();
+    assert_eq!((done.created, done.failed), (1, 0), "{done:?}");
+    assert_eq!(unknown.unwrap_err(), OnDemandError::Unknown(nobody));
+    assert_eq!(walk(&played.workload, "/Users").await.len(), 1);
+    let rest = played.cycle().await;
+    assert_eq!(rest.failed, 0, "{rest:?}");
+    assert_eq!(
+        played.differences(differ::References::Compared).await,
+        [""; 0]
+    );
     played.workload.server.shutdown().await;
 }

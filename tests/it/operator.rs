@@ -181,7 +181,8 @@ async fn a_credential_secret_that_is_deleted_or_edited_is_healed_and_said_how() 
         good.then_some(password)
     })
     .await;
-    assert_eq!(try_password(kubelet.port, "hunter2").await, 401);
+    // Those that were tried before they were good count as unknown ones, of which an address has so many a minute.
+    assert!([401, 429].contains(&try_password(kubelet.port, "hunter2").await));
     assert_eq!(try_password(kubelet.port, &second).await, 200);
     let said = eventually("the status says what happened", async || {
         let connector = stage.api::<AzureConnector>().get(CONNECTOR).await.unwrap();

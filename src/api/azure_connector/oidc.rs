@@ -31,17 +31,15 @@ pub struct OidcConnection {
 pub struct Refresh {
     /// Time within which Entra is asked again about a session that is used, in minutes (from `15m`) or hours such as `1h`.
     #[serde(default = "one_hour")]
-    #[schemars(
-        length(min = 2, max = 4),
-        regex(pattern = r"^(1[5-9]|[2-9][0-9]|[1-9][0-9]{2})m$|^[1-9][0-9]{0,2}h$")
-    )]
+    #[schemars(length(min = 2, max = 4))]
+    #[x_kube(validation = Rule::new("self.matches('^(1[5-9]|[2-9][0-9]|[1-9][0-9]{2})m$|^[1-9][0-9]{0,2}h$')")
+        .message("every must be minutes from 15m or hours, such as 1h"))]
     pub every: String,
     /// Time for which a session lasts beyond that while Entra gives no answer, in minutes (from `15m`) or hours such as `1h`.
     #[serde(default = "one_hour")]
-    #[schemars(
-        length(min = 2, max = 4),
-        regex(pattern = r"^(1[5-9]|[2-9][0-9]|[1-9][0-9]{2})m$|^[1-9][0-9]{0,2}h$")
-    )]
+    #[schemars(length(min = 2, max = 4))]
+    #[x_kube(validation = Rule::new("self.matches('^(1[5-9]|[2-9][0-9]|[1-9][0-9]{2})m$|^[1-9][0-9]{0,2}h$')")
+        .message("grace must be minutes from 15m or hours, such as 1h"))]
     pub grace: String,
 }
 

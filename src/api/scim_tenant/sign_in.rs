@@ -73,17 +73,15 @@ pub enum SecondFactor {
 pub struct SignInSession {
     /// Time after which a session ends that is not used, in minutes (from `15m`) or hours such as `1h`.
     #[serde(default = "one_hour")]
-    #[schemars(
-        length(min = 2, max = 4),
-        regex(pattern = r"^(1[5-9]|[2-9][0-9]|[1-9][0-9]{2})m$|^[1-9][0-9]{0,2}h$")
-    )]
+    #[schemars(length(min = 2, max = 4))]
+    #[x_kube(validation = Rule::new("self.matches('^(1[5-9]|[2-9][0-9]|[1-9][0-9]{2})m$|^[1-9][0-9]{0,2}h$')")
+        .message("idle must be minutes from 15m or hours, such as 1h"))]
     pub idle: String,
     /// Time after which every session ends, in minutes (from `15m`) or hours such as `12h`.
     #[serde(default = "twelve_hours")]
-    #[schemars(
-        length(min = 2, max = 4),
-        regex(pattern = r"^(1[5-9]|[2-9][0-9]|[1-9][0-9]{2})m$|^[1-9][0-9]{0,2}h$")
-    )]
+    #[schemars(length(min = 2, max = 4))]
+    #[x_kube(validation = Rule::new("self.matches('^(1[5-9]|[2-9][0-9]|[1-9][0-9]{2})m$|^[1-9][0-9]{0,2}h$')")
+        .message("absolute must be minutes from 15m or hours, such as 1h"))]
     pub absolute: String,
 }
 

@@ -144,6 +144,67 @@ impl ScopeOperator {
             Self::IsTrue | Self::IsFalse | Self::IsNull | Self::IsNotNull
         )
     }
+
+    /// Whether the operator is held against a regular expression.
+    pub const fn takes_pattern(self) -> bool {
+        matches!(self, Self::RegexMatch | Self::NotRegexMatch)
+    }
+
+    /// Whether an attribute fulfils the operator: one text or several, of which one is enough. `is_found` says whether a text has the
+    /// regular expression, or nothing if that cannot be told; then neither can this be.
+    ///
+    /// Microsoft: "Scoping filters will return false if the value is null / empty."
+    pub fn holds(
+        self,
+        attribute: &serde_json::Value,
+        wanted: &str,
+        is_found: impl Fn(&str) -> Option<bool>,
+    ) -> Option<bool> {
+        let texts = attribute.as_array().map_or_else(
+            || std::slice::from_ref(attribute),
+            |several| several.as_slice(),
+        );
+        let texts = texts.iter().filter_map(serde_json::Value::as_str);
+        let mut filled = texts.filter(|it| !it.is_empty()).peekable();
+        if filled.peek().is_none() {
+            return Some(self == Self::IsNull);
+        }
+        let mut told = Some(false);
+        for text in filled {
+            match self.holds_of(text, wanted, &is_found) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => told = None,
+            }
+        }
+        told
+    }
+
+    fn holds_of(
+        self,
+        text: &str,
+        wanted: &str,
+        is_found: impl Fn(&str) -> Option<bool>,
+    ) -> Option<bool> {
+        let number = |text: &str| text.trim().parse::<i64>().ok();
+        let numbers = || number(text).zip(number(wanted));
+        Some(match self {
+            Self::Equals => text == wanted,
+            Self::NotEquals => text != wanted,
+            Self::IsTrue => text.eq_ignore_ascii_case("true"),
+            Self::IsFalse => text.eq_ignore_ascii_case("false"),
+            Self::IsNull => false,
+            Self::IsNotNull => true,
+            Self::RegexMatch => is_found(text)?,
+            Self::NotRegexMatch => !is_found(text)?,
+            Self::GreaterThan => numbers().is_some_and(|(has, than)| has > than),
+            Self::GreaterThanOrEquals => numbers().is_some_and(|(has, than)| has >= than),
+            Self::Includes => text.contains(wanted),
+            Self::EndsWith => text.ends_with(wanted),
+            Self::In => wanted.contains(text),
+            Self::NotIn => !wanted.contains(text),
+        })
+    }
 }
 
 impl fmt::Display for ScopeOperator {

@@ -71,58 +71,23 @@ impl<'a> Scope<'a> {
 
 impl<'a> Test<'a> {
     fn of(clause: &'a ScopingClause) -> Self {
-        let text = clause.value.as_deref().filter(|_| has_pattern(clause));
+        let text = clause
+            .value
+            .as_deref()
+            .filter(|_| clause.operator.takes_pattern());
         Self {
             clause,
             pattern: text.map(TextPattern::new),
         }
     }
 
-    /// Microsoft: "Scoping filters will return false if the value is null / empty." Of several values one is enough. None if it cannot
-    /// be told: the regular expression is broken, or takes too long.
+    /// None if it cannot be told: the regular expression is broken, or takes too long.
     fn holds(&self, value: &Value<'_>) -> Option<bool> {
-        let texts = match value.to_json() {
-            serde_json::Value::Array(texts) => texts,
-            one => vec![one],
-        };
-        let mut texts = texts
-            .iter()
-            .filter_map(|it| it.as_str().filter(|it| !it.is_empty()))
-            .peekable();
-        if texts.peek().is_none() {
-            return Some(self.clause.operator == ScopeOperator::IsNull);
-        }
-        let mut told = Some(false);
-        for text in texts {
-            match self.holds_of(text) {
-                Some(true) => return Some(true),
-                Some(false) => {}
-                None => told = None,
-            }
-        }
-        told
-    }
-
-    fn holds_of(&self, text: &str) -> Option<bool> {
-        let value = self.clause.value.as_deref().unwrap_or_default();
-        let is_found = || self.pattern.as_ref()?.as_ref().ok()?.is_in(text);
-        let numbers = || whole_number(text).zip(whole_number(value));
-        Some(match self.clause.operator {
-            ScopeOperator::Equals => text == value,
-            ScopeOperator::NotEquals => text != value,
-            ScopeOperator::IsTrue => text.eq_ignore_ascii_case("true"),
-            ScopeOperator::IsFalse => text.eq_ignore_ascii_case("false"),
-            ScopeOperator::IsNull => false,
-            ScopeOperator::IsNotNull => true,
-            ScopeOperator::RegexMatch => is_found()?,
-            ScopeOperator::NotRegexMatch => !is_found()?,
-            ScopeOperator::GreaterThan => numbers().is_some_and(|(has, than)| has > than),
-            ScopeOperator::GreaterThanOrEquals => numbers().is_some_and(|(has, than)| has >= than),
-            ScopeOperator::Includes => text.contains(value),
-            ScopeOperator::EndsWith => text.ends_with(value),
-            ScopeOperator::In => value.contains(text),
-            ScopeOperator::NotIn => !value.contains(text),
-        })
+        let wanted = self.clause.value.as_deref().unwrap_or_default();
+        let is_found = |text: &str| self.pattern.as_ref()?.as_ref().ok()?.is_in(text);
+        self.clause
+            .operator
+            .holds(&value.to_json(), wanted, is_found)
     }
 
     /// The one value that fulfils the clause, if there is only one.
@@ -160,20 +125,13 @@ fn whole_number(text: &str) -> Option<i64> {
     text.trim().parse().ok()
 }
 
-fn has_pattern(clause: &ScopingClause) -> bool {
-    matches!(
-        clause.operator,
-        ScopeOperator::RegexMatch | ScopeOperator::NotRegexMatch
-    )
-}
-
 /// Says which clauses Entra would refuse, and which filters nobody can fulfil.
 pub(super) fn check(scopes: &[(Side<'_>, &[ScopingFilter])], checked: &mut Checked) {
     let clauses = scopes
         .iter()
         .flat_map(|(_, it)| *it)
         .flat_map(|it| &it.clauses);
-    let patterns = clauses.filter(|it| has_pattern(it)).count();
+    let patterns = clauses.filter(|it| it.operator.takes_pattern()).count();
     if patterns > MAX_PATTERNS {
         checked.refuse(
             "spec",

@@ -160,68 +160,48 @@ async fn forget(
     Ok(forgotten.rows_affected())
 }
 
+/// The columns of [`Row`].
+macro_rules! columns {
+    () => {
+        "SELECT key, resource_id, session, application, terms, current, turn, expires, tries FROM application_grant"
+    };
+}
+
 async fn ended(
     connection: &mut PgConnection,
     told: &[String],
     now: Timestamp,
 ) -> Result<Vec<Ended>, Failure> {
-    let rows: Vec<EndedRow> = sqlx::query_as(
-        "SELECT key, tries, resource_id, session, application, terms, current, turn, expires FROM application_grant
-         WHERE application = ANY($1) AND turn > 0 AND due <= $2
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        columns!(),
+        " WHERE application = ANY($1) AND turn > 0 AND due <= $2
          AND NOT EXISTS (SELECT 1 FROM session WHERE digest = application_grant.session) ORDER BY seq LIMIT $3",
-    )
+    ))
     .bind(told)
     .bind(now.as_millisecond())
     .bind(ENDED_AT_ONCE)
     .fetch_all(connection)
     .await?;
-    let ended = rows.into_iter().map(
-        |(key, tries, person, session, application, terms, current, turn, expires)| Ended {
-            grant: Grant {
-                key: SecretDigest(key),
-                person: ResourceId::new(person),
-                session: SecretDigest(session),
-                application,
-                terms,
-                current: SecretDigest(current),
-                turn,
-                expires: time(expires),
-            },
-            tries,
-        },
-    );
-    Ok(ended.collect())
+    Ok(rows.into_iter().map(of_row).collect())
 }
 
-/// A row of the table that begins with its key and how often its application was told.
-type EndedRow = (
+type Row = (
+    String,
+    String,
+    String,
+    String,
+    String,
     String,
     i64,
-    String,
-    String,
-    String,
-    String,
-    String,
     i64,
     i64,
 );
 
-/// A row of the table without its key.
-type Row = (String, String, String, String, String, i64, i64);
-
-async fn grant(
-    connection: &mut PgConnection,
-    key: &SecretDigest,
-) -> Result<Option<Grant>, Failure> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT resource_id, session, application, terms, current, turn, expires FROM application_grant WHERE key = $1",
-    )
-    .bind(&key.0)
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.map(
-        |(person, session, application, terms, current, turn, expires)| Grant {
-            key: key.clone(),
+/// A grant, and how often its application was told that it has ended.
+fn of_row((key, person, session, application, terms, current, turn, expires, tries): Row) -> Ended {
+    Ended {
+        grant: Grant {
+            key: SecretDigest(key),
             person: ResourceId::new(person),
             session: SecretDigest(session),
             application,
@@ -230,7 +210,19 @@ async fn grant(
             turn,
             expires: time(expires),
         },
-    ))
+        tries,
+    }
+}
+
+async fn grant(
+    connection: &mut PgConnection,
+    key: &SecretDigest,
+) -> Result<Option<Grant>, Failure> {
+    let row: Option<Row> = sqlx::query_as(concat!(columns!(), " WHERE key = $1"))
+        .bind(&key.0)
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map(|row| of_row(row).grant))
 }
 
 async fn applications_of(

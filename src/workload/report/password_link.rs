@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::people::{answer, requester};
-use super::{plain, refused, scim_tenant, with_passwords};
+use super::{Refused, asked, plain, scim_tenant, with_passwords};
 use crate::workload::core::Core;
 use crate::workload::directory::password::{NoLink, Purpose, WantedLink};
 use crate::workload::sessions::digest;
@@ -19,6 +19,8 @@ use crate::workload::sessions::digest;
 /// Hours that a link holds, unless others are asked for, and at most.
 const HOURS: i64 = 24;
 const MOST_HOURS: i64 = 168;
+
+const HOW: &str = "name a person: /password-link?person=ID or /password-link?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME, hours=N (1 to 168), for=invitation or for=reset\n";
 
 /// Whose link, and for how long.
 #[derive(Debug, Deserialize)]
@@ -38,28 +40,15 @@ pub(super) async fn make(
     State(core): State<Arc<Core>>,
     headers: HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Response<Body> {
-    if let Some(refused) = refused(&core, &headers) {
-        return refused;
-    }
-    let Ok(Query(wanted)) = wanted else {
-        let text = format!(
-            "name a person: /password-link?person=ID or /password-link?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME, hours=N (1 to {MOST_HOURS}), for=invitation or for=reset\n"
-        );
-        return plain(StatusCode::BAD_REQUEST, text);
-    };
+) -> Result<Response<Body>, Refused> {
+    let wanted = asked(&core, &headers, wanted, HOW)?;
     let hours = wanted.hours.unwrap_or(HOURS);
     if !(1..=MOST_HOURS).contains(&hours) {
         let text = format!("hours is {hours}; write a number from 1 to {MOST_HOURS}\n");
-        return plain(StatusCode::BAD_REQUEST, text);
+        return Err(Refused::new(StatusCode::BAD_REQUEST, text));
     }
-    let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
-        return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
-    };
-    let sign_in = match with_passwords(&scim_tenant) {
-        Ok(sign_in) => sign_in,
-        Err(refused) => return *refused,
-    };
+    let scim_tenant = scim_tenant(&core, wanted.scim_tenant.as_deref())?;
+    let sign_in = with_passwords(&scim_tenant)?;
     let token = core.shared.secret();
     let requester = requester(&headers);
     let link = WantedLink {
@@ -69,7 +58,7 @@ pub(super) async fn make(
     };
     let directory = &scim_tenant.directory;
     let made = directory.make_password_link(&wanted.person, link, sign_in, &requester);
-    match made.await {
+    Ok(match made.await {
         Ok(made) => {
             let base = scim_tenant.base();
             answer(Ok(json!({
@@ -81,5 +70,5 @@ pub(super) async fn make(
         }
         Err(NoLink::Directory(error)) => answer(Err(error)),
         Err(why) => plain(StatusCode::CONFLICT, format!("{why}\n")),
-    }
+    })
 }

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{plain, refused, scim_tenant};
+use super::{Refused, asked, plain, scim_tenant};
 use crate::store::ResourceId;
 use crate::store::audit::{AuditQuery, Requester};
 use crate::workload::core::Core;
@@ -50,20 +50,13 @@ pub(super) async fn person(
     State(core): State<Arc<Core>>,
     headers: HeaderMap,
     wanted: Result<Query<WantedPerson>, QueryRejection>,
-) -> Response<Body> {
-    if let Some(refused) = refused(&core, &headers) {
-        return refused;
-    }
-    let Ok(Query(wanted)) = wanted else {
-        let text = "name a person: /person?person=ID or /person?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME\n";
-        return plain(StatusCode::BAD_REQUEST, text);
-    };
-    let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
-        return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
-    };
+) -> Result<Response<Body>, Refused> {
+    let how = "name a person: /person?person=ID or /person?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME\n";
+    let wanted = asked(&core, &headers, wanted, how)?;
+    let scim_tenant = scim_tenant(&core, wanted.scim_tenant.as_deref())?;
     let directory = &scim_tenant.directory;
     let requester = requester(&headers);
-    answer(directory.export(&wanted.person, &requester).await)
+    Ok(answer(directory.export(&wanted.person, &requester).await))
 }
 
 /// Who asks here, as the audit has it.
@@ -81,17 +74,10 @@ pub(super) async fn audit(
     State(core): State<Arc<Core>>,
     headers: HeaderMap,
     wanted: Result<Query<WantedEntries>, QueryRejection>,
-) -> Response<Body> {
-    if let Some(refused) = refused(&core, &headers) {
-        return refused;
-    }
-    let Ok(Query(wanted)) = wanted else {
-        let text = "ask for /audit, and if you like scim_tenant=NAMESPACE/NAME, id=ID, client=NAME, from=TIME, until=TIME, limit=N, before=POSITION\n";
-        return plain(StatusCode::BAD_REQUEST, text);
-    };
-    let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
-        return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
-    };
+) -> Result<Response<Body>, Refused> {
+    let how = "ask for /audit, and if you like scim_tenant=NAMESPACE/NAME, id=ID, client=NAME, from=TIME, until=TIME, limit=N, before=POSITION\n";
+    let wanted = asked(&core, &headers, wanted, how)?;
+    let scim_tenant = scim_tenant(&core, wanted.scim_tenant.as_deref())?;
     let query = AuditQuery {
         id: wanted.id.map(ResourceId::new),
         client: wanted.client,
@@ -108,7 +94,7 @@ pub(super) async fn audit(
         });
         json!({"entries": entries.collect::<Vec<_>>()})
     });
-    answer(found)
+    Ok(answer(found))
 }
 
 pub(super) fn answer(result: Result<Value, DirectoryError>) -> Response<Body> {

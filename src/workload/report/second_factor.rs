@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Response, StatusCode};
+use axum::http::{HeaderMap, Response};
 use serde_json::json;
 
 use super::people::{WantedPerson, answer, requester};
-use super::{plain, refused, scim_tenant};
+use super::{Refused, asked, scim_tenant};
 use crate::workload::core::Core;
 
 /// Removes the second factor of a person, who sets up another one, and ends the sessions; to who has the report token.
@@ -17,25 +17,18 @@ pub(super) async fn reset(
     State(core): State<Arc<Core>>,
     headers: HeaderMap,
     wanted: Result<Query<WantedPerson>, QueryRejection>,
-) -> Response<Body> {
-    if let Some(refused) = refused(&core, &headers) {
-        return refused;
-    }
-    let Ok(Query(wanted)) = wanted else {
-        let text = "name a person: /second-factor-reset?person=ID or /second-factor-reset?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME\n";
-        return plain(StatusCode::BAD_REQUEST, text);
-    };
-    let Some(scim_tenant) = scim_tenant(&core, wanted.scim_tenant.as_deref()) else {
-        return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
-    };
+) -> Result<Response<Body>, Refused> {
+    let how = "name a person: /second-factor-reset?person=ID or /second-factor-reset?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME\n";
+    let wanted = asked(&core, &headers, wanted, how)?;
+    let scim_tenant = scim_tenant(&core, wanted.scim_tenant.as_deref())?;
     let directory = &scim_tenant.directory;
     let requester = requester(&headers);
     let reset = directory.reset_second_factor(&wanted.person, &requester);
-    answer(reset.await.map(|(person, had)| {
+    Ok(answer(reset.await.map(|(person, had)| {
         json!({
             "person": person.id.as_str(),
             "userName": person.resource.user_name(),
             "hadSecondFactor": had,
         })
-    }))
+    })))
 }

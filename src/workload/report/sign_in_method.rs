@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::people::{answer, requester};
-use super::{plain, refused, scim_tenant, with_passwords};
+use super::{Refused, asked, plain, scim_tenant, with_passwords};
 use crate::config::SignInConfig;
-use crate::scim::schema::{ResourceType, SIGN_IN_METHODS};
+use crate::scim::schema::ResourceType;
 use crate::store::Stored;
 use crate::workload::core::Core;
 use crate::workload::directory::DirectoryError;
@@ -20,6 +20,8 @@ use crate::workload::directory::sign_in_method::{SignInMethod, declared};
 
 /// What takes the attribute away.
 const DEFAULT: &str = "Default";
+
+const HOW: &str = "name a person: /sign-in-method?person=ID or /sign-in-method?person=USERNAME, by POST with method=Entra, BuiltIn or Default, and if you like scim_tenant=NAMESPACE/NAME\n";
 
 /// Whose method, and which one from now on.
 #[derive(Debug, Deserialize)]
@@ -37,13 +39,16 @@ pub(super) async fn show(
     State(core): State<Arc<Core>>,
     headers: HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Response<Body> {
-    match wanted {
-        Ok(Query(wanted)) if wanted.method.is_some() => {
-            plain(StatusCode::BAD_REQUEST, "a method is set by POST\n")
-        }
-        wanted => serve(&core, &headers, wanted).await,
+) -> Result<Response<Body>, Refused> {
+    let wanted = asked(&core, &headers, wanted, HOW)?;
+    if wanted.method.is_some() {
+        let text = "a method is set by POST\n";
+        return Err(Refused::new(StatusCode::BAD_REQUEST, text));
     }
+    let scim_tenant = scim_tenant(&core, wanted.scim_tenant.as_deref())?;
+    let config = with_passwords(&scim_tenant)?;
+    let found = scim_tenant.directory.person(&wanted.person).await;
+    Ok(answer(found.map(|it| said(&it, config))))
 }
 
 /// Says how a person signs in from now on, to who has the report token.
@@ -51,54 +56,19 @@ pub(super) async fn set(
     State(core): State<Arc<Core>>,
     headers: HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Response<Body> {
-    match wanted {
-        Ok(Query(wanted)) if wanted.method.is_none() => usage(),
-        wanted => serve(&core, &headers, wanted).await,
-    }
-}
-
-fn usage() -> Response<Body> {
-    let [entra, built_in] = SIGN_IN_METHODS;
-    let text = format!(
-        "name a person: /sign-in-method?person=ID or /sign-in-method?person=USERNAME, by POST with method={entra}, {built_in} or {DEFAULT}, and if you like scim_tenant=NAMESPACE/NAME\n"
-    );
-    plain(StatusCode::BAD_REQUEST, text)
-}
-
-async fn serve(
-    core: &Core,
-    headers: &HeaderMap,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Response<Body> {
-    if let Some(refused) = refused(core, headers) {
-        return refused;
-    }
-    let Ok(Query(wanted)) = wanted else {
-        return usage();
-    };
-    let Some(scim_tenant) = scim_tenant(core, wanted.scim_tenant.as_deref()) else {
-        return plain(StatusCode::NOT_FOUND, "there is no such ScimTenant here\n");
-    };
-    let config = match with_passwords(&scim_tenant) {
-        Ok(config) => config,
-        Err(refused) => return *refused,
-    };
-    let directory = &scim_tenant.directory;
+) -> Result<Response<Body>, Refused> {
+    let wanted = asked(&core, &headers, wanted, HOW)?;
     let method = match wanted.method.as_deref() {
-        None => {
-            let found = directory.person(&wanted.person).await;
-            return answer(found.map(|it| said(&it, config)));
-        }
-        Some(DEFAULT) => None,
-        Some(name) => match SignInMethod::named(name) {
-            Some(method) => Some(method),
-            None => return usage(),
-        },
+        Some(DEFAULT) => Some(None),
+        named => named.and_then(SignInMethod::named).map(Some),
     };
-    let requester = requester(headers);
+    let method = method.ok_or_else(|| Refused::new(StatusCode::BAD_REQUEST, HOW))?;
+    let scim_tenant = scim_tenant(&core, wanted.scim_tenant.as_deref())?;
+    let config = with_passwords(&scim_tenant)?;
+    let directory = &scim_tenant.directory;
+    let requester = requester(&headers);
     let set = directory.set_sign_in_method(&wanted.person, method, &requester);
-    match set.await {
+    Ok(match set.await {
         Ok(set) if set.not_owned > 0 => plain(
             StatusCode::CONFLICT,
             "another client owns signInMethod, by spec.attributeOwners of the ScimTenant; change it there\n",
@@ -108,7 +78,7 @@ async fn serve(
             "the person is in spec.breakGlass of the ScimTenant and out of reach\n",
         ),
         set => answer(set.map(|it| said(&it.stored, config))),
-    }
+    })
 }
 
 fn said(person: &Stored, config: &SignInConfig) -> Value {
