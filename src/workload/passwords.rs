@@ -1,6 +1,7 @@
 //! Passwords as they are typed, and the hashes that are kept of them: Argon2id (RFC 9106), off the async threads, never more at once
 //! than there is memory for.
 
+mod hashing;
 mod obvious;
 mod rules;
 
@@ -9,16 +10,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argon2::password_hash::phc;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use tokio::sync::Semaphore;
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::Random;
 use crate::store::passwords::PasswordHash;
+use hashing::Hashing;
 pub(crate) use obvious::About;
 pub(crate) use rules::{NotAPassword, Password};
 
 /// KiB of memory and passes over it of one hash: 19 MiB and 2 are the least that OWASP recommends. With these one core of 2020 makes about
-/// 15 a second. What is more than 32 MiB with its header, the C library gives back to the system as soon as it is free.
+/// 15 a second.
 const MEMORY: u32 = 32 * 1024;
 const PASSES: u32 = 3;
 
@@ -34,10 +36,10 @@ const WAITING: usize = 256;
 
 /// Makes and verifies hashes.
 pub(crate) struct Passwords {
-    argon2: Argon2<'static>,
+    hashing: Arc<Hashing>,
     /// At most so many times the memory of one hash is taken.
     permits: Arc<Semaphore>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     random: Arc<dyn Random>,
     /// What is verified where there is no hash, which takes as long: nobody can tell who has a password.
     nobodys: PasswordHash,
@@ -77,9 +79,13 @@ impl Passwords {
             params.t_cost()
         );
         Self {
-            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            hashing: Arc::new(Hashing::new(Argon2::new(
+                Algorithm::Argon2id,
+                Version::V0x13,
+                params,
+            ))),
             permits: Arc::new(Semaphore::new(permits)),
-            places: Semaphore::new(WAITING),
+            places: Arc::new(Semaphore::new(WAITING)),
             random,
             nobodys: PasswordHash::new(nobodys),
         }
@@ -87,8 +93,8 @@ impl Passwords {
 
     /// The hash of a password that is set.
     pub(crate) async fn hash(&self, password: Password) -> Result<PasswordHash, Unhashed> {
-        let (argon2, salt) = (self.argon2.clone(), self.salt());
-        self.with_permit(move || hash(&argon2, &password, salt))
+        let salt = self.salt();
+        self.with_permit(move |hashing| hashing.hash(&password, &salt))
             .await?
     }
 
@@ -99,17 +105,15 @@ impl Passwords {
         kept: Option<&PasswordHash>,
     ) -> Result<Verified, Unhashed> {
         let kept = kept.unwrap_or(&self.nobodys).clone();
-        let (argon2, salt) = (self.argon2.clone(), self.salt());
-        self.with_permit(move || {
+        let salt = self.salt();
+        self.with_permit(move |hashing| {
             let Ok(kept) = phc::PasswordHash::new(kept.reveal()) else {
                 return Err(Unhashed::Failed);
             };
-            let verified = argon2.verify_password(password.as_bytes(), &kept);
-            if verified.is_err() {
+            if !hashing.verifies(&password, &kept)? {
                 return Ok(Verified::Wrong);
             }
-            let is_present = phc::ParamsString::try_from(argon2.params()) == Ok(kept.params);
-            let rehashed = (!is_present).then(|| hash(&argon2, &password, salt));
+            let rehashed = (!hashing.has_cost_of(&kept)).then(|| hashing.hash(&password, &salt));
             Ok(Verified::Right {
                 rehashed: rehashed.transpose()?,
             })
@@ -117,24 +121,37 @@ impl Passwords {
         .await?
     }
 
-    /// Does the work on a thread that may be kept busy, once there is a permit. A request that was given up keeps its permit until
-    /// the work is done.
+    /// Does the work on a thread of its own, once there is a permit. A request that was given up keeps its permit until the work is
+    /// done.
     async fn with_permit<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&Hashing) -> T + Send + 'static,
     ) -> Result<T, Unhashed> {
-        let Ok(_place) = self.places.try_acquire() else {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             return Err(Unhashed::Busy);
         };
         let permit = Arc::clone(&self.permits).acquire_owned();
         let Ok(Ok(permit)) = tokio::time::timeout(PATIENCE, permit).await else {
             return Err(Unhashed::Busy);
         };
-        let working = tokio::task::spawn_blocking(move || {
-            let done = work();
+        drop(place);
+        let (places, hashing) = (Arc::clone(&self.places), Arc::clone(&self.hashing));
+        let (done, working) = oneshot::channel();
+        let work = move || {
+            hashing::step_back();
+            let it = work(&hashing);
+            if places.available_permits() == WAITING {
+                hashing.free();
+            }
             drop(permit);
-            done
-        });
+            if done.send(it).is_err() {
+                tracing::debug!("nobody waits for a password any more");
+            }
+        };
+        let spawned = std::thread::Builder::new()
+            .name("password".to_owned())
+            .spawn(work);
+        spawned.map_err(|_| Unhashed::Failed)?;
         working.await.map_err(|_| Unhashed::Failed)
     }
 
@@ -143,16 +160,6 @@ impl Passwords {
         self.random.fill(&mut salt);
         salt
     }
-}
-
-fn hash(
-    argon2: &Argon2<'_>,
-    password: &Password,
-    salt: [u8; SALT],
-) -> Result<PasswordHash, Unhashed> {
-    let hash = argon2.hash_password_with_salt(password.as_bytes(), &salt);
-    let hash = hash.map_err(|_| Unhashed::Failed)?;
-    Ok(PasswordHash::new(hash.to_string()))
 }
 
 #[cfg(test)]
@@ -255,7 +262,7 @@ mod tests {
     #[test]
     fn the_cost_is_what_owasp_recommends_at_least() {
         let passwords = Passwords::new(Arc::new(SystemRandom));
-        let params = passwords.argon2.params();
+        let params = passwords.hashing.params();
         assert!(params.m_cost() >= 19 * 1024 && params.t_cost() >= 2);
         assert!(passwords.nobodys.reveal().contains("m=32768,t=3,p=1$"));
     }

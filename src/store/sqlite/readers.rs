@@ -170,7 +170,7 @@ impl Drop for Reader {
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = configured(path, OpenFlags::empty())?;
-    for (name, value) in [("query_only", "ON"), ("cache_size", "-2000")] {
+    for (name, value) in [("query_only", "ON"), ("cache_size", "-8000")] {
         connection.pragma_update(None, name, value)?;
     }
     Ok(connection)
