@@ -363,6 +363,8 @@ async fn the_end_of_the_process_does_not_wait_for_a_letter_that_goes_again_later
 #[tokio::test]
 async fn the_log_has_neither_links_nor_addresses_of_letters() {
     let log = Log::default();
+    // Where there is one subscriber alone, whether an event is of interest is said by the thread that meets it first: that of another test.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
     let subscriber = subscriber.with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
