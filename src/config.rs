@@ -2,6 +2,7 @@
 
 mod access_token;
 pub mod application;
+pub mod email;
 pub mod oauth;
 pub mod policy;
 pub mod report;
@@ -27,6 +28,7 @@ pub use access_token::AccessToken;
 pub use application::{
     ApplicationAuthentication, ApplicationConfig, ApplicationsConfig, ClaimConfig,
 };
+pub use email::{EmailConfig, EmailTls};
 pub use oauth::{OAuthConfig, TrustedIssuer};
 pub use policy::{
     Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, UnknownMembers,
@@ -145,18 +147,21 @@ impl ScimTenantConfig {
         self.sign_in.as_ref()?.applications.as_ref()
     }
 
-    /// Whether others have to be asked: to sign people in, or for the keys of whose tokens are believed.
-    pub fn calls_out(&self) -> bool {
+    /// The ports of others that have to be asked: to sign people in, for the keys of whose tokens are believed, or to write to people.
+    pub fn calls_out(&self) -> Vec<u16> {
         let by_keys = |it: &ScimClientConfig| {
             let assertion = it.oauth.as_ref().and_then(|it| it.assertion.as_ref());
             let mut issuers = assertion.into_iter().chain(&it.issuer);
             issuers.any(|it| matches!(it.keys, oauth::Keys::Url(_)))
         };
+        let email = self.sign_in.as_ref().and_then(|it| it.email.as_ref());
         let applications = self.applications();
-        !self.providers().is_empty()
+        let asks = !self.providers().is_empty()
             || self.clients.iter().any(by_keys)
             || applications
-                .is_some_and(|it| it.applications.iter().any(ApplicationConfig::calls_out))
+                .is_some_and(|it| it.applications.iter().any(ApplicationConfig::calls_out));
+        let https = asks.then_some(443);
+        https.into_iter().chain(email.map(|it| it.port)).collect()
     }
 }
 

@@ -15,6 +15,7 @@ mod intake;
 mod jwt;
 mod keys;
 mod listener;
+mod mail;
 mod metrics;
 mod noted;
 mod oauth;
@@ -196,6 +197,7 @@ impl Server {
     pub async fn shutdown(self) {
         self.drain();
         self.public.shutdown(GRACE).await;
+        self.core.shared.mail.close().await;
         self.stop.cancel();
         self.core.close().await;
         if let Some(report) = self.report {

@@ -4,6 +4,7 @@ mod access_rule;
 mod applications;
 mod clients;
 mod deprovisioning;
+mod email;
 mod exposure;
 mod owner;
 mod pods;
@@ -25,6 +26,7 @@ pub use clients::{
     ScimClientStatus,
 };
 pub use deprovisioning::{Brake, Deprovisioning, HeldRemovals};
+pub use email::{Email, EmailCredential, EmailSecretReference, EmailTls};
 pub use exposure::{Exposure, GatewayExposure, IngressExposure, ParentReference, Tls};
 pub use owner::AttributeOwner;
 pub use pods::PodTemplate;
@@ -190,6 +192,16 @@ pub enum DeletionPolicy {
     Delete,
 }
 
+/// Why a letter was not sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EmailError {
+    /// When it was tried last.
+    pub time: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time,
+    /// The kind of letter, and why; no address.
+    pub summary: String,
+}
+
 /// What is known of one directory.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -219,6 +231,9 @@ pub struct ScimTenantStatus {
     /// Break-glass accounts that are declared and do not exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_break_glass: Vec<String>,
+    /// Why the last letter was not sent by the mail server of `spec.signIn.email`; gone once one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_error: Option<EmailError>,
     /// The SCIM clients that `spec.clients` declares.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]

@@ -14,6 +14,9 @@ pub(super) struct Args {
     /// Hours that the link holds, 168 at most
     #[arg(long, value_name = "HOURS", default_value_t = 24)]
     hours: u32,
+    /// Show the link, even where a mail server is declared
+    #[arg(long)]
+    show: bool,
     #[command(flatten)]
     report: Report,
 }
@@ -30,14 +33,23 @@ pub(super) async fn reset(args: Args) -> anyhow::Result<()> {
 
 async fn make(args: Args, purpose: &str) -> anyhow::Result<()> {
     let hours = args.hours.to_string();
+    let send = if args.show { "false" } else { "true" };
     let parameters = [
         ("person", args.person.as_str()),
         ("hours", &hours),
         ("for", purpose),
+        ("send", send),
     ];
     let made = args.report.ask(Method::POST, "/password-link", &parameters);
     let made = made.await?;
     let text = |name: &str| made[name].as_str().unwrap_or_default();
+    if let Some(address) = made["sentTo"].as_str() {
+        output::remark(&format!(
+            "a link goes to {address}; it holds once, until {}\n",
+            text("expires")
+        ));
+        return Ok(());
+    }
     let link = made["link"].as_str().context("the answer has no link")?;
     output::remark(&format!(
         "for {}, once, until {}; whoever has it can sign in:\n",

@@ -48,11 +48,23 @@ pub struct ScimTenantReport {
     /// Break-glass accounts that are declared and do not exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_break_glass: Vec<String>,
+    /// Why the last letter was not sent; gone once one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_trouble: Option<EmailTrouble>,
     /// Why the store cannot be used at all, in words; then nothing is known of how many there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_unavailable: Option<String>,
     /// Who has provisioned.
     pub clients: Vec<ClientReport>,
+}
+
+/// Why a letter was not sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmailTrouble {
+    /// When it was tried last.
+    pub time: Timestamp,
+    /// The kind of letter, and why; no address.
+    pub summary: String,
 }
 
 /// Why people and groups can be read and not changed.

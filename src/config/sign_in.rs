@@ -7,7 +7,13 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::application::{ApplicationConfig, ApplicationsConfig};
+use super::email::{EmailConfig, SecretFile};
 use super::second_factor::SecondFactorConfig;
+
+/// Names of the files of a mail server. A connector cannot be called so: its name is one of DNS.
+pub const EMAIL_PASSWORD: &str = "email_password";
+/// See [`EMAIL_PASSWORD`].
+pub const EMAIL_CA: &str = "email_ca";
 
 /// How people sign in, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +33,9 @@ pub struct SignInConfig {
     /// The second factor of who signs in by a password; nobody is asked when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_factor: Option<SecondFactorConfig>,
+    /// By which server people are written to; links are shown to who makes them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<EmailConfig>,
     /// Who says who people are; one at least, unless people sign in by passwords.
     pub providers: Vec<ProviderConfig>,
 }
@@ -35,6 +44,18 @@ impl SignInConfig {
     /// The provider of the connector called `name`.
     pub fn provider(&self, name: &str) -> Option<&ProviderConfig> {
         self.providers.iter().find(|it| it.connector == name)
+    }
+
+    /// The files of the mail server, each with its name in the pods, which no connector has.
+    pub fn email_files(&self) -> Vec<(&'static str, &SecretFile)> {
+        let email = self.email.as_ref();
+        let password = email.and_then(|it| it.credential.as_ref());
+        let password = password.map(|it| (EMAIL_PASSWORD, &it.password));
+        let ca = email.and_then(|it| it.ca.as_ref());
+        password
+            .into_iter()
+            .chain(ca.map(|it| (EMAIL_CA, it)))
+            .collect()
     }
 
     /// The application with this `client_id`.

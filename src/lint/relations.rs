@@ -67,6 +67,7 @@ impl World {
                     .chain(self.unknown_clients(declared, &key, it))
                     .chain(unknown_roles(declared, it))
                     .chain(unseen_addresses(declared, it))
+                    .chain(unused_email(declared, it))
                     .collect()
             }
             Object::AzureConnector(it) => {
@@ -257,6 +258,15 @@ fn unseen_addresses(declared: &Declared, tenant: &ScimTenant) -> Option<Finding>
     (is_unseen && spec.sign_in.built_in.enabled).then(|| {
         let message = "without spec.trustedProxies everybody has the address of the ingress or gateway, and wrong passwords of one person count for all; write the networks of its pods there, such as 10.42.0.0/16";
         declared.finding(Severity::Warning, "/spec/signIn/builtIn", message.to_owned())
+    })
+}
+
+/// A mail server that nobody is written by.
+fn unused_email(declared: &Declared, tenant: &ScimTenant) -> Option<Finding> {
+    let sign_in = &tenant.spec.sign_in;
+    (sign_in.email.is_some() && !sign_in.built_in.enabled).then(|| {
+        let message = "letters are about passwords, and nobody has one: set spec.signIn.builtIn.enabled, or leave email out";
+        declared.finding(Severity::Warning, "/spec/signIn/email", message.to_owned())
     })
 }
 

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use crate::api::azure_connector::ClientSecretReference;
 use crate::config::StoreConfig;
 
 use super::child::Owner;
@@ -32,11 +31,11 @@ pub enum ClientSecretFiles {
 }
 
 impl ClientSecretFiles {
-    /// The file with the client secret of `connector`.
-    pub fn file(&self, connector: &str, reference: &ClientSecretReference) -> PathBuf {
+    /// The file that is called `name` in the pods, which a Secret has under a key.
+    pub fn file(&self, name: &str, (secret, key): (&str, &str)) -> PathBuf {
         match self {
-            Self::Mounted => client_secrets::file(connector).into(),
-            Self::Secrets(folder) => folder.join(&reference.name).join(&reference.key),
+            Self::Mounted => client_secrets::file(name).into(),
+            Self::Secrets(folder) => folder.join(secret).join(key),
         }
     }
 

@@ -86,8 +86,7 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
     let spec = &tenant.spec;
     check_store(spec, observed)?;
     let (config, served) = configuration(tenant, &owner, observed)?;
-    let providers = served.providers();
-    let pods = deployment::deployment(&owner, spec, &observed.settings, providers)?;
+    let pods = deployment::deployment(&owner, spec, &observed.settings, served.sign_in.as_ref())?;
 
     let mut steps = vec![Step::Apply(Child::ServiceAccount(Box::new(
         objects::service_account(&owner),
@@ -107,7 +106,7 @@ pub fn scim_tenant(tenant: &ScimTenant, observed: &Observed) -> Result<Plan, Rej
         Step::Apply(Child::Service(Box::new(address::public(&owner, spec)))),
         Step::Apply(Child::Service(Box::new(address::report(&owner, spec)))),
         Step::Apply(Child::NetworkPolicy(Box::new(
-            network_policy::network_policy(&owner, spec, &observed.settings, served.calls_out()),
+            network_policy::network_policy(&owner, spec, &observed.settings, &served.calls_out()),
         ))),
         Step::Apply(Child::Deployment(Box::new(pods))),
     ]);

@@ -1,9 +1,10 @@
 //! What a document says of signing in: who says who people are, and for how long that holds.
 
 use crate::api::azure_connector::{OidcConnection, OidcEndpoint, Refresh};
-use crate::api::scim_tenant::{AccessRule, SecondFactor};
+use crate::api::scim_tenant::{AccessRule, Email, EmailSecretReference, EmailTls, SecondFactor};
 use crate::api::{AzureConnector, ScimTenant};
-use crate::config::sign_in::{logout_url, redirect_uri};
+use crate::config::email::{self, EmailConfig, SecretFile};
+use crate::config::sign_in::{EMAIL_CA, EMAIL_PASSWORD, logout_url, redirect_uri};
 use crate::config::{
     AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, RefreshConfig,
     SecondFactorConfig, SessionConfig, SignInConfig,
@@ -52,8 +53,43 @@ pub(super) fn sign_in(
             required: declared.built_in.second_factor == SecondFactor::Required,
             sealing_key_file: sources.site.client_secrets.sealing_key(&Owner::of(tenant)),
         }),
+        email: declared.email.as_ref().map(|it| email(it, sources.site)),
         providers,
     }))
+}
+
+fn email(declared: &Email, site: &Site) -> EmailConfig {
+    let Email {
+        server,
+        port,
+        tls,
+        from,
+        credential,
+        ca_secret_ref,
+    } = declared;
+    let (tls, usual) = match tls {
+        EmailTls::StartTls => (email::EmailTls::StartTls, 587),
+        EmailTls::Tls => (email::EmailTls::Tls, 465),
+        EmailTls::None => (email::EmailTls::None, 25),
+    };
+    let file = |name: &str, of: &EmailSecretReference| SecretFile {
+        file: site.client_secrets.file(name, (&of.name, &of.key)),
+        key: Some(ClientSecretKey {
+            secret: of.name.clone(),
+            key: of.key.clone(),
+        }),
+    };
+    EmailConfig {
+        server: server.clone(),
+        port: port.unwrap_or(usual),
+        tls,
+        from: from.clone(),
+        credential: credential.as_ref().map(|it| email::EmailCredential {
+            user_name: it.user_name.clone(),
+            password: file(EMAIL_PASSWORD, &it.password_secret_ref),
+        }),
+        ca: ca_secret_ref.as_ref().map(|it| file(EMAIL_CA, it)),
+    }
 }
 
 fn access_rule(declared: AccessRule) -> AccessRuleConfig {
@@ -124,7 +160,9 @@ fn provider(
         issuer: cloud::issuer(connector)?,
         entra_tenant_id: connector.spec.entra_tenant_id.to_ascii_lowercase(),
         client_id: oidc.client_id.to_ascii_lowercase(),
-        client_secret_file: site.client_secrets.file(&name, reference),
+        client_secret_file: site
+            .client_secrets
+            .file(&name, (&reference.name, &reference.key)),
         client_secret_key: Some(ClientSecretKey {
             secret: reference.name.clone(),
             key: reference.key.clone(),

@@ -29,7 +29,7 @@ use axum::http::{HeaderMap, Method, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::http::{Shared, read_form};
+use super::http::Shared;
 use super::intake::Unread;
 use super::oauth::{BAD_FORM, MAX_FORM, document};
 use super::routing::{self, ScimTenant};
@@ -244,7 +244,7 @@ async fn answer(
 }
 
 async fn form(asked: &Asked<'_>, body: Body) -> Result<Form, Refused> {
-    match read_form(asked.shared, body, MAX_FORM).await {
+    match asked.shared.intake.read_form(body, MAX_FORM).await {
         Ok(body) => Form::parse(asked.headers, &body),
         Err(Unread::NoRoom) => Err(Refused::NotOpen),
         Err(Unread::TooLarge | Unread::Broken) => Err(Refused::Request(BAD_FORM)),

@@ -255,6 +255,7 @@ impl Core {
                 store_unavailable: unavailable,
                 held,
                 missing_break_glass,
+                email_trouble: self.shared.mail.last_trouble(&scim_tenant.config),
                 clients,
             });
         }

@@ -25,9 +25,10 @@ use super::credentials::{Denied, Identity};
 use super::directory::Effect;
 use super::guesses::{CODES, Guesses, PASSWORDS};
 use super::handover::Handover;
-use super::intake::{Intake, Unread};
+use super::intake::Intake;
 use super::jwt::Untrusted;
 use super::keys::IssuerKeys;
+use super::mail::Mail;
 use super::metrics::Metrics;
 use super::noted;
 use super::oauth;
@@ -36,7 +37,7 @@ use super::passwords::Passwords;
 use super::recorder::{Content, Exchange};
 use super::routing::{self, Endpoint, ScimTenant, Table};
 use super::scim::{self, Answer, Call, error_response};
-use super::sign_in::{self, Providers};
+use super::sign_in::{self, AskedLinks, Providers};
 use super::source;
 use super::told::{Told, known_method};
 use crate::clock::{Clock, Random};
@@ -65,6 +66,8 @@ pub(crate) struct Shared {
     /// Of codes of second factors.
     pub(super) code_guesses: Guesses,
     pub(super) user_codes: Attempts,
+    pub(super) asked_links: AskedLinks,
+    pub(super) mail: Arc<Mail>,
     pub(super) passwords: Passwords,
     pub(super) issuers: Arc<IssuerKeys>,
     pub(super) providers: Arc<Providers>,
@@ -84,10 +87,11 @@ impl Shared {
         let (mut process, mut key) = ([0; 4], [0; 16]);
         random.fill(&mut process);
         random.fill(&mut key);
+        let metrics = Metrics::new();
+        let mail = Mail::new(Arc::clone(&clock), metrics.emails());
         Self {
             table: ArcSwap::from_pointee(table),
-            clock,
-            metrics: Metrics::new(),
+            metrics,
             draining: AtomicBool::new(false),
             handover: Handover::default(),
             attempts: Attempts::new(key, UNKNOWN_CREDENTIALS),
@@ -95,6 +99,9 @@ impl Shared {
             guesses: Guesses::new(key, PASSWORDS),
             code_guesses: Guesses::new(key, CODES),
             user_codes: Attempts::new(key, WRONG_USER_CODES).every(USER_CODE_WINDOW),
+            asked_links: AskedLinks::new(key),
+            mail: Arc::new(mail),
+            clock,
             passwords: Passwords::new(Arc::clone(&random)),
             issuers: Arc::default(),
             providers: Arc::default(),
@@ -112,17 +119,6 @@ impl Shared {
     pub(super) fn secret(&self) -> Token {
         Token::from_random(self.random.secret())
     }
-}
-
-/// Reads a form of so many bytes at most. Nobody knows yet whose it is, so all forms together have the room of one client.
-pub(super) async fn read_form(
-    shared: &Shared,
-    body: Body,
-    at_most: usize,
-) -> Result<Vec<u8>, Unread> {
-    let mut room = shared.intake.begin(String::new());
-    let form = tokio::time::timeout(REQUEST_TIME, room.read(body, at_most)).await;
-    form.unwrap_or(Err(Unread::Broken))
 }
 
 /// The service of the public listener.

@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use axum::body::{Body, HttpBody};
 use futures::StreamExt;
 
+use super::http::REQUEST_TIME;
+
 /// Bytes of all bodies at once.
 const ALL: usize = 64 * 1024 * 1024;
 
@@ -40,6 +42,13 @@ impl Intake {
             client,
             bytes: 0,
         }
+    }
+
+    /// Reads a form of so many bytes at most. Nobody knows yet whose it is, so all forms together have the room of one client.
+    pub(crate) async fn read_form(&self, body: Body, at_most: usize) -> Result<Vec<u8>, Unread> {
+        let mut room = self.begin(String::new());
+        let form = tokio::time::timeout(REQUEST_TIME, room.read(body, at_most)).await;
+        form.unwrap_or(Err(Unread::Broken))
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {

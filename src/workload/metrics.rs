@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::mail::Emails;
 use super::routing::Endpoint;
 use super::scim::Answer;
 use crate::scim::deviation::Deviation;
@@ -60,6 +61,7 @@ pub(crate) struct Metrics {
     transactions: Family<ScimTenantLabels, Counter>,
     writes: Family<ScimTenantLabels, Counter>,
     held: PerScimTenant,
+    emails: Emails,
 }
 
 impl Metrics {
@@ -78,6 +80,7 @@ impl Metrics {
             transactions: Family::default(),
             writes: Family::default(),
             held: Family::default(),
+            emails: Family::default(),
         };
         let registry = &mut it.registry;
         registry.register("requests", "Requests", it.requests.clone());
@@ -139,6 +142,16 @@ impl Metrics {
             "Deactivations, deletions and removals of members that the brake holds",
             self.held.clone(),
         );
+        registry.register(
+            "emails",
+            "Letters by what became of them: sent, failed after all tries, dropped because too many waited",
+            self.emails.clone(),
+        );
+    }
+
+    /// Where letters are counted.
+    pub(crate) fn emails(&self) -> Emails {
+        self.emails.clone()
     }
 
     /// Takes over what the brake of a directory holds.

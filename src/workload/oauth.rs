@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::applications::{self, Asked};
 use super::credentials::Identity;
-use super::http::{Shared, read_form};
+use super::http::Shared;
 use super::intake::Unread;
 use super::routing::{self, ScimTenant};
 use super::source;
@@ -136,7 +136,7 @@ async fn token(
 }
 
 async fn read(shared: &Shared, body: Body) -> Result<Vec<u8>, Refused> {
-    let form = read_form(shared, body, MAX_FORM).await;
+    let form = shared.intake.read_form(body, MAX_FORM).await;
     form.map_err(|unread| match unread {
         Unread::NoRoom => Refused::Unavailable,
         Unread::TooLarge | Unread::Broken => Refused::Request(BAD_FORM),

@@ -8,6 +8,7 @@ mod challenge;
 mod cookies;
 mod device;
 mod end_session;
+mod forgotten;
 mod form;
 mod forward_auth;
 mod identify;
@@ -51,6 +52,7 @@ use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{Session, SignedInBy};
 use crate::store::{ResourceId, StoreError, Stored};
 use cookies::Cookies;
+pub(crate) use forgotten::{AskedLinks, link_in};
 use form::Form;
 pub(crate) use provider::Providers;
 use refused::Refused;
@@ -67,6 +69,7 @@ pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Ro
         route,
         Route::Password
             | Route::SecondFactor
+            | Route::Forgotten
             | Route::SetPassword(_)
             | Route::ChangePassword
             | Route::ChangeSecondFactor
@@ -74,15 +77,16 @@ pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Ro
             | Route::ChangePasskeys
     );
     let is_of_applications = matches!(route, Route::Authorize | Route::EndSession | Route::Device);
-    let is_there =
-        (config.built_in || !is_built_in) && (config.applications.is_some() || !is_of_applications);
+    let is_there = (config.built_in || !is_built_in)
+        && (config.email.is_some() || route != Route::Forgotten)
+        && (config.applications.is_some() || !is_of_applications);
     is_there.then(|| (Arc::clone(scim_tenant), route))
 }
 
 /// One request to this part.
 struct Visit<'v> {
     shared: &'v Shared,
-    scim_tenant: &'v ScimTenant,
+    scim_tenant: &'v Arc<ScimTenant>,
     config: &'v SignInConfig,
     head: &'v Parts,
     /// The form, or the query.
@@ -195,7 +199,7 @@ pub(super) async fn serve(
     shared: &Shared,
     peer: SocketAddr,
     (head, body): (Parts, Body),
-    (scim_tenant, route): (&ScimTenant, &Route),
+    (scim_tenant, route): (&Arc<ScimTenant>, &Route),
 ) -> Response<Body> {
     let told = Told::begin(shared).of(&scim_tenant.config.name.0);
     let Some(config) = &scim_tenant.config.sign_in else {
@@ -271,6 +275,7 @@ async fn page(
         Route::Password | Route::SecondFactor | Route::Passkey => {
             Ok(redirect(&format!("{}/sign-in", visit.base())))
         }
+        Route::Forgotten => forgotten::forgotten(visit).await,
         Route::SetPassword(link) => set_password::set_password(visit, link).await,
         Route::Account => account::account(visit).await,
         Route::EndSessions => account::end_sessions(visit).await,

@@ -223,6 +223,23 @@ fn passwords_behind_an_ingress_that_nobody_trusts_are_a_warning() {
 }
 
 #[test]
+fn a_mail_server_without_passwords_is_a_warning() {
+    let with = |built_in: &str| {
+        let email = "email: {server: smtp.example.com, from: a@example.com}";
+        tenant(
+            "a",
+            "a.example.com",
+            &format!("  signIn: {{{built_in}{email}}}\n"),
+        )
+    };
+    check(&with("builtIn: {enabled: true}, "), &[]);
+    check(
+        &with(""),
+        &["8:12: warning: spec.signIn.email: letters are about passwords, and nobody has one"],
+    );
+}
+
+#[test]
 fn a_reference_to_an_object_that_is_refused_itself_is_not_called_missing() {
     let broken = tenant("a", "a.example.com", "  entitlements: [Toolkit]\n");
 

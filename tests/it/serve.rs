@@ -18,7 +18,7 @@ use crate::workload_server::{
 };
 
 /// A certificate of its own authority, written where the server reads it.
-fn make_certificate(folder: &Path, name: &str) -> TlsFiles {
+pub(crate) fn make_certificate(folder: &Path, name: &str) -> TlsFiles {
     let files = TlsFiles {
         certificate: folder.join("tls.crt"),
         key: folder.join("tls.key"),

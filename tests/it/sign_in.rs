@@ -7,6 +7,8 @@ pub(crate) mod browser;
 pub(crate) mod dev;
 pub(crate) mod entra;
 pub(crate) mod logout;
+pub(crate) mod mail;
+pub(crate) mod mail_server;
 pub(crate) mod passkeys;
 pub(crate) mod passwords;
 pub(crate) mod provider;
@@ -46,6 +48,7 @@ pub(crate) fn sign_in_at(issuer: url::Url, folder: &std::path::Path) -> SignInCo
         applications: None,
         built_in: false,
         second_factor: None,
+        email: None,
         providers: vec![ProviderConfig {
             connector: "entra".to_owned(),
             display_name: "Contoso staff".to_owned(),

@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use super::access_rule::AccessRule;
-use super::{Application, SigningKeyRotation};
+use super::{Application, Email, SigningKeyRotation};
 
 /// How people sign in and stay signed in: through the connectors that have `oidc`, or by a password.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -18,6 +18,9 @@ pub struct SignIn {
     /// Passwords, for people who are not in Entra.
     #[serde(default)]
     pub built_in: BuiltInSignIn,
+    /// The mail server by which people get links for their passwords. Without it the links are shown to who makes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
     /// Applications behind a reverse proxy that asks Usher who is signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward_auth: Option<ForwardAuth>,
@@ -30,7 +33,7 @@ pub struct SignIn {
     pub signing_keys: SigningKeyRotation,
 }
 
-/// Passwords, for people who are not in Entra. A person sets one by a link that an administrator makes.
+/// Passwords, for people who are not in Entra. A person sets one by a link.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BuiltInSignIn {

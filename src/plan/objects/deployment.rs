@@ -17,7 +17,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::api::scim_tenant::{PodTemplate, ScimTenantSpec};
-use crate::config::ProviderConfig;
+use crate::config::SignInConfig;
 
 use super::super::child::Owner;
 use super::super::verdict::Rejection;
@@ -40,12 +40,12 @@ const TEMPORARY_FOLDER: &str = "/tmp";
 /// The id of nobody in the images that have no shell.
 const NOBODY: i64 = 65532;
 
-/// The Deployment; its pods are given the client secrets of the connectors `secrets`.
+/// The Deployment; its pods are given the secrets of `sign_in`.
 pub fn deployment(
     owner: &Owner,
     spec: &ScimTenantSpec,
     settings: &WorkloadSettings,
-    providers: &[ProviderConfig],
+    sign_in: Option<&SignInConfig>,
 ) -> Result<Deployment, Rejection> {
     Ok(Deployment {
         metadata: owned(owner, &Names::of(owner).workload),
@@ -70,7 +70,7 @@ pub fn deployment(
                     labels: Some(labels(owner)),
                     ..ObjectMeta::default()
                 }),
-                spec: Some(pod(owner, spec, settings, providers)?),
+                spec: Some(pod(owner, spec, settings, sign_in)?),
             },
             ..DeploymentSpec::default()
         }),
@@ -82,11 +82,11 @@ fn pod(
     owner: &Owner,
     spec: &ScimTenantSpec,
     settings: &WorkloadSettings,
-    providers: &[ProviderConfig],
+    sign_in: Option<&SignInConfig>,
 ) -> Result<PodSpec, Rejection> {
     let wish = spec.pod_template.clone().unwrap_or_default();
     let (mut volumes, mut container) = (volumes(owner, spec), container(spec, settings, &wish));
-    if let Some(volume) = client_secrets::volume(providers) {
+    if let Some(volume) = sign_in.and_then(client_secrets::volume) {
         volumes.push(volume);
         let mounts = container.volume_mounts.get_or_insert_default();
         mounts.push(client_secrets::mount());

@@ -13,12 +13,12 @@ use super::super::child::Owner;
 use super::{Names, WorkloadSettings, address, owned, selector};
 
 /// Anybody reaches the public port, some namespaces reach the report and the metrics. A SQLite workload calls nobody, unless it
-/// `calls_out` to issuers; where a database is, only its URL says, which is secret.
+/// `calls_out` to ports of issuers and of the mail server; where a database is, only its URL says, which is secret.
 pub fn network_policy(
     owner: &Owner,
     spec: &ScimTenantSpec,
     settings: &WorkloadSettings,
-    calls_out: bool,
+    calls_out: &[u16],
 ) -> NetworkPolicy {
     NetworkPolicy {
         metadata: owned(owner, &Names::of(owner).workload),
@@ -34,21 +34,23 @@ pub fn network_policy(
             ]),
             egress: match spec.store.postgres {
                 Some(_) => Some(vec![NetworkPolicyEgressRule::default()]),
-                None => calls_out.then(to_issuers),
+                None => (!calls_out.is_empty()).then(|| to_others(calls_out)),
             },
         }),
     }
 }
 
-/// Names and HTTPS. The addresses of an issuer change, so they are not named.
-fn to_issuers() -> Vec<NetworkPolicyEgressRule> {
+/// Names and these ports. The addresses of others change, so they are not named.
+fn to_others(ports: &[u16]) -> Vec<NetworkPolicyEgressRule> {
     let port = |protocol: &str, number| NetworkPolicyPort {
         port: Some(IntOrString::Int(number)),
         protocol: Some(protocol.to_owned()),
         end_port: None,
     };
+    let names = [port("UDP", 53), port("TCP", 53)];
+    let others = ports.iter().map(|it| port("TCP", i32::from(*it)));
     vec![NetworkPolicyEgressRule {
-        ports: Some(vec![port("UDP", 53), port("TCP", 53), port("TCP", 443)]),
+        ports: Some(names.into_iter().chain(others).collect()),
         to: None,
     }]
 }

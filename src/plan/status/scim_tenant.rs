@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use crate::api::conditions::{DEPROVISIONING, Finding, Reason, SERVING, Status, record};
-use crate::api::scim_tenant::{HeldRemovals, ScimClient, ScimClientStatus, ScimTenantStatus};
+use crate::api::scim_tenant::{
+    EmailError, HeldRemovals, ScimClient, ScimClientStatus, ScimTenantStatus,
+};
 use crate::api::{ObjectKey, ScimTenant};
 use crate::config::report::{self, ScimTenantReport};
 use crate::config::{Report, scim_url};
@@ -72,6 +74,13 @@ pub fn scim_tenant_status(
         missing_break_glass: match counted {
             Some(report) => report.missing_break_glass.clone(),
             None => before.missing_break_glass,
+        },
+        email_error: match counted {
+            Some(report) => report.email_trouble.as_ref().map(|it| EmailError {
+                time: time(it.time),
+                summary: it.summary.clone(),
+            }),
+            None => before.email_error,
         },
         clients,
     }

@@ -30,6 +30,16 @@ pub(crate) enum Purpose {
     Reset,
 }
 
+impl Purpose {
+    /// Its name in logs and metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Invitation => "invitation",
+            Self::Reset => "reset",
+        }
+    }
+}
+
 /// A link that is to be made.
 pub(crate) struct WantedLink {
     pub(crate) purpose: Purpose,

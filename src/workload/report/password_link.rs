@@ -11,16 +11,19 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::people::{answer, requester};
-use super::{Refused, asked, plain, scim_tenant, with_passwords};
+use super::{Refused, asked, scim_tenant, with_passwords};
 use crate::workload::core::Core;
 use crate::workload::directory::password::{NoLink, Purpose, WantedLink};
+use crate::workload::mail::{Letter, Place};
+use crate::workload::routing::ScimTenant;
 use crate::workload::sessions::digest;
+use crate::workload::sign_in::link_in;
 
 /// Hours that a link holds, unless others are asked for, and at most.
 const HOURS: i64 = 24;
 const MOST_HOURS: i64 = 168;
 
-const HOW: &str = "name a person: /password-link?person=ID or /password-link?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME, hours=N (1 to 168), for=invitation or for=reset\n";
+const HOW: &str = "name a person: /password-link?person=ID or /password-link?person=USERNAME, and if you like scim_tenant=NAMESPACE/NAME, hours=N (1 to 168), for=invitation or for=reset, send=true\n";
 
 /// Whose link, and for how long.
 #[derive(Debug, Deserialize)]
@@ -33,9 +36,11 @@ pub(super) struct Wanted {
     hours: Option<i64>,
     #[serde(rename = "for")]
     purpose: Option<Purpose>,
+    /// Whether it goes to the person, where that can be; it is shown otherwise.
+    send: Option<bool>,
 }
 
-/// Makes a link, which is shown here and nowhere else; to who has the report token.
+/// Makes a link, which is sent to the person, or shown here and nowhere else; to who has the report token.
 pub(super) async fn make(
     State(core): State<Arc<Core>>,
     headers: HeaderMap,
@@ -51,24 +56,47 @@ pub(super) async fn make(
     let sign_in = with_passwords(&scim_tenant)?;
     let token = core.shared.secret();
     let requester = requester(&headers);
+    let purpose = wanted.purpose.unwrap_or(Purpose::Reset);
     let link = WantedLink {
-        purpose: wanted.purpose.unwrap_or(Purpose::Reset),
+        purpose,
         digest: digest(&token),
         valid: SignedDuration::from_hours(hours),
     };
     let directory = &scim_tenant.directory;
+    let mut place = None;
+    if sign_in.email.is_some() && wanted.send == Some(true) {
+        place = Some(room(&core, &scim_tenant, purpose)?);
+    }
     let made = directory.make_password_link(&wanted.person, link, sign_in, &requester);
-    Ok(match made.await {
-        Ok(made) => {
-            let base = scim_tenant.base();
-            answer(Ok(json!({
-                "person": made.person.id.as_str(),
-                "userName": made.person.resource.user_name(),
-                "link": format!("{base}/set-password/{}", token.reveal()),
-                "expires": made.expires.to_string(),
-            })))
+    let made = match made.await {
+        Ok(made) => made,
+        Err(NoLink::Directory(error)) => return Ok(answer(Err(error))),
+        Err(why) => return Err(Refused::new(StatusCode::CONFLICT, format!("{why}\n"))),
+    };
+    let (person, config) = (&made.person.resource, &scim_tenant.config);
+    let mut said = json!({
+        "person": made.person.id.as_str(),
+        "userName": person.user_name(),
+        "expires": made.expires.to_string(),
+    });
+    let occasion = link_in(&scim_tenant, purpose, &token, made.expires);
+    let letter = Letter::to(person, config, &occasion, &core.shared.secret());
+    match place.zip(letter) {
+        Some((place, letter)) => {
+            said["sentTo"] = json!(person.email());
+            core.shared.mail.send(place, config, letter);
         }
-        Err(NoLink::Directory(error)) => answer(Err(error)),
-        Err(why) => plain(StatusCode::CONFLICT, format!("{why}\n")),
+        None => said["link"] = json!(occasion.link()),
+    }
+    Ok(answer(Ok(said)))
+}
+
+/// Room for a letter; without it no link is made, so that the one before holds.
+fn room(core: &Core, scim_tenant: &ScimTenant, purpose: Purpose) -> Result<Place, Refused> {
+    let (mail, config) = (&core.shared.mail, &scim_tenant.config);
+    mail.place(config).ok_or_else(|| {
+        mail.dropped(config, purpose.name());
+        let text = "too many letters wait for the mail server; try again later, or have the link shown by --show\n";
+        Refused::new(StatusCode::SERVICE_UNAVAILABLE, text)
     })
 }

@@ -16,7 +16,6 @@ use crate::store::Stored;
 use crate::store::grants::Grant;
 use crate::store::sessions::{Session, SignedInBy};
 use crate::workload::applications::{CodeTerms, Secrets, Terms};
-use crate::workload::http::read_form;
 
 /// RFC 6749, section 4.1.2: a code lives shortly.
 const CODE_TIME: SignedDuration = SignedDuration::from_secs(60);
@@ -89,7 +88,7 @@ pub(super) async fn authorize(visit: &Visit<'_>) -> Result<Response<Body>, Refus
 /// A form of an application becomes a query (OpenID Connect Core 1.0, section 3.1.2.1: both are supported): browsers present the session
 /// to no form of another site.
 pub(super) async fn as_query(visit: &Visit<'_>, body: Body) -> Result<Response<Body>, Refused> {
-    let form = read_form(visit.shared, body, MAX_FORM).await;
+    let form = visit.shared.intake.read_form(body, MAX_FORM).await;
     let form = form.map_err(|_| Refused::Form)?;
     let query = Parameters::parse(&String::from_utf8_lossy(&form)).query();
     // RFC 3986, section 5.2.2: the same path.

@@ -8,7 +8,7 @@ use url::form_urlencoded;
 
 use super::refused::Refused;
 use crate::config::ScimTenantConfig;
-use crate::workload::http::{Shared, read_form};
+use crate::workload::http::Shared;
 
 /// Bytes of a form at most: a password of the greatest length fits, percent-encoded, twice.
 const LONGEST: usize = 8 * 1024;
@@ -34,7 +34,7 @@ impl Form {
         if origin.is_some_and(|it| it.as_bytes() != own.as_bytes()) {
             return Err(Refused::ForeignForm);
         }
-        let form = read_form(shared, body, LONGEST).await;
+        let form = shared.intake.read_form(body, LONGEST).await;
         form.map(|it| Self::parse(&it)).map_err(|_| Refused::Form)
     }
 

@@ -17,7 +17,7 @@ use crate::workload::directory::sign_in_method::SignInMethod;
 const LONGEST: usize = 256;
 
 /// What is said to who has typed something else.
-const NO_NAME: &str = "This is no user name: one has 256 characters at most.";
+pub(super) const NO_NAME: &str = "This is no user name: one has 256 characters at most.";
 
 /// Entries of the audit by which is found who provisioned a person.
 const ENTRIES: usize = 20;
@@ -130,6 +130,7 @@ pub(super) fn password_box(
         return_to,
         wrong: wrong.map(Refused::words),
         others: others.collect(),
+        writes: visit.config.email.is_some(),
     };
     let status = wrong.map_or(StatusCode::OK, Refused::status);
     pages::page(visit, status, &page)

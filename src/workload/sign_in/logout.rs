@@ -15,7 +15,6 @@ use crate::oidc::logout_token::{LogoutToken, LogoutTokenError};
 use crate::store::StoreError;
 use crate::store::sessions::{KnownAs, ProviderSignOut, SecretDigest};
 use crate::telemetry::chain;
-use crate::workload::http::read_form;
 use crate::workload::jwt::Untrusted;
 
 /// Bytes of a form at most: a token of the greatest length fits.
@@ -90,7 +89,7 @@ async fn back_channel(
     provider: &ProviderConfig,
     body: Body,
 ) -> Result<(), NotEnded> {
-    let form = read_form(visit.shared, body, LONGEST).await;
+    let form = visit.shared.intake.read_form(body, LONGEST).await;
     let form = form.map_err(|_| NotEnded::NoToken)?;
     let mut tokens = form_urlencoded::parse(&form).filter(|(name, _)| name == "logout_token");
     let (Some((_, token)), None) = (tokens.next(), tokens.next()) else {

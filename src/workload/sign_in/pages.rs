@@ -88,6 +88,21 @@ pub(super) struct PasswordBox<'p> {
     pub(super) wrong: Option<(&'static str, &'static str)>,
     /// The ways in that need none.
     pub(super) others: Vec<Choice>,
+    /// Whether a link can be sent to who forgot it.
+    pub(super) writes: bool,
+}
+
+#[derive(Template)]
+#[template(
+    path = "forgotten.html",
+    config = "src/workload/sign_in/templates/askama.toml"
+)]
+pub(super) struct Forgotten<'p> {
+    pub(super) frame: Frame<'p>,
+    /// Whether a link was asked for.
+    pub(super) is_asked: bool,
+    /// Why what was typed is no user name.
+    pub(super) wrong: Option<&'p str>,
 }
 
 #[derive(Template)]

@@ -17,6 +17,8 @@ pub(in crate::workload) enum Route {
     SecondFactor,
     /// Where a passkey is asked for and presented.
     Passkey,
+    /// Where a link for a forgotten password is asked for.
+    Forgotten,
     /// The link by which a password is set.
     SetPassword(Token),
     /// The way to the provider of this connector.
@@ -76,6 +78,7 @@ impl Route {
             "password" if is_alone => Some(Self::Password),
             "passkey" if is_alone => Some(Self::Passkey),
             "second-factor" if is_alone => Some(Self::SecondFactor),
+            "forgotten-password" if is_alone => Some(Self::Forgotten),
             "set-password" if !further.is_empty() && !further.contains('/') => {
                 Some(Self::SetPassword(Token::presented(further)))
             }
@@ -106,6 +109,7 @@ impl Route {
             Self::Password => "/password",
             Self::SecondFactor => "/second-factor",
             Self::Passkey => "/passkey",
+            Self::Forgotten => "/forgotten-password",
             Self::SetPassword(_) => "/set-password/{link}",
             Self::Begin(_) => "/sign-in/{connector}",
             Self::Callback(_) => "/sign-in/{connector}/callback",
@@ -143,6 +147,7 @@ impl Route {
             | Self::Password
             | Self::SecondFactor
             | Self::Passkey
+            | Self::Forgotten
             | Self::SetPassword(_)
             | Self::SignOut
             | Self::Authorize
@@ -182,6 +187,7 @@ mod tests {
         check("/sign-in/entra/logout", Some("/sign-in/{connector}/logout"));
         check("/signed-in", Some("/signed-in"));
         check("/password", Some("/password"));
+        check("/forgotten-password", Some("/forgotten-password"));
         check("/account", Some("/account"));
         check("/account/sessions", Some("/account/sessions"));
         check("/account/password", Some("/account/password"));
@@ -212,6 +218,7 @@ mod tests {
             "/sign-in/entra/callback/more",
             "/sign-out/",
             "/password/x",
+            "/forgotten-password/x",
             "/set-password",
             "/set-password/",
             "/set-password/x/y",

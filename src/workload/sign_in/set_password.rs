@@ -7,7 +7,7 @@ use axum::http::{Method, Response, StatusCode};
 use super::pages::{self, SetPassword};
 use super::password_refused::PasswordRefused;
 use super::refused::Refused;
-use super::{Route, Visit, second_factor};
+use super::{Route, Visit, forgotten, second_factor};
 use crate::config::Token;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
@@ -96,6 +96,7 @@ pub(super) async fn set(
     if !visit.scim_tenant.opened.store.set_password(new).await? {
         return Err(overtaken.into());
     }
+    forgotten::notify(visit, &person.resource);
     Ok(hash)
 }
 

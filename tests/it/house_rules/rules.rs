@@ -110,6 +110,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ),
     ("jsonwebtoken::", &["workload"]),
     ("askama::", &["workload"]),
+    ("lettre::", &["workload/mail"]),
     ("clap::", &["cli"]),
     ("fancy_regex::", &["expression"]),
     ("std::env", &["cli"]),

@@ -127,6 +127,51 @@ fn passwords_need_no_connector_and_no_way_out() {
 }
 
 #[test]
+fn a_mail_server_is_given_its_files_and_its_port() {
+    let declared = tenant(
+        "
+  signIn:
+    builtIn: {enabled: true}
+    email:
+      server: smtp.example.com
+      from: accounts@example.com
+      credential: {userName: usher, passwordSecretRef: {name: smtp, key: password}}
+      caSecretRef: {name: ca, key: tls.crt}",
+    );
+    let steps = steps(&declared, &[], None);
+
+    let email = sign_in(&steps).unwrap().email.unwrap();
+    let email = serde_json::to_value(email).unwrap();
+    let expected = serde_json::json!({
+        "server": "smtp.example.com", "port": 587, "tls": "StartTls", "from": "accounts@example.com",
+        "credential": {"userName": "usher",
+            "password": {"file": "/etc/usher-sign-in/email_password", "key": {"secret": "smtp", "key": "password"}}},
+        "ca": {"file": "/etc/usher-sign-in/email_ca", "key": {"secret": "ca", "key": "tls.crt"}},
+    });
+    assert_eq!(email, expected);
+    let volumes = serde_json::to_value(pod(&steps).volumes)
+        .unwrap()
+        .to_string();
+    for item in [
+        r#""items":[{"key":"password","path":"email_password"}],"name":"smtp""#,
+        r#""items":[{"key":"tls.crt","path":"email_ca"}],"name":"ca""#,
+    ] {
+        assert!(volumes.contains(item), "{item} {volumes}");
+    }
+    let policy = steps.iter().find_map(|step| match step {
+        Step::Apply(Child::NetworkPolicy(it)) => it.spec.clone()?.egress,
+        _ => None,
+    });
+    let policy = serde_json::to_value(policy).unwrap();
+    let ports = policy[0]["ports"].as_array().unwrap();
+    let ports: Vec<_> = ports
+        .iter()
+        .map(|it| it["port"].as_u64().unwrap())
+        .collect();
+    assert_eq!(ports, [53, 53, 587]);
+}
+
+#[test]
 fn the_pods_are_given_client_secrets_and_may_call_out() {
     let tenant = tenant("");
     let without = steps(&tenant, &[connector("entra", OLD, "")], None);
