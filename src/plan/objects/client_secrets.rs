@@ -1,7 +1,8 @@
-//! The client secrets of connectors: where they are in the pods. The pods read them anew, so that a rotated one needs no restart.
+//! The client secrets of connectors, or the tokens in their place: where they are in the pods. The pods read them anew, so that a rotated one needs no restart.
 
 use k8s_openapi::api::core::v1::{
-    KeyToPath, ProjectedVolumeSource, SecretProjection, Volume, VolumeMount, VolumeProjection,
+    KeyToPath, ProjectedVolumeSource, SecretProjection, ServiceAccountTokenProjection, Volume,
+    VolumeMount, VolumeProjection,
 };
 
 use super::read_only_mount;
@@ -9,6 +10,9 @@ use crate::config::ProviderConfig;
 
 /// Folder of the client secrets in the pods.
 const FOLDER: &str = "/etc/usher-sign-in";
+
+/// Seconds for which a token of the service account is good.
+const TOKEN_SECONDS: i64 = 3600;
 
 /// Name of the volume.
 const VOLUME: &str = "sign-in";
@@ -22,6 +26,9 @@ pub fn file(connector: &str) -> String {
 /// told what is missing.
 pub fn volume(of: &[ProviderConfig]) -> Option<Volume> {
     let source = |provider: &ProviderConfig| {
+        if let Some(assertion) = &provider.client_assertion {
+            return Some(token(&provider.connector, &assertion.audience));
+        }
         let from = provider.client_secret_key.as_ref()?;
         let secret = SecretProjection {
             name: from.secret.clone(),
@@ -46,6 +53,18 @@ pub fn volume(of: &[ProviderConfig]) -> Option<Volume> {
         }),
         ..Volume::default()
     })
+}
+
+/// A token of the service account, which the kubelet replaces before it ends.
+fn token(connector: &str, audience: &str) -> VolumeProjection {
+    VolumeProjection {
+        service_account_token: Some(ServiceAccountTokenProjection {
+            audience: Some(audience.to_owned()),
+            expiration_seconds: Some(TOKEN_SECONDS),
+            path: connector.to_owned(),
+        }),
+        ..VolumeProjection::default()
+    }
 }
 
 /// Where it is in the container.

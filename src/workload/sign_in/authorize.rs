@@ -161,10 +161,14 @@ fn sign_in(
         let value: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
         url = format!("{url}&{name}={value}");
     };
-    if let Ok(Some(name)) = parameters.one("login_hint") {
-        add("login_hint", name);
+    // The second is one of Entra's.
+    for name in ["login_hint", "domain_hint"] {
+        if let Ok(Some(value)) = parameters.one(name) {
+            add(name, value);
+        }
     }
-    if session.is_some() || request.prompt == Prompt::Login {
+    // A provider that knows who is there says so without asking, however long ago that was.
+    if session.is_some() || request.prompt == Prompt::Login || request.max_age.is_some() {
         add("prompt", "login");
     }
     url

@@ -71,6 +71,8 @@ pub(super) struct Identify<'p> {
     pub(super) frame: Frame<'p>,
     pub(super) return_to: Option<&'p str>,
     pub(super) has_passkeys: bool,
+    /// Whether who is signed in has to sign in again.
+    pub(super) again: bool,
     /// Why what was typed is no user name.
     pub(super) wrong: Option<&'p str>,
 }
@@ -228,10 +230,20 @@ pub(super) fn signed_in(visit: &Visit<'_>, name: &str, further: Option<&str>) ->
     self::page(visit, StatusCode::OK, &page)
 }
 
-/// Where signing in through `connector` begins.
+/// Where signing in through `connector` begins, with what the provider is told of who comes.
 pub(super) fn begin_url(visit: &Visit<'_>, connector: &str, return_to: Option<&str>) -> String {
     let url = format!("{}/sign-in/{connector}", visit.scim_tenant.prefix);
-    with_return(url, return_to)
+    let again = visit.wants_again().then_some("login");
+    let told = [
+        ("return_to", return_to),
+        ("login_hint", visit.user_name("login_hint")),
+        ("domain_hint", visit.form.get("domain_hint")),
+        ("prompt", again),
+    ];
+    let told = told
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    told.fold(url, |url, (name, value)| with(url, name, value))
 }
 
 /// `url` with the place to return to.
