@@ -154,7 +154,9 @@ fn sign_in(
     let back = format!("{base}/oauth2/authorize?{}", parameters.again(digest));
     let page = match session.map(|it| &it.by) {
         Some(SignedInBy::Connector { name, .. }) => format!("{base}/sign-in/{name}"),
-        Some(SignedInBy::Password | SignedInBy::Passkey) | None => format!("{base}/sign-in"),
+        Some(SignedInBy::Password | SignedInBy::PasswordAndCode | SignedInBy::Passkey) | None => {
+            format!("{base}/sign-in")
+        }
     };
     let mut url = with_return(page, Some(&back));
     let mut add = |name: &str, value: &str| {
@@ -191,8 +193,7 @@ async fn code(
             challenge: request.challenge.clone(),
         }),
         nonce: request.nonce.clone(),
-        auth_time: session.opened.as_second(),
-        scopes: request.scopes.clone(),
+        ..Terms::of(session, request.scopes.clone())
     };
     let grant = Grant {
         key: secrets.key(),
