@@ -60,7 +60,7 @@ pub(super) async fn choose(visit: &Visit<'_>) -> Result<Response<Body>, Refused>
 pub(super) fn choices(visit: &Visit<'_>, return_to: Option<&str>) -> Response<Body> {
     let choices = visit.config.providers.iter().map(|it| Choice {
         name: it.display_name.clone(),
-        url: pages::begin_url(visit, &it.connector, return_to),
+        url: pages::begin_url_for(visit, &it.connector, return_to),
     });
     let choices = choices.collect();
     let page = Choose {

@@ -156,7 +156,7 @@ pub(super) async fn identify(visit: &Visit<'_>) -> Result<Response<Body>, Refuse
         Way::Password => Ok(password_box(visit, user_name, return_to, None)),
         Way::Choice => Ok(begin::choices(visit, return_to)),
         Way::Provider(provider) => {
-            let url = pages::begin_url(visit, &provider.connector, return_to);
+            let url = pages::begin_url_for(visit, &provider.connector, return_to);
             if visit.head.method == Method::POST {
                 return Ok(pages::onward(visit, &url));
             }

@@ -230,20 +230,27 @@ pub(super) fn signed_in(visit: &Visit<'_>, name: &str, further: Option<&str>) ->
     self::page(visit, StatusCode::OK, &page)
 }
 
-/// Where signing in through `connector` begins, with what the provider is told of who comes.
+/// Where signing in through `connector` begins.
 pub(super) fn begin_url(visit: &Visit<'_>, connector: &str, return_to: Option<&str>) -> String {
     let url = format!("{}/sign-in/{connector}", visit.scim_tenant.prefix);
-    let again = visit.wants_again().then_some("login");
-    let told = [
-        ("return_to", return_to),
-        ("login_hint", visit.user_name("login_hint")),
-        ("domain_hint", visit.form.get("domain_hint")),
-        ("prompt", again),
-    ];
-    let told = told
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)));
-    told.fold(url, |url, (name, value)| with(url, name, value))
+    let url = with_return(url, return_to);
+    if visit.wants_again() {
+        with(url, "prompt", "login")
+    } else {
+        url
+    }
+}
+
+/// The same, with what the provider is told of who comes.
+pub(super) fn begin_url_for(visit: &Visit<'_>, connector: &str, return_to: Option<&str>) -> String {
+    let mut url = begin_url(visit, connector, return_to);
+    if let Some(name) = visit.user_name("login_hint") {
+        url = with(url, "login_hint", name);
+    }
+    if let Some(domain) = visit.form.get("domain_hint") {
+        url = with(url, "domain_hint", domain);
+    }
+    url
 }
 
 /// `url` with the place to return to.

@@ -102,7 +102,7 @@ async fn the_provider_is_told_who_comes_and_of_no_domain_but_its_own() {
     assert_eq!((told.get("login_hint"), told.get("prompt")), (None, None));
 
     // Who has to choose loses nothing by it.
-    let asked = "login_hint=bo%40contoso.example&domain_hint=north.example&prompt=login";
+    let asked = "prompt=login&login_hint=bo%40contoso.example&domain_hint=north.example";
     let page = stage.browser().get(&format!("/sign-in?{asked}")).await;
     let kept = asked.replace('&', "&#38;");
     let chosen = format!("href=\"/sign-in/entra?{kept}\"");
@@ -123,7 +123,7 @@ async fn a_name_that_nobody_has_is_led_as_its_domain_is() {
         .post("/sign-in", "login_hint=nobody%40north.example&prompt=login")
         .await;
     assert_eq!(page.status, 200);
-    let onward = "/sign-in/north?login_hint=nobody%40north.example&#38;prompt=login";
+    let onward = "/sign-in/north?prompt=login&#38;login_hint=nobody%40north.example";
     assert!(page.text.contains(onward), "{}", page.text);
     let page = stage.browser().post("/sign-in", "login_hint=nobody").await;
     assert!(page.text.contains("type=\"password\""), "{}", page.text);
