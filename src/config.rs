@@ -39,8 +39,8 @@ pub use rights::Rights;
 pub use second_factor::{SealingKey, SecondFactorConfig};
 pub use secret::{CredentialId, Token, TokenDigest};
 pub use sign_in::{
-    AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, RefreshConfig,
-    SessionConfig, SignInConfig,
+    AccessRuleConfig, ClientAssertionConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig,
+    RefreshConfig, SessionConfig, SignInConfig,
 };
 pub use signing_key::{Pair, PrivateKey, SigningAlgorithm, SigningKey, SigningKeys};
 

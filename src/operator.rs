@@ -14,6 +14,7 @@ mod metrics_server;
 mod queue;
 pub mod rbac;
 mod reports;
+mod service_account;
 mod triggers;
 mod watches;
 mod workloads;
@@ -159,6 +160,7 @@ impl Operator {
             reports: Arc::clone(&reports),
             leadership: Arc::clone(&leadership),
             events: Events::new(client.clone(), reporter),
+            token_issuer: service_account::token_issuer(),
         };
         let context = Context::new(
             Arc::new(platform),

@@ -46,6 +46,11 @@ pub trait Platform: Send + Sync {
     /// What differs between places where the workload of `tenant` can run.
     fn site(&self, tenant: &ScimTenant) -> Site;
 
+    /// Who issues the tokens of the service accounts that pods run under, if that is known.
+    fn token_issuer(&self) -> Option<String> {
+        None
+    }
+
     /// The Secret called `key` as it is now, whoever made it.
     async fn secret(&self, key: &ObjectKey) -> Result<Option<Secret>, PlatformError>;
 

@@ -15,7 +15,10 @@ use super::object::ObjectReference;
 use super::scim_tenant::ClientDialect;
 
 pub use credential::{CredentialMode, Federation, OAuthSettings, ScimCredential};
-pub use oidc::{ClientSecretReference, Cloud, CustomCloud, OidcConnection, OidcEndpoint, Refresh};
+pub use oidc::{
+    ClientSecretReference, Cloud, CustomCloud, FederatedCredential, OidcConnection, OidcEndpoint,
+    Refresh, WorkloadIdentity,
+};
 
 /// What is wished of one connection.
 #[derive(Clone, Debug, PartialEq, Eq, CustomResource, Serialize, Deserialize, KubeSchema)]

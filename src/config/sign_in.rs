@@ -58,6 +58,12 @@ impl SignInConfig {
             .collect()
     }
 
+    /// The provider whose people have names in `domain`.
+    pub fn provider_of(&self, domain: &str) -> Option<&ProviderConfig> {
+        let has = |it: &&ProviderConfig| it.domains.iter().any(|it| it == domain);
+        self.providers.iter().find(has)
+    }
+
     /// The application with this `client_id`.
     pub fn application(&self, client_id: &str) -> Option<&ApplicationConfig> {
         self.applications.as_ref()?.application(client_id)
@@ -121,20 +127,37 @@ pub struct ProviderConfig {
     pub connector: String,
     /// What people know it by.
     pub display_name: String,
+    /// The domains of its people, in lower case; no other provider has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
     /// `iss` of its tokens; its metadata are below it.
     pub issuer: Url,
     /// `tid` of its tokens.
     pub entra_tenant_id: String,
     /// Who the directory is to it.
     pub client_id: String,
-    /// The file with the client secret, which is read whenever it is needed.
-    pub client_secret_file: PathBuf,
+    /// The file with the client secret, which is read whenever it is needed; absent with a client assertion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret_file: Option<PathBuf>,
     /// What the operator makes that file of; absent where it is somebody else's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret_key: Option<ClientSecretKey>,
+    /// What proves in the place of a client secret who the directory is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_assertion: Option<ClientAssertionConfig>,
     /// How often it is asked whether it still knows who is signed in; never when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<RefreshConfig>,
+}
+
+/// A token by which a client proves who it is (RFC 7523, section 2.2), and which somebody else keeps new.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClientAssertionConfig {
+    /// The file with the token, which is read whenever it is needed.
+    pub file: PathBuf,
+    /// For whom it is made.
+    pub audience: String,
 }
 
 /// How often a provider is asked whether it still knows who is signed in.

@@ -71,9 +71,9 @@ impl World {
                     .collect()
             }
             Object::AzureConnector(it) => {
-                let rejection =
-                    self.rejection(plan::azure_connector(it, &self.around_connector(&key, it)));
-                rejection
+                let planned = plan::azure_connector(it, &self.around_connector(&key, it));
+                let planned = planned.and_then(|it| it.no_sign_in.map_or(Ok(()), Err));
+                self.rejection(planned)
                     .map(|it| said(declared, &it))
                     .into_iter()
                     .collect()

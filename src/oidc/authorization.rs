@@ -23,6 +23,8 @@ pub struct AuthorizationRequest<'r> {
     pub verifier: &'r str,
     /// By what name the person may be known there.
     pub login_hint: Option<&'r str>,
+    /// Of which domain the person is; a parameter of Entra.
+    pub domain_hint: Option<&'r str>,
     /// Whether who is signed in there has to sign in again.
     pub again: bool,
     /// Whether a refresh token is wanted (OpenID Connect Core 1.0, section 11).
@@ -49,6 +51,9 @@ impl AuthorizationRequest<'_> {
             .append_pair("code_challenge_method", "S256");
         if let Some(name) = self.login_hint {
             url.query_pairs_mut().append_pair("login_hint", name);
+        }
+        if let Some(domain) = self.domain_hint {
+            url.query_pairs_mut().append_pair("domain_hint", domain);
         }
         if self.again {
             url.query_pairs_mut().append_pair("prompt", "login");
@@ -206,6 +211,7 @@ mod tests {
             nonce: "N",
             verifier: "V",
             login_hint: None,
+            domain_hint: None,
             again: false,
             refresh: false,
         };
@@ -220,6 +226,7 @@ mod tests {
         );
         let again = AuthorizationRequest {
             login_hint: Some("lena@contoso.example"),
+            domain_hint: Some("contoso.example"),
             again: true,
             refresh: true,
             ..request
@@ -230,8 +237,9 @@ mod tests {
                 .contains("&scope=openid+profile+email+offline_access&")
         );
         assert!(
-            url.as_str()
-                .ends_with("&login_hint=lena%40contoso.example&prompt=login"),
+            url.as_str().ends_with(
+                "&login_hint=lena%40contoso.example&domain_hint=contoso.example&prompt=login"
+            ),
             "{url}"
         );
     }

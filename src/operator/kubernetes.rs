@@ -47,10 +47,16 @@ pub(super) struct Kubernetes {
     pub(super) leadership: Arc<Leadership>,
     /// The way to events.
     pub(super) events: Events,
+    /// Who issues the tokens of service accounts: the one who issued ours.
+    pub(super) token_issuer: Option<String>,
 }
 
 #[async_trait]
 impl Platform for Kubernetes {
+    fn token_issuer(&self) -> Option<String> {
+        self.token_issuer.clone()
+    }
+
     fn scim_tenants(&self) -> Vec<Arc<ScimTenant>> {
         self.caches.scim_tenants.all()
     }

@@ -48,7 +48,7 @@ pub struct Plan {
     pub credential: CredentialId,
     /// Why it was made.
     pub cause: Cause,
-    /// Why nobody can sign in; provisioning goes on.
+    /// Why nobody can sign in, or some are not led here; provisioning goes on.
     pub no_sign_in: Option<Rejection>,
 }
 
@@ -92,21 +92,31 @@ pub fn azure_connector(connector: &AzureConnector, observed: &Observed) -> Resul
         steps: issued.steps,
         credential: issued.credential.token.digest().id(),
         cause: issued.credential.cause,
-        no_sign_in: client_secret(connector, &observed.client_secret).err(),
+        no_sign_in: client_secret(connector, &observed.client_secret)
+            .and_then(|()| domains(connector, &observed.namespace_connectors))
+            .err(),
     })
 }
 
 /// Whether the client secret is where `connector` says.
 fn client_secret(connector: &AzureConnector, found: &ReferencedSecret) -> Result<(), Rejection> {
-    let Some(oidc) = &connector.spec.oidc else {
+    let oidc = connector.spec.oidc.as_ref();
+    let Some(reference) = oidc.and_then(|it| it.client_secret_ref.as_ref()) else {
         return Ok(());
     };
-    let reference = &oidc.client_secret_ref;
     let fields = [
         "spec.oidc.clientSecretRef.name",
         "spec.oidc.clientSecretRef.key",
     ];
     found.check(&reference.name, &reference.key, fields)
+}
+
+/// Whether its domains are those of `connector` alone.
+fn domains(connector: &AzureConnector, others: &[Arc<AzureConnector>]) -> Result<(), Rejection> {
+    let domains = connector.spec.oidc.iter().flat_map(|it| &it.domains);
+    domains
+        .into_iter()
+        .try_for_each(|it| claim::domain(connector, it, others))
 }
 
 /// Whether the workload accepts the password, once everything is written.

@@ -87,6 +87,25 @@ pub fn azure_connector(
     })
 }
 
+/// Refuses `domain` for `connector` when an older one among `others` has it in the same `ScimTenant`.
+pub fn domain(
+    connector: &AzureConnector,
+    domain: &str,
+    others: &[Arc<AzureConnector>],
+) -> Result<(), Rejection> {
+    let tenant = &connector.spec.scim_tenant_ref;
+    oldest(connector, others, "AzureConnector", |other| {
+        let has_it = other.spec.scim_tenant_ref == *tenant
+            && other
+                .spec
+                .oidc
+                .iter()
+                .any(|it| it.domains.iter().any(|it| it == domain));
+        let claim = || format!("domain {domain} in ScimTenant {}", tenant.name);
+        has_it.then(|| ("spec.oidc.domains", claim()))
+    })
+}
+
 /// Refuses `mapping` when an older one among `others` of its namespace belongs to the same connector.
 pub fn user_mapping(mapping: &UserMapping, others: &[Arc<UserMapping>]) -> Result<(), Rejection> {
     let connector = &mapping.spec.connector_ref;

@@ -24,6 +24,15 @@ pub(super) fn authority(connector: &AzureConnector) -> String {
     format!("{}/{tenant}", sign_in(connector))
 }
 
+/// The audience of tokens by which a workload proves who it is, unless another one is declared.
+pub(super) fn token_exchange(connector: &AzureConnector) -> &'static str {
+    match connector.spec.cloud {
+        Cloud::Public | Cloud::Custom => "api://AzureADTokenExchange",
+        Cloud::USGovernment => "api://AzureADTokenExchangeUSGov",
+        Cloud::China => "api://AzureADTokenExchangeChina",
+    }
+}
+
 /// `iss` of the tokens of version 2.0.
 pub(super) fn issuer(connector: &AzureConnector) -> Option<Url> {
     Url::parse(&format!("{}/v2.0", authority(connector))).ok()

@@ -39,6 +39,14 @@ impl ClientSecretFiles {
         }
     }
 
+    /// The file with the token by which the pods prove for `connector` who they are; on a host somebody else has to put it there.
+    pub fn assertion(&self, connector: &str) -> PathBuf {
+        match self {
+            Self::Mounted => client_secrets::file(connector).into(),
+            Self::Secrets(folder) => folder.join(format!("{connector}-workload-identity/token")),
+        }
+    }
+
     /// The file with the signing keys of the `ScimTenant` that is `owner`.
     pub fn signing_keys(&self, owner: &Owner) -> PathBuf {
         match self {

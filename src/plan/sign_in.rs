@@ -1,13 +1,15 @@
 //! What a document says of signing in: who says who people are, and for how long that holds.
 
-use crate::api::azure_connector::{OidcConnection, OidcEndpoint, Refresh};
+use crate::api::azure_connector::{
+    FederatedCredential, OidcConnection, OidcEndpoint, Refresh, WorkloadIdentity,
+};
 use crate::api::scim_tenant::{AccessRule, Email, EmailSecretReference, EmailTls, SecondFactor};
 use crate::api::{AzureConnector, ScimTenant};
 use crate::config::email::{self, EmailConfig, SecretFile};
 use crate::config::sign_in::{EMAIL_CA, EMAIL_PASSWORD, logout_url, redirect_uri};
 use crate::config::{
-    AccessRuleConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig, RefreshConfig,
-    SecondFactorConfig, SessionConfig, SignInConfig,
+    AccessRuleConfig, ClientAssertionConfig, ClientSecretKey, ForwardAuthConfig, ProviderConfig,
+    RefreshConfig, SecondFactorConfig, SessionConfig, SignInConfig,
 };
 use crate::scim::schema::Rules;
 
@@ -120,7 +122,7 @@ fn providers(tenant: &ScimTenant, sources: &Sources<'_>) -> Vec<ProviderConfig> 
             if connector.spec.suspend {
                 return before(&Owner::of(connector).object.name);
             }
-            provider(connector, connector.spec.oidc.as_ref()?, sources.site)
+            provider(connector, connector.spec.oidc.as_ref()?, sources)
         })
         .collect();
     if is_entitled(tenant) {
@@ -151,24 +153,52 @@ fn connectors<'s>(
 fn provider(
     connector: &AzureConnector,
     oidc: &OidcConnection,
-    site: &Site,
+    sources: &Sources<'_>,
 ) -> Option<ProviderConfig> {
     let name = Owner::of(connector).object.name;
-    let reference = &oidc.client_secret_ref;
+    let files = &sources.site.client_secrets;
+    // A domain that two want is that of the older one.
+    let is_its_own =
+        |it: &&String| claim::domain(connector, it, sources.namespace_connectors).is_ok();
+    let reference = oidc.client_secret_ref.as_ref();
+    let identity = oidc.workload_identity.as_ref();
     Some(ProviderConfig {
         display_name: oidc.display_name.clone().unwrap_or_else(|| name.clone()),
+        domains: oidc.domains.iter().filter(is_its_own).cloned().collect(),
         issuer: cloud::issuer(connector)?,
         entra_tenant_id: connector.spec.entra_tenant_id.to_ascii_lowercase(),
         client_id: oidc.client_id.to_ascii_lowercase(),
-        client_secret_file: site
-            .client_secrets
-            .file(&name, (&reference.name, &reference.key)),
-        client_secret_key: Some(ClientSecretKey {
-            secret: reference.name.clone(),
-            key: reference.key.clone(),
+        client_secret_file: reference.map(|it| files.file(&name, (&it.name, &it.key))),
+        client_secret_key: reference.map(|it| ClientSecretKey {
+            secret: it.name.clone(),
+            key: it.key.clone(),
+        }),
+        client_assertion: identity.map(|it| ClientAssertionConfig {
+            file: files.assertion(&name),
+            audience: audience(connector, it),
         }),
         refresh: oidc.refresh.as_ref().and_then(refresh),
         connector: name,
+    })
+}
+
+fn audience(connector: &AzureConnector, identity: &WorkloadIdentity) -> String {
+    let declared = identity.audience.clone();
+    declared.unwrap_or_else(|| cloud::token_exchange(connector).to_owned())
+}
+
+/// What the app registration of `connector` must trust, where it has no client secret.
+fn federated_credential(
+    connector: &AzureConnector,
+    issuer: Option<&str>,
+) -> Option<FederatedCredential> {
+    let identity = connector.spec.oidc.as_ref()?.workload_identity.as_ref()?;
+    let owner = Owner::of(connector);
+    let account = &connector.spec.scim_tenant_ref.name;
+    Some(FederatedCredential {
+        issuer: issuer.map(str::to_owned),
+        subject: format!("system:serviceaccount:{}:{account}", owner.object.namespace),
+        audience: audience(connector, identity),
     })
 }
 
@@ -181,11 +211,16 @@ fn refresh(declared: &Refresh) -> Option<RefreshConfig> {
 }
 
 /// What is to be entered in Entra for `connector`.
-pub(super) fn endpoint(connector: &AzureConnector, site: &Site) -> OidcEndpoint {
+pub(super) fn endpoint(
+    connector: &AzureConnector,
+    site: &Site,
+    issuer: Option<&str>,
+) -> OidcEndpoint {
     let name = Owner::of(connector).object.name;
     OidcEndpoint {
         authority: cloud::authority(connector),
         web_redirect_uri: redirect_uri(&site.public_url, &name),
         logout_url: Some(logout_url(&site.public_url, &name)),
+        federated_credential: federated_credential(connector, issuer),
     }
 }

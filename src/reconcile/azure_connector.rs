@@ -86,6 +86,7 @@ async fn pursue(
         entitled: tenant.as_ref().map(|it| is_entitled(it)),
         client: served.client,
         cause,
+        token_issuer: ctx.platform.token_issuer(),
         report: served.report,
     };
     Ok((verdict, facts))
@@ -120,10 +121,15 @@ async fn observe(
         secret,
         renamed: renamed(ctx, owner, &name).await?,
         client: served.client.clone(),
-        client_secret: match &connector.spec.oidc {
+        client_secret: match connector
+            .spec
+            .oidc
+            .as_ref()
+            .and_then(|it| it.client_secret_ref.as_ref())
+        {
             None => ReferencedSecret::NotLookedAt,
-            Some(oidc) => {
-                let key = ObjectKey::new(namespace, &oidc.client_secret_ref.name);
+            Some(reference) => {
+                let key = ObjectKey::new(namespace, &reference.name);
                 referenced(ctx, &key).await?
             }
         },

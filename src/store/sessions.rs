@@ -50,14 +50,19 @@ pub enum SignedInBy {
         /// What the provider said of it since.
         confirmation: Confirmation,
     },
-    /// A password, with a second factor where one is asked for.
+    /// A password alone.
     Password,
+    /// A password, and a code of the second factor.
+    PasswordAndCode,
     /// A passkey.
     Passkey,
 }
 
 /// What a session by a passkey has in the place of a provider; a digest is another text.
 const PASSKEY: &str = "passkey";
+
+/// The same of a session by a password and a code. To programs that do not know it, it is one by a password.
+const PASSWORD_AND_CODE: &str = "password and code";
 
 /// What a provider calls a person and a session of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -114,6 +119,17 @@ pub struct ProviderSignOut {
 }
 
 impl SignedInBy {
+    /// The words for it in `amr` (RFC 8176, section 2); none where the provider knows and does not say. That a key is in hardware, or is
+    /// not, no passkey proves here.
+    pub fn methods(&self) -> &'static [&'static str] {
+        match self {
+            Self::Connector { .. } => &[],
+            Self::Password => &["pwd"],
+            Self::PasswordAndCode => &["pwd", "otp", "mfa"],
+            Self::Passkey => &["pop", "user", "mfa"],
+        }
+    }
+
     /// Name of the connector and digest of its provider, empty, as no connector's is, for a password; and what the provider calls it.
     pub(super) fn columns(&self) -> (&str, &str, Option<&KnownAs>) {
         match self {
@@ -124,6 +140,7 @@ impl SignedInBy {
                 ..
             } => (name, provider, Some(known_as)),
             Self::Password => ("", "", None),
+            Self::PasswordAndCode => ("", PASSWORD_AND_CODE, None),
             Self::Passkey => ("", PASSKEY, None),
         }
     }
@@ -133,17 +150,16 @@ impl SignedInBy {
         known_as: KnownAs,
         confirmation: Confirmation,
     ) -> Self {
-        if name.is_empty() && provider == PASSKEY {
-            Self::Passkey
-        } else if name.is_empty() {
-            Self::Password
-        } else {
-            Self::Connector {
+        match (name.as_str(), provider.as_str()) {
+            ("", PASSKEY) => Self::Passkey,
+            ("", PASSWORD_AND_CODE) => Self::PasswordAndCode,
+            ("", _) => Self::Password,
+            _ => Self::Connector {
                 name,
                 provider,
                 known_as,
                 confirmation,
-            }
+            },
         }
     }
 }

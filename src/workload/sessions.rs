@@ -73,7 +73,9 @@ impl<'s> Sessions<'s> {
             .find(ResourceType::User, person, Related::Include);
         let method = match session.by {
             SignedInBy::Connector { .. } => SignInMethod::Entra,
-            SignedInBy::Password | SignedInBy::Passkey => SignInMethod::BuiltIn,
+            SignedInBy::Password | SignedInBy::PasswordAndCode | SignedInBy::Passkey => {
+                SignInMethod::BuiltIn
+            }
         };
         let is_good = |it: &Stored| {
             it.resource.is_active() && SignInMethod::of(&it.resource, self.config) == method
@@ -89,7 +91,7 @@ impl<'s> Sessions<'s> {
                 let declared = self.config.provider(name);
                 declared.is_some_and(|it| it.digest() == *provider)
             }
-            SignedInBy::Password => true,
+            SignedInBy::Password | SignedInBy::PasswordAndCode => true,
             SignedInBy::Passkey => self.config.second_factor.is_some(),
         };
         let is_confirmed = self.unconfirmed(session).is_none_or(|(refresh, age)| {

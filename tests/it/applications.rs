@@ -4,6 +4,7 @@
 
 mod assertions;
 mod bearer;
+mod bearer_proxies;
 mod counterparts;
 mod devices;
 mod logout;

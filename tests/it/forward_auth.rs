@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
-mod proxies;
+pub(crate) mod proxies;
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::database;
 use crate::sign_in::{SESSION, Stage};
 use crate::workload_server::client;
 
-const APP: &str = "wiki.contoso.example";
+pub(crate) const APP: &str = "wiki.contoso.example";
 
 /// A workload whose proxies are on this machine, and a person who is signed in; with the session and the id of the person.
 async fn stage() -> (Stage, String, String) {
@@ -43,13 +43,13 @@ async fn stage_with(network: &str, rules: Value) -> (Stage, String, String) {
 }
 
 /// What a proxy reads.
-struct Said {
-    status: u16,
+pub(crate) struct Said {
+    pub(crate) status: u16,
     headers: reqwest::header::HeaderMap,
 }
 
 impl Said {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |it| it.to_str().unwrap())
     }
 }

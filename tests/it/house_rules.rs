@@ -71,6 +71,30 @@ fn the_tests_say_what_they_are_for() {
     }
 }
 
+/// The faults that signing in must survive are numbered A1 to A25: each has a test that begins with its number.
+#[test]
+fn every_fault_of_signing_in_has_a_test_that_names_it() {
+    let tests: Vec<String> = ["src", "tests/it"]
+        .into_iter()
+        .flat_map(sources)
+        .map(|(_, source)| source)
+        .collect();
+    let named = |row: &u8| {
+        let name = format!("fn a{row}_");
+        let begins = |line: &str| {
+            let line = line.trim_start();
+            line.strip_prefix("async ")
+                .unwrap_or(line)
+                .starts_with(&name)
+        };
+        tests.iter().any(|source| source.lines().any(begins))
+    };
+
+    let missing: Vec<u8> = (1..=25).filter(|row| !named(row)).collect();
+
+    assert!(missing.is_empty(), "no test begins with one of {missing:?}");
+}
+
 #[test]
 fn every_module_of_the_crate_has_its_line() {
     for (module, _) in sources("src") {

@@ -296,6 +296,16 @@ fn what_only_one_can_have_is_an_error_of_the_second() {
             "error: spec.scim.credential.secretName: Secret c-scim is also claimed by AzureConnector default/c",
         ],
     );
+    let oidc = "  oidc: {clientId: 66666666-7777-8888-9999-aaaaaaaaaaaa, workloadIdentity: {}, domains: [a.example]}\n";
+    let other = GUID.replace('1', "2") + oidc;
+    check(
+        &(served.clone()
+            + &connector("c", "a", &(GUID.to_owned() + oidc))
+            + &connector("d", "a", &other)),
+        &[
+            "error: spec.oidc.domains: domain a.example in ScimTenant a is also claimed by AzureConnector default/c",
+        ],
+    );
     let title = "    - {target: title, source: jobTitle}\n";
     let found = said(
         &(served

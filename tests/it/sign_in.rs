@@ -4,8 +4,10 @@
 
 pub(crate) mod administration;
 pub(crate) mod browser;
+pub(crate) mod connectors;
 pub(crate) mod dev;
 pub(crate) mod entra;
+pub(crate) mod identity;
 pub(crate) mod logout;
 pub(crate) mod mail;
 pub(crate) mod mail_server;
@@ -15,6 +17,7 @@ pub(crate) mod provider;
 pub(crate) mod refresh;
 pub(crate) mod replicas;
 pub(crate) mod second_factor;
+pub(crate) mod workload_identity;
 
 use std::time::Duration;
 
@@ -52,11 +55,13 @@ pub(crate) fn sign_in_at(issuer: url::Url, folder: &std::path::Path) -> SignInCo
         providers: vec![ProviderConfig {
             connector: "entra".to_owned(),
             display_name: "Contoso staff".to_owned(),
+            domains: Vec::new(),
             issuer,
             entra_tenant_id: ENTRA_TENANT.to_owned(),
             client_id: CLIENT_ID.to_owned(),
-            client_secret_file,
+            client_secret_file: Some(client_secret_file),
             client_secret_key: None,
+            client_assertion: None,
             refresh: None,
         }],
     }
@@ -782,7 +787,7 @@ async fn a_client_secret_is_read_anew_and_its_absence_told() {
     let mut file = None;
     let stage = Stage::begin_with(|tenant| {
         let providers = &tenant.sign_in.as_ref().unwrap().providers;
-        file = Some(providers[0].client_secret_file.clone());
+        file.clone_from(&providers[0].client_secret_file);
     });
     let (stage, file) = (stage.await, file.unwrap());
     stage.add_lena().await;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 /// The application in Entra that people sign in to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.clientSecretRef) != has(self.workloadIdentity)")
+    .message("oidc needs one of clientSecretRef, the client secret of the app registration, and workloadIdentity, which needs none"))]
 pub struct OidcConnection {
     /// Application (client) ID of the app registration: a GUID, shown on its overview page.
     #[schemars(length(min = 36, max = 36))]
@@ -14,15 +16,54 @@ pub struct OidcConnection {
         .message("clientId must be a GUID such as 66666666-7777-8888-9999-aaaaaaaaaaaa, the Application (client) ID"))]
     pub client_id: String,
     /// Where the client secret of the app registration is: its Value, not its Secret ID.
-    pub client_secret_ref: ClientSecretReference,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret_ref: Option<ClientSecretReference>,
+    /// In place of a client secret: the pods prove who they are by a token of the cluster, which the app registration trusts by a federated credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload_identity: Option<WorkloadIdentity>,
     /// What people read where they choose among several connectors, such as `Contoso staff`; the name of the connector when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub display_name: Option<String>,
+    /// Domains of the people of this Entra tenant, such as `contoso.example`; those below one are not meant. Where several connectors of a ScimTenant let people
+    /// sign in, whoever gives a name in one of these is led to this one. No two connectors of a ScimTenant can have the same domain. They say where to ask, never
+    /// who somebody is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 253)), extend("x-kubernetes-list-type" = "set"))]
+    #[x_kube(validation = Rule::new("self.all(it, it.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+$'))")
+        .message("a domain must be a DNS name in lower case with at least one dot, such as contoso.example"))]
+    pub domains: Vec<String>,
     /// Has Entra confirm again and again who is signed in, by a refresh token: whoever Entra does not know any more is signed out. Without it a session is
     /// Usher's alone; who is deactivated by provisioning is out at once either way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<Refresh>,
+}
+
+/// How the pods prove who they are without a client secret (workload identity federation).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadIdentity {
+    /// Audience of the tokens; that of the cloud when left out, such as `api://AzureADTokenExchange`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    // The audience of an API server is no such one: no pod is given a token that opens one.
+    #[x_kube(validation = Rule::new("self.matches('^api://[-._~:/a-zA-Z0-9]+$')")
+        .message("audience must begin with api://, such as api://AzureADTokenExchange"))]
+    pub audience: Option<String>,
+}
+
+/// The federated credential that the app registration needs: Certificates & secrets > Federated credentials > Other issuer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FederatedCredential {
+    /// Issuer: that of the service account tokens of this cluster. Entra must reach its keys. Absent where Usher does not know it: `kubectl get --raw
+    /// /.well-known/openid-configuration` says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Subject identifier: the service account of the pods.
+    pub subject: String,
+    /// Audience.
+    pub audience: String,
 }
 
 /// How often Entra is asked whether it still knows who is signed in.
@@ -104,4 +145,7 @@ pub struct OidcEndpoint {
     /// Front-channel logout URL: whoever signs out at Entra is signed out here. A provider that sends logout tokens (back-channel) sends them there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logout_url: Option<String>,
+    /// The federated credential for the app registration, with `workloadIdentity`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federated_credential: Option<FederatedCredential>,
 }

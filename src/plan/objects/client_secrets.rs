@@ -1,15 +1,20 @@
-//! The client secrets of connectors, and what the mail server wants: where they are in the pods. The pods read them anew, so that a rotated one needs no restart.
+//! The client secrets of connectors or the tokens in their place, and what the mail server wants: where they are in the pods. The pods read
+//! them anew, so that a rotated one needs no restart.
 
 use k8s_openapi::api::core::v1::{
-    KeyToPath, ProjectedVolumeSource, SecretProjection, Volume, VolumeMount, VolumeProjection,
+    KeyToPath, ProjectedVolumeSource, SecretProjection, ServiceAccountTokenProjection, Volume,
+    VolumeMount, VolumeProjection,
 };
 
 use super::read_only_mount;
-use crate::config::SignInConfig;
+use crate::config::{ProviderConfig, SignInConfig};
 use crate::config::sign_in::ClientSecretKey;
 
 /// Folder of the client secrets in the pods.
 const FOLDER: &str = "/etc/usher-sign-in";
+
+/// Seconds for which a token of the service account is good.
+const TOKEN_SECONDS: i64 = 3600;
 
 /// Name of the volume.
 const VOLUME: &str = "sign-in";
@@ -22,27 +27,14 @@ pub fn file(name: &str) -> String {
 /// A file for each provider, and those of the mail server, and of each Secret that one key; nothing when there is none. The pods start
 /// without them, and people are told what is missing.
 pub fn volume(of: &SignInConfig) -> Option<Volume> {
-    let providers = of.providers.iter();
-    let providers = providers.map(|it| (it.connector.as_str(), it.client_secret_key.as_ref()));
-    let email = of.email_files();
-    let email = email.iter().map(|(name, it)| (*name, it.key.as_ref()));
-    let source = |(file, from): (&str, Option<&ClientSecretKey>)| {
-        let from = from?;
-        let secret = SecretProjection {
-            name: from.secret.clone(),
-            items: Some(vec![KeyToPath {
-                key: from.key.clone(),
-                path: file.to_owned(),
-                mode: None,
-            }]),
-            optional: Some(true),
-        };
-        Some(VolumeProjection {
-            secret: Some(secret),
-            ..VolumeProjection::default()
-        })
+    let provider = |it: &ProviderConfig| match &it.client_assertion {
+        Some(assertion) => Some(token(&it.connector, &assertion.audience)),
+        None => Some(secret(&it.connector, it.client_secret_key.as_ref()?)),
     };
-    let sources: Vec<_> = providers.chain(email).filter_map(source).collect();
+    let providers = of.providers.iter().filter_map(provider);
+    let email = of.email_files().into_iter();
+    let email = email.filter_map(|(name, it)| Some(secret(name, it.key.as_ref()?)));
+    let sources: Vec<_> = providers.chain(email).collect();
     (!sources.is_empty()).then(|| Volume {
         name: VOLUME.to_owned(),
         projected: Some(ProjectedVolumeSource {
@@ -51,6 +43,35 @@ pub fn volume(of: &SignInConfig) -> Option<Volume> {
         }),
         ..Volume::default()
     })
+}
+
+/// One key of a Secret.
+fn secret(file: &str, from: &ClientSecretKey) -> VolumeProjection {
+    let secret = SecretProjection {
+        name: from.secret.clone(),
+        items: Some(vec![KeyToPath {
+            key: from.key.clone(),
+            path: file.to_owned(),
+            mode: None,
+        }]),
+        optional: Some(true),
+    };
+    VolumeProjection {
+        secret: Some(secret),
+        ..VolumeProjection::default()
+    }
+}
+
+/// A token of the service account, which the kubelet replaces before it ends.
+fn token(connector: &str, audience: &str) -> VolumeProjection {
+    VolumeProjection {
+        service_account_token: Some(ServiceAccountTokenProjection {
+            audience: Some(audience.to_owned()),
+            expiration_seconds: Some(TOKEN_SECONDS),
+            path: connector.to_owned(),
+        }),
+        ..VolumeProjection::default()
+    }
 }
 
 /// Where it is in the container.

@@ -30,6 +30,8 @@ pub struct ConnectorFacts {
     pub client: Option<ScimClientConfig>,
     /// Why the present password was made; nothing when there is none.
     pub cause: Option<Cause>,
+    /// Who issues the tokens of service accounts; nothing when that is not known.
+    pub token_issuer: Option<String>,
     /// What the workload reports; nothing when it could not be asked.
     pub report: Option<ClientReport>,
 }
@@ -63,7 +65,7 @@ pub fn azure_connector_status(
             .then(|| token_url(&site.public_url)),
     });
     let oidc = facts.site.as_ref();
-    let oidc = oidc.map(|site| sign_in::endpoint(connector, site));
+    let oidc = oidc.map(|site| sign_in::endpoint(connector, site, facts.token_issuer.as_deref()));
     let mut findings = verdict.findings();
     findings.extend(entitled(connector, facts));
     findings.extend(credentials_current(connector, verdict, facts));

@@ -45,16 +45,30 @@ pub(super) fn first_sign_in(
     evidence: Option<&Evidence>,
     before: &[ChecklistItem],
 ) -> ChecklistItem {
-    let reference = &oidc.client_secret_ref;
+    let credential = match (&oidc.client_secret_ref, &endpoint.federated_credential) {
+        (Some(reference), _) => format!(
+            "add a client secret, and put its Value under {key} into Secret {secret}",
+            key = reference.key,
+            secret = reference.name,
+        ),
+        (None, Some(federated)) => format!(
+            "open Federated credentials > Add credential > Other issuer, with Issuer {issuer}, Type Explicit subject identifier, Value {subject} and Audience {audience}",
+            issuer = federated
+                .issuer
+                .as_deref()
+                .unwrap_or("that `kubectl get --raw /.well-known/openid-configuration` prints"),
+            subject = federated.subject,
+            audience = federated.audience,
+        ),
+        (None, None) => "add a client secret".to_owned(),
+    };
     let uri = &endpoint.web_redirect_uri;
     let page = uri.rsplit_once("/sign-in/").map_or("", |it| it.0);
     let how = format!(
         "In the Azure portal open Entra ID > App registrations > All applications and choose the application with Application (client) ID {id}. Under Authentication \
-         add the platform Web with the Redirect URIs {uri} and {page}/signed-out. Under Certificates & secrets add a client secret, and put its Value under {key} into Secret {secret}. Under API \
+         add the platform Web with the Redirect URIs {uri} and {page}/signed-out. Under Certificates & secrets {credential}. Under API \
          permissions add the delegated Microsoft Graph permission User.Read and grant admin consent. Then sign in at {page}/sign-in.",
         id = oidc.client_id,
-        key = reference.key,
-        secret = reference.name,
     );
     let found = evidence.and_then(|it| it.first_sign_in);
     item((ChecklistStep::FirstSignIn, found), before, how)

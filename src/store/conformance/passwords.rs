@@ -189,7 +189,7 @@ pub(super) async fn a_password_that_is_set_ends_the_sessions_of_its_person_alone
 
 async fn open_by(store: &dyn Store, name: &str, person: &str, hash: &str) -> bool {
     let session = Session {
-        by: SignedInBy::Password,
+        by: SignedInBy::PasswordAndCode,
         ..session(name, person)
     };
     let opened = store.open_session(session, Some(PasswordHash::new(hash)), None);
@@ -217,6 +217,6 @@ pub(super) async fn no_session_is_opened_by_a_password_that_was_replaced(store: 
         }
         assert!(open_by(&*store, &after, "a", &after).await);
         let opened = store.session(&digest(&after)).await.unwrap().unwrap();
-        assert_eq!(opened.by, SignedInBy::Password);
+        assert_eq!(opened.by, SignedInBy::PasswordAndCode);
     }
 }

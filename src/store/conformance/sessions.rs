@@ -219,7 +219,9 @@ pub(super) async fn one_asks_the_provider_of_a_session(store: Arc<dyn Store>) {
     let token = async || store.refresh_token(&digest("one")).await.unwrap();
     let confirmation = async || match store.session(&digest("one")).await.unwrap().unwrap().by {
         SignedInBy::Connector { confirmation, .. } => confirmation,
-        SignedInBy::Password | SignedInBy::Passkey => Confirmation::default(),
+        SignedInBy::Password | SignedInBy::PasswordAndCode | SignedInBy::Passkey => {
+            Confirmation::default()
+        }
     };
     assert_eq!(token().await, None);
     assert_eq!(confirmation().await, Confirmation::default());

@@ -31,6 +31,10 @@ impl Claims<'_> {
     pub(super) fn id_token(&self, nonce: Option<&str>, hash: &str) -> Map<String, Value> {
         let mut claims = self.both();
         claims.insert("at_hash".to_owned(), hash.into());
+        let methods = &self.alive.terms.methods;
+        if !methods.is_empty() {
+            claims.insert("amr".to_owned(), json!(methods));
+        }
         if let Some(nonce) = nonce {
             claims.insert("nonce".to_owned(), nonce.into());
         }

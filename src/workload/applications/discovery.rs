@@ -68,7 +68,7 @@ fn common(issuer: &str) -> Value {
         "scopes_supported": Scope::ALL.map(Scope::as_str),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "select_account", "consent"],
-        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid",
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "amr", "nonce", "at_hash", "sid",
             "name", "given_name", "family_name", "preferred_username", "email"],
         "authorization_response_iss_parameter_supported": true,
         "backchannel_logout_supported": true,

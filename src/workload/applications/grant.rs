@@ -55,6 +55,9 @@ pub(in crate::workload) struct Terms {
     pub(in crate::workload) nonce: Option<String>,
     /// When the person signed in, in seconds since 1970; the session may be a later one.
     pub(in crate::workload) auth_time: i64,
+    /// By what the person did, in the words of RFC 8176.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::workload) methods: Vec<String>,
     #[serde(with = "scopes")]
     pub(in crate::workload) scopes: BTreeSet<Scope>,
 }
@@ -68,6 +71,18 @@ pub(in crate::workload) struct CodeTerms {
 }
 
 impl Terms {
+    /// Those of who signed in by `session`.
+    pub(in crate::workload) fn of(session: &Session, scopes: BTreeSet<Scope>) -> Self {
+        let methods = session.by.methods().iter();
+        Self {
+            code: None,
+            nonce: None,
+            auth_time: session.opened.as_second(),
+            methods: methods.map(|it| (*it).to_owned()).collect(),
+            scopes,
+        }
+    }
+
     pub(in crate::workload) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("terms have only texts")
     }

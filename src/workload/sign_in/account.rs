@@ -90,11 +90,20 @@ pub(super) async fn change_passkeys(visit: &Visit<'_>) -> Result<Response<Body>,
 
 /// Sets another password for who knows the one before, which ends all sessions but a new one here.
 pub(super) async fn change_password(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
-    let Some(person) = visit.person().await? else {
+    let Some((session, person)) = visit.signed_in().await? else {
         return Ok(to_sign_in(visit));
     };
     match change(visit, &person).await {
-        Ok(hash) => password::signed_in(visit, &person.id, hash, None).await,
+        Ok(hash) => {
+            // Who has shown a code as well has not shown less by this.
+            let by = match session.by {
+                SignedInBy::PasswordAndCode => SignedInBy::PasswordAndCode,
+                SignedInBy::Password | SignedInBy::Passkey | SignedInBy::Connector { .. } => {
+                    SignedInBy::Password
+                }
+            };
+            password::signed_in(visit, (&person.id, by), hash, None).await
+        }
         Err(wrong) if wrong.is_of_the_form() => {
             wrong.log(visit, &Route::ChangePassword);
             page(visit, &person, Wrong::Password(&wrong)).await
@@ -242,6 +251,7 @@ fn email(person: &Resource) -> Option<&str> {
 fn by(visit: &Visit<'_>, session: &Session) -> String {
     match &session.by {
         SignedInBy::Password => "by password".to_owned(),
+        SignedInBy::PasswordAndCode => "by password and code".to_owned(),
         SignedInBy::Passkey => "by passkey".to_owned(),
         SignedInBy::Connector { name, .. } => {
             let provider = visit.config.provider(name);

@@ -153,17 +153,23 @@ fn sign_in(
     let back = format!("{base}/oauth2/authorize?{}", parameters.again(digest));
     let page = match session.map(|it| &it.by) {
         Some(SignedInBy::Connector { name, .. }) => format!("{base}/sign-in/{name}"),
-        Some(SignedInBy::Password | SignedInBy::Passkey) | None => format!("{base}/sign-in"),
+        Some(SignedInBy::Password | SignedInBy::PasswordAndCode | SignedInBy::Passkey) | None => {
+            format!("{base}/sign-in")
+        }
     };
     let mut url = with_return(page, Some(&back));
     let mut add = |name: &str, value: &str| {
         let value: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
         url = format!("{url}&{name}={value}");
     };
-    if let Ok(Some(name)) = parameters.one("login_hint") {
-        add("login_hint", name);
+    // The second is one of Entra's.
+    for name in ["login_hint", "domain_hint"] {
+        if let Ok(Some(value)) = parameters.one(name) {
+            add(name, value);
+        }
     }
-    if session.is_some() || request.prompt == Prompt::Login {
+    // A provider that knows who is there says so without asking, however long ago that was.
+    if session.is_some() || request.prompt == Prompt::Login || request.max_age.is_some() {
         add("prompt", "login");
     }
     url
@@ -186,8 +192,7 @@ async fn code(
             challenge: request.challenge.clone(),
         }),
         nonce: request.nonce.clone(),
-        auth_time: session.opened.as_second(),
-        scopes: request.scopes.clone(),
+        ..Terms::of(session, request.scopes.clone())
     };
     let grant = Grant {
         key: secrets.key(),

@@ -13,6 +13,11 @@ use crate::store::sessions::SignInAttempt;
 use crate::workload::sessions::digest;
 
 impl Visit<'_> {
+    /// Whether who is signed in has to sign in again.
+    pub(super) fn wants_again(&self) -> bool {
+        self.form.get("prompt") == Some("login")
+    }
+
     /// Where the browser wants to go afterwards.
     pub(super) fn return_to(&self) -> Result<Option<String>, Refused> {
         let Some(wanted) = self.form.get("return_to") else {
@@ -31,10 +36,13 @@ impl Visit<'_> {
 pub(super) async fn choose(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
     let return_to = visit.return_to()?;
     // An application may want it all the same, and then there are answers to our questions.
-    let again = visit.form.get("prompt") == Some("login") || visit.head.method == Method::POST;
+    let again = visit.wants_again() || visit.head.method == Method::POST;
     if !again && let Some(person) = visit.person().await? {
         let name = called(&person.resource);
         return Ok(pages::signed_in(visit, name, return_to.as_deref()));
+    }
+    if let Some(provider) = visit.named_by_domain() {
+        return begin(visit, &provider.connector).await;
     }
     if visit.config.built_in {
         return identify::identify(visit).await;
@@ -42,14 +50,17 @@ pub(super) async fn choose(visit: &Visit<'_>) -> Result<Response<Body>, Refused>
     if let [only] = visit.config.providers.as_slice() {
         return begin(visit, &only.connector).await;
     }
-    Ok(choices(visit, return_to.as_deref()))
+    match identify::hinted(visit).await? {
+        Some(provider) => begin(visit, &provider.connector).await,
+        None => Ok(choices(visit, return_to.as_deref())),
+    }
 }
 
 /// The choice among several connectors.
 pub(super) fn choices(visit: &Visit<'_>, return_to: Option<&str>) -> Response<Body> {
     let choices = visit.config.providers.iter().map(|it| Choice {
         name: it.display_name.clone(),
-        url: pages::begin_url(visit, &it.connector, return_to),
+        url: pages::begin_url_for(visit, &it.connector, return_to),
     });
     let choices = choices.collect();
     let page = Choose {
@@ -71,6 +82,9 @@ pub(super) async fn begin(visit: &Visit<'_>, connector: &str) -> Result<Response
     // One for all tabs: each has an attempt of its own.
     let browser = cookies.browser(&visit.head.headers);
     let browser = browser.unwrap_or_else(|| visit.secret());
+    // The provider is told of no domain that it does not have.
+    let domain_hint = visit.domain_hint();
+    let domain_hint = domain_hint.filter(|it| provider.domains.contains(it));
     let (state, nonce, verifier) = (visit.secret(), visit.secret(), visit.secret());
     let request = AuthorizationRequest {
         client_id: &provider.client_id,
@@ -79,7 +93,8 @@ pub(super) async fn begin(visit: &Visit<'_>, connector: &str) -> Result<Response
         nonce: nonce.reveal(),
         verifier: verifier.reveal(),
         login_hint: visit.user_name("login_hint"),
-        again: visit.form.get("prompt") == Some("login"),
+        domain_hint: domain_hint.as_deref(),
+        again: visit.wants_again(),
         refresh: provider.refresh.is_some(),
     };
     let url = request.url(&metadata.authorization_endpoint);

@@ -105,12 +105,7 @@ async fn answer(
 
 /// What the device is given: the code that it has becomes one as from the authorization endpoint.
 fn grant(visit: &Visit<'_>, session: &Session, device: Device) -> Grant {
-    let terms = Terms {
-        code: None,
-        nonce: None,
-        auth_time: session.opened.as_second(),
-        scopes: Scope::parse(&device.scopes),
-    };
+    let terms = Terms::of(session, Scope::parse(&device.scopes));
     let soon = visit.now.checked_add(FETCH_TIME).unwrap_or(visit.now);
     Grant {
         key: device.key,

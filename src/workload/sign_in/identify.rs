@@ -1,8 +1,11 @@
 //! Identifier first: who somebody is decides where the person is led, to Entra or to the box for a password. A name that nobody has is
-//! asked for a password like any other.
+//! asked for a password like any other, unless it is of a domain whose people are led to Entra.
+//!
+//! Of several connectors it is the one that the account came by, else the one with the domain; where neither says it, the person chooses.
 
 use axum::body::Body;
 use axum::http::{Method, Response, StatusCode};
+use url::Host;
 
 use super::pages::{self, Choice, Identify, PasswordBox};
 use super::refused::Refused;
@@ -40,8 +43,8 @@ impl Visit<'_> {
             .then_some(name)
     }
 
-    /// Where the person is led who is this one, or who is nobody.
-    async fn way(&self, person: Option<&Stored>) -> Result<Way<'_>, StoreError> {
+    /// Where the person is led who is this one, or who is nobody, and has typed this name.
+    async fn way(&self, person: Option<&Stored>, user_name: &str) -> Result<Way<'_>, StoreError> {
         let method = person.map(|it| SignInMethod::of(&it.resource, self.config));
         let connector = match self.config.providers.as_slice() {
             [] | [_] => None,
@@ -52,11 +55,27 @@ impl Visit<'_> {
                     .await?
             }
         };
+        let by_domain = domain(user_name).and_then(|it| self.config.provider_of(&it));
         Ok(match (method, self.config.providers.as_slice()) {
-            (None | Some(SignInMethod::BuiltIn), _) | (_, []) => Way::Password,
+            (Some(SignInMethod::BuiltIn), _) | (_, []) => Way::Password,
+            (None, _) => by_domain.map_or(Way::Password, Way::Provider),
             (Some(SignInMethod::Entra), [only]) => Way::Provider(only),
-            (Some(SignInMethod::Entra), _) => connector.map_or(Way::Choice, Way::Provider),
+            (Some(SignInMethod::Entra), _) => {
+                connector.or(by_domain).map_or(Way::Choice, Way::Provider)
+            }
         })
+    }
+
+    /// The domain that an application says the person to be of.
+    pub(super) fn domain_hint(&self) -> Option<String> {
+        ascii(self.form.get("domain_hint")?)
+    }
+
+    /// The provider of that domain, where nobody is named.
+    pub(super) fn named_by_domain(&self) -> Option<&ProviderConfig> {
+        let is_alone = self.user_name("login_hint").is_none();
+        let domain = self.domain_hint().filter(|_| is_alone)?;
+        self.config.provider_of(&domain)
     }
 
     /// The connector that wrote a person last, if people sign in through it.
@@ -72,6 +91,50 @@ impl Visit<'_> {
     }
 }
 
+/// The provider of who is named in the request, where there are several and no other way in.
+pub(super) async fn hinted<'v>(
+    visit: &'v Visit<'_>,
+) -> Result<Option<&'v ProviderConfig>, Refused> {
+    let Some(user_name) = visit.user_name("login_hint") else {
+        return Ok(None);
+    };
+    match looked_up(visit, user_name).await? {
+        Way::Provider(provider) => Ok(Some(provider)),
+        Way::Password | Way::Choice => Ok(None),
+    }
+}
+
+/// Where `user_name` is led. Whoever looks up many names is made to wait.
+async fn looked_up<'v>(visit: &'v Visit<'_>, user_name: &str) -> Result<Way<'v>, Refused> {
+    if let Some(seconds) = visit.shared.sign_ins.count(visit.from(), visit.now) {
+        return Err(Refused::Limited(seconds));
+    }
+    let person = visit.scim_tenant.directory.with_user_name(user_name);
+    let person = person.await?;
+    let way = visit.way(person.as_ref(), user_name).await?;
+    if matches!(way, Way::Provider(_)) {
+        // It is counted where the way to the provider begins.
+        let source = network(visit.from());
+        visit.shared.sign_ins.take_back(&source, visit.now);
+    }
+    Ok(way)
+}
+
+/// The domain of a user name or an e-mail address. What has more than one `@` has none: nobody guesses which of them counts.
+fn domain(name: &str) -> Option<String> {
+    let (local, domain) = name.split_once('@')?;
+    let is_one = !local.is_empty() && !domain.contains('@');
+    ascii(domain).filter(|_| is_one)
+}
+
+/// A domain as it is declared: in lower case, and other than ASCII as DNS has it.
+fn ascii(domain: &str) -> Option<String> {
+    match Host::parse(domain) {
+        Ok(Host::Domain(it)) => Some(it),
+        Ok(Host::Ipv4(_) | Host::Ipv6(_)) | Err(_) => None,
+    }
+}
+
 /// Asks for the user name, or leads on who has said it.
 pub(super) async fn identify(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
     let return_to = visit.return_to()?;
@@ -84,27 +147,16 @@ pub(super) async fn identify(visit: &Visit<'_>) -> Result<Response<Body>, Refuse
             frame: pages::frame(visit),
             return_to,
             has_passkeys: passkey::are_there(visit),
+            again: visit.wants_again(),
             wrong,
         };
         return Ok(pages::page(visit, status, &page));
     };
-    if let Some(seconds) = visit.shared.sign_ins.count(visit.from(), visit.now) {
-        return Err(Refused::Limited(seconds));
-    }
-    let person = visit.scim_tenant.directory.with_user_name(user_name);
-    let person = person.await?;
-    let way = visit.way(person.as_ref()).await?;
-    if !matches!(way, Way::Password) {
-        // It is counted where the way to the provider begins.
-        let source = network(visit.from());
-        visit.shared.sign_ins.take_back(&source, visit.now);
-    }
-    match way {
+    match looked_up(visit, user_name).await? {
         Way::Password => Ok(password_box(visit, user_name, return_to, None)),
         Way::Choice => Ok(begin::choices(visit, return_to)),
         Way::Provider(provider) => {
-            let url = pages::begin_url(visit, &provider.connector, return_to);
-            let url = pages::with(url, "login_hint", user_name);
+            let url = pages::begin_url_for(visit, &provider.connector, return_to);
             if visit.head.method == Method::POST {
                 return Ok(pages::onward(visit, &url));
             }
@@ -134,4 +186,35 @@ pub(super) fn password_box(
     };
     let status = wrong.map_or(StatusCode::OK, Refused::status);
     pages::page(visit, status, &page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A13: addresses that are written to be read in two ways.
+    #[test]
+    fn a13_a_name_has_one_domain_or_none() {
+        let check = |name: &str, expected| assert_eq!(domain(name).as_deref(), expected, "{name}");
+        check("lena@contoso.example", Some("contoso.example"));
+        check("Lena@Contoso.EXAMPLE", Some("contoso.example"));
+        check("lena@b\u{fc}cher.example", Some("xn--bcher-kva.example"));
+        check("lena@cont\u{ad}oso.example", Some("contoso.example"));
+        check("lena@cont\u{43e}so.example", Some("xn--contso-zqf.example"));
+        for none in [
+            "lena",
+            "lena@",
+            "@contoso.example",
+            "lena@evil.example@contoso.example",
+            "\"lena@evil.example\"@contoso.example",
+            "lena@contoso.example@evil.example",
+            "lena@contoso example",
+            "lena@192.0.2.1",
+            "lena@[2001:db8::1]",
+            "lena@contoso.example/evil.example",
+            "lena@contoso.example:25",
+        ] {
+            check(none, None);
+        }
+    }
 }

@@ -71,6 +71,8 @@ pub(super) struct Identify<'p> {
     pub(super) frame: Frame<'p>,
     pub(super) return_to: Option<&'p str>,
     pub(super) has_passkeys: bool,
+    /// Whether who is signed in has to sign in again.
+    pub(super) again: bool,
     /// Why what was typed is no user name.
     pub(super) wrong: Option<&'p str>,
 }
@@ -246,7 +248,24 @@ pub(super) fn signed_in(visit: &Visit<'_>, name: &str, further: Option<&str>) ->
 /// Where signing in through `connector` begins.
 pub(super) fn begin_url(visit: &Visit<'_>, connector: &str, return_to: Option<&str>) -> String {
     let url = format!("{}/sign-in/{connector}", visit.scim_tenant.prefix);
-    with_return(url, return_to)
+    let url = with_return(url, return_to);
+    if visit.wants_again() {
+        with(url, "prompt", "login")
+    } else {
+        url
+    }
+}
+
+/// The same, with what the provider is told of who comes.
+pub(super) fn begin_url_for(visit: &Visit<'_>, connector: &str, return_to: Option<&str>) -> String {
+    let mut url = begin_url(visit, connector, return_to);
+    if let Some(name) = visit.user_name("login_hint") {
+        url = with(url, "login_hint", name);
+    }
+    if let Some(domain) = visit.form.get("domain_hint") {
+        url = with(url, "domain_hint", domain);
+    }
+    url
 }
 
 /// `url` with the place to return to.

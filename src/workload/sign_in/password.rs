@@ -124,25 +124,24 @@ async fn kept(visit: &Visit<'_>, person: Option<&Stored>) -> Result<Option<Passw
 /// Signs in who has shown all that is asked for, and leads on.
 pub(super) async fn signed_in(
     visit: &Visit<'_>,
-    person: &ResourceId,
+    who: (&ResourceId, SignedInBy),
     hash: PasswordHash,
     return_to: Option<&str>,
 ) -> Result<Response<Body>, Refused> {
     let here = format!("{}/signed-in", visit.scim_tenant.prefix);
     let response = pages::onward(visit, return_to.unwrap_or(&here));
-    let_in(visit, person, hash, response).await
+    let_in(visit, who, hash, response).await
 }
 
 /// Opens a session for who has shown the password of which `hash` is kept, and lets the browser be known when it comes again.
 pub(super) async fn let_in(
     visit: &Visit<'_>,
-    person: &ResourceId,
+    (person, by): (&ResourceId, SignedInBy),
     hash: PasswordHash,
     mut response: Response<Body>,
 ) -> Result<Response<Body>, Refused> {
     let mark = known_mark(person, &hash);
-    let who = (person, SignedInBy::Password);
-    let opened = visit.open_session(who, Some(hash), &mut response);
+    let opened = visit.open_session((person, by), Some(hash), &mut response);
     if !opened.await? {
         // Somebody was faster: with another password, or by deactivating the person.
         return Err(PasswordRefused::Wrong.into());

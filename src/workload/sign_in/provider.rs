@@ -1,6 +1,7 @@
 //! The one place of signing in that calls out: what a provider says of itself, and the code that becomes tokens.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ pub(crate) struct Providers {
     /// Who asks providers in the background.
     pub(super) refreshing: Refreshing,
 }
+
+/// How a token says who the client is (RFC 7523, section 2.2).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Time for the answer to a refresh token.
 const REFRESH_TIME: Duration = Duration::from_secs(30);
@@ -96,12 +100,19 @@ impl Providers {
         metadata: &ProviderMetadata,
         (form, within): (&[(&str, &str)], Duration),
     ) -> Result<Vec<u8>, Refused> {
-        let secret = client_secret(provider).await?;
         let mut form = form.to_vec();
-        form.extend([
-            ("client_id", provider.client_id.as_str()),
-            ("client_secret", secret.reveal()),
-        ]);
+        form.push(("client_id", provider.client_id.as_str()));
+        let credential;
+        if let Some(assertion) = &provider.client_assertion {
+            credential = read(&assertion.file).await?;
+            form.push(("client_assertion_type", JWT_BEARER));
+            form.push(("client_assertion", credential.reveal()));
+        } else {
+            let file = provider.client_secret_file.as_deref();
+            let undeclared = || Refused::ClientSecret(io::ErrorKind::NotFound.into());
+            credential = read(file.ok_or_else(undeclared)?).await?;
+            form.push(("client_secret", credential.reveal()));
+        }
         let endpoint = &metadata.token_endpoint;
         let sent = self.outbound.post(endpoint, &form, within).await;
         let (status, body) = sent.map_err(|error| {
@@ -148,9 +159,8 @@ pub(super) fn signing_issuer(
     }
 }
 
-/// The client secret as its file has it at present.
-async fn client_secret(provider: &ProviderConfig) -> Result<Token, Refused> {
-    let file = &provider.client_secret_file;
+/// The client secret, or the token in its place, as its file has it at present.
+async fn read(file: &Path) -> Result<Token, Refused> {
     match tokio::fs::read_to_string(file).await {
         Ok(text) if !text.trim().is_empty() => Ok(Token::presented(text.trim())),
         Ok(_) => Err(Refused::ClientSecret(io::Error::other("it is empty"))),

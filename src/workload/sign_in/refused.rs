@@ -42,7 +42,7 @@ pub(super) enum Refused {
     OtherSubject,
     #[error("the provider cannot be asked")]
     ProviderUnavailable,
-    #[error("the file with the client secret cannot be used")]
+    #[error("the file with the client secret, or with the token in its place, cannot be used")]
     ClientSecret(#[source] io::Error),
     #[error(
         "nobody has the externalId {0}; the mapping must send objectId as externalId, and Entra must have provisioned the person"

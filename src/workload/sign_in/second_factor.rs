@@ -15,6 +15,7 @@ use crate::scim::schema::ResourceType;
 use crate::store::audit::AuditEvent;
 use crate::store::passwords::PasswordHash;
 use crate::store::second_factors::{NewRecoveryCodes, Sealed, Totp};
+use crate::store::sessions::SignedInBy;
 use crate::store::{Related, ResourceId, Stored};
 use crate::workload::directory::DirectoryError;
 use crate::workload::directory::sign_in_method::SignInMethod;
@@ -57,11 +58,11 @@ pub(super) async fn after_password(
     return_to: Option<&str>,
 ) -> Result<Response<Body>, Refused> {
     let Some(config) = &visit.config.second_factor else {
-        return password::signed_in(visit, person, hash, return_to).await;
+        return password::signed_in(visit, (person, SignedInBy::Password), hash, return_to).await;
     };
     let has_one = Kept::of(visit, person).await?.is_one();
     if !has_one && !config.required {
-        return password::signed_in(visit, person, hash, return_to).await;
+        return password::signed_in(visit, (person, SignedInBy::Password), hash, return_to).await;
     }
     let sealing = sealing(visit).await?;
     if has_one {
@@ -90,7 +91,10 @@ pub(super) async fn present(visit: &Visit<'_>) -> Result<Response<Body>, Refused
     let shown = shown(visit, &ticket).await?;
     let Some(key) = ticket.key else {
         return match check(visit, &sealing, &shown).await {
-            Ok(()) => password::signed_in(visit, &shown.person.id, shown.hash, return_to).await,
+            Ok(()) => {
+                let who = (&shown.person.id, SignedInBy::PasswordAndCode);
+                password::signed_in(visit, who, shown.hash, return_to).await
+            }
             Err(wrong) if wrong.is_of_the_form() => {
                 wrong.log(visit, &Route::SecondFactor);
                 code_box(visit, &shown.person.id, (text, return_to), Some(&wrong)).await
@@ -107,7 +111,8 @@ pub(super) async fn present(visit: &Visit<'_>) -> Result<Response<Body>, Refused
         Ok(codes) => {
             let here = format!("{}/signed-in", visit.scim_tenant.prefix);
             let page = recovery_codes_page(visit, &codes, return_to.unwrap_or(&here));
-            password::let_in(visit, &shown.person.id, shown.hash, page).await
+            let who = (&shown.person.id, SignedInBy::PasswordAndCode);
+            password::let_in(visit, who, shown.hash, page).await
         }
         Err(wrong) if wrong.is_of_the_form() => {
             wrong.log(visit, &Route::SecondFactor);

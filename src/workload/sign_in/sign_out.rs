@@ -36,7 +36,7 @@ pub(super) async fn sign_out(visit: &Visit<'_>) -> Result<Response<Body>, Refuse
         let session = store.session(&digest(&token)).await?;
         connector = session.and_then(|it| match it.by {
             SignedInBy::Connector { name, .. } => Some(name),
-            SignedInBy::Password | SignedInBy::Passkey => None,
+            SignedInBy::Password | SignedInBy::PasswordAndCode | SignedInBy::Passkey => None,
         });
         visit.sessions().end(&token).await?;
     }

@@ -14,7 +14,7 @@ use crate::workload_server::client;
 const APP: &str = "wiki.contoso.example";
 
 /// A scene where the tokens of these applications are taken, with these rules.
-async fn scene(audiences: &[&str], rules: Value) -> Scene {
+pub(super) async fn scene(audiences: &[&str], rules: Value) -> Scene {
     Scene::begin_in(|tenant| {
         tenant.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
         let forward_auth = &mut tenant.sign_in.as_mut().unwrap().forward_auth;

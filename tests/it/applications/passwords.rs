@@ -1,5 +1,6 @@
 //! Applications of people who sign in by a password.
 
+use serde_json::json;
 use tempfile::TempDir;
 use url::Url;
 
@@ -7,6 +8,7 @@ use super::{Scene, answered, applications};
 use crate::sign_in::Stage;
 use crate::sign_in::browser::Shown;
 use crate::sign_in::passwords::{PASSWORD, form, onward};
+use crate::sign_in::second_factor::second_factor;
 
 /// Where a person comes back to who signs in from `shown`.
 async fn by_password(scene: &Scene, shown: &Shown) -> Shown {
@@ -54,6 +56,7 @@ async fn who_signs_in_by_a_password_is_known_to_applications_and_asked_again() {
         super::claims(&tokens["id_token"])["sub"],
         scene.lena.as_str()
     );
+    assert_eq!(super::claims(&tokens["id_token"])["amr"], json!(["pwd"]));
     assert!(!scene.code(&[("prompt", "none")]).await.is_empty());
 
     let asked = scene.authorize(&[("prompt", "login")]).await;
@@ -65,5 +68,33 @@ async fn who_signs_in_by_a_password_is_known_to_applications_and_asked_again() {
     let shown = by_password(&scene, &asked).await;
 
     assert_eq!(scene.redeem(&answered(&shown)["code"]).await.0, 200);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn an_application_learns_that_a_code_was_asked_for_as_well() {
+    let folder = TempDir::new().unwrap();
+    let stage = Stage::begin_with(|tenant| {
+        let sign_in = tenant.sign_in.as_mut().unwrap();
+        sign_in.built_in = true;
+        sign_in.second_factor = Some(second_factor(folder.path(), true));
+        sign_in.applications = Some(applications(folder.path()));
+    });
+    let stage = stage.await;
+    let ana = stage.add_ana().await;
+    let scene = Scene {
+        browser: stage.with_session().await,
+        stage,
+        lena: ana,
+        folder,
+    };
+
+    let tokens = scene.tokens().await;
+    let (_, later) = scene.refresh(&tokens["refresh_token"]).await;
+
+    for token in [&tokens["id_token"], &later["id_token"]] {
+        let said = super::claims(token);
+        assert_eq!(said["amr"], json!(["pwd", "otp", "mfa"]), "{said}");
+    }
     scene.end().await;
 }

@@ -103,9 +103,65 @@ fn a_connector_with_oidc_lets_people_sign_in() {
     assert_eq!(provider.entra_tenant_id, entra);
     assert_eq!(provider.client_id, "66666666-7777-8888-9999-aaaaaaaaaaaa");
     assert_eq!(
-        provider.client_secret_file.to_str(),
-        Some("/etc/usher-sign-in/entra")
+        provider.client_secret_file.as_deref(),
+        Some(std::path::Path::new("/etc/usher-sign-in/entra"))
     );
+}
+
+#[test]
+fn a_connector_without_a_client_secret_proves_who_it_is_by_a_token_of_the_cluster() {
+    let check = |more: &str, expected: &str| {
+        let oidc = format!(
+            "{more}
+  oidc: {{clientId: 66666666-7777-8888-9999-AAAAAAAAAAAA, workloadIdentity: {{}}}}"
+        );
+        let entra = connector("entra", OLD, &oidc);
+        let steps = steps(&tenant(""), std::slice::from_ref(&entra), None);
+
+        let provider = sign_in(&steps).unwrap().providers.remove(0);
+        assert_eq!(provider.client_secret_file, None);
+        let assertion = provider.client_assertion.unwrap();
+        assert_eq!(assertion.file.to_str(), Some("/etc/usher-sign-in/entra"));
+        assert_eq!(assertion.audience, expected);
+        let volumes = pod(&steps).volumes.unwrap();
+        let found = volumes.into_iter().find(|it| it.name == "sign-in").unwrap();
+        let [source] = found
+            .projected
+            .unwrap()
+            .sources
+            .unwrap()
+            .try_into()
+            .unwrap();
+        let token = source.service_account_token.unwrap();
+        assert_eq!(
+            (token.audience.as_deref(), token.path.as_str()),
+            (Some(expected), "entra")
+        );
+        assert_eq!(pod(&steps).automount_service_account_token, Some(false));
+
+        let facts = ConnectorFacts {
+            site: Some(site()),
+            token_issuer: Some("https://oidc.cluster.example".to_owned()),
+            ..ConnectorFacts::default()
+        };
+        let verdict = Verdict::Suspended;
+        let status = azure_connector_status(&entra, &verdict, Some(&facts), now());
+        let federated = status.oidc.unwrap().federated_credential.unwrap();
+        assert_eq!(
+            federated.issuer.as_deref(),
+            Some("https://oidc.cluster.example")
+        );
+        assert_eq!(federated.subject, "system:serviceaccount:identity:contoso");
+        assert_eq!(federated.audience, expected);
+        let how = status.checklist.last().unwrap().how.clone().unwrap();
+        assert!(
+            how.contains("Value system:serviceaccount:identity:contoso and Audience"),
+            "{how}"
+        );
+    };
+    check("", "api://AzureADTokenExchange");
+    check("\n  cloud: USGovernment", "api://AzureADTokenExchangeUSGov");
+    check("\n  cloud: China", "api://AzureADTokenExchangeChina");
 }
 
 #[test]
@@ -232,6 +288,30 @@ fn who_may_not_provision_lets_nobody_sign_in_either() {
         .map(|it| it.connector.as_str())
         .collect();
     assert_eq!(names, ["entra"]);
+}
+
+#[test]
+fn a_domain_that_two_connectors_want_is_that_of_the_older_one() {
+    let oidc = |domains: &str| OIDC.replace("clientId", &format!("domains: [{domains}], clientId"));
+    let mut newer = connector("newer", NEW, &oidc("b.example, c.example"));
+    newer.spec.entra_tenant_id = "22222222-2222-3333-4444-555555555555".to_owned();
+    let both = [
+        connector("entra", OLD, &oidc("a.example, b.example")),
+        newer,
+    ];
+    let tenant = tenant("");
+
+    let found = sign_in(&steps(&tenant, &both, None)).unwrap().providers;
+    let domains: Vec<_> = found.iter().map(|it| it.domains.join(" ")).collect();
+    assert_eq!(domains, ["a.example b.example", "c.example"]);
+    let around = observed_connector(&both, Some(tenant));
+    let said = both.each_ref().map(|it| {
+        let plan = azure_connector(it, &around).unwrap();
+        assert!(!plan.steps.is_empty(), "provisioning goes on");
+        plan.no_sign_in.map(|it| it.to_string())
+    });
+    assert_eq!(said[0], None);
+    insta::assert_snapshot!(said[1].as_deref().unwrap(), @"domain b.example in ScimTenant contoso is already claimed by the older AzureConnector entra, which keeps working; change one of them or delete it");
 }
 
 #[test]

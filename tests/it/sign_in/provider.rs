@@ -14,7 +14,10 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
+    UnparsedPublicKey,
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::{Url, form_urlencoded};
@@ -42,6 +45,8 @@ pub(crate) struct Conduct {
     pub(crate) metadata: Value,
     /// The client secret that it knows.
     pub(crate) client_secret: String,
+    /// Whose tokens prove who the client is, in the place of the client secret: issuer, subject, audience and public key.
+    pub(crate) federated: Option<(String, String, String, Vec<u8>)>,
     /// How long its token endpoint takes.
     pub(crate) delay: Duration,
     /// Whether an answer of its token endpoint is lost on the way.
@@ -61,7 +66,7 @@ pub(crate) struct Provider {
     conduct: Arc<Mutex<Conduct>>,
 }
 
-fn fresh_key() -> EcdsaKeyPair {
+pub(crate) fn fresh_key() -> EcdsaKeyPair {
     let (random, algorithm) = (SystemRandom::new(), &ECDSA_P256_SHA256_FIXED_SIGNING);
     let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
     EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).unwrap()
@@ -89,6 +94,7 @@ impl Provider {
             refusal: None,
             metadata: json!({}),
             client_secret: CLIENT_SECRET.to_owned(),
+            federated: None,
             delay: Duration::ZERO,
             loses_answer: false,
             refreshed: 0,
@@ -245,7 +251,11 @@ fn redeem(
     body: &[u8],
 ) -> Result<Value, &'static str> {
     let form: HashMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
-    if form["client_id"] != CLIENT_ID || form["client_secret"] != conduct.client_secret {
+    let is_known = match &conduct.federated {
+        Some(trusted) => is_federated(&form, trusted, clock.now().as_second()),
+        None => form.get("client_secret") == Some(&conduct.client_secret),
+    };
+    if form["client_id"] != CLIENT_ID || !is_known {
         return Err("invalid_client");
     }
     if form["grant_type"] == "refresh_token" {
@@ -269,6 +279,30 @@ fn redeem(
         given.as_object_mut().unwrap().remove("refresh_token");
     }
     Ok(given)
+}
+
+/// Whether a token proves who the client is, as Entra looks at it: a federated credential of the app registration has exactly its issuer,
+/// subject and audience.
+fn is_federated(
+    form: &HashMap<String, String>,
+    (issuer, subject, audience, key): &(String, String, String, Vec<u8>),
+    now: i64,
+) -> bool {
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let Some(token) = form.get("client_assertion") else {
+        return false;
+    };
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let read = |it: &str| URL_SAFE_NO_PAD.decode(it).unwrap();
+    let claims: Value = serde_json::from_slice(&read(signed.split('.').nth(1).unwrap())).unwrap();
+    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key);
+    form["client_assertion_type"] == kind
+        && !form.contains_key("client_secret")
+        && key.verify(signed.as_bytes(), &read(signature)).is_ok()
+        && claims["iss"] == *issuer
+        && claims["sub"] == *subject
+        && claims["aud"] == json!([audience])
+        && claims["exp"].as_i64().unwrap() > now
 }
 
 fn refresh_token(conduct: &Conduct) -> String {
