@@ -142,7 +142,7 @@ say "Entra's initial cycle: 50 people, then their managers, then 6 groups with t
 initial_cycle
 say "A promotion, a new colleague, and a cycle 40 minutes later"
 control PATCH "people/$person" '{"jobTitle": "Head of Harbour"}' >/dev/null
-control POST people '{"userPrincipalName": "ada.new@contoso.example", "displayName": "Ada New", "givenName": "Ada", "surname": "New"}' >/dev/null
+control POST people '{"userPrincipalName": "ada.new@contoso.example", "displayName": "Ada New", "givenName": "Ada", "surname": "New", "mail": "ada.new@contoso.example"}' >/dev/null
 counts "$(control POST jobs/scim/cycles)"
 await 'contoso\.id\.example\.com   51 *51 *6'
 say "What the same folder says now"
