@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What goes wrong, or slowly, at Entra's side. Without a word nothing does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Faults {
     /// Each request waits for as long as so many a second leave between two; 0 is no bound.
     pub requests_per_second: u32,

@@ -17,22 +17,20 @@ use crate::emulator::world::World;
 pub(super) async fn asked(State(world): State<Arc<World>>, headers: HeaderMap) -> Response<Body> {
     let presented = headers.get(AUTHORIZATION).and_then(|it| it.to_str().ok());
     let token = presented.and_then(|it| it.strip_prefix("Bearer "));
-    match token.and_then(|it| bearer(&world, it)) {
-        Some(said) => json(200, &said),
-        None => {
-            let error = json!({"error": {
-                "code": "InvalidAuthenticationToken",
-                "message": "The access token is missing, has expired, or is not for this resource.",
-            }});
-            let mut response = json(401, &error);
-            header(
-                &mut response,
-                WWW_AUTHENTICATE,
-                "Bearer error=\"invalid_token\"",
-            );
-            response
-        }
+    if let Some(said) = token.and_then(|it| bearer(&world, it)) {
+        return json(200, &said);
     }
+    let error = json!({"error": {
+        "code": "InvalidAuthenticationToken",
+        "message": "The access token is missing, has expired, or is not for this resource.",
+    }});
+    let mut response = json(401, &error);
+    header(
+        &mut response,
+        WWW_AUTHENTICATE,
+        "Bearer error=\"invalid_token\"",
+    );
+    response
 }
 
 fn bearer(world: &World, token: &str) -> Option<Value> {
