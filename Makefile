@@ -23,7 +23,7 @@ LEFT_OUT = $(if $(filter here,$(PODS)),,image$(if $(filter existing,$(USHER_TEST
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## watch people arrive from a played Entra in one process; no cluster, no Azure
+demo: ## watch people arrive from a played Entra, sign in at it, and be out; no cluster, no Azure
 	@scripts/setup.sh packages rust
 	@scripts/demo.sh
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Each figure beside its peer or bare limit, measured in the same run: bench.py [--rows NAME,…] [--seconds N]
 
-Rows: sqlite, postgres, groups, cycle, million, hostile, sign-in, forward-auth, deactivation. Server and load generator share the machine. At the end it says again which
+Rows: sqlite, postgres, groups, cycle, emulator, million, hostile, sign-in, forward-auth, deactivation. Server and load generator share the machine. At the end it says again which
 goals were missed; it fails when something could not be measured, and goes on with the next row.
 """
 
@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import http.client
 import json
+import os
 import pathlib
 import random
 import resource
@@ -203,6 +204,27 @@ def cycle(table, _seconds):
         table.within("memory of the server after it, at most", server.memory(peak=True), 128, "MiB")
 
 
+def emulator(table, _seconds):
+    """The side of the emulator: how fast it sends, and what it takes for that."""
+    people, teams = 50_000, 2_000
+    with folder() as at, servers.usher(at) as server:
+        (at / "token").write_text(server.token)
+        command = [servers.BUILT / "usher", "emulator", "cycle", "--scim", server.base, "--token-file", at / "token"]
+        command += ["--people", str(people), "--groups", str(teams), "--at-once", "8", "--json"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        started = time.monotonic()
+        said = process.stdout.read()
+        took = time.monotonic() - started
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"the cycle failed: {said[:2000]}")
+        requests = json.loads(said)["cycles"][0]["requests"]
+        work = f"initial cycle, {people:,} people, {teams:,} groups"
+        table.row(f"{work}: requests", f"{requests / took:,.0f}/s", "", "", "≥ 2000", requests / took >= 2000)
+        table.within("memory of the emulator in it, at most", usage.ru_maxrss / 1024, 256, "MiB")
+
+
 def of_a_million(table, seconds):
     at = million()
     with servers.usher(at) as server:
@@ -282,6 +304,7 @@ ROWS = {
     "postgres": postgres,
     "groups": groups,
     "cycle": cycle,
+    "emulator": emulator,
     "million": of_a_million,
     "hostile": hostile,
     "sign-in": signing_in,

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The main job in one process: a directory, a connector and a mapping in YAML; Entra's requests end as people and groups.
+# The main job in two processes: an Entra tenant that is played; a directory, a connector and a mapping in YAML. People arrive, change,
+# sign in, are blocked, and out. On a terminal both go on until Enter, to play with.
 # Usage: scripts/demo.sh [PROGRAM], with the path of a built `usher`; without, it is built.
 set -euo pipefail
 
@@ -12,19 +13,42 @@ else
 fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/usher-demo.XXXXXX")
 folder=$work/quickstart
-dev=
+client_id=66666666-7777-8888-9999-aaaaaaaaaaaa
+tenant_id=11111111-2222-3333-4444-555555555555
+person=jose.garciamarquez@contoso.example
+running=()
 
 clean() {
-    if [ -n "$dev" ]; then
-        kill -INT "$dev" 2>/dev/null || true
-        wait "$dev" 2>/dev/null || true
-    fi
+    for process in "${running[@]}"; do
+        kill -INT "$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
+    done
     rm -rf "$work"
 }
 trap clean EXIT
 trap 'exit 130' INT TERM
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+
+# Ends the demonstration with what a process said.
+fail() { # what did not happen, file with what was said
+    echo "$1; it said:" >&2
+    cat "$2" >&2
+    exit 1
+}
+
+# Waits up to 10 s for the line of JSON of the process that was started last.
+await_line() { # file, what the process says
+    for _ in $(seq 100); do
+        if [ -s "$1" ]; then return 0; fi
+        kill -0 "${running[-1]}" 2>/dev/null || break
+        sleep 0.1
+    done
+    fail 'it did not start' "$2"
+}
+
+# The text, number or truth at a key of the JSON on standard input, the first of that name.
+field() { sed -n "s/^.*\"$1\":\"\{0,1\}\([^\",}]*\).*\$/\1/p" | head -n 1; }
 
 # The newest tables that usher dev has told of.
 tables() {
@@ -37,46 +61,118 @@ await() {
         if tables | grep -q -- "$1"; then return 0; fi
         sleep 0.1
     done
-    echo "usher dev did not get there; it said:" >&2
-    cat "$work/tables" >&2
-    exit 1
+    fail 'usher dev did not get there' "$work/tables"
 }
+
+# Asks the control API of the emulator.
+control() { # method, path, body
+    curl --silent --show-error --fail-with-body --request "$1" --data "${3:-}" "$entra/_emulator/$2"
+}
+
+# A line of what a cycle did.
+counts() { # summary of a cycle
+    for name in kind requests created updated disabled failed; do
+        printf '%s %s  ' "$name" "$(field "$name" <<<"$1")"
+    done
+    echo
+}
+
+# The job as it is, without its cycles.
+job() { control GET jobs/scim | sed 's/"cycles":.*//'; }
+
+# Waits for the first cycle, with a bar.
+initial_cycle() {
+    for _ in $(seq 300); do
+        at=$(job)
+        if [ "$(field users <<<"$at")" != 0 ] && [ "$(field running <<<"$at")" = false ]; then break; fi
+        if [ -t 1 ]; then
+            seen=$(sed -n 's/.*"progress":\[\([0-9]*\),.*/\1/p' <<<"$at")
+            all=$(sed -n 's/.*"progress":\[[0-9]*,\([0-9]*\)\].*/\1/p' <<<"$at")
+            printf '\r[%-30s] %s of %s' "$(printf '%*s' $((30 * seen / (all > 0 ? all : 1))) '' | tr ' ' '#')" "$seen" "$all"
+        fi
+        sleep 0.1
+    done
+    if [ -t 1 ]; then printf '\r\033[K'; fi
+    counts "$(control GET jobs/scim | sed 's/.*"cycles":\[//')"
+}
+
+# As a browser does: with cookies, and sent on.
+browse() { curl --silent --show-error --location --cookie "$work/cookies" --cookie-jar "$work/cookies" "$@"; }
+# What a page says, in a line.
+heading() { sed -n 's/.*<h1>\(.*\)<\/h1>.*/\1/p' | head -n 1; }
+
+say "usher emulator serve --people 50 --groups 6    (an Entra tenant in a process)"
+"$program" emulator serve --people 50 --groups 6 --tenant-id "$tenant_id" --listen 127.0.0.1:0 --json --log-filter warn \
+    >"$work/entra.json" 2>"$work/entra.log" &
+running+=($!)
+await_line "$work/entra.json" "$work/entra.log"
+entra=$(field url <"$work/entra.json")
+echo "Entra is at $entra"
 
 cp -r "$here/examples/quickstart" "$folder"
 rm -rf "$folder/.usher"
+# What makes people sign in at this Entra: the address of the cloud, the client id, and the client secret.
+cat >>"$folder/azure-connector.yaml" <<END
+  cloud: Custom
+  customCloud: {signIn: "$entra"}
+  oidc:
+    clientId: $client_id
+    clientSecretRef: {name: contoso-entra-oidc, key: client-secret}
+END
+mkdir -p "$folder/.usher/secrets/identity/contoso-entra-oidc"
+printf 'demo-secret' >"$folder/.usher/secrets/identity/contoso-entra-oidc/client-secret"
 say "usher dev examples/quickstart    (three files: a ScimTenant, an AzureConnector, a UserMapping)"
 "$program" dev "$folder" --listen 127.0.0.1:0 --json >"$work/ready.json" 2>"$work/tables" &
-dev=$!
-for _ in $(seq 100); do
-    if [ -s "$work/ready.json" ]; then break; fi
-    if ! kill -0 "$dev" 2>/dev/null; then cat "$work/tables" >&2; exit 1; fi
-    sleep 0.1
-done
-field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$work/ready.json"; }
-url=$(field scimUrl)
-password=$(field passwordFile)
+running+=($!)
+await_line "$work/ready.json" "$work/tables"
+url=$(field scimUrl <"$work/ready.json")
+password=$(cat "$(field passwordFile <"$work/ready.json")")
+sign_in=$(field signInUrl <"$work/ready.json")
+redirect=$(field redirectUri <"$work/ready.json")
 tables
 
+say "In Entra's portal: an app registration; Tenant URL and Secret Token, Test Connection, Save"
+control POST applications "{\"appId\": \"$client_id\", \"displayName\": \"Contoso\", \"optionalClaims\": [\"sid\"],
+    \"web\": {\"redirectUris\": [\"$redirect\", \"${sign_in%/sign-in}/signed-out\"], \"logoutUrl\": \"${redirect%/callback}/logout\"},
+    \"passwordCredentials\": [{\"secretText\": \"demo-secret\"}]}" >/dev/null
+control POST jobs "{\"url\": \"$url\", \"token\": \"$password\"}" >/dev/null
+echo "The connection works."
+
 say "Entra's initial cycle: 50 people, then their managers, then 6 groups with their members"
-"$program" emulator cycle --scim "$url" --token-file "$password" --people 50 --groups 6 --state "$work/entra.json"
-say "A working day later: a new name, a promotion, someone leaves, someone joins, a group changes"
-"$program" emulator cycle --scim "$url" --token-file "$password" --state "$work/entra.json" --days 1
-await 'contoso\.id\.example\.com   51 *50 *6'
+initial_cycle
+say "A promotion, a new colleague, and a cycle 40 minutes later"
+control PATCH "people/$person" '{"jobTitle": "Head of Harbour"}' >/dev/null
+control POST people '{"userPrincipalName": "ada.new@contoso.example", "displayName": "Ada New", "givenName": "Ada", "surname": "New", "mail": "ada.new@contoso.example"}' >/dev/null
+counts "$(control POST jobs/scim/cycles)"
+await 'contoso\.id\.example\.com   51 *51 *6'
 say "What the same folder says now"
 tables
 
-if command -v curl >/dev/null; then
-    say "One of them, as any SCIM client sees it"
-    curl --silent --show-error --get --header "Authorization: Bearer $(cat "$password")" \
-        --data-urlencode 'filter=userName eq "jose.garciamarquez@contoso.example"' \
-        --data-urlencode 'attributes=userName,name,userType,roles' "$url/Users" || true
-    echo
-fi
+say "$person opens $sign_in, is picked at Entra, and is in"
+browse --output "$work/picker" --write-out '%{url_effective}' "$sign_in" >"$work/at"
+heading <"$work/picker"
+browse --data-urlencode "person=$person" "$(cat "$work/at")" | heading
 
+say "Entra blocks the account; after the next cycle the session is over"
+control PATCH "people/$person" '{"accountEnabled": false}' >/dev/null
+counts "$(control POST jobs/scim/cycles)"
+browse "${sign_in%/sign-in}/signed-in" | sed -n 's/.*class="wrong">\(.*\)<\/p>.*/\1/p;s/.*<h1>\(.*\)<\/h1>.*/\1/p'
+await 'contoso\.id\.example\.com   51 *50 *6'
+
+if [ -t 0 ] && [ -t 1 ]; then
+    cat <<END
+
+To play with, until you press Enter
+  $sign_in    sign in as anybody
+  $entra/    what Entra has, and what it can be told
+END
+    read -r _ || true
+fi
 cat <<END
 
 Where to look next
   usher dev examples/quickstart     the same, to play with: edit the YAML and watch the table
+  usher emulator serve              an Entra for your own server: docs/emulator.md
   usher lint examples               checks YAML as the API server and the operator would
   README.md                         the same on a cluster, in five minutes
   docs/architecture.md              how it works

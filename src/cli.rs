@@ -47,7 +47,7 @@ enum Command {
     Mapping(mapping::Args),
     /// Serve a folder of YAML without a cluster
     Dev(dev::Args),
-    /// Play Entra against a SCIM server
+    /// Play Entra, against a SCIM server and for those who sign in
     Emulator(emulator::Args),
 }
 

@@ -10,7 +10,10 @@ use reqwest::{Client, Method, Response};
 use serde_json::Value;
 
 use super::dialect::Dialect;
-use super::failure::{Failure, code, detail, incompatible, invalid_anchor, resources, unanswered};
+use super::failure::{
+    ConnectionError, Failure, code, detail, incompatible, invalid_anchor, resources, throttled,
+    unanswered,
+};
 use super::faults::Faults;
 use super::pace::Pace;
 use super::shapes::{Shapes, shape};
@@ -47,17 +50,6 @@ impl fmt::Debug for Connection {
             .field("url", &self.url)
             .finish_non_exhaustive()
     }
-}
-
-/// Why there is no connection at all.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectionError {
-    /// No HTTP client could be made.
-    #[error("cannot make an HTTP client")]
-    Client(#[source] reqwest::Error),
-    /// The Tenant URL is none.
-    #[error("the Tenant URL must begin with http:// or https://, got {0:?}")]
-    Url(String),
 }
 
 /// A request, and what Entra calls it if it finds nothing.
@@ -116,6 +108,11 @@ impl Connection {
     #[must_use]
     pub fn with_dialect(self, dialect: Dialect) -> Self {
         Self { dialect, ..self }
+    }
+
+    /// The Tenant URL, without what follows its `?`.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// How PATCH requests are written.
@@ -319,6 +316,9 @@ impl Connection {
         let name = format!("{} {}", call.method, call.endpoint);
         let shape = shape(&name, &call.query, call.body);
         self.shapes.sent(&shape);
+        if faults.throttles(number) {
+            return Err(throttled(&name));
+        }
         let answered = match request.send().await {
             Ok(answer) => self.read(&call, answer, &name, &shape).await,
             Err(error) => Err(unanswered(&name, &error)),

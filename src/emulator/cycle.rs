@@ -150,6 +150,17 @@ impl Provisioner {
         }
     }
 
+    /// The same, and what it does is logged by what `also` makes of the log that it has.
+    pub(super) fn also_logged(
+        self,
+        also: impl FnOnce(Option<Box<dyn ProvisioningLog>>) -> Box<dyn ProvisioningLog>,
+    ) -> Self {
+        Self {
+            log: Some(also(self.log)),
+            ..self
+        }
+    }
+
     /// The connection.
     pub const fn connection(&self) -> &Connection {
         &self.connection

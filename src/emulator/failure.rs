@@ -4,6 +4,17 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// Why there is no connection at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// No HTTP client could be made.
+    #[error("cannot make an HTTP client")]
+    Client(#[source] reqwest::Error),
+    /// The Tenant URL is none.
+    #[error("the Tenant URL must begin with http:// or https://, got {0:?}")]
+    Url(String),
+}
+
 /// A request that did not do what it should, as Entra's log has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{request}: {} {detail} ({code})", status.map_or_else(|| "no answer,".to_owned(), |it| it.to_string()))]
@@ -57,6 +68,15 @@ pub(super) fn unanswered(request: &str, error: &reqwest::Error) -> Failure {
         source = cause.source();
     }
     Failure::of(code, request, detail)
+}
+
+/// The answer that somebody on the way gives in the place of the server.
+pub(super) fn throttled(request: &str) -> Failure {
+    let detail = "too many requests, as a fault asks for";
+    Failure {
+        status: Some(429),
+        ..Failure::of("TooManyRequests", request, detail)
+    }
 }
 
 pub(super) fn code(method: &Method, status: u16) -> String {

@@ -138,6 +138,15 @@ impl Job {
         [self.users.len(), self.groups.len(), self.escrows.len()]
     }
 
+    /// The same, without what it knows of people and groups.
+    pub(super) fn outline(&self) -> Self {
+        Self {
+            quarantine: self.quarantine.clone(),
+            cycles: self.cycles,
+            ..Self::default()
+        }
+    }
+
     /// Begins anew.
     pub fn restart(&mut self, restart: Restart) {
         self.watermark = None;

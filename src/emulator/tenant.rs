@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use crate::expression::SourceObject;
 
+use super::application::Application;
+
 /// The `id` of a user or group in Entra.
 pub type ObjectId = Uuid;
 
@@ -31,6 +33,9 @@ pub struct EntraTenant {
     pub assigned_only: bool,
     users: BTreeMap<ObjectId, User>,
     groups: BTreeMap<ObjectId, Group>,
+    /// App registrations by their client ids.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    applications: BTreeMap<Uuid, Application>,
     /// Purged users and deleted groups, with the version in which they went.
     gone: BTreeMap<ObjectId, u64>,
     version: u64,
@@ -108,6 +113,16 @@ impl EntraTenant {
         &self.groups
     }
 
+    /// App registrations by their client ids.
+    pub const fn applications(&self) -> &BTreeMap<Uuid, Application> {
+        &self.applications
+    }
+
+    /// Registers an application, or puts it in the place of the one with its id. Provisioning does not see it.
+    pub fn put_application(&mut self, application: Application) {
+        self.applications.insert(application.app_id, application);
+    }
+
     /// Users and groups that went for good after version `after`.
     pub fn gone_since(&self, after: u64) -> impl Iterator<Item = ObjectId> {
         let gone = self.gone.iter().filter(move |(_, at)| **at > after);
@@ -181,17 +196,16 @@ impl EntraTenant {
 
     /// Purges whoever has been deleted for 30 days.
     pub fn purge_expired(&mut self, now: Timestamp) {
-        let is_expired = |user: &User| {
-            let until = user
-                .soft_deleted
-                .and_then(|at| at.checked_add(RETENTION).ok());
-            until.is_some_and(|until| until <= now)
-        };
-        let expired = self.users.iter().filter(|(_, user)| is_expired(user));
+        let expired = self.users.iter().filter(|(_, user)| user.is_expired(now));
         let expired: Vec<ObjectId> = expired.map(|(id, _)| *id).collect();
         for id in expired {
             self.purge(id);
         }
+    }
+
+    /// Whether somebody has been deleted for 30 days.
+    pub(super) fn has_expired(&self, now: Timestamp) -> bool {
+        self.users.values().any(|user| user.is_expired(now))
     }
 
     /// Deletes a user for good, who leaves groups and reports without a word.
@@ -243,6 +257,15 @@ impl EntraTenant {
         themselves.chain(by_group).filter(live).collect()
     }
 
+    /// Whether the application is assigned to the user: to themselves, or to a group that they are in directly.
+    pub(super) fn is_assigned(&self, id: ObjectId) -> bool {
+        self.users.get(&id).is_some_and(|it| it.assigned)
+            || self
+                .groups
+                .values()
+                .any(|it| it.assigned && it.members.contains(&id))
+    }
+
     /// Whether the group is one that the application is assigned to.
     pub fn is_entitled_group(&self, id: ObjectId) -> bool {
         let group = self.groups.get(&id);
@@ -278,6 +301,13 @@ impl User {
     /// Gives an attribute one value; an empty one takes it away.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         set(&mut self.attributes, name, value.into());
+    }
+
+    /// Whether the user was deleted 30 days ago.
+    fn is_expired(&self, now: Timestamp) -> bool {
+        let deleted = self.soft_deleted;
+        let until = deleted.and_then(|at| at.checked_add(RETENTION).ok());
+        until.is_some_and(|until| until <= now)
     }
 
     /// What expressions and scoping filters see. `gone` is who has left the scope, which Entra tells as `IsSoftDeleted`.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::application::Application;
 use super::tenant::{AttributeValue, EntraTenant, Group, ObjectId, User, named_id};
 
 /// Why a file is no tenant.
@@ -43,6 +44,8 @@ struct File {
     users: Vec<WrittenUser>,
     #[serde(default)]
     groups: Vec<WrittenGroup>,
+    #[serde(default)]
+    applications: Vec<Application>,
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -134,7 +137,28 @@ pub fn read_tenant(text: &str) -> Result<EntraTenant, TenantFileError> {
         group.set("displayName", it.display_name);
         tenant.put_group(id, group);
     }
+    register(&mut tenant, file.applications)?;
     Ok(tenant)
+}
+
+/// The app registrations in `text`: a list of them.
+pub fn read_applications(text: &str) -> Result<Vec<Application>, TenantFileError> {
+    Ok(serde_yaml::from_str(text)?)
+}
+
+fn register(
+    tenant: &mut EntraTenant,
+    applications: Vec<Application>,
+) -> Result<(), TenantFileError> {
+    for (index, it) in applications.into_iter().enumerate() {
+        if tenant.applications().contains_key(&it.app_id) {
+            let field = format!("applications[{index}].appId");
+            let name = it.app_id.to_string();
+            return Err(TenantFileError::Twice { field, name });
+        }
+        tenant.put_application(it);
+    }
+    Ok(())
 }
 
 /// Whom each name and each objectId means.

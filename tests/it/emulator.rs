@@ -4,7 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod controlled;
 mod differ;
+mod served;
+mod tokens;
 
 use std::time::Duration;
 

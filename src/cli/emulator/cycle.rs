@@ -13,12 +13,14 @@ use crate::emulator::{
     CYCLE, CycleKind, Dice, Job, Provisioner, Restart, Summary, Verdict, verdict, working_day,
 };
 
-use super::job::JobArgs;
+use super::job::{JobArgs, TenantArgs};
 use super::state::State;
 
 /// What to play, and for how long.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    #[command(flatten)]
+    tenant: TenantArgs,
     #[command(flatten)]
     job: JobArgs,
     /// Working days after the initial cycle, each with its changes and an incremental cycle
@@ -54,7 +56,7 @@ impl Args {
         } else {
             let now = SystemClock.now();
             State {
-                tenant: self.job.tenant(now)?,
+                tenant: self.tenant.tenant(now)?,
                 job: Job::default(),
                 now,
             }
@@ -64,7 +66,7 @@ impl Args {
             played.push(self.play(&provisioner, &mut state).await);
         }
         for _ in 0..self.days {
-            let seed = self.job.seed() ^ state.tenant.version();
+            let seed = self.tenant.seed() ^ state.tenant.version();
             working_day(&mut state.tenant, &mut Dice::new(seed));
             played.push(self.play(&provisioner, &mut state).await);
         }

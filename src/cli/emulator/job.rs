@@ -1,4 +1,4 @@
-//! A provisioning job as it is asked for on the command line: the server, the tenant, the mapping.
+//! A provisioning job as it is asked for on the command line: the server and the mapping; and the tenant.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -16,18 +16,9 @@ use crate::emulator::{
 };
 use crate::plan::synchronization;
 
-/// The server, the tenant and the mapping.
+/// The tenant.
 #[derive(Debug, clap::Args)]
-pub(super) struct JobArgs {
-    /// What is pasted into Entra as Tenant URL; ?aadOptscim062020 at its end asks for the other dialect
-    #[arg(long, value_name = "URL")]
-    scim: String,
-    /// What is pasted into Entra as Secret Token
-    #[arg(long, value_name = "TOKEN", required_unless_present = "token_file")]
-    token: Option<String>,
-    /// File with what is pasted into Entra as Secret Token
-    #[arg(long, value_name = "FILE", conflicts_with = "token")]
-    token_file: Option<PathBuf>,
+pub(super) struct TenantArgs {
     /// YAML file with the users, groups and assignments of an Entra tenant; without it they are made up
     #[arg(long, value_name = "FILE", conflicts_with_all = ["people", "groups"])]
     tenant: Option<PathBuf>,
@@ -40,6 +31,20 @@ pub(super) struct JobArgs {
     /// What chance follows from
     #[arg(long, value_name = "NUMBER", default_value_t = 7)]
     seed: u64,
+}
+
+/// The server and the mapping.
+#[derive(Debug, clap::Args)]
+pub(super) struct JobArgs {
+    /// What is pasted into Entra as Tenant URL; ?aadOptscim062020 at its end asks for the other dialect
+    #[arg(long, value_name = "URL")]
+    scim: Option<String>,
+    /// What is pasted into Entra as Secret Token
+    #[arg(long, value_name = "TOKEN", requires = "scim")]
+    token: Option<String>,
+    /// File with what is pasted into Entra as Secret Token
+    #[arg(long, value_name = "FILE", conflicts_with = "token", requires = "scim")]
+    token_file: Option<PathBuf>,
     /// YAML file or folder with a UserMapping; without it Entra's own mapping is taken, with externalId from objectId and userType from
     /// companyName
     #[arg(long, value_name = "PATH", conflicts_with = "schema")]
@@ -74,15 +79,44 @@ enum DialectName {
     AadOptscim062020,
 }
 
+impl TenantArgs {
+    /// The tenant as it is at `now`, unless one is gone on with.
+    pub(super) fn tenant(&self, now: Timestamp) -> anyhow::Result<EntraTenant> {
+        let Some(path) = &self.tenant else {
+            let size = Size {
+                people: self.people,
+                groups: self.groups,
+                seed: self.seed,
+            };
+            return Ok(generated(size, now));
+        };
+        let tenant = read_tenant(&read(path)?);
+        tenant.with_context(|| format!("{} is no tenant", path.display()))
+    }
+
+    /// What chance follows from.
+    pub(super) const fn seed(&self) -> u64 {
+        self.seed
+    }
+}
+
 impl JobArgs {
+    /// Whether a server is given.
+    pub(super) const fn is_given(&self) -> bool {
+        self.scim.is_some()
+    }
+
     /// The job.
     pub(super) fn provisioner(&self) -> anyhow::Result<Provisioner> {
+        let Some(url) = &self.scim else {
+            bail!("give --scim, the Tenant URL of the server");
+        };
         let token = match (&self.token, &self.token_file) {
             (Some(token), _) => token.clone(),
             (None, Some(file)) => read(file)?,
             (None, None) => bail!("give --token or --token-file"),
         };
-        let mut connection = Connection::new(&self.scim, token.trim())?.with_rate(self.rate);
+        let mut connection = Connection::new(url, token.trim())?.with_rate(self.rate);
         if let Some(dialect) = self.dialect {
             connection = connection.with_dialect(match dialect {
                 DialectName::Default => Dialect::Default,
@@ -104,25 +138,6 @@ impl JobArgs {
         Ok(provisioner.with_log(Box::new(lines)))
     }
 
-    /// The tenant as it is at `now`, unless one is gone on with.
-    pub(super) fn tenant(&self, now: Timestamp) -> anyhow::Result<EntraTenant> {
-        let Some(path) = &self.tenant else {
-            let size = Size {
-                people: self.people,
-                groups: self.groups,
-                seed: self.seed,
-            };
-            return Ok(generated(size, now));
-        };
-        let tenant = read_tenant(&read(path)?);
-        tenant.with_context(|| format!("{} is no tenant", path.display()))
-    }
-
-    /// What chance follows from.
-    pub(super) const fn seed(&self) -> u64 {
-        self.seed
-    }
-
     fn schema(&self) -> anyhow::Result<Schema> {
         if let Some(path) = &self.schema {
             let json: Value = serde_json::from_str(&read(path)?)
@@ -140,7 +155,7 @@ impl JobArgs {
     }
 }
 
-fn read(path: &PathBuf) -> anyhow::Result<String> {
+pub(super) fn read(path: &PathBuf) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 

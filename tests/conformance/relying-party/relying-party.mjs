@@ -1,6 +1,6 @@
 // An application with a certified OpenID client: relying-party.mjs '{"issuer", "clientId", "clientSecret", "redirectUri", "home"}'. Prints
 // where the browser goes, reads where it came back to, and prints what was learned. Without a redirectUri it is one on a device: it prints
-// the page with its code, and waits until somebody lets it in.
+// the page with its code, and waits until somebody lets it in. It introspects and revokes tokens where the provider says that it can.
 import readline from 'node:readline/promises';
 import * as client from 'openid-client';
 
@@ -41,9 +41,10 @@ const tokens = await client.authorizationCodeGrant(config, back, {
 const claims = tokens.claims();
 const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
 const next = await client.refreshTokenGrant(config, tokens.refresh_token);
-const active = async () => (await client.tokenIntrospection(config, next.access_token)).active;
+const introspects = config.serverMetadata().introspection_endpoint !== undefined;
+const active = async () => introspects && (await client.tokenIntrospection(config, next.access_token)).active;
 const before = await active();
-await client.tokenRevocation(config, next.refresh_token);
+if (introspects) await client.tokenRevocation(config, next.refresh_token);
 const signOut = client.buildEndSessionUrl(config, { id_token_hint: next.id_token, post_logout_redirect_uri: wanted.home });
 console.log(JSON.stringify({
   claims, userinfo, refreshed: next.claims().sub, active: [before, await active()], signOut: signOut.href,

@@ -45,7 +45,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
         "workload",
         &["store", "scim", "oidc", "config", "clock", "telemetry"],
     ),
-    ("emulator", &["api", "clock", "expression"]),
+    ("emulator", &["api", "clock", "expression", "oidc"]),
     (
         "cli",
         &[
@@ -94,7 +94,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ),
     (".prepare(&", &["store/sqlite/snapshot"]),
     ("prepare_cached(&", &["store/sqlite/restore"]),
-    ("axum::", &["workload", "operator"]),
+    ("axum::", &["workload", "operator", "emulator"]),
     ("axum_server::", &["workload", "operator"]),
     (
         "reqwest::",
@@ -109,8 +109,9 @@ const CONFINED: &[(&str, &[&str])] = &[
         ],
     ),
     ("jsonwebtoken::", &["workload"]),
-    ("askama::", &["workload"]),
+    ("askama::", &["workload", "emulator"]),
     ("lettre::", &["workload/mail"]),
+    ("rustix::", &["workload/passwords"]),
     ("clap::", &["cli"]),
     ("fancy_regex::", &["expression"]),
     ("std::env", &["cli"]),

@@ -1,0 +1,78 @@
+//! The control API below `/_emulator/`: what a test or a demonstration sees, and what it makes happen.
+
+mod answer;
+mod applications;
+mod faults;
+mod groups;
+mod jobs;
+mod landing;
+mod people;
+mod state;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Response;
+use axum::routing::{get, post};
+
+use self::answer::Wrong;
+use super::world::World;
+
+/// What a handler says.
+type Said = Result<Response<Body>, Wrong>;
+
+/// Where it is served.
+pub(super) fn router() -> Router<Arc<World>> {
+    Router::new()
+        .route("/", get(landing::page))
+        .route("/_emulator/style.css", get(landing::style))
+        .route("/_emulator/state", get(state::state))
+        .route("/_emulator/log", get(state::log))
+        .route("/_emulator/clock", post(state::advance))
+        .route("/_emulator/keys", post(state::rotate))
+        .route(
+            "/_emulator/faults",
+            get(faults::read)
+                .patch(faults::change)
+                .delete(faults::clear),
+        )
+        .route(
+            "/_emulator/applications",
+            get(applications::list).post(applications::register),
+        )
+        .route("/_emulator/people", get(people::list).post(people::add))
+        .route(
+            "/_emulator/people/{who}",
+            get(people::read)
+                .patch(people::change)
+                .delete(people::delete),
+        )
+        .route("/_emulator/people/{who}/restore", post(people::restore))
+        .route(
+            "/_emulator/people/{who}/revoke-sessions",
+            post(people::revoke_sessions),
+        )
+        .route("/_emulator/groups", get(groups::list).post(groups::add))
+        .route(
+            "/_emulator/groups/{which}",
+            get(groups::read)
+                .patch(groups::change)
+                .delete(groups::delete),
+        )
+        .route("/_emulator/jobs", get(jobs::list).post(jobs::add))
+        .route(
+            "/_emulator/jobs/{job}",
+            get(jobs::read).delete(jobs::delete),
+        )
+        .route("/_emulator/jobs/{job}/cycles", post(jobs::cycle))
+        .route("/_emulator/jobs/{job}/restart", post(jobs::restart))
+        .route("/_emulator/jobs/{job}/test", post(jobs::test))
+        .route("/_emulator/jobs/{job}/on-demand", post(jobs::on_demand))
+        .route(
+            "/_emulator/jobs/{job}/allow-deletions",
+            post(jobs::allow_deletions),
+        )
+        .route("/_emulator/cycles", post(jobs::cycle_all))
+        .fallback(answer::nothing)
+}
