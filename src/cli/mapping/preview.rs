@@ -9,6 +9,7 @@ use crate::cli::output;
 use crate::clock::{Clock, SystemClock, SystemRandom};
 use crate::emulator::Connection;
 use crate::expression::Environment;
+use crate::plan::mapping::difference::without_rules;
 use crate::plan::mapping::person::{self, Reader};
 use crate::plan::mapping::preview::{Directory, Named, Preview, effective, preview};
 use crate::scim::resource::Resource;
@@ -59,12 +60,7 @@ impl Args {
             );
         }
         // What is in the directory was taken once, whatever the rules are by now.
-        let lenient = declared.tenant.map(|mut it| {
-            it.schema.required.clear();
-            it.schema.user_types.clear();
-            it.schema.roles.clear();
-            it
-        });
+        let lenient = declared.tenant.as_ref().map(without_rules);
         let lenient = person::schemas(&lines, lenient.as_ref());
         let found = match (&self.scim, &self.token_file, &self.directory) {
             (Some(url), Some(token), _) => fetched(url, token).await?,
