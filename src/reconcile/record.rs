@@ -7,9 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::api::conditions::{
-    self, DEPROVISIONING, IN_FORCE, PREVIEWED, READY, Reason, STALLED,
-};
+use crate::api::conditions::{self, DEPROVISIONING, IN_FORCE, PREVIEWED, READY, Reason, STALLED};
 use crate::plan::{Announcement, AnnouncementType, Owner, StatusOf, Verdict};
 use crate::platform::PlatformError;
 
@@ -129,7 +127,9 @@ fn change_of_hold(
 ) -> Option<Announcement> {
     let holds = |it: &Condition| it.reason == held.as_str();
     let new = condition(status, type_)?;
-    let was_held = before.and_then(|it| condition(it, type_)).is_some_and(holds);
+    let was_held = before
+        .and_then(|it| condition(it, type_))
+        .is_some_and(holds);
     if was_held == holds(new) {
         return None;
     }

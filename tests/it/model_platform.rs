@@ -163,6 +163,11 @@ impl Model {
         self.state().people = people;
     }
 
+    /// Ends the pods of a `ScimTenant`, until time passes.
+    pub(crate) fn unload(&self, name: &str) {
+        self.state().loaded.remove(&ObjectKey::new("ns", name));
+    }
+
     /// Deletes an object, as a user does.
     pub(crate) fn remove(&self, kind: &str, name: &str) {
         let key = ObjectKey::new("ns", name);

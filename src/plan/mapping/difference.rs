@@ -74,8 +74,7 @@ impl Difference {
         };
         unknown.sort();
         unknown.dedup();
-        let is_name =
-            |it: &AttributeMapping| canonical(&it.target, &rules.user) == "username";
+        let is_name = |it: &AttributeMapping| canonical(&it.target, &rules.user) == "username";
         Self {
             renames: lines.iter().any(is_name),
             lines,

@@ -222,7 +222,10 @@ impl<'a> Change<'a> {
                 resource_version, ..
             } => {
                 // Should another process have decided meanwhile, this one looks again.
-                secret.metadata.resource_version.clone_from(resource_version);
+                secret
+                    .metadata
+                    .resource_version
+                    .clone_from(resource_version);
                 vec![Step::Apply(Child::Secret(Box::new(secret)))]
             }
         })
