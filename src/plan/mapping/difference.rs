@@ -4,8 +4,10 @@
 //! that asks for others nobody can tell what it comes to, and the preview says so.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::api::scim_tenant::ScimTenantSpec;
@@ -156,7 +158,8 @@ pub struct Count<'d> {
 }
 
 /// What was counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Counted {
     people: usize,
     changed: Tally,
@@ -167,7 +170,7 @@ pub struct Counted {
 }
 
 /// How many, and the first of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 struct Tally {
     count: usize,
     names: Vec<String>,
@@ -210,7 +213,10 @@ impl Count<'_> {
             Fate::Disabled(_) => counted.disabled.add(name, names),
             Fate::Rejected(_) => counted.rejected.add(name, names),
             Fate::Written(after, _) => {
-                user_name = after.user_name().unwrap_or_default().to_owned();
+                after
+                    .user_name()
+                    .unwrap_or_default()
+                    .clone_into(&mut user_name);
                 if fold_case(&user_name) == fold_case(name) {
                     counted.changed.add(name, names);
                 }
@@ -254,6 +260,39 @@ impl Count<'_> {
             }
         }
         self.counted
+    }
+}
+
+/// As a table, in which the names stand below their number.
+impl fmt::Display for Counted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            people,
+            changed,
+            disabled,
+            rejected,
+            undecided,
+            unknown,
+        } = self;
+        writeln!(formatter, "{:<20} {people}", "PEOPLE WHO ARE ACTIVE")?;
+        for (title, tally) in [
+            ("would change", changed),
+            ("would be disabled", disabled),
+            ("would be refused", rejected),
+        ] {
+            writeln!(formatter, "{title:<20} {}", tally.count)?;
+            for name in &tally.names {
+                writeln!(formatter, "  {name}")?;
+            }
+            if tally.count > tally.names.len() {
+                writeln!(formatter, "  and {} more", tally.count - tally.names.len())?;
+            }
+        }
+        writeln!(formatter, "{:<20} {undecided}", "cannot be told")?;
+        for name in unknown {
+            writeln!(formatter, "  {name} is not sent by the mapping in force")?;
+        }
+        Ok(())
     }
 }
 

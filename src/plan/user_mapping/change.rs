@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::api::user_mapping::{MappingPreview, PreviewRequest, UserMappingSpec};
+use crate::api::user_mapping::{MappingPreview, UserMappingSpec};
 use crate::api::{ScimTenant, UserMapping};
 
 use super::super::child::{Child, ChildKey, ChildKind, Owner};
@@ -128,8 +128,7 @@ impl<'a> Change<'a> {
 
     /// How many names are shown.
     pub fn names(&self) -> usize {
-        let request = self.mapping.spec.preview;
-        usize::from(request.map_or_else(PreviewRequest::default, |it| it).names)
+        usize::from(self.mapping.spec.preview.unwrap_or_default().names)
     }
 
     /// The preview: the one that was made before, or the one that comes from `counted`.
