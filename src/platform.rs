@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::core::ObjectMeta;
 
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
+use crate::config::report::PeoplePage;
 use crate::config::{Report, Token};
 use crate::plan::{Announcement, Child, ChildKey, ChildKind, Owner, Site, WorkloadState};
 
@@ -80,6 +81,14 @@ pub trait Platform: Send + Sync {
 
     /// What the workload of the `ScimTenant` called `key` knows; `token` is the credential of its report endpoint.
     async fn report(&self, key: &ObjectKey, token: &Token) -> Result<Report, PlatformError>;
+
+    /// A page of the people of the `ScimTenant` called `key`, behind the place `after`; `token` is that of [`Self::report`].
+    async fn people(
+        &self,
+        key: &ObjectKey,
+        token: &Token,
+        after: Option<i64>,
+    ) -> Result<PeoplePage, PlatformError>;
 
     /// Writes the status of one object, if that object (by its uid) still exists.
     async fn write_status(&self, status: &StatusOf) -> Result<(), PlatformError>;

@@ -44,7 +44,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Random};
-use crate::config::{self, Report, TokenDigest, WorkloadConfig};
+use crate::config::report::PeoplePage;
+use crate::config::{self, Report, ScimTenantName, TokenDigest, WorkloadConfig};
 use core::Core;
 use listener::Listening;
 
@@ -176,6 +177,11 @@ impl Server {
     /// What is known: counts, cycles, errors, use of credentials.
     pub async fn report(&self) -> Report {
         self.core.report().await
+    }
+
+    /// A page of the people of one directory, behind the place `after`; nothing when it is not served or cannot be read.
+    pub async fn people(&self, name: &ScimTenantName, after: Option<i64>) -> Option<PeoplePage> {
+        self.core.people(name, after).await
     }
 
     /// Where SCIM is served.

@@ -19,6 +19,10 @@ pub const ENTITLED: &str = "Entitled";
 pub const CREDENTIALS_CURRENT: &str = "CredentialsCurrent";
 /// Every line of a `UserMapping` fits the schema of the `ScimTenant`.
 pub const MAPPINGS_VALID: &str = "MappingsValid";
+/// The mapping that a `UserMapping` declares is the one in force.
+pub const IN_FORCE: &str = "InForce";
+/// The preview that a `UserMapping` asks for is there.
+pub const PREVIEWED: &str = "Previewed";
 
 /// Why a condition is as it is: stable words for scripts and alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +43,10 @@ pub enum Reason {
     StoreReadOnly,
     /// The brake holds deactivations, deletions or removals of members.
     RemovalsHeld,
+    /// The brake holds a change of a mapping that would disable people or have them refused.
+    MappingHeld,
+    /// What a mapping would do is known.
+    Previewed,
     /// The database of people and groups cannot be reached.
     StoreUnavailable,
     /// An object that this one refers to does not exist.
@@ -77,6 +85,8 @@ impl Reason {
             Self::ReportUnavailable => "ReportUnavailable",
             Self::StoreReadOnly => "StoreReadOnly",
             Self::RemovalsHeld => "RemovalsHeld",
+            Self::MappingHeld => "MappingHeld",
+            Self::Previewed => "Previewed",
             Self::StoreUnavailable => "StoreUnavailable",
             Self::ReferenceNotFound => "ReferenceNotFound",
             Self::ReferenceNotReady => "ReferenceNotReady",

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::object::ObjectReference;
 
+mod preview;
 mod scope;
 
+pub use preview::{MappingInForce, MappingPreview, PreviewNames, PreviewRequest};
 pub use scope::{ScopeOperator, ScopingClause, ScopingFilter};
 
 /// What is wished of one mapping.
@@ -65,6 +67,16 @@ pub struct UserMappingSpec {
     /// Mapping of groups; without it, nothing is said about groups, and Entra's own setting stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<GroupAttributes>,
+    /// Asks for `status.preview`: how many people of the directory a change of this mapping would change, disable or have refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<PreviewRequest>,
+    /// Lets a change come into force that would disable people or have them refused, more than the brake of the ScimTenant allows. It names
+    /// the change by `status.preview.digest`, so that it says nothing of later ones and may stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 12, max = 12))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{12}$')")
+        .message("confirm must be what status.preview.digest shows, such as 3f9a2b7c11de"))]
+    pub confirm: Option<String>,
 }
 
 /// The lines for users, and who is provisioned.
@@ -163,7 +175,7 @@ pub struct UserMappingStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Ready; Reconciling and Stalled when they apply; MappingsValid.
+    /// Ready; Reconciling and Stalled when they apply; MappingsValid; InForce; Previewed when a preview is asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -173,6 +185,12 @@ pub struct UserMappingStatus {
     /// What works and is likely a mistake, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// The mapping that is in force: this one, or the one before a change that waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_force: Option<MappingInForce>,
+    /// What a change would do: when `spec.preview` asks for it, and when the change waits to be confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<MappingPreview>,
 }
 
 impl Apply {

@@ -8,6 +8,8 @@ use anyhow::{Context, bail};
 use reqwest::{Method, Url};
 use serde_json::Value;
 
+use crate::config::report::PeoplePage;
+
 /// How long one answer may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -31,6 +33,15 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// The workload that reports at `url`.
+    pub(super) const fn at(url: Url, token_file: PathBuf, scim_tenant: Option<String>) -> Self {
+        Self {
+            url,
+            token_file,
+            scim_tenant,
+        }
+    }
+
     /// What it says to a question; a refusal is an error in its words.
     pub(super) async fn ask(
         &self,
@@ -38,12 +49,44 @@ impl Report {
         path: &str,
         parameters: &[(&str, &str)],
     ) -> anyhow::Result<Value> {
+        let token = self.token()?;
+        self.ask_by(&token, (method, path), parameters).await
+    }
+
+    /// All people of its directory, as SCIM users.
+    pub(super) async fn people(&self) -> anyhow::Result<Vec<Value>> {
+        let token = self.token()?;
+        let mut people = Vec::new();
+        let mut after = None;
+        loop {
+            let behind: Option<String> = after.map(|it: i64| it.to_string());
+            let behind = behind.iter().map(|it| ("after", it.as_str()));
+            let parameters: Vec<(&str, &str)> = behind.collect();
+            let page = self.ask_by(&token, (Method::GET, "people"), &parameters);
+            let page: PeoplePage = serde_json::from_value(page.await?)?;
+            people.extend(page.people);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(people),
+            }
+        }
+    }
+
+    fn token(&self) -> anyhow::Result<String> {
         let file = self.token_file.as_path();
-        let token = if file.as_os_str() == "-" {
-            io::read_to_string(io::stdin()).context("cannot read the token from standard input")?
-        } else {
-            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
-        };
+        if file.as_os_str() == "-" {
+            return io::read_to_string(io::stdin())
+                .context("cannot read the token from standard input");
+        }
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+    }
+
+    async fn ask_by(
+        &self,
+        token: &str,
+        (method, path): (Method, &str),
+        parameters: &[(&str, &str)],
+    ) -> anyhow::Result<Value> {
         let at = &self.url;
         let mut url = at
             .join(path)

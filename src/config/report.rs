@@ -188,3 +188,14 @@ pub struct RefusedRequest {
     /// Method, resource, status and the reason in words for an Entra administrator; no attribute values but those of enumerations.
     pub summary: String,
 }
+
+/// A page of the people of a directory, in the order in which they came.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeoplePage {
+    /// Each as a SCIM user with what clients wrote of it.
+    pub people: Vec<serde_json::Value>,
+    /// What to ask for the next page by; nothing on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<i64>,
+}

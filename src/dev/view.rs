@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::api::conditions::READY;
+use crate::api::conditions::{IN_FORCE, READY};
 use crate::api::{Kind, ObjectKey};
 use crate::lint::Finding;
 use crate::plan::credential::PASSWORD;
@@ -140,6 +140,18 @@ fn connector(object: &Value, secrets: &Secrets) -> Option<ConnectorView> {
     })
 }
 
+/// What is said of a change that waits to be confirmed.
+fn waiting(kind: Kind, object: &Value) -> Option<String> {
+    let found = condition(object, IN_FORCE).filter(|it| it["status"] == "False")?;
+    let (name, message) = (&object["metadata"]["name"], &found["message"]);
+    Some(format!(
+        "{} {} waits to be confirmed: it {}",
+        kind.as_str(),
+        name.as_str()?,
+        message.as_str()?
+    ))
+}
+
 /// What stands below the tables.
 fn remarks(
     everything: &[(Kind, &Value)],
@@ -179,6 +191,9 @@ fn remarks(
                 word("reason"),
                 word("message")
             ));
+        }
+        if let Some(waiting) = waiting(*kind, object) {
+            line(format_args!("\n{waiting}"));
         }
     }
     for ConnectorView {

@@ -13,6 +13,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
+use crate::config::report::PeoplePage;
 use crate::config::{Report, StoreConfig, Token};
 use crate::plan::objects::database;
 use crate::plan::{
@@ -180,6 +181,15 @@ impl Platform for Kubernetes {
             self.triggers.wake_connectors(key);
         }
         latest
+    }
+
+    async fn people(
+        &self,
+        key: &ObjectKey,
+        token: &Token,
+        after: Option<i64>,
+    ) -> Result<PeoplePage, PlatformError> {
+        self.reports.people(key, token, after).await
     }
 
     async fn write_status(&self, status: &StatusOf) -> Result<(), PlatformError> {

@@ -7,15 +7,19 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream;
 use reqwest::header::{ETAG, HeaderValue, IF_NONE_MATCH};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use tokio::time::Instant;
+use url::Url;
 
 use crate::api::ObjectKey;
+use crate::config::report::PeoplePage;
 use crate::config::{Report, Token};
 use crate::platform::PlatformError;
 
 /// Longest report that is read, in bytes.
 const LONGEST: usize = 4 << 20;
+/// Longest page of people that is read, in bytes.
+const LONGEST_PAGE: usize = 32 << 20;
 /// How long one report may take.
 const LIMIT: Duration = Duration::from_secs(3);
 /// How long an answer counts as the present one.
@@ -48,8 +52,10 @@ enum ReportFailure {
     Unreachable(#[source] reqwest::Error),
     #[error("the workload answered {0}")]
     Refused(StatusCode),
-    #[error("the report is longer than {LONGEST} bytes")]
-    TooLong,
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(usize),
+    #[error("there is no such address")]
+    Address(#[from] url::ParseError),
     #[error("the report is not understood")]
     Unexpected(#[source] serde_json::Error),
 }
@@ -79,12 +85,41 @@ impl Reports {
         if let Some(report) = self.fresh(key, token) {
             return Ok(report);
         }
-        self.read(key)
-            .await
-            .map_err(|failure| PlatformError::ReportUnavailable {
-                workload: key.to_string(),
-                source: Box::new(failure),
-            })
+        let report = self.read(key).await;
+        report.map_err(|failure| unavailable(key, failure))
+    }
+
+    /// A page of the people of the workload of `key`, behind the place `after`.
+    pub(super) async fn people(
+        &self,
+        key: &ObjectKey,
+        token: &Token,
+        after: Option<i64>,
+    ) -> Result<PeoplePage, PlatformError> {
+        let page = async {
+            let mut url = self.url_of(key)?.join("people")?;
+            let after = after.map(|it| it.to_string());
+            url.query_pairs_mut()
+                .append_pair("scim_tenant", &key.to_string())
+                .extend_pairs(after.iter().map(|it| ("after", it)));
+            let request = self.client.get(url).bearer_auth(token.reveal());
+            let mut response = request.send().await.map_err(ReportFailure::Unreachable)?;
+            if response.status() != StatusCode::OK {
+                return Err(ReportFailure::Refused(response.status()));
+            }
+            let body = body(&mut response, LONGEST_PAGE).await?;
+            serde_json::from_slice(&body).map_err(ReportFailure::Unexpected)
+        };
+        let page: Result<PeoplePage, ReportFailure> = page.await;
+        page.map_err(|failure| unavailable(key, failure))
+    }
+
+    fn url_of(&self, key: &ObjectKey) -> Result<Url, ReportFailure> {
+        let url = self
+            .url
+            .replace("{name}", &key.name)
+            .replace("{namespace}", &key.namespace);
+        Ok(Url::parse(&url)?)
     }
 
     /// Whether the workload of `key` has loaded another document than its report told a reconcile before `report`.
@@ -144,11 +179,7 @@ impl Reports {
     }
 
     async fn read(&self, key: &ObjectKey) -> Result<Report, ReportFailure> {
-        let url = self
-            .url
-            .replace("{name}", &key.name)
-            .replace("{namespace}", &key.namespace);
-        let mut request = self.client.get(url);
+        let mut request = self.client.get(self.url_of(key)?);
         if let Some(known) = self.known().get(key) {
             request = request.bearer_auth(known.token.reveal());
             if let (Some(tag), Some(_)) = (&known.tag, &known.report) {
@@ -159,15 +190,7 @@ impl Reports {
         let tag = response.headers().get(ETAG).cloned();
         match response.status() {
             StatusCode::OK => {
-                let mut body = Vec::new();
-                while let Some(chunk) =
-                    response.chunk().await.map_err(ReportFailure::Unreachable)?
-                {
-                    if body.len() + chunk.len() > LONGEST {
-                        return Err(ReportFailure::TooLong);
-                    }
-                    body.extend_from_slice(&chunk);
-                }
+                let body = body(&mut response, LONGEST).await?;
                 let report: Report =
                     serde_json::from_slice(&body).map_err(ReportFailure::Unexpected)?;
                 if let Some(known) = self.known().get_mut(key) {
@@ -192,6 +215,25 @@ impl Reports {
 
     fn known(&self) -> MutexGuard<'_, HashMap<ObjectKey, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The body of an answer, at most so many bytes.
+async fn body(response: &mut Response, longest: usize) -> Result<Vec<u8>, ReportFailure> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(ReportFailure::Unreachable)? {
+        if body.len() + chunk.len() > longest {
+            return Err(ReportFailure::TooLong(longest));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn unavailable(key: &ObjectKey, failure: ReportFailure) -> PlatformError {
+    PlatformError::ReportUnavailable {
+        workload: key.to_string(),
+        source: Box::new(failure),
     }
 }
 

@@ -88,12 +88,17 @@ impl Triggers {
                 self.wake_scim_tenant(&key);
                 self.queues.azure_connectors.wake(key);
             }
+            Some(("UserMapping", key)) => {
+                self.wake_scim_tenant_of_mapping(&key);
+                self.queues.user_mappings.wake(key);
+            }
             Some(_) => {}
             // Kept data, or a child that somebody took the owner reference from.
             None => {
                 if let Some(name) = meta.labels.as_ref().and_then(|it| it.get(INSTANCE)) {
                     let key = ObjectKey::new(namespace, name);
                     self.queues.azure_connectors.wake(key.clone());
+                    self.queues.user_mappings.wake(key.clone());
                     self.queues.scim_tenants.wake(key);
                 }
             }
@@ -108,6 +113,7 @@ impl Triggers {
         match controller(&child.object.namespace, meta) {
             Some(("ScimTenant", key)) => self.wake_connectors(&key),
             Some(("AzureConnector", key)) => self.wake_scim_tenant(&key),
+            Some(("UserMapping", key)) => self.wake_scim_tenant_of_mapping(&key),
             Some(_) | None => {}
         }
     }
@@ -145,6 +151,12 @@ impl Triggers {
             self.queues
                 .scim_tenants
                 .wake(connector.sibling(&found.spec.scim_tenant_ref));
+        }
+    }
+
+    fn wake_scim_tenant_of_mapping(&self, mapping: &ObjectKey) {
+        if let Some(found) = self.caches.user_mappings.get(mapping) {
+            self.wake_scim_tenant(&mapping.sibling(&found.spec.connector_ref));
         }
     }
 

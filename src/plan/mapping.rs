@@ -1,6 +1,7 @@
 //! Checks a mapping against what a `ScimTenant` takes and what Entra has; the operator and the offline check say the same.
 
 pub(super) mod attributes;
+pub mod difference;
 mod matching;
 pub mod person;
 pub mod preview;

@@ -51,6 +51,12 @@ fn brake(brake: &Brake) -> Result<BrakeConfig, Rejection> {
     })
 }
 
+/// Whether `brake` lets so many people be taken away at once.
+pub(super) fn brake_allows(brake: &Brake, people: i64, now: Timestamp) -> bool {
+    let open_until = brake.open_until.as_deref().and_then(|it| time(it).ok());
+    people <= i64::from(brake.deactivations) || open_until.is_some_and(|it| now < it)
+}
+
 fn time(text: &str) -> Result<Timestamp, Rejection> {
     text.parse().map_err(|_| Rejection::Invalid {
         field: "spec.deprovisioning.brake.openUntil".to_owned(),

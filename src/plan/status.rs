@@ -16,7 +16,8 @@ use super::child::Owner;
 
 pub use azure_connector::{ConnectorFacts, azure_connector_status};
 pub use scim_tenant::{TenantFacts, scim_tenant_status};
-pub use user_mapping::user_mapping_status;
+pub(super) use user_mapping::UNREADABLE;
+pub use user_mapping::{MappingFacts, user_mapping_status};
 
 /// A status and the object that it belongs to.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,6 +84,6 @@ impl StatusOf {
 }
 
 /// A time as it comes back from the API server: in whole seconds, so that a status compares equal to itself.
-fn time(at: Timestamp) -> Time {
+pub(super) fn time(at: Timestamp) -> Time {
     Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
 }

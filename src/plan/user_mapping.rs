@@ -1,12 +1,18 @@
-//! The plan of a `UserMapping`: nothing to write, everything to check.
+//! The plan of a `UserMapping`: everything to check, and which mapping is in force.
+
+pub mod change;
+pub mod in_force;
 
 use std::sync::Arc;
 
+use crate::api::conditions::Reason;
 use crate::api::{AzureConnector, ScimTenant, UserMapping};
 
 use super::claim;
 use super::mapping::{self, Checked};
+use super::status::UNREADABLE;
 use super::verdict::{Rejection, Verdict};
+use change::Decision;
 
 /// What a mapping is checked against.
 #[derive(Clone, Debug)]
@@ -54,10 +60,23 @@ pub fn user_mapping(mapping: &UserMapping, observed: &Observed) -> Result<Checke
     }
 }
 
-/// What a checked mapping comes to.
-pub fn progress(mapping: &UserMapping, checked: &Checked) -> Verdict {
+/// What a checked mapping comes to, when its change was decided so.
+pub fn progress(mapping: &UserMapping, checked: &Checked, decision: Option<&Decision>) -> Verdict {
     let connector = &mapping.spec.connector_ref.name;
-    let fits = format!("every line fits the ScimTenant of AzureConnector {connector}");
+    let fits = match decision {
+        Some(Decision::Waiting) => {
+            return Verdict::Waiting {
+                reason: Reason::ReportUnavailable,
+                message: UNREADABLE.to_owned(),
+            };
+        }
+        Some(Decision::Held { .. }) => format!(
+            "every line fits the ScimTenant of AzureConnector {connector}, and the mapping before this one is in force: see condition InForce"
+        ),
+        Some(Decision::InForce) | None => {
+            format!("every line fits the ScimTenant of AzureConnector {connector}")
+        }
+    };
     Verdict::Done {
         message: match checked.warnings.as_slice() {
             [] => fits,

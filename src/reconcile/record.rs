@@ -7,11 +7,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::api::conditions::{self, DEPROVISIONING, READY, Reason, STALLED};
+use crate::api::conditions::{self, DEPROVISIONING, IN_FORCE, PREVIEWED, READY, Reason, STALLED};
 use crate::plan::{Announcement, AnnouncementType, Owner, StatusOf, Verdict};
 use crate::platform::PlatformError;
 
 use super::Context;
+
+/// Removals that the brake holds: condition, reason, action of the event.
+const REMOVALS: (&str, Reason, &str) = (DEPROVISIONING, Reason::RemovalsHeld, "Deprovision");
+
+/// A change of a mapping that the brake holds.
+const MAPPING: (&str, Reason, &str) = (IN_FORCE, Reason::MappingHeld, "Change");
 
 /// When the status of each object was written last.
 #[derive(Debug, Default)]
@@ -70,7 +76,9 @@ pub(super) async fn record(
     ctx.status_log.note(status.owner(), now);
     let changes = [
         change_of_state(before, status, verdict),
-        change_of_brake(before, status),
+        change_of_hold(before, status, REMOVALS),
+        change_of_hold(before, status, MAPPING),
+        new_preview(before, status),
         new_warnings(before, status),
     ];
     for announcement in changes.into_iter().flatten() {
@@ -111,25 +119,43 @@ fn change_of_state(
     })
 }
 
-/// The event when the brake begins to hold, and when it lets go.
-fn change_of_brake(before: Option<&StatusOf>, status: &StatusOf) -> Option<Announcement> {
-    let holds = |it: &Condition| it.status == conditions::Status::False.as_str();
-    let new = condition(status, DEPROVISIONING)?;
-    let held = before
-        .and_then(|it| condition(it, DEPROVISIONING))
+/// The event when something begins to be held, and when it is let go.
+fn change_of_hold(
+    before: Option<&StatusOf>,
+    status: &StatusOf,
+    (type_, held, action): (&str, Reason, &'static str),
+) -> Option<Announcement> {
+    let holds = |it: &Condition| it.reason == held.as_str();
+    let new = condition(status, type_)?;
+    let was_held = before
+        .and_then(|it| condition(it, type_))
         .is_some_and(holds);
-    if held == holds(new) {
+    if was_held == holds(new) {
         return None;
     }
-    let (type_, reason) = if held {
+    let (type_, reason) = if was_held {
         (AnnouncementType::Normal, Reason::Reconciled)
     } else {
-        (AnnouncementType::Warning, Reason::RemovalsHeld)
+        (AnnouncementType::Warning, held)
     };
     Some(Announcement {
         type_,
         reason,
-        action: "Deprovision",
+        action,
+        note: new.message.clone(),
+    })
+}
+
+/// The event for a preview that says something else than the one before.
+fn new_preview(before: Option<&StatusOf>, status: &StatusOf) -> Option<Announcement> {
+    let there = |it: &Condition| it.status == conditions::Status::True.as_str();
+    let new = condition(status, PREVIEWED).filter(|it| there(it))?;
+    let old = before.and_then(|it| condition(it, PREVIEWED));
+    let same = old.is_some_and(|it| it.message == new.message);
+    (!same).then(|| Announcement {
+        type_: AnnouncementType::Normal,
+        reason: Reason::Previewed,
+        action: "Preview",
         note: new.message.clone(),
     })
 }

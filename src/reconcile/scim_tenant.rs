@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::{ObjectKey, ScimTenant};
+use crate::api::{ObjectKey, ScimTenant, UserMapping};
 use crate::config::{PrivateKey, Report, SealingKey, Token};
 use crate::plan::applications::{ApplicationsObserved, ClientSecretObserved};
 use crate::plan::objects::Names;
@@ -11,6 +11,7 @@ use crate::plan::scim_client::{self, ClientObserved, ClientsObserved};
 use crate::plan::scim_tenant::{Observed, progress};
 use crate::plan::signing_keys::lacks_rsa_key;
 use crate::plan::status::TenantFacts;
+use crate::plan::user_mapping::in_force;
 use crate::plan::workload_config::ConnectorObserved;
 use crate::plan::{
     self, ChildKey, ChildKind, Owner, ReferencedSecret, StatusOf, Verdict, WorkloadState,
@@ -128,13 +129,32 @@ async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, Platfor
         fresh_sealing_key: fresh_sealing_key(ctx, tenant).await?,
         namespace_connectors,
         unreadable: ctx.platform.unreadable_connectors(namespace),
-        mappings: ctx.platform.user_mappings(namespace),
+        mappings: mappings_in_force(ctx, namespace).await?,
         config: ctx.platform.secret(&config).await?,
         database: database(ctx, tenant).await?,
         optional: optional(ctx, &owner).await?,
         fresh_token: ctx.fresh_token(),
         now: ctx.clock.now(),
     })
+}
+
+/// The mappings of `namespace`, each with the lines and filters that are in force; of one that was never looked at, those that it declares.
+async fn mappings_in_force(
+    ctx: &Context,
+    namespace: &str,
+) -> Result<Vec<Arc<UserMapping>>, PlatformError> {
+    let mut mappings = ctx.platform.user_mappings(namespace);
+    for mapping in &mut mappings {
+        let owner = Owner::of(mapping.as_ref());
+        let place = ObjectKey::new(namespace, &in_force::secret_name(&owner));
+        let kept = in_force::inspect(&owner, ctx.platform.secret(&place).await?.as_ref());
+        if let Some(in_force) = kept.in_force_of(mapping)
+            && in_force.spec != mapping.spec
+        {
+            Arc::make_mut(mapping).spec = in_force.spec.clone();
+        }
+    }
+    Ok(mappings)
 }
 
 async fn database(ctx: &Context, tenant: &ScimTenant) -> Result<ReferencedSecret, PlatformError> {

@@ -11,10 +11,11 @@ use super::applications;
 use super::directory::{Directory, Policy};
 use super::http::Shared;
 use super::opened::{Opened, location};
+use super::report::people::PEOPLE;
 use super::routing::{ScimTenant, Table};
 use super::upkeep;
 use crate::clock::{Clock, Random};
-use crate::config::report::{ScimTenantReport, StoreFault};
+use crate::config::report::{PeoplePage, ScimTenantReport, StoreFault};
 use crate::config::{Report, ScimTenantConfig, ScimTenantName, TokenDigest, WorkloadConfig};
 use crate::scim::schema::{RulesError, Schemas};
 use crate::store::{self, Counts, Fault, Location, OpenError};
@@ -210,6 +211,17 @@ impl Core {
     /// Reports why the newest configuration is not served.
     pub(super) fn remember(&self, error: String) {
         self.loaded().error = Some(error);
+    }
+
+    pub(super) async fn people(
+        &self,
+        name: &ScimTenantName,
+        after: Option<i64>,
+    ) -> Option<PeoplePage> {
+        let table = self.shared.table.load_full();
+        let mut all = table.scim_tenants.iter();
+        let found = all.find(|it| it.config.name == *name)?;
+        found.directory.people(after, PEOPLE).await.ok()
     }
 
     pub(super) async fn report(&self) -> Report {

@@ -1,7 +1,7 @@
 //! The listener for the operator and the kubelet, on a port of its own: report, health, readiness, metrics.
 
 mod password_link;
-mod people;
+pub(super) mod people;
 mod second_factor;
 mod sign_in_method;
 
@@ -30,6 +30,7 @@ pub(super) fn router(core: Arc<Core>) -> Router {
         .route("/requests", get(requests))
         .route("/audit", get(people::audit))
         .route("/person", get(people::person))
+        .route("/people", get(people::people))
         .route("/password-link", post(password_link::make))
         .route("/second-factor-reset", post(second_factor::reset))
         .route(

@@ -15,7 +15,7 @@ use usher::reconcile::{self, Context, Settings};
 
 use crate::model_platform::{Fault, Model};
 
-const TENANT: &str = "
+pub(crate) const TENANT: &str = "
 kind: ScimTenant
 apiVersion: usher.dev/v1alpha1
 metadata: {name: contoso}
@@ -27,7 +27,7 @@ spec:
   schema:
     extensions: [{urn: 'urn:ietf:params:scim:schemas:extension:2.0:Metadata', open: true}]
 ";
-const CONNECTOR: &str = "
+pub(crate) const CONNECTOR: &str = "
 kind: AzureConnector
 apiVersion: usher.dev/v1alpha1
 metadata: {name: entra}
@@ -35,7 +35,7 @@ spec:
   scimTenantRef: {name: contoso}
   entraTenantId: 11111111-2222-3333-4444-555555555555
 ";
-const MAPPING: &str = "
+pub(crate) const MAPPING: &str = "
 kind: UserMapping
 apiVersion: usher.dev/v1alpha1
 metadata: {name: people}
@@ -47,8 +47,16 @@ spec:
       - {target: 'urn:ietf:params:scim:schemas:extension:2.0:Metadata:costCentre', source: extensionAttribute1}
 ";
 
+/// `mapping` with a line that disables everybody, and other keys than before.
+pub(crate) fn disabling(mapping: &str) -> String {
+    let line = "{target: active, constant: 'False'}\n      - {target: 'urn:ietf";
+    mapping
+        .replace("{target: 'urn:ietf", line)
+        .replace("costCentre", "shoeSize")
+}
+
 /// A process: nothing of it survives an interruption.
-fn process(model: &Arc<Model>, clock: &ManualClock, seed: u64) -> Context {
+pub(crate) fn process(model: &Arc<Model>, clock: &ManualClock, seed: u64) -> Context {
     let mut settings = Settings::new(WorkloadSettings {
         image: "usher:test".to_owned(),
         ..WorkloadSettings::default()
@@ -63,7 +71,7 @@ fn process(model: &Arc<Model>, clock: &ManualClock, seed: u64) -> Context {
     )
 }
 
-fn clock() -> ManualClock {
+pub(crate) fn clock() -> ManualClock {
     ManualClock::at("2026-02-01T00:00:00Z".parse().unwrap())
 }
 
@@ -81,7 +89,7 @@ async fn round(context: &Context) {
 }
 
 /// Looks at everything until nothing is written any more.
-async fn settle(model: &Arc<Model>, clock: &ManualClock, seed: u64) {
+pub(crate) async fn settle(model: &Arc<Model>, clock: &ManualClock, seed: u64) {
     let context = process(model, clock, seed);
     for _ in 0..12 {
         let before = model.writes();
@@ -95,7 +103,7 @@ async fn settle(model: &Arc<Model>, clock: &ManualClock, seed: u64) {
     panic!("still writing after 12 rounds: {}", model.snapshot());
 }
 
-fn begin() -> Arc<Model> {
+pub(crate) fn begin() -> Arc<Model> {
     let model = Arc::new(Model::default());
     model.put(TENANT);
     model.put(CONNECTOR);
@@ -132,6 +140,20 @@ const DEEDS: &[(&str, Option<Deed>)] = &[
     (
         "change the mapping",
         Some(|model| model.put(&MAPPING.replace("costCentre", "shoeSize"))),
+    ),
+    (
+        "change the mapping for the worse",
+        Some(|model| {
+            model.provision(vec![
+                json!({"userName": "ana", "active": true}),
+                json!({"userName": "bo", "active": true}),
+            ]);
+            model.put(&TENANT.replace(
+                "schema:",
+                "deprovisioning: {brake: {deactivations: 1}}\n  schema:",
+            ));
+            model.put(&disabling(MAPPING));
+        }),
     ),
     (
         "take the entitlement away",

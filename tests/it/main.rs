@@ -34,6 +34,7 @@ mod kinds;
 mod kubeconform;
 mod lint;
 mod manual;
+mod mapping_changes;
 mod mapping_preview;
 mod microsoft_validators;
 mod model;

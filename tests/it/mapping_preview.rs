@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::programs;
-use crate::workload_server::{TOKEN, Workload, recorded_rules};
+use crate::workload_server::{REPORT_TOKEN, TOKEN, Workload, recorded_rules};
 
 const TENANT: &str = "
 ---
@@ -360,6 +360,62 @@ async fn a_preview_reads_the_directory_with_the_token_of_the_connector() {
     let (_, said, success) = mapping(&[&preview[..], &["--token-file", &wrong]].concat()).await;
     assert!(!success && said.contains("GET Users: 401"), "{said}");
     assert!(!said.contains("another"), "{said}");
+}
+
+#[tokio::test]
+async fn a_change_is_previewed_without_people_of_entra_against_the_pod() {
+    let workload = Workload::start(&recorded_rules()).await;
+    let names: Vec<String> = (0..501).map(|it| format!("crew{it}")).collect();
+    for name in &names {
+        let (status, answer) = workload
+            .send("POST", "/Users", Some(&user(name, json!({}))))
+            .await;
+        assert_eq!(status, 201, "{answer}");
+    }
+    let files = Files::new();
+    let before = files.write("before.yaml", &format!("{TENANT}{MAPPING}"));
+    let changed = MAPPING
+        .replace("source: companyName, default: Standard", "source: surname")
+        .replace(
+            "source: jobTitle, apply: OnlyDuringCreation",
+            "source: division",
+        );
+    let yaml = files.write("people.yaml", &format!("{TENANT}{changed}"));
+    let token = files.write("token", REPORT_TOKEN);
+    let url = workload.server.report_addr().expect("a listener");
+    let url = format!("http://{url}");
+    let pod = ["--report-url", &url, "--report-token-file", &token];
+    let preview = ["preview", &yaml, "--before", &before, "--names", "1"];
+    let arguments = [&preview[..], &pod[..]].concat();
+
+    let (text, said, success) = mapping(&arguments).await;
+
+    assert!(success, "{said}");
+    insta::assert_snapshot!(text, @r"
+    PEOPLE WHO ARE ACTIVE 501
+    would change         0
+    would be disabled    0
+    would be refused     501
+      crew0@contoso.com
+      and 500 more
+    cannot be told       0
+      division is not sent by the mapping in force
+    ");
+    let (json, _, _) = mapping(&[&arguments[..], &["--json"]].concat()).await;
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["rejected"]["count"], 501);
+    assert_eq!(json["unknown"], json!(["division"]));
+
+    let people = json!([person("crew7", json!({"surname": "Doe"}))]);
+    let people = files.write("people.json", &people.to_string());
+    let arguments = [&["preview", &before, "--people", &people][..], &pod[..]].concat();
+    let (text, said, success) = mapping(&arguments).await;
+    assert!(success, "{said}");
+    assert!(
+        text.contains("crew7@contoso.com: name.familyName becomes \"Doe\""),
+        "{text}"
+    );
+    assert!(text.contains("not in the file      500\n"), "{text}");
 }
 
 /// One to be created with a manager who is out of scope, who that is, and one to be refused.

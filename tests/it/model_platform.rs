@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::core::ObjectMeta;
 use serde_json::{Value, json};
 use usher::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
+use usher::config::report::PeoplePage;
 use usher::config::{Report, StoreConfig, Token, WorkloadConfig, digest};
 use usher::plan::{
     Announcement, Child, ChildKey, ChildKind, ClientSecretFiles, Owner, Ownership, Site,
@@ -39,6 +40,7 @@ struct State {
     user_mappings: BTreeMap<ObjectKey, Arc<UserMapping>>,
     children: BTreeMap<ChildKey, Value>,
     loaded: BTreeMap<ObjectKey, String>,
+    people: Vec<Value>,
     announced: Vec<String>,
     counter: u64,
     writes: usize,
@@ -154,6 +156,16 @@ impl Model {
             "UserMapping" => put!(user_mappings, UserMapping),
             other => panic!("{other} is not a kind of ours"),
         }
+    }
+
+    /// Lets these people be in the directory.
+    pub(crate) fn provision(&self, people: Vec<Value>) {
+        self.state().people = people;
+    }
+
+    /// Ends the pods of a `ScimTenant`, until time passes.
+    pub(crate) fn unload(&self, name: &str) {
+        self.state().loaded.remove(&ObjectKey::new("ns", name));
     }
 
     /// Deletes an object, as a user does.
@@ -334,6 +346,7 @@ fn erase(value: &mut Value) {
                 "lastTransitionTime",
                 "id",
                 "issuedAt",
+                "computedAt",
             ] {
                 fields.shift_remove(moving);
             }
@@ -530,6 +543,32 @@ impl Platform for Model {
             ..Report::default()
         };
         self.leave(call, report).await
+    }
+
+    async fn people(
+        &self,
+        key: &ObjectKey,
+        _: &Token,
+        after: Option<i64>,
+    ) -> Result<PeoplePage, PlatformError> {
+        let call = self.enter().await?;
+        let (is_served, people) = {
+            let state = self.state();
+            (state.loaded.contains_key(key), state.people.clone())
+        };
+        if !is_served {
+            return Err(PlatformError::ReportUnavailable {
+                workload: key.to_string(),
+                source: "there are no pods".into(),
+            });
+        }
+        // One a page, so that the walk can be interrupted.
+        let index = usize::try_from(after.unwrap_or_default()).unwrap();
+        let page = PeoplePage {
+            people: people.get(index).cloned().into_iter().collect(),
+            next: (index + 1 < people.len()).then(|| i64::try_from(index + 1).unwrap()),
+        };
+        self.leave(call, page).await
     }
 
     async fn write_status(&self, status: &StatusOf) -> Result<(), PlatformError> {

@@ -143,6 +143,47 @@ async fn three_objects_become_a_directory_that_entra_fills() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_a_mapping_is_held_against_the_directory_until_it_is_confirmed() {
+    let (stage, kubelet) = ready_stage("mapping").await;
+    let password = stage.secret_value(SECRET, "password").await;
+    for name in ["ana@contoso.example", "bo@contoso.example"] {
+        create_person(kubelet.port, &password, name).await;
+    }
+    let brake = "deprovisioning: {brake: {deactivations: 1}}\n  schema:";
+    stage.apply(&TENANT.replace("schema:", brake)).await;
+    let line = "attributes:\n      - {target: active, constant: 'False'}\n";
+    let worse = MAPPING_YAML.replacen("attributes:\n", line, 1);
+
+    stage.apply(&worse).await;
+
+    let held = ("False", "MappingHeld");
+    let said = stage
+        .until::<UserMapping>("contoso-people", "InForce", held)
+        .await;
+    assert!(said.starts_with("would disable 2 people"), "{said}");
+    stage.until_ready::<UserMapping>("contoso-people").await;
+    let mapping = stage.api::<UserMapping>().get("contoso-people").await;
+    let preview = mapping.unwrap().status.unwrap().preview.unwrap();
+    assert_eq!(
+        preview.names.disabled,
+        ["ana@contoso.example", "bo@contoso.example"]
+    );
+    let events = ["get", "events", "-n", &stage.namespace, "-o", "wide"];
+    eventually("an event says so", async || {
+        let events = stage.cluster.kubectl(&events).await.unwrap();
+        events.contains("MappingHeld").then_some(())
+    })
+    .await;
+
+    let confirm = json!({"spec": {"confirm": preview.digest}});
+    stage.change::<UserMapping>("contoso-people", confirm).await;
+    let in_force = ("True", "Reconciled");
+    stage
+        .until::<UserMapping>("contoso-people", "InForce", in_force)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn a_credential_secret_that_is_deleted_or_edited_is_healed_and_said_how() {
     let (stage, kubelet) = ready_stage("heal").await;

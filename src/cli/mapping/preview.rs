@@ -5,16 +5,21 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail};
 use serde_json::Value as Json;
 
+use url::Url;
+
+use crate::api::user_mapping::UserAttributes;
 use crate::cli::output;
+use crate::cli::report::Report;
 use crate::clock::{Clock, SystemClock, SystemRandom};
 use crate::emulator::Connection;
 use crate::expression::Environment;
+use crate::plan::mapping::difference::{Difference, without_rules};
 use crate::plan::mapping::person::{self, Reader};
 use crate::plan::mapping::preview::{Directory, Named, Preview, effective, preview};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 
-use super::declared::Which;
+use super::declared::{Declared, Which};
 use super::people;
 
 /// A mapping, people as they are in Entra, and the directory that they are compared with.
@@ -23,11 +28,28 @@ pub(super) struct Args {
     #[command(flatten)]
     which: Which,
     /// People as they are in Entra: a JSON array of objects with its attributes, or CSV with their names in the first line
-    #[arg(long, value_name = "FILE")]
-    people: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "before")]
+    people: Option<PathBuf>,
+    /// YAML with the UserMapping that is in force, instead of people: what it has written of them is read back, as the operator does
+    #[arg(long, value_name = "PATH", conflicts_with = "people")]
+    before: Option<PathBuf>,
     /// People as they are in the directory: a SCIM list, or a JSON array of SCIM users
-    #[arg(long, value_name = "FILE", required_unless_present = "scim")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["scim", "report_url"])]
     directory: Option<PathBuf>,
+    /// The report listener of a pod that serves the directory, to read it there
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "report_token_file",
+        conflicts_with_all = ["directory", "scim"]
+    )]
+    report_url: Option<Url>,
+    /// File with the token of the report listener, which is key report-token of Secret SCIMTENANT-config
+    #[arg(long, value_name = "FILE", requires = "report_url")]
+    report_token_file: Option<PathBuf>,
+    /// Namespace and name of the ScimTenant; may be left out when the pod serves one
+    #[arg(long, value_name = "NAMESPACE/NAME", requires = "report_url")]
+    scim_tenant: Option<String>,
     /// The Tenant URL of the directory, to read it instead
     #[arg(
         long,
@@ -59,18 +81,13 @@ impl Args {
             );
         }
         // What is in the directory was taken once, whatever the rules are by now.
-        let lenient = declared.tenant.map(|mut it| {
-            it.schema.required.clear();
-            it.schema.user_types.clear();
-            it.schema.roles.clear();
-            it
-        });
+        let lenient = declared.tenant.as_ref().map(without_rules);
         let lenient = person::schemas(&lines, lenient.as_ref());
-        let found = match (&self.scim, &self.token_file, &self.directory) {
-            (Some(url), Some(token), _) => fetched(url, token).await?,
-            (_, _, Some(file)) => listed(file)?,
-            _ => bail!("give --directory, or --scim with --token-file"),
-        };
+        let found = self.directory().await?;
+        if let Some(before) = &self.before {
+            let before = Which::at(vec![before.clone()]).read()?.mapping;
+            return self.compare(&before.spec.users, &declared, &found);
+        }
         let known = found
             .iter()
             .enumerate()
@@ -85,7 +102,10 @@ impl Args {
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let people = people::read(&self.people)?;
+        let Some(people) = &self.people else {
+            bail!("give --people, or --before with the mapping that is in force");
+        };
+        let people = people::read(people)?;
         let reader = Reader::new(ResourceType::User, &lines, &users.scope);
         let directory = Directory::new(&schemas.user, &lines, known);
         let environment = Environment::at(SystemClock.now(), &SystemRandom);
@@ -94,6 +114,47 @@ impl Args {
             format!("{}\n", serde_json::to_string(&preview)?)
         } else {
             drawn(&preview, self.names)
+        })?;
+        Ok(())
+    }
+}
+
+impl Args {
+    /// The people of the directory.
+    async fn directory(&self) -> anyhow::Result<Vec<Json>> {
+        match (&self.scim, &self.token_file, &self.directory) {
+            (Some(url), Some(token), _) => return fetched(url, token).await,
+            (_, _, Some(file)) => return listed(file),
+            _ => {}
+        }
+        let (Some(url), Some(token)) = (&self.report_url, &self.report_token_file) else {
+            bail!(
+                "give --directory, --scim with --token-file, or --report-url with --report-token-file"
+            );
+        };
+        let report = Report::at(url.clone(), token.clone(), self.scim_tenant.clone());
+        report.people().await
+    }
+
+    /// Prints what the change from `before` does to `people`, as far as that is told by what was written of them.
+    fn compare(
+        &self,
+        before: &UserAttributes,
+        declared: &Declared,
+        people: &[Json],
+    ) -> anyhow::Result<()> {
+        let Some(tenant) = &declared.tenant else {
+            bail!("the ScimTenant and the AzureConnector must be among the files as well");
+        };
+        let difference = Difference::between(before, &declared.mapping.spec.users, tenant);
+        let environment = Environment::at(SystemClock.now(), &SystemRandom);
+        let mut count = difference.count(self.names, &environment);
+        count.add(people);
+        let counted = count.finish();
+        output::print(&if self.json {
+            format!("{}\n", serde_json::to_string(&counted)?)
+        } else {
+            counted.to_string()
         })?;
         Ok(())
     }

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::Host;
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
+use crate::config::report::PeoplePage;
 use crate::config::{self, Report, ScimTenantName, StoreConfig, Token};
 use crate::dev::{DevError, files};
 use crate::plan;
@@ -256,6 +257,24 @@ impl Platform for Host {
         report.config_digest = config::digest(document);
         report.config_error = loaded.refused.get(key).cloned();
         Ok(report)
+    }
+
+    async fn people(
+        &self,
+        key: &ObjectKey,
+        _: &Token,
+        after: Option<i64>,
+    ) -> Result<PeoplePage, PlatformError> {
+        let running = self.server.lock().await;
+        let name = ScimTenantName(key.to_string());
+        let page = match running.as_ref() {
+            Some(server) => server.people(&name, after).await,
+            None => None,
+        };
+        page.ok_or_else(|| PlatformError::ReportUnavailable {
+            workload: key.to_string(),
+            source: "its people cannot be read".into(),
+        })
     }
 
     async fn write_status(&self, status: &StatusOf) -> Result<(), PlatformError> {

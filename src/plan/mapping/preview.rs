@@ -236,7 +236,7 @@ pub fn preview(
 }
 
 /// What becomes of one person.
-enum Fate {
+pub(super) enum Fate {
     /// Created, or changed, to what stands there.
     Written(Resource, String),
     Disabled(String),
@@ -245,7 +245,7 @@ enum Fate {
     Unchanged,
 }
 
-fn fate(
+pub(super) fn fate(
     reader: &Reader<'_>,
     schema: &ResourceSchema,
     person: &SourceObject,

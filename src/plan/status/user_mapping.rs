@@ -3,26 +3,48 @@
 use jiff::Timestamp;
 
 use crate::api::UserMapping;
-use crate::api::conditions::{Finding, MAPPINGS_VALID, Reason, Status, record};
-use crate::api::user_mapping::UserMappingStatus;
+use crate::api::conditions::{
+    Finding, IN_FORCE, MAPPINGS_VALID, PREVIEWED, Reason, Status, record,
+};
+use crate::api::user_mapping::{MappingInForce, MappingPreview, UserMappingStatus};
 
 use super::super::mapping::Checked;
+use super::super::user_mapping::change::Decision;
 use super::super::verdict::{Rejection, Verdict};
 use super::time;
 
-/// The status of `mapping`; `checked` is there when every line fits.
+/// What is known of a `UserMapping`, as far as it was looked at.
+#[derive(Clone, Debug, Default)]
+pub struct MappingFacts {
+    /// What its check found; there when every line fits.
+    pub checked: Option<Checked>,
+    /// What became of its last change.
+    pub decision: Option<Decision>,
+    /// The mapping in force.
+    pub in_force: Option<MappingInForce>,
+    /// What the change would do.
+    pub preview: Option<MappingPreview>,
+    /// Whether somebody wants to know that, and the directory could not be looked at.
+    pub lacks_preview: bool,
+}
+
+/// The status of `mapping`; of what nobody could look at, what was known stays.
 pub fn user_mapping_status(
     mapping: &UserMapping,
     verdict: &Verdict,
-    checked: Option<&Checked>,
+    facts: Option<&MappingFacts>,
     now: Timestamp,
 ) -> UserMappingStatus {
     let before = mapping.status.clone().unwrap_or_default();
+    let checked = facts.and_then(|it| it.checked.as_ref());
     let mut findings = verdict.findings();
     findings.extend(valid(verdict, checked));
+    findings.extend(facts.and_then(in_force));
+    findings.extend(facts.and_then(|it| previewed(mapping, it)));
     let groups = mapping.spec.groups.as_ref();
     let lines = mapping.spec.users.attributes.len() + groups.map_or(0, |it| it.attributes.len());
     let lines = i64::try_from(lines).unwrap_or(i64::MAX);
+    let decided = facts.filter(|it| it.decision.is_some());
     UserMappingStatus {
         observed_generation: mapping.metadata.generation,
         conditions: record(
@@ -35,7 +57,69 @@ pub fn user_mapping_status(
         warnings: checked
             .map(|it| it.warnings.iter().map(ToString::to_string).collect())
             .unwrap_or_default(),
+        in_force: decided.map_or(before.in_force, |it| it.in_force.clone()),
+        preview: decided.map_or(before.preview, |it| it.preview.clone()),
     }
+}
+
+fn in_force(facts: &MappingFacts) -> Option<Finding> {
+    let (status, reason, message) = match facts.decision.as_ref()? {
+        Decision::InForce => (
+            Status::True,
+            Reason::Reconciled,
+            "what is declared is in force".to_owned(),
+        ),
+        Decision::Held { message } => (Status::False, Reason::MappingHeld, message.clone()),
+        Decision::Waiting => (
+            Status::Unknown,
+            Reason::ReportUnavailable,
+            UNREADABLE.to_owned(),
+        ),
+    };
+    Some(Finding::new(IN_FORCE, status, reason, message))
+}
+
+/// What is said while a change waits for the directory.
+pub(in crate::plan) const UNREADABLE: &str = "the people of the ScimTenant cannot be read yet, so that nobody knows what the change would do; what was in force stays until then";
+
+fn previewed(mapping: &UserMapping, facts: &MappingFacts) -> Option<Finding> {
+    mapping.spec.preview?;
+    facts.decision.as_ref()?;
+    Some(match &facts.preview {
+        None => Finding::new(
+            PREVIEWED,
+            Status::Unknown,
+            Reason::ReportUnavailable,
+            "the people of the ScimTenant cannot be read yet",
+        ),
+        Some(preview) => Finding::new(PREVIEWED, Status::True, Reason::Reconciled, told(preview)),
+    })
+}
+
+/// A preview in a sentence.
+fn told(preview: &MappingPreview) -> String {
+    let MappingPreview {
+        people,
+        changed,
+        disabled,
+        rejected,
+        undecided,
+        ..
+    } = preview;
+    let counts = format!(
+        "of {people} people who are active the mapping changes {changed}, disables {disabled}, and has {rejected} refused"
+    );
+    if *undecided == 0 {
+        return counts;
+    }
+    let unknown = match preview.unknown.as_slice() {
+        [] => "what is in the directory is not understood".to_owned(),
+        names => format!(
+            "the mapping before it does not send {}; give people as they are in Entra to usher mapping preview",
+            names.join(", ")
+        ),
+    };
+    format!("{counts}; of {undecided} it cannot be told: {unknown}")
 }
 
 fn valid(verdict: &Verdict, checked: Option<&Checked>) -> Option<Finding> {

@@ -86,6 +86,8 @@ pub fn import(schema: &Json, connector: &str) -> Result<Imported, SchemaError> {
             scope: users.scope,
         },
         groups,
+        preview: None,
+        confirm: None,
     };
     Ok(Imported { spec, remarks })
 }

@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 use super::audit::Entry;
 use super::sign_in_name::sign_in_name;
 use super::{Directory, DirectoryError};
+use crate::config::report::PeoplePage;
 use crate::scim::schema::ResourceType;
+use crate::scim::sort::SortValue;
 use crate::store::audit::{AuditQuery, Audited, Requester};
 use crate::store::second_factors::SecondFactor;
-use crate::store::{Related, ResourceId, Stored};
+use crate::store::{ListQuery, Position, Related, ResourceId, Stored, Window};
 
 /// Entries that are read at a time.
 const PAGE: usize = 1000;
@@ -57,6 +59,29 @@ impl Directory {
             "passkeys": passkeys.collect::<Vec<_>>(),
             "audit": self.history(&found.id).await?,
         }))
+    }
+
+    /// At most `count` people behind the place `after`, in the order in which they came: what clients wrote of each.
+    pub(crate) async fn people(
+        &self,
+        after: Option<i64>,
+        count: usize,
+    ) -> Result<PeoplePage, DirectoryError> {
+        let position = Position {
+            key: SortValue::Absent,
+            sequence: after.unwrap_or_default(),
+        };
+        let query = ListQuery {
+            window: Window::Behind { position, count },
+            ..ListQuery::default()
+        };
+        let listed = self.list(ResourceType::User, &query).await?;
+        let is_last = listed.resources.len() >= listed.total;
+        let people = listed.resources.into_iter();
+        Ok(PeoplePage {
+            people: people.map(|it| json!(it.resource.attributes())).collect(),
+            next: listed.end.filter(|_| !is_last).map(|it| it.sequence),
+        })
     }
 
     /// The person with this id or user name, with groups.

@@ -20,6 +20,9 @@ use crate::workload::directory::DirectoryError;
 /// Entries of a page, unless fewer are asked for.
 const PAGE: usize = 1000;
 
+/// People of a page, unless fewer are asked for.
+pub(in crate::workload) const PEOPLE: usize = 500;
+
 /// Which person.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +60,31 @@ pub(super) async fn person(
     let directory = &scim_tenant.directory;
     let requester = requester(&headers);
     Ok(answer(directory.export(&wanted.person, &requester).await))
+}
+
+/// Which of all people.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedPeople {
+    /// `namespace/name`; may be left out where there is one directory.
+    scim_tenant: Option<String>,
+    /// `next` of the page before.
+    after: Option<i64>,
+    limit: Option<usize>,
+}
+
+/// A page of people, with what clients wrote of each; to who has the report token.
+pub(super) async fn people(
+    State(core): State<Arc<Core>>,
+    headers: HeaderMap,
+    wanted: Result<Query<WantedPeople>, QueryRejection>,
+) -> Result<Response<Body>, Refused> {
+    let how = "ask for /people, and if you like scim_tenant=NAMESPACE/NAME, limit=N, after=NEXT\n";
+    let wanted = asked(&core, &headers, wanted, how)?;
+    let scim_tenant = scim_tenant(&core, wanted.scim_tenant.as_deref())?;
+    let count = wanted.limit.unwrap_or(PEOPLE).clamp(1, PEOPLE);
+    let page = scim_tenant.directory.people(wanted.after, count).await;
+    Ok(answer(page.map(|it| json!(it))))
 }
 
 /// Who asks here, as the audit has it.

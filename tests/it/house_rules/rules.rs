@@ -12,7 +12,11 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["api", "config", "expression", "scim"]),
     ("lint", &["api", "plan", "config"]),
     ("platform", &["plan", "api", "config"]),
-    ("reconcile", &["plan", "platform", "api", "config", "clock"]),
+    // A mapping is evaluated with the time and the randomness of its run.
+    (
+        "reconcile",
+        &["plan", "platform", "api", "config", "clock", "expression"],
+    ),
     (
         "operator",
         &[
