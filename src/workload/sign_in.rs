@@ -275,7 +275,7 @@ async fn page(
         Route::Password | Route::SecondFactor | Route::Passkey => {
             Ok(redirect(&format!("{}/sign-in", visit.base())))
         }
-        Route::Forgotten => forgotten::forgotten(visit).await,
+        Route::Forgotten => forgotten::forgotten(visit),
         Route::SetPassword(link) => set_password::set_password(visit, link).await,
         Route::Account => account::account(visit).await,
         Route::EndSessions => account::end_sessions(visit).await,

@@ -52,7 +52,7 @@ struct Asked {
 }
 
 /// Asks for the user name, or takes it.
-pub(super) async fn forgotten(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
+pub(super) fn forgotten(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
     if visit.head.method != Method::POST {
         return Ok(page(visit, StatusCode::OK, (false, None)));
     }
