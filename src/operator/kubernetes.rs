@@ -201,7 +201,7 @@ impl Platform for Kubernetes {
             }
             StatusOf::AzureConnector(owner, status) => {
                 let cache = &self.caches.azure_connectors;
-                let change = self.patch(owner, status, cache).await?;
+                let change = self.patch(owner, status.as_ref(), cache).await?;
                 self.triggers.azure_connector(&change);
             }
             StatusOf::UserMapping(owner, status) => {

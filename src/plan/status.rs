@@ -25,7 +25,7 @@ pub enum StatusOf {
     /// Of a `ScimTenant`.
     ScimTenant(Owner, ScimTenantStatus),
     /// Of an `AzureConnector`.
-    AzureConnector(Owner, AzureConnectorStatus),
+    AzureConnector(Owner, Box<AzureConnectorStatus>),
     /// Of a `UserMapping`.
     UserMapping(Owner, UserMappingStatus),
 }

@@ -43,8 +43,8 @@ pub async fn azure_connector(ctx: &Context, key: &ObjectKey) -> Result<Next, Rec
         ctx.clock.now(),
     );
     let before = connector.status.clone();
-    let before = before.map(|it| StatusOf::AzureConnector(owner.clone(), it));
-    let status = StatusOf::AzureConnector(owner, status);
+    let before = before.map(|it| StatusOf::AzureConnector(owner.clone(), Box::new(it)));
+    let status = StatusOf::AzureConnector(owner, Box::new(status));
     let recorded = record(ctx, before.as_ref(), &status, &run.verdict).await?;
     run.next(ctx, &status, recorded)
 }

@@ -587,7 +587,10 @@ impl Platform for Model {
             }
             match status {
                 StatusOf::ScimTenant(owner, it) => write!(scim_tenants, owner, it),
-                StatusOf::AzureConnector(owner, it) => write!(azure_connectors, owner, it),
+                StatusOf::AzureConnector(owner, it) => {
+                    let it = it.as_ref();
+                    write!(azure_connectors, owner, it);
+                }
                 StatusOf::UserMapping(owner, it) => write!(user_mappings, owner, it),
             }
         }

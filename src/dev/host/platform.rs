@@ -296,7 +296,7 @@ impl Platform for Host {
             {
                 Some(it) if it.metadata.uid.as_deref() == uid => {
                     objects.azure_connectors.put(AzureConnector {
-                        status: Some(status.clone()),
+                        status: Some(status.as_ref().clone()),
                         ..it.as_ref().clone()
                     })
                 }

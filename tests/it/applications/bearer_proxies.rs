@@ -11,10 +11,10 @@ use super::bearer::scene;
 use crate::forward_auth::proxies::{Proxy, read};
 use crate::sign_in::SESSION;
 
-/// Who has no good token reaches the application in no way, is not led to a page, and gets no further by a session beside it.
-async fn nobody_passes(name: &str, proxy: &Proxy, (token, cookie): (&str, &str)) {
+/// What is no good token, and begins like one.
+fn bad_tokens(token: &str) -> [String; 11] {
     let parts: Vec<&str> = token.split('.').collect();
-    let bad = [
+    [
         "Bearer x".to_owned(),
         "bearer x".to_owned(),
         "Bearer".to_owned(),
@@ -26,7 +26,12 @@ async fn nobody_passes(name: &str, proxy: &Proxy, (token, cookie): (&str, &str))
         format!("Bearer {token}, Bearer x"),
         format!("Bearer {token} x"),
         format!("Bearer {}", "x".repeat(5000)),
-    ];
+    ]
+}
+
+/// Who has no good token reaches the application in no way, is not led to a page, and gets no further by a session beside it.
+async fn nobody_passes(name: &str, proxy: &Proxy, (token, cookie): (&str, &str)) {
+    let bad = bad_tokens(token);
     let refused = async |request: RequestBuilder, why: &str| {
         let (said, body) = read(request).await;
         assert!(

@@ -1,7 +1,5 @@
 //! Who it is that signs in: what Entra calls the object, and never an address.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
-
 use serde_json::json;
 
 use super::passwords::{PASSWORD, onward, present};
