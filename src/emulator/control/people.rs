@@ -33,18 +33,27 @@ pub(super) struct Search {
 pub(super) struct Changes {
     account_enabled: Option<bool>,
     assigned: Option<bool>,
-    #[serde(default, deserialize_with = "some")]
-    manager: Option<Option<String>>,
+    #[serde(default)]
+    manager: Manager,
     app_roles: Option<Vec<String>>,
     #[serde(flatten)]
     attributes: BTreeMap<String, Option<AttributeValue>>,
 }
 
-/// A member that is there, be it null.
-fn some<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// What becomes of the manager; null takes the one away who is there.
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "Option<String>")]
+enum Manager {
+    #[default]
+    AsBefore,
+    Nobody,
+    Somebody(String),
+}
+
+impl From<Option<String>> for Manager {
+    fn from(name: Option<String>) -> Self {
+        name.map_or(Self::Nobody, Self::Somebody)
+    }
 }
 
 /// How somebody is deleted.
@@ -182,9 +191,10 @@ impl Changes {
                 None => user.set(&name, ""),
             }
         }
-        if let Some(manager) = self.manager {
-            let found = manager.map(|it| find(tenant, &it));
-            user.manager = found.transpose()?;
+        match self.manager {
+            Manager::AsBefore => {}
+            Manager::Nobody => user.manager = None,
+            Manager::Somebody(name) => user.manager = Some(find(tenant, &name)?),
         }
         user.account_enabled = self.account_enabled.unwrap_or(user.account_enabled);
         user.assigned = self.assigned.unwrap_or(user.assigned);
