@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::Said;
 use super::answer::{Wrong, read as read_body, said};
+use crate::emulator::attributes::AttributeValue;
 use crate::emulator::identity::find_person;
-use crate::emulator::tenant::{AttributeValue, EntraTenant, ObjectId, User, named_id};
+use crate::emulator::tenant::{EntraTenant, ObjectId, User, named_id};
 use crate::emulator::world::World;
 
 /// People that are listed at a time.
@@ -67,12 +68,12 @@ pub(super) struct Deletion {
 fn shown(id: ObjectId, user: &User) -> Value {
     let mut all = Map::new();
     all.insert("objectId".to_owned(), id.to_string().into());
-    for (name, value) in &user.attributes {
+    for (name, value) in user.attributes.pairs() {
         let value = match value {
             AttributeValue::One(text) => text.as_str().into(),
             AttributeValue::Many(texts) => texts.clone().into(),
         };
-        all.insert(name.clone(), value);
+        all.insert(name.to_owned(), value);
     }
     for (name, value) in [
         ("accountEnabled", json!(user.account_enabled)),
@@ -183,13 +184,8 @@ pub(super) async fn change(
 impl Changes {
     fn apply(self, tenant: &EntraTenant, user: &mut User) -> Result<(), Wrong> {
         for (name, value) in self.attributes {
-            match value {
-                Some(AttributeValue::One(text)) => user.set(&name, text),
-                Some(many) => {
-                    user.attributes.insert(name, many);
-                }
-                None => user.set(&name, ""),
-            }
+            let value = value.unwrap_or_else(|| AttributeValue::One(String::new()));
+            user.attributes.set(&name, value);
         }
         match self.manager {
             Manager::AsBefore => {}
