@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job in two processes: an Entra tenant that is played; a directory, a connector and a mapping in YAML. People arrive, change,
-# sign in, are blocked, and out. On a terminal both go on until Enter, to play with.
+# The main job in two processes: an Entra tenant that is played; a directory, a connector and a mapping in YAML. A mistake in the mapping is
+# seen; people arrive, change, sign in, are blocked, and out. On a terminal both go on until Enter, to play with.
 # Usage: scripts/demo.sh [PROGRAM], with the path of a built `usher`; without, it is built.
 set -euo pipefail
 
@@ -16,10 +16,11 @@ folder=$work/quickstart
 client_id=66666666-7777-8888-9999-aaaaaaaaaaaa
 tenant_id=11111111-2222-3333-4444-555555555555
 person=jose.garciamarquez@contoso.example
-running=()
+running=
+started=
 
 clean() {
-    for process in "${running[@]}"; do
+    for process in $running; do
         kill -INT "$process" 2>/dev/null || true
         wait "$process" 2>/dev/null || true
     done
@@ -41,7 +42,7 @@ fail() { # what did not happen, file with what was said
 await_line() { # file, what the process says
     for _ in $(seq 100); do
         if [ -s "$1" ]; then return 0; fi
-        kill -0 "${running[-1]}" 2>/dev/null || break
+        kill -0 "$started" 2>/dev/null || break
         sleep 0.1
     done
     fail 'it did not start' "$2"
@@ -104,7 +105,8 @@ heading() { sed -n 's/.*<h1>\(.*\)<\/h1>.*/\1/p' | head -n 1; }
 say "usher emulator serve --people 50 --groups 6    (an Entra tenant in a process)"
 "$program" emulator serve --people 50 --groups 6 --tenant-id "$tenant_id" --listen 127.0.0.1:0 --json --log-filter warn \
     >"$work/entra.json" 2>"$work/entra.log" &
-running+=($!)
+started=$!
+running="$running $started"
 await_line "$work/entra.json" "$work/entra.log"
 entra=$(field url <"$work/entra.json")
 echo "Entra is at $entra"
@@ -123,13 +125,28 @@ mkdir -p "$folder/.usher/secrets/identity/contoso-entra-oidc"
 printf 'demo-secret' >"$folder/.usher/secrets/identity/contoso-entra-oidc/client-secret"
 say "usher dev examples/quickstart    (three files: a ScimTenant, an AzureConnector, a UserMapping)"
 "$program" dev "$folder" --listen 127.0.0.1:0 --json >"$work/ready.json" 2>"$work/tables" &
-running+=($!)
+started=$!
+running="$running $started"
 await_line "$work/ready.json" "$work/tables"
 url=$(field scimUrl <"$work/ready.json")
 password=$(cat "$(field passwordFile <"$work/ready.json")")
 sign_in=$(field signInUrl <"$work/ready.json")
 redirect=$(field redirectUri <"$work/ready.json")
 tables
+
+# Whom the mapping of a folder would touch, of the people of Entra, in a directory that is empty.
+preview() {
+    "$program" mapping preview "$1" --people "$work/people.json" --directory "$work/nobody.json" --names 1 | grep -v ' 0$'
+}
+say "usher mapping preview: the mapping with a mistake, before anybody is touched"
+control GET people | sed 's/^{"total":[0-9]*,"people"://; s/}$//' >"$work/people.json"
+echo '[]' >"$work/nobody.json"
+mkdir "$work/mistaken"
+cp "$folder"/*.yaml "$work/mistaken"
+sed 's/source: companyName/source: jobTitle/' "$folder/user-mapping.yaml" >"$work/mistaken/user-mapping.yaml"
+preview "$work/mistaken"
+say "And corrected"
+preview "$folder"
 
 say "In Entra's portal: an app registration; Tenant URL and Secret Token, Test Connection, Save"
 control POST applications "{\"appId\": \"$client_id\", \"displayName\": \"Contoso\", \"optionalClaims\": [\"sid\"],

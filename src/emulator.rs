@@ -5,6 +5,7 @@
 //! they leave open is as seen on the wire.
 
 mod application;
+mod attributes;
 mod client;
 mod control;
 mod cycle;
@@ -43,6 +44,7 @@ pub use application::{
     Application, FederatedCredential, GroupClaims, OptionalClaim, PasswordCredential, Platform,
     SecretText, Web,
 };
+pub use attributes::{AttributeValue, Attributes};
 pub use client::Connection;
 pub use cycle::{CycleKind, Progress, Provisioner, Settings, Summary};
 pub use dialect::Dialect;
@@ -59,6 +61,6 @@ pub use running_job::Cycle;
 pub use schema::{Schema, SchemaError, default_schema};
 pub use server::{ServeError, Server, Serving};
 pub use shapes::{ShapeCount, Shapes};
-pub use tenant::{AttributeValue, EntraTenant, Group, ObjectId, RETENTION, User};
+pub use tenant::{EntraTenant, Group, ObjectId, RETENTION, User};
 pub use tenant_file::{TenantFileError, read_applications, read_tenant};
 pub use verdict::{FailedShape, Verdict, verdict};

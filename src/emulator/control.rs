@@ -13,7 +13,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::Response;
+use axum::http::header::ORIGIN;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 
 use self::answer::Wrong;
@@ -75,4 +79,13 @@ pub(super) fn router() -> Router<Arc<World>> {
         )
         .route("/_emulator/cycles", post(jobs::cycle_all))
         .fallback(answer::nothing)
+        .layer(from_fn(no_pages))
+}
+
+/// Lets no page of any site ask: somebody's browser reaches what listens on this machine alone.
+async fn no_pages(request: Request, next: Next) -> Response<Body> {
+    if request.headers().contains_key(ORIGIN) {
+        return Wrong::Page.into_response();
+    }
+    next.run(request).await
 }

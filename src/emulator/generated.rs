@@ -1,12 +1,10 @@
 //! Tenants that are made up: the same numbers and seed give the same people.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::dice::Dice;
 use super::names::{DEPARTMENTS, FAMILY, GIVEN, GROUPS, ROLES, TITLES};
-use super::tenant::{AttributeValue, EntraTenant, Group, ObjectId, User};
+use super::tenant::{EntraTenant, Group, ObjectId, User};
 
 /// What to make up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,13 +153,10 @@ pub(super) fn group(number: usize, people: &[ObjectId], dice: &mut Dice) -> Grou
     let most = [6, 12, 20, 60][dice.below(4)];
     let count = (3 + dice.below(most - 2)).min(people.len());
     let mut group = Group {
-        attributes: BTreeMap::from([(
-            "displayName".to_owned(),
-            AttributeValue::One(format!("{}{again}", nth(&GROUPS, number))),
-        )]),
         assigned: true,
         ..Group::default()
     };
+    group.set("displayName", format!("{}{again}", nth(&GROUPS, number)));
     while group.members.len() < count {
         group.members.extend(dice.pick(people));
     }

@@ -23,7 +23,7 @@ impl KeptLog {
             .filter(|(name, _)| job.is_none_or(|it| it == name));
         let all = of_job.clone().count();
         let newest = of_job.skip(all.saturating_sub(most));
-        newest.map(|(_, line)| format!("{line}\n")).collect()
+        newest.map(|(_, line)| line.as_str()).collect()
     }
 }
 
@@ -36,7 +36,7 @@ pub(super) struct JobLog {
 
 impl ProvisioningLog for JobLog {
     fn record(&self, entry: Value) {
-        let line = entry.to_string();
+        let line = format!("{entry}\n");
         {
             let mut kept = self.kept.0.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.len() == MOST {

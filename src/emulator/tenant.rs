@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::expression::SourceObject;
 
 use super::application::Application;
+use super::attributes::{AttributeValue, Attributes};
 
 /// The `id` of a user or group in Entra.
 pub type ObjectId = Uuid;
@@ -41,22 +42,12 @@ pub struct EntraTenant {
     version: u64,
 }
 
-/// The value of an attribute.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum AttributeValue {
-    /// One value.
-    One(String),
-    /// Several.
-    Many(Vec<String>),
-}
-
 /// A user. Attributes have the names of the source directory; an empty one is not there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// Attributes but those below.
-    pub attributes: BTreeMap<String, AttributeValue>,
+    pub attributes: Attributes,
     /// Whether sign-in is allowed.
     pub account_enabled: bool,
     /// Whether the user is assigned to the application, by themselves.
@@ -79,7 +70,7 @@ pub struct User {
 #[serde(rename_all = "camelCase")]
 pub struct Group {
     /// Attributes, `displayName` among them.
-    pub attributes: BTreeMap<String, AttributeValue>,
+    pub attributes: Attributes,
     /// Direct members: users, and groups that are nested.
     pub members: BTreeSet<ObjectId>,
     /// Whether the group is assigned to the application.
@@ -295,12 +286,12 @@ impl User {
 
     /// The one value of an attribute.
     pub fn text(&self, name: &str) -> Option<&str> {
-        text(&self.attributes, name)
+        self.attributes.text(name)
     }
 
     /// Gives an attribute one value; an empty one takes it away.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        set(&mut self.attributes, name, value.into());
+        self.attributes.set(name, AttributeValue::One(value.into()));
     }
 
     /// Whether the user was deleted 30 days ago.
@@ -338,12 +329,12 @@ impl Group {
 
     /// The one value of an attribute.
     pub fn text(&self, name: &str) -> Option<&str> {
-        text(&self.attributes, name)
+        self.attributes.text(name)
     }
 
     /// Gives an attribute one value; an empty one takes it away.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        set(&mut self.attributes, name, value.into());
+        self.attributes.set(name, AttributeValue::One(value.into()));
     }
 
     /// What expressions and scoping filters see.
@@ -360,27 +351,12 @@ pub(super) fn named_id(name: &str) -> Uuid {
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
-fn text<'a>(attributes: &'a BTreeMap<String, AttributeValue>, name: &str) -> Option<&'a str> {
-    match attributes.get(name)? {
-        AttributeValue::One(text) => Some(text),
-        AttributeValue::Many(_) => None,
-    }
-}
-
-fn set(attributes: &mut BTreeMap<String, AttributeValue>, name: &str, value: String) {
-    if value.is_empty() {
-        attributes.remove(name);
-    } else {
-        attributes.insert(name.to_owned(), AttributeValue::One(value));
-    }
-}
-
-fn source(attributes: &BTreeMap<String, AttributeValue>, id: ObjectId) -> SourceObject {
+fn source(attributes: &Attributes, id: ObjectId) -> SourceObject {
     let mut object = SourceObject::new();
     object.set("objectId", id.to_string());
-    for (name, value) in attributes {
+    for (name, value) in attributes.pairs() {
         match value {
-            _ if NO_SOURCES.contains(&name.as_str()) => {}
+            _ if NO_SOURCES.contains(&name) => {}
             AttributeValue::One(text) => object.set(name, text),
             AttributeValue::Many(texts) => object.set_list(name, texts.clone()),
         }

@@ -1,13 +1,14 @@
 //! A tenant as somebody writes it by hand, in YAML.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::application::Application;
-use super::tenant::{AttributeValue, EntraTenant, Group, ObjectId, User, named_id};
+use super::attributes::Attributes;
+use super::tenant::{EntraTenant, Group, ObjectId, User, named_id};
 
 /// Why a file is no tenant.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +71,7 @@ struct WrittenUser {
     app_roles: Vec<String>,
     soft_deleted: Option<Timestamp>,
     #[serde(flatten)]
-    attributes: BTreeMap<String, AttributeValue>,
+    attributes: Attributes,
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,7 +84,7 @@ struct WrittenGroup {
     #[serde(default = "yes")]
     assigned: bool,
     #[serde(flatten)]
-    attributes: BTreeMap<String, AttributeValue>,
+    attributes: Attributes,
 }
 
 const fn yes() -> bool {

@@ -16,6 +16,7 @@ use usher::config::ProviderConfig;
 
 use crate::apiserver::server::variable;
 use crate::applications::applications;
+use crate::emulator::served::{self, workload_at};
 use crate::programs::run;
 use crate::sign_in::browser::SITE;
 use crate::sign_in::entra::{Entra, LENA};
@@ -371,4 +372,42 @@ async fn a_passkey_is_made_and_signs_in_alone_and_after_the_password() {
     page.complaints().await;
     page.look("removed-passkey").await;
     stage.workload.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_the_emulator_are_for_everybody() {
+    let entra = served::Entra::start(SITE).await;
+    let secrets = TempDir::new().unwrap();
+    let workload = workload_at(&entra.authority(), &secrets).await;
+    entra.provision(&workload).await;
+    let page = Chromium::start("contoso.example", workload.server.local_addr()).await;
+    let sign_in = format!("{SITE}/sign-in");
+
+    page.open(entra.base()).await;
+    page.wait_for("An Entra tenant that is played").await;
+    page.look("emulator").await;
+    page.open(&sign_in).await;
+    page.wait_for("Pick a person").await;
+    page.look("emulator-picker").await;
+
+    // Bo is disabled.
+    page.click("li:nth-child(2) button").await;
+    page.wait_for("Sorry, but we’re having trouble signing you in.")
+        .await;
+    page.complaints().await;
+    page.look("emulator-refusal").await;
+
+    page.open(&sign_in).await;
+    page.wait_for("Pick a person").await;
+    page.click("li:nth-child(1) button").await;
+    page.wait_for("You are signed in").await;
+    let out = format!("{}/{ENTRA_TENANT}/oauth2/v2.0/logout", entra.base());
+    page.open(&out).await;
+    page.wait_for("You signed out of your account").await;
+    page.look("emulator-signed-out").await;
+    // The frame of that page has signed out here as well.
+    page.open(&format!("{SITE}/signed-in")).await;
+    page.wait_for("Pick a person").await;
+    drop(page);
+    workload.server.shutdown().await;
 }

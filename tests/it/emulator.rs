@@ -6,7 +6,7 @@
 
 mod controlled;
 mod differ;
-mod served;
+pub(crate) mod served;
 mod tokens;
 
 use std::time::Duration;

@@ -42,6 +42,8 @@ pub(super) enum Wrong {
     Nothing(String),
     #[error("no signing key can be made")]
     Key,
+    #[error("this is for programs, not for the pages of a site: the request has an Origin")]
+    Page,
 }
 
 impl Wrong {
@@ -77,6 +79,7 @@ impl Wrong {
             Self::Body(_) | Self::Field { .. } | Self::Connection(_) | Self::OnDemand(_) => {
                 StatusCode::BAD_REQUEST
             }
+            Self::Page => StatusCode::FORBIDDEN,
             Self::Twice { .. } => StatusCode::CONFLICT,
             Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
             Self::Key => StatusCode::INTERNAL_SERVER_ERROR,

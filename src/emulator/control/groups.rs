@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Said;
 use super::answer::{Wrong, read as read_body, said};
 use crate::emulator::identity::find_person;
-use crate::emulator::tenant::{AttributeValue, EntraTenant, Group, ObjectId};
+use crate::emulator::tenant::{EntraTenant, Group, ObjectId};
 use crate::emulator::world::World;
 
 /// Groups that are listed.
@@ -128,7 +128,7 @@ pub(super) async fn change(
 impl Changes {
     fn apply(self, tenant: &EntraTenant, group: &mut Group) -> Result<(), Wrong> {
         for (name, value) in self.attributes {
-            group.attributes.insert(name, AttributeValue::One(value));
+            group.set(&name, value);
         }
         group.assigned = self.assigned.unwrap_or(group.assigned);
         let member = |name: &String| {

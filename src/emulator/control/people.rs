@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::Said;
 use super::answer::{Wrong, read as read_body, said};
+use crate::emulator::attributes::AttributeValue;
 use crate::emulator::identity::find_person;
-use crate::emulator::tenant::{AttributeValue, EntraTenant, ObjectId, User, named_id};
+use crate::emulator::tenant::{EntraTenant, ObjectId, User, named_id};
 use crate::emulator::world::World;
 
 /// People that are listed at a time.
@@ -33,18 +34,27 @@ pub(super) struct Search {
 pub(super) struct Changes {
     account_enabled: Option<bool>,
     assigned: Option<bool>,
-    #[serde(default, deserialize_with = "some")]
-    manager: Option<Option<String>>,
+    #[serde(default)]
+    manager: Manager,
     app_roles: Option<Vec<String>>,
     #[serde(flatten)]
     attributes: BTreeMap<String, Option<AttributeValue>>,
 }
 
-/// A member that is there, be it null.
-fn some<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// What becomes of the manager; null takes the one away who is there.
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "Option<String>")]
+enum Manager {
+    #[default]
+    AsBefore,
+    Nobody,
+    Somebody(String),
+}
+
+impl From<Option<String>> for Manager {
+    fn from(name: Option<String>) -> Self {
+        name.map_or(Self::Nobody, Self::Somebody)
+    }
 }
 
 /// How somebody is deleted.
@@ -58,12 +68,12 @@ pub(super) struct Deletion {
 fn shown(id: ObjectId, user: &User) -> Value {
     let mut all = Map::new();
     all.insert("objectId".to_owned(), id.to_string().into());
-    for (name, value) in &user.attributes {
+    for (name, value) in user.attributes.pairs() {
         let value = match value {
             AttributeValue::One(text) => text.as_str().into(),
             AttributeValue::Many(texts) => texts.clone().into(),
         };
-        all.insert(name.clone(), value);
+        all.insert(name.to_owned(), value);
     }
     for (name, value) in [
         ("accountEnabled", json!(user.account_enabled)),
@@ -174,17 +184,13 @@ pub(super) async fn change(
 impl Changes {
     fn apply(self, tenant: &EntraTenant, user: &mut User) -> Result<(), Wrong> {
         for (name, value) in self.attributes {
-            match value {
-                Some(AttributeValue::One(text)) => user.set(&name, text),
-                Some(many) => {
-                    user.attributes.insert(name, many);
-                }
-                None => user.set(&name, ""),
-            }
+            let value = value.unwrap_or_else(|| AttributeValue::One(String::new()));
+            user.attributes.set(&name, value);
         }
-        if let Some(manager) = self.manager {
-            let found = manager.map(|it| find(tenant, &it));
-            user.manager = found.transpose()?;
+        match self.manager {
+            Manager::AsBefore => {}
+            Manager::Nobody => user.manager = None,
+            Manager::Somebody(name) => user.manager = Some(find(tenant, &name)?),
         }
         user.account_enabled = self.account_enabled.unwrap_or(user.account_enabled);
         user.assigned = self.assigned.unwrap_or(user.assigned);

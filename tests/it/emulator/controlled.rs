@@ -323,6 +323,20 @@ async fn mistakes_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_a_site_changes_nothing() {
+    let entra = Entra::playing(small()).await;
+    let url = format!("{}/_emulator/faults", entra.base());
+    let request = crate::workload_server::client()
+        .patch(url)
+        .header("origin", "https://evil.example")
+        .body(r#"{"wrongKeys": true}"#);
+    let (status, said) = crate::workload_server::answer(request).await;
+    assert_eq!(status, 403, "{said}");
+    let faults = entra.control(Method::GET, "faults", &Value::Null).await;
+    assert_eq!(faults["wrongKeys"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cycles_come_by_themselves_on_a_fast_clock() {
     let workload = workload().await;
     // 40 minutes in 20 ms.

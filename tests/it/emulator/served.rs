@@ -21,8 +21,8 @@ use crate::sign_in::provider::{CLIENT_ID, CLIENT_SECRET, ENTRA_TENANT};
 use crate::sign_in::sign_in_at;
 use crate::workload_server::{TOKEN, Workload, answer, client};
 
-pub(super) const ANA: &str = "ana@contoso.example";
-pub(super) const HOME: &str = "https://crm.example.com/";
+pub(crate) const ANA: &str = "ana@contoso.example";
+pub(crate) const HOME: &str = "https://crm.example.com/";
 
 /// A tenant of three people, and an application at `site`.
 fn tenant(site: &str) -> String {
@@ -49,21 +49,21 @@ applications:
 }
 
 /// A served tenant.
-pub(super) struct Entra {
+pub(crate) struct Entra {
     server: Server,
 }
 
 impl Entra {
-    async fn start(site: &str) -> Self {
+    pub(crate) async fn start(site: &str) -> Self {
         Self::playing(read_tenant(&tenant(site)).unwrap()).await
     }
 
     /// At the speed of everybody.
-    pub(super) async fn playing(tenant: EntraTenant) -> Self {
+    pub(crate) async fn playing(tenant: EntraTenant) -> Self {
         Self::at_speed(tenant, 1.0).await
     }
 
-    pub(super) async fn at_speed(tenant: EntraTenant, speed: f64) -> Self {
+    pub(crate) async fn at_speed(tenant: EntraTenant, speed: f64) -> Self {
         client();
         let server = Server::start(Serving {
             listen: "127.0.0.1:0".parse().unwrap(),
@@ -78,38 +78,38 @@ impl Entra {
         }
     }
 
-    pub(super) fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         self.server.base()
     }
 
-    fn authority(&self) -> Url {
+    pub(crate) fn authority(&self) -> Url {
         self.server.authority().parse().unwrap()
     }
 
     /// Asks the control API, which does it.
-    pub(super) async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
+    pub(crate) async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
         let (status, said) = self.ask(method, path, body).await;
         assert_eq!(status, 200, "{path}: {said}");
         said
     }
 
-    pub(super) async fn ask(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
         let url = format!("{}/_emulator/{path}", self.server.base());
         answer(client().request(method, url).body(body.to_string())).await
     }
 
-    pub(super) async fn faults(&self, faults: &Value) {
+    pub(crate) async fn faults(&self, faults: &Value) {
         self.control(Method::PATCH, "faults", faults).await;
     }
 
     /// Starts to provision a workload.
-    pub(super) async fn provision(&self, workload: &Workload) -> Value {
+    pub(crate) async fn provision(&self, workload: &Workload) -> Value {
         let job = json!({"url": workload.base, "token": TOKEN});
         self.control(Method::POST, "jobs", &job).await;
         self.cycle().await
     }
 
-    pub(super) async fn cycle(&self) -> Value {
+    pub(crate) async fn cycle(&self) -> Value {
         self.control(Method::POST, "jobs/scim/cycles", &Value::Null)
             .await
     }
@@ -134,7 +134,7 @@ async fn pick(browser: &Browser, from: &str, person: &str) -> (String, Shown) {
 }
 
 /// A workload whose people sign in at the tenant.
-async fn workload_at(authority: &Url, secrets: &TempDir) -> Workload {
+pub(crate) async fn workload_at(authority: &Url, secrets: &TempDir) -> Workload {
     let (authority, rules) = (authority.clone(), json!({}));
     let workload = Workload::start_with(&rules, |tenant| {
         tenant.sign_in = Some(sign_in_at(authority, secrets.path()));
