@@ -9,6 +9,7 @@ pub(crate) mod entra;
 pub(crate) mod logout;
 pub(crate) mod mail;
 pub(crate) mod mail_server;
+pub(crate) mod newcomers;
 pub(crate) mod passkeys;
 pub(crate) mod passwords;
 pub(crate) mod provider;
