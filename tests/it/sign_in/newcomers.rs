@@ -113,6 +113,10 @@ async fn who_was_not_provisioned_gets_an_account_of_what_the_token_says() {
     assert!(!created["requestId"].as_str().unwrap().is_empty());
     assert_eq!(stage.enter(&stage.browser()).await.status, 303);
     assert_eq!(stage.lenas().await.len(), 1);
+    let counted =
+        "usher_scim_newcomers_total{scim_tenant=\"identity/contoso\",result=\"created\"} 1";
+    let metrics = stage.metrics().await;
+    assert!(metrics.contains(counted), "{metrics}");
 }
 
 /// A13: whoever administers an Entra tenant writes what they like into `email`.
@@ -385,7 +389,7 @@ async fn an_account_that_scim_links_is_left_by_whoever_was_in_it() {
     assert_eq!(present(&browser, LENA, PASSWORD).await.status, 403);
     assert_eq!(
         set(&stage.browser(), &later, PASSWORD).await.status,
-        403,
+        410,
         "the link is spent"
     );
 }
