@@ -31,7 +31,7 @@ pub use application::{
 pub use email::{EmailConfig, EmailTls};
 pub use oauth::{OAuthConfig, TrustedIssuer};
 pub use policy::{
-    Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, UnknownMembers,
+    Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, UnknownMembers, UnknownPeople,
     VerifiedDomainsConfig,
 };
 pub use report::Report;

@@ -164,6 +164,8 @@ pub struct Terms {
     pub unknown_members: UnknownMembers,
     /// Whether no other resource of its type may have the `externalId` that is written.
     pub unique_external_id: bool,
+    /// Whether the person is linked to another identity, so that sessions, password, second factor and passkeys of before end.
+    pub ends_credentials: bool,
 }
 
 /// What may be forgotten: the oldest first, a bounded number at a time.

@@ -32,7 +32,7 @@ pub use owner::AttributeOwner;
 pub use pods::PodTemplate;
 pub use provisioning::{Adoption, UnknownMembers, VerifiedDomains};
 pub use schema::{DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension};
-pub use sign_in::{BuiltInSignIn, ForwardAuth, SecondFactor, SignIn, SignInSession};
+pub use sign_in::{BuiltInSignIn, ForwardAuth, SecondFactor, SignIn, SignInSession, UnknownPeople};
 pub use store::{PostgresStore, SecretKeyReference, SqliteStore, Store};
 
 /// What is wished of one directory.

@@ -27,6 +27,8 @@ pub struct PolicyConfig {
     pub attribute_owners: Vec<AttributeOwnerConfig>,
     /// What becomes of member ids that nobody has.
     pub unknown_members: UnknownMembers,
+    /// What becomes of who signs in through a provider and was not provisioned.
+    pub unknown_people: UnknownPeople,
 }
 
 /// Attributes of people that one client owns; what others write of them changes nothing.
@@ -86,4 +88,14 @@ pub enum UnknownMembers {
     Refuse,
     /// They are left out.
     Ignore,
+}
+
+/// What becomes of who signs in through a provider and was not provisioned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum UnknownPeople {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// They get an account, or are linked to one as `adoption` says.
+    Create,
 }

@@ -7,6 +7,7 @@ use kube::core::ResourceExt;
 use url::Url;
 
 use super::{Declared, Finding, Object, Severity, words};
+use crate::api::scim_tenant::UnknownPeople;
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{StoreConfig, Token};
 use crate::plan::applications::ApplicationsObserved;
@@ -68,6 +69,7 @@ impl World {
                     .chain(unknown_roles(declared, it))
                     .chain(unseen_addresses(declared, it))
                     .chain(unused_email(declared, it))
+                    .chain(self.nobody_comes(declared, &key, it))
                     .collect()
             }
             Object::AzureConnector(it) => {
@@ -118,6 +120,24 @@ impl World {
                 declared.finding(Severity::Warning, &pointer, message)
             })
             .collect()
+    }
+
+    /// People who get accounts by signing in where nobody signs in, as far as was given.
+    fn nobody_comes(
+        &self,
+        declared: &Declared,
+        key: &ObjectKey,
+        tenant: &ScimTenant,
+    ) -> Option<Finding> {
+        let connectors = in_namespace(&self.connectors, &key.namespace);
+        let of_this = |it: &Arc<AzureConnector>| it.spec.scim_tenant_ref.name == key.name;
+        let mut connectors = connectors.iter().filter(|it| of_this(it));
+        let comes = connectors.any(|it| it.spec.oidc.is_some());
+        let creates = tenant.spec.sign_in.unknown_people == UnknownPeople::Create;
+        (creates && self.is_complete && !comes).then(|| {
+            let message = "nobody signs in through a connector: no AzureConnector of this ScimTenant in the files given has spec.oidc";
+            declared.finding(Severity::Warning, "/spec/signIn/unknownPeople", message.to_owned())
+        })
     }
 
     fn of_mapping(

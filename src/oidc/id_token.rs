@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::profile::Profile;
+
 /// How far the clocks of provider and server may be apart.
 pub const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
@@ -32,6 +34,9 @@ pub struct IdToken {
     sub: Option<String>,
     #[serde(default)]
     sid: Option<String>,
+    /// What it says of the person beside who it is.
+    #[serde(flatten)]
+    pub profile: Profile,
 }
 
 /// RFC 7519, section 4.1.3: one text, or a list of them.

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::api::scim_tenant::{Adoption, Brake, ScimTenantSpec, UnknownMembers, VerifiedDomains};
+use crate::api::scim_tenant::{
+    Adoption, Brake, ScimTenantSpec, UnknownMembers, UnknownPeople, VerifiedDomains,
+};
 use crate::config::{self, BrakeConfig, PolicyConfig, VerifiedDomainsConfig};
 
 use super::attribute_owner::attribute_owners;
@@ -29,6 +31,10 @@ pub fn policy(spec: &ScimTenantSpec) -> Result<PolicyConfig, Rejection> {
         unknown_members: match spec.unknown_members {
             UnknownMembers::Refuse => config::UnknownMembers::Refuse,
             UnknownMembers::Ignore => config::UnknownMembers::Ignore,
+        },
+        unknown_people: match spec.sign_in.unknown_people {
+            UnknownPeople::Refuse => config::UnknownPeople::Refuse,
+            UnknownPeople::Create => config::UnknownPeople::Create,
         },
     })
 }

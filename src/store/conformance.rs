@@ -110,6 +110,7 @@ conformance!(
     links_end_with_who_is_deactivated_and_passwords_with_who_is_deleted,
     a_password_that_is_set_ends_the_sessions_of_its_person_alone,
     no_session_is_opened_by_a_password_that_was_replaced,
+    who_is_linked_to_another_identity_signs_in_anew,
     a_second_factor_is_kept_for_who_knows_the_password,
     a_code_is_taken_once,
     recovery_codes_are_renewed_for_who_knows_the_password,

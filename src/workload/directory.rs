@@ -5,6 +5,7 @@ mod audit;
 mod break_glass;
 mod erasure;
 mod export;
+mod newcomer;
 mod ownership;
 pub(crate) mod password;
 mod policy;

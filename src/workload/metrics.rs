@@ -43,6 +43,12 @@ struct DeniedLabels {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct NewcomerLabels {
+    scim_tenant: String,
+    result: &'static str,
+}
+
 /// A number of one directory.
 type PerScimTenant = Family<ScimTenantLabels, Gauge>;
 
@@ -62,6 +68,7 @@ pub(crate) struct Metrics {
     writes: Family<ScimTenantLabels, Counter>,
     held: PerScimTenant,
     emails: Emails,
+    newcomers: Family<NewcomerLabels, Counter>,
 }
 
 impl Metrics {
@@ -81,6 +88,7 @@ impl Metrics {
             writes: Family::default(),
             held: Family::default(),
             emails: Family::default(),
+            newcomers: Family::default(),
         };
         let registry = &mut it.registry;
         registry.register("requests", "Requests", it.requests.clone());
@@ -147,6 +155,20 @@ impl Metrics {
             "Letters by what became of them: sent, failed after all tries, dropped because too many waited",
             self.emails.clone(),
         );
+        registry.register(
+            "newcomers",
+            "People who signed in without being provisioned, where they are not refused anyhow: created, linked to an account, refused",
+            self.newcomers.clone(),
+        );
+    }
+
+    /// Counts one who signed in without being provisioned.
+    pub(crate) fn newcomer(&self, name: &str, result: &'static str) {
+        let labels = NewcomerLabels {
+            scim_tenant: name.to_owned(),
+            result,
+        };
+        self.newcomers.get_or_create(&labels).inc();
     }
 
     /// Where letters are counted.

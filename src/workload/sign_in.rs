@@ -13,6 +13,7 @@ mod form;
 mod forward_auth;
 mod identify;
 mod logout;
+mod newcomer;
 mod pages;
 mod passkey;
 mod passkey_refused;

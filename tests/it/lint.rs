@@ -240,6 +240,18 @@ fn a_mail_server_without_passwords_is_a_warning() {
 }
 
 #[test]
+fn accounts_of_who_signs_in_where_nobody_does_are_a_warning() {
+    let creates = "  entitlements: [EnterpriseToolkit]\n  signIn: {unknownPeople: Create}\n";
+    let oidc = "  oidc: {clientId: 66666666-7777-8888-9999-aaaaaaaaaaaa, clientSecretRef: {name: a, key: b}}\n";
+    let warned = "spec.signIn.unknownPeople: nobody signs in through a connector";
+    let alone = tenant("a", "a.example.com", creates);
+    let with = |more: &str| format!("{alone}{}", connector("c", "a", &format!("{GUID}{more}")));
+
+    check(&with(""), &[warned]);
+    check(&with(oidc), &[]);
+}
+
+#[test]
 fn a_reference_to_an_object_that_is_refused_itself_is_not_called_missing() {
     let broken = tenant("a", "a.example.com", "  entitlements: [Toolkit]\n");
 

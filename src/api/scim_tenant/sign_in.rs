@@ -18,6 +18,10 @@ pub struct SignIn {
     /// Passwords, for people who are not in Entra.
     #[serde(default)]
     pub built_in: BuiltInSignIn,
+    /// What becomes of who signs in through a connector and was not provisioned. `Refuse`: a page says so. `Create`: an account is made of the ID token, or linked as
+    /// `adoption` says; let the enterprise application require an assignment then, for whoever may sign in at Entra is in. Who is deactivated is refused in any case.
+    #[serde(default)]
+    pub unknown_people: UnknownPeople,
     /// The mail server by which people get links for their passwords. Without it the links are shown to who makes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
@@ -31,6 +35,19 @@ pub struct SignIn {
     /// The keys by which tokens for applications are signed, in Secret `SCIMTENANT-signing-keys`, which Usher makes.
     #[serde(default)]
     pub signing_keys: SigningKeyRotation,
+}
+
+/// What becomes of who signs in through a connector and was not provisioned.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub enum UnknownPeople {
+    /// They are refused, and read that Entra has to provision them.
+    #[default]
+    Refuse,
+    /// They get an account with Entra's object id as `externalId` and what else the ID token says, or are linked to the one that
+    /// `adoption: ByVerifiedEmail` gives. Whoever may sign in at Entra is in then: let the enterprise application require an assignment.
+    Create,
 }
 
 /// Passwords, for people who are not in Entra. A person sets one by a link.

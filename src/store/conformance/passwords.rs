@@ -220,3 +220,33 @@ pub(super) async fn no_session_is_opened_by_a_password_that_was_replaced(store: 
         assert_eq!(opened.by, SignedInBy::PasswordAndCode);
     }
 }
+
+pub(super) async fn who_is_linked_to_another_identity_signs_in_anew(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    for person in ["a", "b"] {
+        with_password(&*store, person, person).await;
+        assert!(open_session(&*store, person, person).await);
+        assert!(offer(&*store, person, person).await);
+    }
+    let terms = |ends_credentials| Terms {
+        ends_credentials,
+        ..free()
+    };
+    let renamed = |id: &str| {
+        let body = json!({"userName": format!("{id}@contoso.example"), "externalId": "another"});
+        stored(USER, id, &body)
+    };
+    let stale = changed("a", 7, Some(&renamed("a")));
+    assert!(store.change(USER, stale, terms(true)).await.is_err());
+    assert!(is_there(&*store, "a").await);
+
+    for (id, ends) in [("a", true), ("b", false)] {
+        let change = changed(id, 1, Some(&renamed(id)));
+        store.change(USER, change, terms(ends)).await.unwrap();
+
+        assert_eq!(is_there(&*store, id).await, !ends, "{id}");
+        assert_eq!(has_link(&*store, id).await, !ends, "{id}");
+        assert_eq!(kept(&*store, id).await.is_some(), !ends, "{id}");
+    }
+    assert!(!open_by(&*store, "new", "a", "a").await);
+}

@@ -14,7 +14,7 @@ use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
 use crate::store::passwords::PasswordWrite;
 use crate::store::write::{Refused, Write, Written};
-use crate::store::{Change, Changed, Deletion, Note, Stored, Terms, Version};
+use crate::store::{Change, Changed, Deletion, Note, ResourceId, Stored, Terms, Version};
 
 /// What a write comes to inside its transaction; an error of the database undoes it.
 pub(super) type Outcome<T> = Result<Result<T, Refused>, sqlx::Error>;
@@ -108,6 +108,7 @@ async fn by_one_statement(
             Some(resource)
                 if change.expected.is_some()
                     && change.members.is_empty()
+                    && !terms.ends_credentials
                     && !may_be_held(*kind, change, terms) =>
             {
                 let remembered = Remembered::of(terms.audit.as_ref());
@@ -221,6 +222,9 @@ async fn change(
     if let Some(resource) = &change.resource {
         let target = (kind, change, resource);
         let replaced = row::replace(connection, target, terms, Remembered::of(None), slot).await?;
+        if replaced.is_ok() && terms.ends_credentials {
+            end_credentials(connection, &change.id).await?;
+        }
         return Ok(replaced.map(|written| (written, moved)));
     }
     let written = !moved.is_empty();
@@ -232,6 +236,16 @@ async fn change(
         written,
     };
     Ok(Ok((Written::Changed(changed), moved)))
+}
+
+/// Ends all by which a person signs in or is signed in.
+async fn end_credentials(
+    connection: &mut PgConnection,
+    person: &ResourceId,
+) -> Result<(), sqlx::Error> {
+    sessions::end_all(connection, person).await?;
+    passwords::forget(connection, person).await?;
+    second_factors::forget(connection, person).await.map(|_| ())
 }
 
 /// Counts removals of several kinds, unless one would be too many.
@@ -269,9 +283,7 @@ async fn delete(
     match kind {
         ResourceType::User => {
             row::leave_groups(connection, before.seq, deletion.at).await?;
-            sessions::end_all(connection, &deletion.id).await?;
-            passwords::forget(connection, &deletion.id).await?;
-            second_factors::forget(connection, &deletion.id).await?;
+            end_credentials(connection, &deletion.id).await?;
         }
         ResourceType::Group => moved.removed = members::count(connection, before.seq).await?,
     }

@@ -197,6 +197,9 @@ fn change(
             if kind == ResourceType::User && !resource.is_active() {
                 sessions::end_all(connection, &change.id)?;
             }
+            if terms.ends_credentials {
+                end_credentials(connection, &change.id)?;
+            }
             more.count(kind, before.active, -1);
             more.count(kind, resource.is_active(), 1);
         }
@@ -231,6 +234,13 @@ fn pass(
     Ok(Ok(()))
 }
 
+/// Ends all by which a person signs in or is signed in.
+fn end_credentials(connection: &Connection, person: &ResourceId) -> Result<(), rusqlite::Error> {
+    sessions::end_all(connection, person)?;
+    passwords::forget(connection, person)?;
+    second_factors::forget(connection, person).map(|_| ())
+}
+
 fn delete(
     connection: &Connection,
     (kind, deletion): (ResourceType, &Deletion),
@@ -253,9 +263,7 @@ fn delete(
     }
     if kind == ResourceType::User {
         row::leave_groups(connection, before.seq, deletion.at)?;
-        sessions::end_all(connection, &deletion.id)?;
-        passwords::forget(connection, &deletion.id)?;
-        second_factors::forget(connection, &deletion.id)?;
+        end_credentials(connection, &deletion.id)?;
     }
     row::remove(connection, before.seq)?;
     if terms.audit.as_ref().is_some_and(AuditEntry::erases) {

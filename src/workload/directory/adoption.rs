@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::provisioner::{Provisioner, Target};
+use super::sign_in_name::object_id;
 use super::{DirectoryError, Expected, Policy, Provisioned};
 use crate::config::{Adoption, VerifiedDomainsConfig};
 use crate::scim::error::ScimError;
@@ -22,11 +23,17 @@ impl Provisioner<'_> {
             return Ok(None);
         }
         let policy = &self.directory.policy;
-        let found = match policy.adoption {
-            Adoption::Never => None,
-            Adoption::ByExternalId => self.same_external_id(posted).await?,
-            Adoption::ByVerifiedEmail => self.same_verified_email(posted).await?,
-        };
+        let mut found = None;
+        if policy.creates_at_sign_in && has_object_id(posted) {
+            found = self.same_external_id(posted).await?;
+        }
+        if found.is_none() {
+            found = match policy.adoption {
+                Adoption::Never => None,
+                Adoption::ByExternalId => self.same_external_id(posted).await?,
+                Adoption::ByVerifiedEmail => self.same_verified_email(posted).await?,
+            };
+        }
         let Some(id) = found else {
             return Ok(None);
         };
@@ -73,7 +80,7 @@ impl Provisioner<'_> {
     }
 
     /// The one person with the address that the client vouches for, if nobody else's account is at stake.
-    async fn same_verified_email(
+    pub(super) async fn same_verified_email(
         &self,
         posted: &Resource,
     ) -> Result<Option<ResourceId>, DirectoryError> {
@@ -89,8 +96,12 @@ impl Provisioner<'_> {
 
 impl Policy {
     /// Whether an account as it is at present is one that a POST of the client may take over.
-    fn may_adopt(&self, client: &str, current: &Resource, posted: &Resource) -> bool {
+    pub(super) fn may_adopt(&self, client: &str, current: &Resource, posted: &Resource) -> bool {
         let is_same = current.external_id() == posted.external_id();
+        // Who signed in before being provisioned has an account already.
+        if self.creates_at_sign_in && is_same && has_object_id(posted) {
+            return true;
+        }
         match self.adoption {
             Adoption::Never => false,
             Adoption::ByExternalId => is_same,
@@ -117,6 +128,11 @@ impl Policy {
         };
         self.verified_domains.iter().any(is_of).then_some(address)
     }
+}
+
+/// Whether the `externalId` is one that belongs to one person.
+fn has_object_id(person: &Resource) -> bool {
+    person.external_id().and_then(object_id).is_some()
 }
 
 /// The one that was found; nothing when there are several.

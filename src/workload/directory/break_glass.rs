@@ -66,6 +66,18 @@ impl BreakGlass {
         Ok(())
     }
 
+    /// Refuses a new person with the name of an account.
+    pub(super) fn guard_new(
+        &self,
+        kind: ResourceType,
+        wanted: &Resource,
+    ) -> Result<(), DirectoryError> {
+        if kind == ResourceType::User && self.is_named(wanted) {
+            return Err(DirectoryError::BreakGlass(kind));
+        }
+        Ok(())
+    }
+
     fn is_named(&self, resource: &Resource) -> bool {
         let name = resource.user_name().unwrap_or_default();
         let name = sign_in_name(name, resource.external_id());

@@ -3,7 +3,9 @@
 use jiff::SignedDuration;
 
 use super::ownership::Ownership;
-use crate::config::{self, Adoption, BrakeConfig, PolicyConfig, VerifiedDomainsConfig};
+use crate::config::{
+    self, Adoption, BrakeConfig, PolicyConfig, UnknownPeople, VerifiedDomainsConfig,
+};
 use crate::scim::schema::ResourceSchema;
 use crate::store::UnknownMembers;
 use crate::store::brake::Brake;
@@ -25,6 +27,8 @@ pub(crate) struct Policy {
     pub(super) ownership: Ownership,
     /// What becomes of member ids that nobody has.
     pub(super) unknown_members: UnknownMembers,
+    /// Whether accounts are made of who signs in, which SCIM takes over.
+    pub(super) creates_at_sign_in: bool,
 }
 
 impl Policy {
@@ -43,6 +47,7 @@ impl Policy {
                 config::UnknownMembers::Refuse => UnknownMembers::Refuse,
                 config::UnknownMembers::Ignore => UnknownMembers::Ignore,
             },
+            creates_at_sign_in: config.unknown_people == UnknownPeople::Create,
         }
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::audit::Entry;
+use super::sign_in_method::{SignInMethod, declared};
 use super::sign_in_name::object_id;
 use super::{Directory, DirectoryError, Effect, Expected, Provisioned};
 use crate::scim::error::ScimError;
@@ -59,6 +60,7 @@ impl<'d> Provisioner<'d> {
             brake: policy.brake,
             unknown_members: policy.unknown_members,
             unique_external_id: external_id.and_then(object_id).is_some(),
+            ends_credentials: false,
         }
     }
 
@@ -70,14 +72,32 @@ impl<'d> Provisioner<'d> {
     ) -> Result<Provisioned, DirectoryError> {
         let resource = Resource::parse(self.directory.schema(kind), body)?;
         let related = members(kind, body)?.unwrap_or_default();
-        let now = self.directory.now();
-        let id = self.directory.new_id(now);
         let break_glass = self.directory.break_glass().await?;
-        break_glass.guard(kind, &id, Some(&resource))?;
+        break_glass.guard_new(kind, &resource)?;
         break_glass.guard_first(&related)?;
         if let Some(adopted) = self.adopt(kind, &resource).await? {
             return Ok(adopted);
         }
+        let added = self.add(kind, resource.clone(), related).await;
+        match added {
+            // The person may have signed in just now.
+            Err(DirectoryError::Store(StoreError::Taken { .. })) => {
+                let adopted = self.adopt(kind, &resource).await?;
+                adopted.map_or(added, Ok)
+            }
+            other => other,
+        }
+    }
+
+    /// Adds a resource that is not there.
+    pub(super) async fn add(
+        &self,
+        kind: ResourceType,
+        resource: Resource,
+        related: Vec<String>,
+    ) -> Result<Provisioned, DirectoryError> {
+        let now = self.directory.now();
+        let id = self.directory.new_id(now);
         let (resource, not_owned) = self.keep(kind, &Resource::default(), resource);
         let created = Stored {
             id,
@@ -239,7 +259,10 @@ impl<'d> Provisioner<'d> {
         };
         let entry = self.entry(kind, &current.id, now);
         let entry = entry.change(&current.resource, &computed, target.adopts);
-        let terms = self.terms(entry, change.resource.as_ref());
+        let terms = Terms {
+            ends_credentials: target.adopts && changes_hands(&current.resource, &computed),
+            ..self.terms(entry, change.resource.as_ref())
+        };
         let changed = self.directory.store.change(kind, change, terms).await?;
         let changed = changed.ok_or(DirectoryError::NotFound(kind))?;
         let leaves = current.resource.is_active() && !computed.is_active();
@@ -311,6 +334,12 @@ impl<'d> Provisioner<'d> {
         let deleted = self.directory.store.delete(kind, deletion, terms).await?;
         deleted.ok_or(DirectoryError::NotFound(kind))
     }
+}
+
+/// Whether an account that is taken over is linked to an identity that it was not before. Who is declared to sign in by a password goes on.
+fn changes_hands(before: &Resource, after: &Resource) -> bool {
+    let goes_on = declared(after).and_then(SignInMethod::named) == Some(SignInMethod::BuiltIn);
+    before.external_id() != after.external_id() && !goes_on
 }
 
 /// The members in a body; users have none.

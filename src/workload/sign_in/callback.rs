@@ -5,11 +5,12 @@ use axum::http::Response;
 
 use super::provider::{Exchange, trusted_issuer};
 use super::refused::Refused;
-use super::{Visit, redirect, refresh, return_to};
+use super::{Visit, newcomer, redirect, refresh, return_to};
 use crate::config::sign_in::redirect_uri;
 use crate::config::{ProviderConfig, Token};
 use crate::oidc::authorization::AuthorizationResponse;
 use crate::oidc::id_token::{Expected, IdToken};
+use crate::oidc::profile::Profile;
 use crate::scim::schema::ResourceType;
 use crate::store::Stored;
 use crate::store::sessions::{Confirmation, KnownAs, SignInAttempt, SignedInBy};
@@ -27,7 +28,12 @@ pub(super) async fn callback(
     let response = AuthorizationResponse::parse(query)?;
     let attempt = attempt(visit, connector, &response).await?;
     let token = id_token(visit, provider, &attempt, response).await?;
-    let person = person(visit, &token.object_id).await?;
+    let person = match known(visit, &token.object_id).await? {
+        Some(person) => person,
+        None => {
+            newcomer::admit(visit, provider, (token.object_id.as_str(), &token.profile)).await?
+        }
+    };
     if SignInMethod::of(&person.resource, visit.config) == SignInMethod::BuiltIn {
         return Err(Refused::OtherMethod(person.id));
     }
@@ -87,6 +93,7 @@ struct Identified {
     /// The object id in Entra.
     object_id: String,
     known_as: KnownAs,
+    profile: Profile,
     refresh_token: Option<String>,
 }
 
@@ -128,17 +135,18 @@ async fn id_token(
             subject: claims.subject().map(str::to_owned),
             session: claims.session().map(str::to_owned),
         },
+        profile: claims.profile,
         refresh_token: tokens.refresh_token,
     })
 }
 
-/// The one active person whom Entra provisioned from this object.
-async fn person(visit: &Visit<'_>, object_id: &str) -> Result<Stored, Refused> {
+/// The one active person with the account of this object, if it has one.
+pub(super) async fn known(visit: &Visit<'_>, object_id: &str) -> Result<Option<Stored>, Refused> {
     let directory = &visit.scim_tenant.directory;
     let found = directory.with_external_id(ResourceType::User, object_id);
     let mut found = found.await?;
     let Some(person) = found.pop() else {
-        return Err(Refused::Unknown(object_id.to_owned()));
+        return Ok(None);
     };
     if !found.is_empty() {
         return Err(Refused::Ambiguous(object_id.to_owned()));
@@ -146,5 +154,5 @@ async fn person(visit: &Visit<'_>, object_id: &str) -> Result<Stored, Refused> {
     if !person.resource.is_active() {
         return Err(Refused::Deactivated(person.id));
     }
-    Ok(person)
+    Ok(Some(person))
 }

@@ -48,6 +48,8 @@ pub(super) enum Refused {
         "nobody has the externalId {0}; the mapping must send objectId as externalId, and Entra must have provisioned the person"
     )]
     Unknown(String),
+    #[error("no account can be made of what the provider says of the person")]
+    NotAdmitted(#[source] DirectoryError),
     #[error("several people have the externalId {0}")]
     Ambiguous(String),
     #[error("{0} is deactivated")]
@@ -92,6 +94,18 @@ const UNBELIEVED: (&str, &str) = (
     "The answer of Microsoft Entra cannot be accepted. Sign in again; if that does not help, tell your administrator.",
 );
 
+/// The words for whom Entra has to provision.
+const NO_ACCOUNT_YET: (&str, &str) = (
+    "There is no account for you here",
+    "Microsoft Entra knows you, and no account was made from there yet. Your administrator can assign you to the application; accounts arrive within an hour.",
+);
+
+/// The words for who would get an account, and cannot.
+const NO_ACCOUNT: (&str, &str) = (
+    "There is no account for you here",
+    "Microsoft Entra knows you, and no account can be made of what it says of you. Tell your administrator.",
+);
+
 /// The words for what no declared application asks.
 const UNKNOWN_APPLICATION: (&str, &str) = (
     "The application that led here is not set up",
@@ -123,10 +137,8 @@ impl Refused {
                 "Signing in is not set up",
                 "The client secret of the application is missing. Tell your administrator.",
             ),
-            Self::Unknown(_) | Self::Ambiguous(_) => (
-                "There is no account for you here",
-                "Microsoft Entra knows you, and no account was made from there yet. Your administrator can assign you to the application; accounts arrive within an hour.",
-            ),
+            Self::Unknown(_) | Self::Ambiguous(_) => NO_ACCOUNT_YET,
+            Self::NotAdmitted(_) => NO_ACCOUNT,
             Self::Deactivated(_) => (
                 "Your account is deactivated",
                 "You cannot sign in. If that is a mistake, your administrator can activate your account.",
@@ -181,6 +193,7 @@ impl Refused {
             | Self::IdToken(_)
             | Self::OtherSubject
             | Self::Unknown(_)
+            | Self::NotAdmitted(_)
             | Self::Ambiguous(_)
             | Self::Deactivated(_)
             | Self::OtherMethod(_)
@@ -235,6 +248,7 @@ impl Refused {
             | Self::ProviderUnavailable
             | Self::ClientSecret(_)
             | Self::Unknown(_)
+            | Self::NotAdmitted(_)
             | Self::Ambiguous(_)
             | Self::Deactivated(_)
             | Self::ReturnTo
@@ -276,6 +290,7 @@ impl Refused {
             | Self::ProviderUnavailable
             | Self::ClientSecret(_)
             | Self::Unknown(_)
+            | Self::NotAdmitted(_)
             | Self::Ambiguous(_)
             | Self::Deactivated(_)
             | Self::SigningKeys(_)
@@ -298,6 +313,7 @@ impl Refused {
             // The administrator has to do something.
             Self::ClientSecret(_)
             | Self::Token(_)
+            | Self::NotAdmitted(_)
             | Self::Ambiguous(_)
             | Self::SigningKeys(_)
             | Self::SecondFactor(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::PodSpec;
-use usher::config::{SealingKey, SignInConfig};
+use usher::config::{SealingKey, SignInConfig, UnknownPeople};
 use usher::plan::status::ConnectorFacts;
 use usher::plan::workload_config::ConnectorObserved;
 use usher::plan::{
@@ -180,6 +180,20 @@ fn passwords_need_no_connector_and_no_way_out() {
     let without = steps(&tenant(""), &[connector("entra", OLD, OIDC)], None);
     assert!(!sign_in(&without).unwrap().built_in);
     assert!(!document(&without).scim_tenants[0].schema.sign_in_method);
+}
+
+#[test]
+fn people_get_accounts_by_signing_in_where_that_is_declared() {
+    for (declared, expected) in [
+        ("", UnknownPeople::Refuse),
+        ("unknownPeople: Refuse", UnknownPeople::Refuse),
+        ("unknownPeople: Create", UnknownPeople::Create),
+    ] {
+        let tenant = tenant(&format!("\n  signIn: {{{declared}}}"));
+        let steps = steps(&tenant, &[], None);
+        let found = document(&steps).scim_tenants[0].policy.unknown_people;
+        assert_eq!(found, expected, "{declared}");
+    }
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl Stage {
         panic!("all letters were sent");
     }
 
-    async fn metrics(&self) -> String {
+    pub(crate) async fn metrics(&self) -> String {
         let report = self.workload.server.report_addr().unwrap();
         let asked = client()
             .get(format!("http://{report}/metrics"))
