@@ -18,9 +18,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::applications::{self, KnownKeys};
-use super::attempts::{
-    Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS, USER_CODE_WINDOW, WRONG_USER_CODES,
-};
+use super::attempts::{Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS};
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
 use super::guesses::{CODES, Guesses, PASSWORDS};
@@ -64,7 +62,6 @@ pub(crate) struct Shared {
     pub(super) guesses: Guesses,
     /// Of codes of second factors.
     pub(super) code_guesses: Guesses,
-    pub(super) user_codes: Attempts,
     pub(super) passwords: Passwords,
     pub(super) issuers: Arc<IssuerKeys>,
     pub(super) providers: Arc<Providers>,
@@ -94,7 +91,6 @@ impl Shared {
             sign_ins: Attempts::new(key, BEGUN_SIGN_INS),
             guesses: Guesses::new(key, PASSWORDS),
             code_guesses: Guesses::new(key, CODES),
-            user_codes: Attempts::new(key, WRONG_USER_CODES).every(USER_CODE_WINDOW),
             passwords: Passwords::new(Arc::clone(&random)),
             issuers: Arc::default(),
             providers: Arc::default(),
