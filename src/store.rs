@@ -1,5 +1,6 @@
 //! Where people and groups are kept: the trait [`Store`], whose contract is its conformance suite, and [`open`].
 
+pub mod assertions;
 pub mod audit;
 pub mod backup;
 pub mod brake;
@@ -248,6 +249,7 @@ pub trait Store:
     + passkeys::Passkeys
     + grants::Grants
     + devices::Devices
+    + assertions::Assertions
 {
     /// The resource called `id`.
     async fn find(

@@ -33,6 +33,13 @@ pub struct ApplicationsObserved {
     pub client_secrets: Vec<ClientSecretObserved>,
 }
 
+/// Where the public applications of `tenant` have people sent back to.
+pub fn public_client_redirect_uris(tenant: &ScimTenant) -> Vec<String> {
+    let applications = tenant.spec.sign_in.applications.iter();
+    let public = applications.filter(|it| it.public);
+    public.flat_map(|it| it.redirect_uris.clone()).collect()
+}
+
 /// What was observed of a client secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientSecretObserved {

@@ -221,6 +221,7 @@ pub(super) fn endpoint(
         authority: cloud::authority(connector),
         web_redirect_uri: redirect_uri(&site.public_url, &name),
         logout_url: Some(logout_url(&site.public_url, &name)),
+        public_client_redirect_uris: Vec::new(),
         federated_credential: federated_credential(connector, issuer),
     }
 }

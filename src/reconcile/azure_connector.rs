@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::Secret;
 
 use crate::api::{AzureConnector, ObjectKey, ScimTenant};
 use crate::config::{ScimClientConfig, Token, digest};
+use crate::plan::applications::public_client_redirect_uris;
 use crate::plan::azure_connector::{Loaded, Observed, progress};
 use crate::plan::credential;
 use crate::plan::objects::Names;
@@ -86,6 +87,10 @@ async fn pursue(
         entitled: tenant.as_ref().map(|it| is_entitled(it)),
         client: served.client,
         cause,
+        public_client_redirect_uris: tenant
+            .as_ref()
+            .map(|it| public_client_redirect_uris(it))
+            .unwrap_or_default(),
         token_issuer: ctx.platform.token_issuer(),
         report: served.report,
     };

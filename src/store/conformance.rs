@@ -1,5 +1,6 @@
 //! What every store must do; each check runs against each database.
 
+mod assertions;
 pub(super) mod audit;
 mod brake;
 mod devices;
@@ -24,6 +25,7 @@ use super::*;
 use crate::scim::filter::Filter;
 use crate::scim::list::Page;
 use crate::scim::schema::{Rules, Schemas};
+use assertions::*;
 use audit::*;
 use brake::*;
 use devices::*;
@@ -130,6 +132,9 @@ conformance!(
     a_device_waits_under_its_key_and_its_user_code,
     a_device_is_let_in_once_by_a_person_who_has_a_session,
     devices_that_waited_for_long_are_forgotten,
+    a_person_has_so_many_user_codes_in_a_window,
+    an_assertion_is_spent_once,
+    assertions_are_kept_until_they_are_over_and_no_more_than_there_is_room_for,
 );
 
 async fn sqlite() -> (TempDir, Arc<dyn Store>) {

@@ -4,9 +4,9 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::StoreError;
 use super::grants::Grant;
 use super::sessions::SecretDigest;
+use super::{ResourceId, StoreError};
 
 /// Devices that wait at most; the oldest go first, so that a flood of them fills no disk.
 pub const DEVICES: i64 = 10_000;
@@ -66,7 +66,29 @@ pub trait Devices: Send + Sync {
         Ok(self.write_device(DeviceWrite::Deny(key)).await? > 0)
     }
 
-    /// Forgets devices that have not waited since `before`, a bounded number at a time; says how many, nothing being the end.
+    /// Counts a user code that a person types as if it were wrong; says whether the person had fewer than `at_most` in the window that
+    /// began at `since`. A pod whose clock is behind counts in the window of the others.
+    async fn guess_user_code(
+        &self,
+        person: ResourceId,
+        since: Timestamp,
+        at_most: i64,
+    ) -> Result<bool, StoreError> {
+        let guessed = self.write_device(DeviceWrite::Guess {
+            person,
+            since,
+            at_most,
+        });
+        Ok(guessed.await? > 0)
+    }
+
+    /// Takes back one that was right.
+    async fn forgive_user_code(&self, person: ResourceId) -> Result<(), StoreError> {
+        let forgiven = self.write_device(DeviceWrite::Forgive(person));
+        forgiven.await.map(|_| ())
+    }
+
+    /// Forgets devices that have not waited since `before`, and guesses of windows that began before, a bounded number at a time; says how many, nothing being the end.
     async fn forget_devices(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.write_device(DeviceWrite::Forget(before)).await
     }
@@ -88,6 +110,17 @@ pub enum DeviceWrite {
     Allow(Grant),
     /// Somebody said no.
     Deny(SecretDigest),
+    /// Counts a user code of a person, where there are fewer in the window.
+    Guess {
+        /// Who types it.
+        person: ResourceId,
+        /// When the window began, in whole milliseconds.
+        since: Timestamp,
+        /// How many there may be with it.
+        at_most: i64,
+    },
+    /// Takes back one that was counted.
+    Forgive(ResourceId),
     /// Deletes what is over, some of it at a time.
     Forget(Timestamp),
 }

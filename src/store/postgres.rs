@@ -25,6 +25,7 @@ macro_rules! read {
     }};
 }
 
+mod assertions;
 mod audit;
 pub(super) mod check;
 mod connect;

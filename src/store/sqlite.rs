@@ -1,5 +1,6 @@
 //! The store in one SQLite file: a few readers, and one writer that commits many writes together.
 
+mod assertions;
 mod audit;
 pub(super) mod check;
 mod checksum;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::assertions::AssertionWrite;
 use super::audit::{AuditEntry, Moved};
 use super::brake::{Brake, Removal};
 use super::devices::DeviceWrite;
@@ -50,6 +51,7 @@ pub(super) enum Write {
     Session(SessionWrite),
     Grant(GrantWrite),
     Device(DeviceWrite),
+    Assertion(AssertionWrite),
     Password(PasswordWrite),
     SecondFactor(SecondFactorWrite),
     Passkey(PasskeyWrite),
@@ -73,7 +75,8 @@ impl Write {
             | Self::SecondFactor(_)
             | Self::Passkey(_)
             | Self::Grant(_)
-            | Self::Device(_) => None,
+            | Self::Device(_)
+            | Self::Assertion(_) => None,
         }
     }
 

@@ -12,12 +12,6 @@ pub(crate) const UNKNOWN_CREDENTIALS: u32 = 20;
 /// Sign-ins that a source may begin in one window: an office behind one address in the morning.
 pub(crate) const BEGUN_SIGN_INS: u32 = 600;
 
-/// Codes of devices that a person may type wrong in one window of theirs.
-pub(crate) const WRONG_USER_CODES: u32 = 10;
-
-/// Seconds of that window.
-pub(crate) const USER_CODE_WINDOW: i64 = 600;
-
 /// Seconds of a window, unless it is declared longer.
 const WINDOW: i64 = 60;
 

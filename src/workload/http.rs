@@ -18,9 +18,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::applications::{self, KnownKeys};
-use super::attempts::{
-    Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS, USER_CODE_WINDOW, WRONG_USER_CODES,
-};
+use super::attempts::{Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS};
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
 use super::guesses::{CODES, Guesses, PASSWORDS};
@@ -65,7 +63,6 @@ pub(crate) struct Shared {
     pub(super) guesses: Guesses,
     /// Of codes of second factors.
     pub(super) code_guesses: Guesses,
-    pub(super) user_codes: Attempts,
     pub(super) asked_links: AskedLinks,
     pub(super) mail: Arc<Mail>,
     pub(super) passwords: Passwords,
@@ -98,7 +95,6 @@ impl Shared {
             sign_ins: Attempts::new(key, BEGUN_SIGN_INS),
             guesses: Guesses::new(key, PASSWORDS),
             code_guesses: Guesses::new(key, CODES),
-            user_codes: Attempts::new(key, WRONG_USER_CODES).every(USER_CODE_WINDOW),
             asked_links: AskedLinks::new(key),
             mail: Arc::new(mail),
             clock,

@@ -183,6 +183,7 @@ impl<'s> Sessions<'s> {
         let over = ago(DEVICE_TIME);
         while self.store.forget_grants(over, &told).await? > 0 {}
         while self.store.forget_devices(over).await? > 0 {}
+        while self.store.forget_assertions(over).await? > 0 {}
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod bypasses;
 pub(crate) mod proxies;
 
 use std::time::{Duration, Instant};

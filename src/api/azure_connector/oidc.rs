@@ -145,6 +145,10 @@ pub struct OidcEndpoint {
     /// Front-channel logout URL: whoever signs out at Entra is signed out here. A provider that sends logout tokens (back-channel) sends them there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logout_url: Option<String>,
+    /// Redirect URIs of the public applications of the ScimTenant, on phones and desktops. They sign in to Usher, which sends people back there. Only an app that
+    /// signs in to Entra itself needs its own in Entra, under the platform Mobile and desktop applications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub public_client_redirect_uris: Vec<String>,
     /// The federated credential for the app registration, with `workloadIdentity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub federated_credential: Option<FederatedCredential>,

@@ -30,6 +30,8 @@ pub struct ConnectorFacts {
     pub client: Option<ScimClientConfig>,
     /// Why the present password was made; nothing when there is none.
     pub cause: Option<Cause>,
+    /// The redirect URIs of the public applications of its `ScimTenant`.
+    pub public_client_redirect_uris: Vec<String>,
     /// Who issues the tokens of service accounts; nothing when that is not known.
     pub token_issuer: Option<String>,
     /// What the workload reports; nothing when it could not be asked.
@@ -65,7 +67,10 @@ pub fn azure_connector_status(
             .then(|| token_url(&site.public_url)),
     });
     let oidc = facts.site.as_ref();
-    let oidc = oidc.map(|site| sign_in::endpoint(connector, site, facts.token_issuer.as_deref()));
+    let oidc = oidc.map(|site| OidcEndpoint {
+        public_client_redirect_uris: facts.public_client_redirect_uris.clone(),
+        ..sign_in::endpoint(connector, site, facts.token_issuer.as_deref())
+    });
     let mut findings = verdict.findings();
     findings.extend(entitled(connector, facts));
     findings.extend(credentials_current(connector, verdict, facts));

@@ -85,3 +85,28 @@ pub(super) async fn devices_that_waited_for_long_are_forgotten(store: Arc<dyn St
     assert_eq!(waiting(&*store, "1").await, None);
     assert_eq!(waiting(&*store, "2").await, Some(device("2", "B")));
 }
+
+pub(super) async fn a_person_has_so_many_user_codes_in_a_window(store: Arc<dyn Store>) {
+    let guess = async |person: &str, second| {
+        let person = ResourceId::new(person);
+        store.guess_user_code(person, at(second), 3).await.unwrap()
+    };
+    let all = (0..10).map(|_| guess("a", 600));
+    let all = futures::future::join_all(all).await;
+    assert_eq!(all.iter().filter(|it| **it).count(), 3);
+    assert!(guess("b", 600).await, "each person has its own");
+    assert!(
+        !guess("a", 0).await,
+        "a clock that is behind opens no window"
+    );
+
+    store.forgive_user_code(ResourceId::new("a")).await.unwrap();
+    assert!(guess("a", 600).await);
+    assert!(!guess("a", 600).await);
+    assert!(guess("a", 1200).await);
+
+    assert_eq!(store.forget_devices(at(1200)).await.unwrap(), 1);
+    assert_eq!(store.forget_devices(at(1200)).await.unwrap(), 0);
+    assert!(guess("a", 1200).await && guess("a", 1200).await);
+    assert!(!guess("a", 1200).await);
+}

@@ -7,12 +7,12 @@ use sqlx::PgConnection;
 use super::failure::Retry;
 use super::text::text;
 use super::{Failure, PostgresStore, dispose, grants};
-use crate::store::StoreError;
 use crate::store::candidate::time;
 use crate::store::devices::{DEVICES, Device, DeviceWrite, Devices};
 use crate::store::grants::Grant;
 use crate::store::sessions::SecretDigest;
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
+use crate::store::{ResourceId, StoreError};
 
 #[async_trait]
 impl Devices for PostgresStore {
@@ -80,6 +80,20 @@ pub(super) async fn apply(
                 .await?
                 .rows_affected()
         }
+        DeviceWrite::Guess {
+            person,
+            since,
+            at_most,
+        } => guess(connection, person, (*since, *at_most)).await?,
+        DeviceWrite::Forgive(person) => {
+            sqlx::query(
+                "UPDATE user_code_guess SET guesses = guesses - 1 WHERE resource_id = $1 AND guesses > 0",
+            )
+            .bind(text(person.as_str()))
+            .execute(connection)
+            .await?
+            .rows_affected()
+        }
         DeviceWrite::Forget(before) => forget(connection, *before).await?,
     };
     Ok(Written::Rows(changed))
@@ -130,13 +144,38 @@ async fn allow(connection: &mut PgConnection, grant: &Grant) -> Result<u64, sqlx
     Ok(kept.unsigned_abs())
 }
 
-async fn forget(connection: &mut PgConnection, before: Timestamp) -> Result<u64, sqlx::Error> {
-    let forgotten = sqlx::query(
-        "DELETE FROM device_authorization WHERE seq IN (SELECT seq FROM device_authorization WHERE expires < $1 LIMIT $2)",
+async fn guess(
+    connection: &mut PgConnection,
+    person: &ResourceId,
+    (since, at_most): (Timestamp, i64),
+) -> Result<u64, sqlx::Error> {
+    let guessed = sqlx::query(
+        "INSERT INTO user_code_guess (resource_id, since, guesses) VALUES ($1, $2, 1)
+         ON CONFLICT (resource_id) DO UPDATE SET since = greatest(user_code_guess.since, excluded.since),
+           guesses = CASE WHEN excluded.since > user_code_guess.since THEN 1 ELSE user_code_guess.guesses + 1 END
+         WHERE excluded.since > user_code_guess.since OR user_code_guess.guesses < $3",
     )
-    .bind(before.as_millisecond())
-    .bind(FORGOTTEN_AT_ONCE)
+    .bind(text(person.as_str()))
+    .bind(since.as_millisecond())
+    .bind(at_most)
     .execute(connection)
     .await?;
-    Ok(forgotten.rows_affected())
+    Ok(guessed.rows_affected())
+}
+
+async fn forget(connection: &mut PgConnection, before: Timestamp) -> Result<u64, sqlx::Error> {
+    let mut forgotten = 0;
+    for over in [
+        "DELETE FROM device_authorization WHERE seq IN (SELECT seq FROM device_authorization WHERE expires < $1 LIMIT $2)",
+        "DELETE FROM user_code_guess WHERE resource_id IN
+         (SELECT resource_id FROM user_code_guess WHERE since < $1 LIMIT $2)",
+    ] {
+        let over = sqlx::query(over)
+            .bind(before.as_millisecond())
+            .bind(FORGOTTEN_AT_ONCE)
+            .execute(&mut *connection)
+            .await?;
+        forgotten += over.rows_affected();
+    }
+    Ok(forgotten)
 }

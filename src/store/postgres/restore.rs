@@ -32,6 +32,8 @@ const BEGIN: &str = "
     DELETE FROM password_link;
     DELETE FROM application_grant;
     DELETE FROM device_authorization;
+    DELETE FROM client_assertion;
+    DELETE FROM user_code_guess;
     DELETE FROM logout_token;
 ";
 

@@ -7,7 +7,9 @@ use sqlx::{Connection, PgConnection};
 
 use super::row::{self, Slot};
 use super::text::text;
-use super::{devices, grants, passkeys, passwords, records, second_factors, sessions, terms};
+use super::{
+    assertions, devices, grants, passkeys, passwords, records, second_factors, sessions, terms,
+};
 use super::{members, row::Remembered};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
@@ -79,7 +81,8 @@ pub(super) async fn settled(
         | Write::SecondFactor(_)
         | Write::Passkey(_)
         | Write::Grant(_)
-        | Write::Device(_) => false,
+        | Write::Device(_)
+        | Write::Assertion(_) => false,
     };
     if is_done {
         return Ok(Ok(Written::Done));
@@ -131,7 +134,8 @@ async fn by_one_statement(
         | Write::SecondFactor(_)
         | Write::Passkey(_)
         | Write::Grant(_)
-        | Write::Device(_) => None,
+        | Write::Device(_)
+        | Write::Assertion(_) => None,
     })
 }
 
@@ -176,6 +180,7 @@ async fn within(
         }
         Write::Grant(write) => Ok(Ok(alone(grants::apply(connection, write).await?))),
         Write::Device(write) => Ok(Ok(alone(devices::apply(connection, write).await?))),
+        Write::Assertion(write) => Ok(Ok(alone(assertions::apply(connection, write).await?))),
         Write::Note { .. } | Write::Record(_) => Ok(Ok(alone(Written::Done))),
     }
 }

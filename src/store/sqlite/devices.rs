@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{SqliteStore, grants};
-use crate::store::StoreError;
 use crate::store::candidate::time;
 use crate::store::devices::{DEVICES, Device, DeviceWrite, Devices};
 use crate::store::grants::Grant;
 use crate::store::sessions::SecretDigest;
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
+use crate::store::{ResourceId, StoreError};
 
 #[async_trait]
 impl Devices for SqliteStore {
@@ -66,6 +66,16 @@ pub(super) fn apply(
         DeviceWrite::Deny(key) => connection
             .prepare_cached("UPDATE device_authorization SET denied = 1 WHERE key = ?1")?
             .execute([&key.0])?,
+        DeviceWrite::Guess {
+            person,
+            since,
+            at_most,
+        } => guess(connection, person, (*since, *at_most))?,
+        DeviceWrite::Forgive(person) => connection
+            .prepare_cached(
+                "UPDATE user_code_guess SET guesses = guesses - 1 WHERE resource_id = ?1 AND guesses > 0",
+            )?
+            .execute([person.as_str()])?,
         DeviceWrite::Forget(before) => forget(connection, *before)?,
     };
     Ok(Written::Rows(changed as u64))
@@ -114,10 +124,32 @@ fn allow(connection: &Connection, grant: &Grant) -> Result<usize, rusqlite::Erro
         .map(isize::unsigned_abs)
 }
 
-fn forget(connection: &Connection, before: Timestamp) -> Result<usize, rusqlite::Error> {
+fn guess(
+    connection: &Connection,
+    person: &ResourceId,
+    (since, at_most): (Timestamp, i64),
+) -> Result<usize, rusqlite::Error> {
     connection
+        .prepare_cached(
+            "INSERT INTO user_code_guess (resource_id, since, guesses) VALUES (?1, ?2, 1)
+             ON CONFLICT (resource_id) DO UPDATE SET since = max(since, excluded.since),
+               guesses = CASE WHEN excluded.since > since THEN 1 ELSE guesses + 1 END
+             WHERE excluded.since > since OR guesses < ?3",
+        )?
+        .execute((person.as_str(), since.as_millisecond(), at_most))
+}
+
+fn forget(connection: &Connection, before: Timestamp) -> Result<usize, rusqlite::Error> {
+    let devices = connection
         .prepare_cached(
             "DELETE FROM device_authorization WHERE seq IN (SELECT seq FROM device_authorization WHERE expires < ?1 LIMIT ?2)",
         )?
-        .execute((before.as_millisecond(), FORGOTTEN_AT_ONCE))
+        .execute((before.as_millisecond(), FORGOTTEN_AT_ONCE))?;
+    let guesses = connection
+        .prepare_cached(
+            "DELETE FROM user_code_guess WHERE resource_id IN
+             (SELECT resource_id FROM user_code_guess WHERE since < ?1 LIMIT ?2)",
+        )?
+        .execute((before.as_millisecond(), FORGOTTEN_AT_ONCE))?;
+    Ok(devices + guesses)
 }

@@ -7,7 +7,7 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{devices, grants, passkeys, passwords, records, second_factors, sessions};
+use super::{assertions, devices, grants, passkeys, passwords, records, second_factors, sessions};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -71,7 +71,8 @@ fn is_single(write: &Write) -> bool {
         | Write::SecondFactor(_)
         | Write::Passkey(_)
         | Write::Grant(_)
-        | Write::Device(_) => true,
+        | Write::Device(_)
+        | Write::Assertion(_) => true,
     }
 }
 
@@ -129,6 +130,7 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
         Write::SecondFactor(write) => Ok(alone(second_factors::apply(connection, write)?)),
         Write::Grant(write) => Ok(alone(grants::apply(connection, write)?)),
         Write::Device(write) => Ok(alone(devices::apply(connection, write)?)),
+        Write::Assertion(write) => Ok(alone(assertions::apply(connection, write)?)),
     }
 }
 

@@ -1,23 +1,29 @@
 //! An application that shows who it is by what its private key signs: `private_key_jwt` (RFC 7523, section 3; OpenID Connect Core 1.0,
 //! section 9).
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::Asked;
+use super::claims::later;
 use super::client::Form;
 use super::refused::{Refused, UnknownClient};
 use crate::config::oauth::{Keys, TrustedIssuer};
-use crate::config::{ApplicationAuthentication, ApplicationConfig};
+use crate::config::{ApplicationAuthentication, ApplicationConfig, Token};
+use crate::store::assertions::Assertion;
+use crate::store::sessions::SecretDigest;
 use crate::workload::jwt::{self, Untrusted};
 use crate::workload::oauth::JWT_BEARER;
+use crate::workload::sessions::digest;
 
 /// How long an assertion is good at most: whoever finds one later has nothing.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 
 #[derive(Deserialize)]
-struct Lifetime {
+struct Claims {
     exp: f64,
+    #[serde(default)]
+    jti: Option<String>,
 }
 
 /// The application whose key signed `assertion`.
@@ -46,19 +52,42 @@ pub(super) async fn application<'a>(
     };
     let issuer = trusted(asked, &application.client_id, keys);
     let issuers = &asked.shared.issuers;
-    match issuers
-        .claims::<Lifetime>(assertion, &issuer, asked.now)
-        .await
-    {
-        Ok(Lifetime { exp }) => {
-            let latest = asked.now.as_duration() + LONGEST;
-            let is_short = exp <= latest.as_secs_f64();
-            let too_long = Refused::Client(UnknownClient::LongLived);
-            is_short.then_some(application).ok_or(too_long)
-        }
-        Err(Untrusted::KeysUnavailable) => Err(Refused::KeysOfApplication),
-        Err(why) => unknown(UnknownClient::Assertion(why)),
+    let claims = issuers.claims(assertion, &issuer, asked.now).await;
+    let claims: Claims = claims.map_err(|why| match why {
+        Untrusted::KeysUnavailable => Refused::KeysOfApplication,
+        why => Refused::Client(UnknownClient::Assertion(why)),
+    })?;
+    let latest = asked.now.as_duration() + LONGEST;
+    if claims.exp > latest.as_secs_f64() {
+        return unknown(UnknownClient::LongLived);
     }
+    let spent = Assertion {
+        digest: identity(&application.client_id, &claims, assertion),
+        expires: expiry(&claims).unwrap_or_else(|| later(asked.now, LONGEST)),
+    };
+    let store = &asked.scim_tenant.opened.store;
+    if store.spend_assertion(spent).await? {
+        Ok(application)
+    } else {
+        unknown(UnknownClient::Spent)
+    }
+}
+
+/// What no other assertion of the application has: its `jti`, else what is signed. The signature is no part of it: whoever has one can make
+/// another by ES256.
+fn identity(client_id: &str, claims: &Claims, assertion: &str) -> SecretDigest {
+    let text = if let Some(jti) = &claims.jti {
+        format!("jti {client_id} {jti}")
+    } else {
+        let signed = assertion.rsplit_once('.').map_or(assertion, |it| it.0);
+        format!("signed {client_id} {signed}")
+    };
+    digest(&Token::presented(&text))
+}
+
+fn expiry(claims: &Claims) -> Option<Timestamp> {
+    let since = SignedDuration::try_from_secs_f64(claims.exp).ok()?;
+    Timestamp::from_second(since.as_secs()).ok()
 }
 
 /// Section 3: issuer and subject are the client, the audience is the provider or its token endpoint.

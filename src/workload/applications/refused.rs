@@ -35,6 +35,10 @@ pub(super) enum UnknownClient {
     Assertion(Untrusted),
     #[error("The client_assertion is good for longer than an hour; let it expire sooner.")]
     LongLived,
+    #[error(
+        "The client_assertion was presented before, or there are too many; make one for each request, with a jti of its own."
+    )]
+    Spent,
     #[error("This application has public keys; send a client_assertion that its key signs.")]
     NoAssertion,
     #[error("This application has no jwks and no jwksUri, so it presents no client_assertion.")]

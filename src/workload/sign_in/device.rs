@@ -3,7 +3,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, Response, StatusCode};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::pages::{self, DeviceAnswered, DeviceBox, DeviceQuestion};
 use super::refused::Refused;
@@ -19,6 +19,12 @@ use crate::workload::applications::{Terms, user_code_digest};
 
 /// How long a device has to fetch its tokens once it is let in, however late that is.
 const FETCH_TIME: SignedDuration = SignedDuration::from_mins(1);
+
+/// Codes that a person may type wrong in one window, on all pods together.
+const WRONG_CODES: i64 = 10;
+
+/// Seconds of that window.
+const WINDOW: i64 = 600;
 
 /// What is said of a code that no device waits for.
 const UNKNOWN: &str = "No device waits with this code. Compare it with the one on the device; after ten minutes a device shows another one.";
@@ -51,14 +57,15 @@ async fn waiting(
     person: &Stored,
     typed: &str,
 ) -> Result<Option<(UserCode, Device)>, Refused> {
-    let (guesses, who) = (&visit.shared.user_codes, person.id.as_str().as_bytes());
-    if let Some(seconds) = guesses.count_of(who, visit.now) {
-        return Err(Refused::UserCodes(seconds));
+    let store = &visit.scim_tenant.opened.store;
+    let (since, rest) = window(visit.now);
+    let guessed = store.guess_user_code(person.id.clone(), since, WRONG_CODES);
+    if !guessed.await? {
+        return Err(Refused::UserCodes(rest));
     }
     let Some(code) = UserCode::parse(typed) else {
         return Ok(None);
     };
-    let store = &visit.scim_tenant.opened.store;
     let found = store.device_by_code(&user_code_digest(&code)).await?;
     let found = found.filter(|it| {
         let application = visit.config.application(&it.application);
@@ -67,9 +74,16 @@ async fn waiting(
             && application.is_some_and(|it| it.device_authorization)
     });
     if found.is_some() {
-        guesses.take_back(who, visit.now);
+        store.forgive_user_code(person.id.clone()).await?;
     }
     Ok(found.map(|it| (code, it)))
+}
+
+/// When the present window began, and the seconds that are left of it.
+fn window(now: Timestamp) -> (Timestamp, u32) {
+    let gone = now.as_second().rem_euclid(WINDOW);
+    let since = Timestamp::from_second(now.as_second() - gone).unwrap_or(now);
+    (since, u32::try_from(WINDOW - gone).unwrap_or(1))
 }
 
 async fn answer(

@@ -1,5 +1,7 @@
 //! Applications that show who they are by what their private key signs (RFC 7523).
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::{Value, json};
 use usher::config::ApplicationAuthentication;
 
@@ -9,6 +11,9 @@ use crate::sign_in::browser::SITE;
 use crate::workload_server::{answer, client};
 
 const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// The `jti` of the next assertion.
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// A scene whose web application has this key.
 async fn scene(signer: &Signer) -> Scene {
@@ -24,7 +29,7 @@ impl Scene {
     fn assertion(&self, signer: &Signer, changes: &Value) -> String {
         let now = self.stage.provider.now();
         let mut claims = json!({
-            "iss": "crm", "sub": "crm", "aud": SITE, "exp": now + 60, "iat": now, "jti": "1",
+            "iss": "crm", "sub": "crm", "aud": SITE, "exp": now + 60, "iat": now, "jti": NEXT.fetch_add(1, Ordering::Relaxed).to_string(),
         });
         for (name, value) in changes.as_object().unwrap() {
             claims[name] = value.clone();
@@ -64,18 +69,15 @@ async fn an_application_signs_in_asks_and_revokes_by_its_key() {
 
     // The token endpoint is as good an audience as the issuer, and the client_id may be left out or be there.
     let audience = json!({"aud": [format!("{SITE}/oauth2/token")]});
-    let assertion = scene.assertion(&signer, &audience);
     let token = ("token", tokens["refresh_token"].as_str().unwrap());
     let fields = [token, ("client_id", "crm")];
-    let asked = async || {
-        scene
-            .post_with("/oauth2/introspect", &assertion, &fields)
-            .await
+    let post = async |path: &str| {
+        let assertion = scene.assertion(&signer, &audience);
+        scene.post_with(path, &assertion, &fields).await
     };
-    assert_eq!(asked().await.1["active"], true);
-    let revoked = scene.post_with("/oauth2/revoke", &assertion, &fields).await;
-    assert_eq!(revoked.0, 200);
-    assert_eq!(asked().await.1["active"], false);
+    assert_eq!(post("/oauth2/introspect").await.1["active"], true);
+    assert_eq!(post("/oauth2/revoke").await.0, 200);
+    assert_eq!(post("/oauth2/introspect").await.1["active"], false);
 
     let (_, said) = answer(client().get(scene.url("/.well-known/openid-configuration"))).await;
     for endpoint in ["token", "introspection", "revocation"] {
@@ -126,6 +128,39 @@ async fn an_assertion_that_is_not_good_is_refused() {
             "{claims}: {why}"
         );
     }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn an_assertion_is_good_once() {
+    let signer = Signer::new();
+    let scene = scene(&signer).await;
+    let ask = async |assertion: &str| {
+        let token = [("token", "x")];
+        let asked = scene.post_with("/oauth2/introspect", assertion, &token);
+        let (status, said) = asked.await;
+        assert!(
+            status == 200
+                || said["error_description"]
+                    .as_str()
+                    .unwrap()
+                    .contains("before"),
+            "{said}"
+        );
+        status
+    };
+    let now = scene.stage.provider.now();
+    // By what is signed where there is no `jti`, and else by that, whatever else is said.
+    for claims in [json!({}), json!({"jti": null}), json!({"exp": now + 3600})] {
+        let assertion = scene.assertion(&signer, &claims);
+        let all = (0..5).map(|_| ask(&assertion));
+        let all = futures::future::join_all(all).await;
+        assert_eq!(all.iter().filter(|it| **it == 200).count(), 1, "{all:?}");
+    }
+    let same = json!({"jti": "the same"});
+    assert_eq!(ask(&scene.assertion(&signer, &same)).await, 200);
+    scene.stage.clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(ask(&scene.assertion(&signer, &same)).await, 401);
     scene.end().await;
 }
 

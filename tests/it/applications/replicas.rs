@@ -6,13 +6,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::form_urlencoded;
-use usher::clock::ManualClock;
-use usher::config::ScimTenantConfig;
+use usher::clock::{Clock, ManualClock};
+use usher::config::{ApplicationAuthentication, ScimTenantConfig};
 use usher::workload::{Server, Settings};
 
 use super::{REDIRECT_URI, SECRET, VERIFIER, answered, applications, request};
 use crate::database;
-use crate::sign_in::browser::Browser;
+use crate::scim_oauth::Signer;
+use crate::sign_in::browser::{Browser, SITE};
 use crate::sign_in::provider::{OBJECT_ID, Provider};
 use crate::sign_in::replicas::{pods, send};
 use crate::sign_in::sign_in_at;
@@ -185,6 +186,66 @@ async fn each_step_may_come_to_another_pod_and_deactivated_means_out_on_all() {
     for pod in &pods {
         assert_eq!(userinfo(pod, &tokens).await, 401);
         assert_eq!(refresh(pod, &tokens).await.0, 400);
+    }
+    for pod in pods {
+        pod.shutdown().await;
+    }
+}
+
+/// What a pod answers to a question about a token.
+async fn introspect(pod: &Server, body: &str) -> u16 {
+    let url = format!("http://{}/oauth2/introspect", pod.local_addr());
+    let form = "application/x-www-form-urlencoded";
+    let request = client().post(url).header("content-type", form);
+    answer(request.body(body.to_owned())).await.0
+}
+
+#[tokio::test]
+async fn what_one_pod_saw_counts_on_all() {
+    let clock = ManualClock::at("2026-02-01T00:00:00Z".parse().unwrap());
+    let provider = Provider::start(clock.clone()).await;
+    let folder = TempDir::new().unwrap();
+    let signer = Signer::new();
+    let mut declared = applications(folder.path());
+    let keys = signer.issuer("crm", SITE).keys;
+    declared.applications[0].authentication = ApplicationAuthentication::PrivateKey(keys);
+    let mut sign_in = sign_in_at(provider.issuer(), folder.path());
+    sign_in.applications = Some(declared);
+    let tenant = ScimTenantConfig {
+        store: database::store(&folder, "once"),
+        sign_in: Some(sign_in),
+        ..scim_tenant("contoso", SITE, &folder, &json!({}))
+    };
+    let pods = pods(tenant, &clock).await;
+
+    // An assertion is good once, whichever pods it is presented to.
+    let now = clock.now().as_second();
+    let claims = json!({"iss": "crm", "sub": "crm", "aud": SITE, "exp": now + 60, "jti": "1"});
+    let assertion = signer.sign_claims(&claims);
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let body = form_urlencoded::Serializer::new(String::new())
+        .append_pair("client_assertion_type", kind)
+        .append_pair("client_assertion", &assertion)
+        .append_pair("token", "x")
+        .finish();
+    let asked = pods.iter().map(|pod| introspect(pod, &body));
+    let asked = futures::future::join_all(asked).await;
+    let good = asked.iter().filter(|it| **it == 200).count();
+    assert_eq!(good, 1, "{asked:?}");
+    for pod in &pods {
+        assert_eq!(introspect(pod, &body).await, 401);
+    }
+
+    // Codes of devices that a person types wrong are counted together.
+    assert_eq!(send(&pods[0], "POST", "/Users", &lena()).await.0, 201);
+    let mut browser = Browser::new(pods[0].local_addr());
+    let sent = browser.get("/sign-in").await;
+    browser.get(&provider.authorize(&sent.location)).await;
+    for number in 0..12 {
+        browser.lead_to(pods[number % pods.len()].local_addr());
+        let shown = browser.post("/device", "user_code=BBBB-BBBB").await;
+        let expected = if number < 10 { 400 } else { 429 };
+        assert_eq!(shown.status, expected, "{number}: {}", shown.text);
     }
     for pod in pods {
         pod.shutdown().await;

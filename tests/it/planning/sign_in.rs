@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::PodSpec;
 use usher::config::{SealingKey, SignInConfig, UnknownPeople};
+use usher::plan::applications::public_client_redirect_uris;
 use usher::plan::status::ConnectorFacts;
 use usher::plan::workload_config::ConnectorObserved;
 use usher::plan::{
@@ -471,6 +472,29 @@ fn the_status_has_what_to_enter_in_entra() {
     ] {
         assert!(how.contains(part), "{part}: {how}");
     }
+}
+
+#[test]
+fn a_connector_shows_where_public_applications_have_people_sent_back_to() {
+    let tenant = tenant(
+        "
+  signIn:
+    applications:
+      - {name: crm, redirectUris: ['https://crm.example.com/cb'], clientSecretRef: {name: crm-oidc}}
+      - {name: field-app, public: true, redirectUris: ['http://127.0.0.1/cb', 'com.example.field:/cb']}
+      - {name: screen, public: true, grantTypes: [DeviceCode]}",
+    );
+    let shown = public_client_redirect_uris(&tenant);
+    assert_eq!(shown, ["http://127.0.0.1/cb", "com.example.field:/cb"]);
+
+    let facts = ConnectorFacts {
+        site: Some(site()),
+        public_client_redirect_uris: shown.clone(),
+        ..ConnectorFacts::default()
+    };
+    let entra = connector("entra", OLD, "");
+    let status = azure_connector_status(&entra, &Verdict::Suspended, Some(&facts), now());
+    assert_eq!(status.oidc.unwrap().public_client_redirect_uris, shown);
 }
 
 #[test]

@@ -21,6 +21,7 @@ const ADDRESSES: [&str; 9] = [
     "ana@contoso.example, lena@contoso.example",
 ];
 
+/// A13, and GHSA-c5c4-8r6x-56w3: an address with several `@` was of the domain that a rule let in.
 #[tokio::test]
 async fn a13_the_object_id_says_who_it_is_and_no_address_does() {
     let stage = Stage::begin().await;
