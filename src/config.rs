@@ -4,6 +4,7 @@ mod access_token;
 pub mod application;
 pub mod oauth;
 pub mod policy;
+mod portal;
 pub mod report;
 pub mod rights;
 mod second_factor;
@@ -32,6 +33,7 @@ pub use policy::{
     Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, UnknownMembers,
     VerifiedDomainsConfig,
 };
+pub use portal::{DeclaredClient, PortalConfig};
 pub use report::Report;
 pub use rights::Rights;
 pub use second_factor::{SealingKey, SecondFactorConfig};
@@ -79,6 +81,9 @@ pub struct ScimTenantConfig {
     /// How people sign in; nobody does when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_in: Option<SignInConfig>,
+    /// Where administrators look and act; nowhere when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal: Option<PortalConfig>,
     /// Who may provision.
     pub clients: Vec<ScimClientConfig>,
 }
@@ -182,6 +187,9 @@ pub struct ScimClientConfig {
     /// Whose tokens it may present as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<TrustedIssuer>,
+    /// By what it is declared, for administrators to see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<DeclaredClient>,
 }
 
 /// One accepted credential, without its value.

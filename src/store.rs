@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backup;
 pub mod brake;
+pub mod browsing;
 mod candidate;
 #[cfg(test)]
 mod conformance;
@@ -246,6 +247,7 @@ pub trait Store:
     + passkeys::Passkeys
     + grants::Grants
     + devices::Devices
+    + browsing::Browsing
 {
     /// The resource called `id`.
     async fn find(

@@ -1,12 +1,14 @@
 //! The workload: serves the directories of one `WorkloadConfig`. Protocol over domain over store; it knows no custom resources.
 
 mod activity;
+mod administration;
 mod applications;
 mod attempts;
 mod core;
 mod credentials;
 mod device;
 mod directory;
+mod figures;
 mod file;
 mod guesses;
 mod handover;

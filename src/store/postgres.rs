@@ -26,6 +26,7 @@ macro_rules! read {
 }
 
 mod audit;
+mod browsing;
 pub(super) mod check;
 mod connect;
 mod devices;

@@ -57,7 +57,7 @@ pub enum SignedInBy {
 }
 
 /// What a session by a passkey has in the place of a provider; a digest is another text.
-const PASSKEY: &str = "passkey";
+pub(super) const PASSKEY: &str = "passkey";
 
 /// What a provider calls a person and a session of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

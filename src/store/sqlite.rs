@@ -1,6 +1,7 @@
 //! The store in one SQLite file: a few readers, and one writer that commits many writes together.
 
 mod audit;
+mod browsing;
 pub(super) mod check;
 mod checksum;
 #[cfg(test)]

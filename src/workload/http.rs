@@ -180,7 +180,8 @@ async fn serve_scim(shared: &Shared, peer: SocketAddr, head: Parts, body: Body) 
         let request = Request::from_parts(head, body);
         bounded(shared, &line, &request_id, request, &mut content).await
     };
-    noted::activity(&line, &method, user_agent.as_deref(), told.began, &result);
+    let agent = user_agent.as_deref();
+    noted::activity(&line, &method, agent, told.began, (&result, &content));
 
     let (response, answer, operations, error) = match result {
         Ok((answer, _)) => {
@@ -340,6 +341,7 @@ fn requester(line: &Line, request_id: &str) -> Requester {
         credential: identity
             .map(|it| it.credential.as_str().to_owned())
             .unwrap_or_default(),
+        person: None,
     }
 }
 

@@ -108,6 +108,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "logout",
         include_str!("../migrations/sqlite/0017_logout.sql"),
     ),
+    (
+        18,
+        "browsing",
+        include_str!("../migrations/sqlite/0018_browsing.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.
