@@ -40,6 +40,7 @@ mod model;
 mod model_platform;
 mod operator;
 mod planning;
+mod portal;
 mod programs;
 mod replicas;
 mod request_log;
