@@ -30,7 +30,7 @@ pub(crate) use groups::{Group, GroupRow, Groups, GroupsWanted, MemberCount};
 pub(crate) use held::Held;
 pub(crate) use overview::{Health, Hour, Look, LookState, Overview, SignedIn};
 pub(crate) use people::{PeopleWanted, PersonRow, PersonState, Persons};
-pub(crate) use person::{Attribute, AuditRow, Origin, Person, SessionRow};
+pub(crate) use person::{Attribute, AuditRow, CapabilityHint, Origin, Person, SessionRow};
 pub(crate) use refused::{NotDone, Why};
 pub(crate) use requests::{Request, RequestRow, Requests, RequestsWanted};
 pub(crate) use settings::Setting;

@@ -17,6 +17,7 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
+use super::api;
 use super::applications::{self, KnownKeys};
 use super::attempts::{
     Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS, USER_CODE_WINDOW, WRONG_USER_CODES,
@@ -153,6 +154,9 @@ async fn serve(
     }
     if let Some((scim_tenant, route)) = applications::find(&shared, &head) {
         return applications::serve(&shared, peer, (head, body), (&scim_tenant, route)).await;
+    }
+    if let Some(scim_tenant) = api::find(&shared, &head) {
+        return api::serve(&shared, peer, (head, body), &scim_tenant).await;
     }
     if oauth::is_here(head.uri.path()) {
         return oauth::serve(&shared, peer, head, body).await;
