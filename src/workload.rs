@@ -2,6 +2,7 @@
 
 mod activity;
 mod administration;
+mod api;
 mod applications;
 mod attempts;
 mod core;

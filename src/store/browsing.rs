@@ -9,7 +9,10 @@ use super::{Position, ResourceId, StoreError, Stored};
 use crate::scim::sort::SortValue;
 
 /// Rows of an index that one question looks at, at most: then the page ends before it is full, and the next one goes on there.
-pub(super) const LOOKED_AT: usize = 2_000;
+const LOOKED_AT: usize = 1_024;
+
+/// Rows that are read at a time.
+const AT_ONCE: usize = 256;
 
 /// Which people are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,10 +126,13 @@ pub(super) struct Passed {
     pub(super) fits: bool,
 }
 
-/// The numbers of the people of a page, as they are found along one index after the other.
+/// The numbers of the people of a page, as they are found along one index after the other, some rows at a time.
 pub(super) struct Gathering<'q> {
     query: &'q PeopleQuery,
+    /// The index to go along; none when all is found.
     by: Option<FoundBy>,
+    /// Where to go on along it.
+    behind: Option<PeoplePlace>,
     looked_at: usize,
     pub(super) found: Vec<i64>,
     pub(super) next: Option<PeoplePlace>,
@@ -134,47 +140,48 @@ pub(super) struct Gathering<'q> {
 
 impl<'q> Gathering<'q> {
     pub(super) fn new(query: &'q PeopleQuery) -> Self {
-        let began = query.behind.as_ref().map(|it| it.by);
+        let behind = query.behind.clone();
         Self {
             query,
-            by: Some(began.unwrap_or_default()),
+            by: Some(behind.as_ref().map(|it| it.by).unwrap_or_default()),
+            behind,
             looked_at: 0,
             found: Vec::new(),
             next: None,
         }
     }
 
-    /// The index to go along now, and how many rows of it at most; nothing when the page is done.
-    pub(super) fn index(&self) -> Option<(FoundBy, usize)> {
+    /// The index to go along now, from where, and how many rows of it; nothing when the page is done.
+    pub(super) fn index(&self) -> Option<(FoundBy, Option<&PeoplePlace>, usize)> {
         let by = self.by.filter(|_| self.next.is_none())?;
-        Some((by, self.at_most(by)))
+        // A place without a key is the beginning.
+        let behind = self.behind.as_ref().filter(|it| !it.key.is_empty());
+        Some((by, behind, self.at_most(by)))
     }
 
     /// Where every row fits, no more are looked at than are wanted, and one.
     fn at_most(&self, by: FoundBy) -> usize {
         let query = self.query;
         let all_fit = by == FoundBy::UserName && query.active.is_none() && query.built_in.is_none();
-        if all_fit {
-            query.count + 1
-        } else {
-            LOOKED_AT - self.looked_at
-        }
+        if all_fit { query.count + 1 } else { AT_ONCE }
     }
 
-    /// Takes in the rows along one index.
-    pub(super) fn take(&mut self, by: FoundBy, rows: Vec<Passed>) {
+    /// Takes in rows along the index.
+    pub(super) fn take(&mut self, rows: Vec<Passed>) {
+        let Some(by) = self.by else {
+            return;
+        };
         let is_cut = rows.len() == self.at_most(by);
         self.looked_at += rows.len();
-        let mut last = None;
         for row in rows {
             if row.fits && self.found.len() == self.query.count {
-                self.next = last;
+                self.next = self.behind.take();
                 return;
             }
             if row.fits {
                 self.found.push(row.sequence);
             }
-            last = Some(PeoplePlace {
+            self.behind = Some(PeoplePlace {
                 by,
                 key: row.key,
                 label: row.label,
@@ -182,11 +189,14 @@ impl<'q> Gathering<'q> {
             });
         }
         if is_cut {
-            self.next = last;
+            if self.looked_at >= LOOKED_AT {
+                self.next = self.behind.take();
+            }
             return;
         }
         // Everybody has a user name, and it begins with nothing.
         self.by = by.next().filter(|_| !self.query.prefix.is_empty());
+        self.behind = None;
         if let Some(by) = self.by.filter(|_| self.found.len() == self.query.count) {
             self.next = Some(PeoplePlace {
                 by,

@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 mod brake;
+mod browsing;
 mod devices;
 mod grants;
 mod members;
@@ -26,6 +27,7 @@ use crate::scim::list::Page;
 use crate::scim::schema::{Rules, Schemas};
 use audit::*;
 use brake::*;
+use browsing::*;
 use devices::*;
 use grants::*;
 use members::*;
@@ -129,6 +131,11 @@ conformance!(
     a_device_waits_under_its_key_and_its_user_code,
     a_device_is_let_in_once_by_a_person_who_has_a_session,
     devices_that_waited_for_long_are_forgotten,
+    people_are_found_by_the_beginning_of_what_they_are_called,
+    a_walk_through_people_passes_each_once_however_short_its_pages_are,
+    people_are_found_by_state_and_by_how_they_sign_in,
+    members_come_a_page_at_a_time_and_are_counted,
+    sessions_that_last_are_counted_by_kind,
 );
 
 async fn sqlite() -> (TempDir, Arc<dyn Store>) {

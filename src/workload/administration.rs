@@ -30,7 +30,9 @@ pub(crate) use groups::{Group, GroupRow, Groups, GroupsWanted, MemberCount};
 pub(crate) use held::Held;
 pub(crate) use overview::{Health, Hour, Look, LookState, LookSubject, Overview, SignedIn};
 pub(crate) use people::{PeopleWanted, PersonRow, PersonState, Persons};
-pub(crate) use person::{Attribute, AuditRow, Origin, Person, SessionRow, Source};
+pub(crate) use person::{
+    Attribute, AuditRow, CapabilityHint, Origin, Person, SessionRow, Source,
+};
 pub(crate) use refused::{NotDone, Why};
 pub(crate) use requests::{Request, RequestRow, Requests, RequestsWanted};
 pub(crate) use settings::Setting;

@@ -9,7 +9,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::Response;
 
 use super::http::{Shared, serve_scim};
-use super::{applications, oauth, portal, sign_in};
+use super::{api, applications, oauth, portal, sign_in};
 
 /// The service of the public listener.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
@@ -30,6 +30,9 @@ async fn serve(
     }
     if let Some((scim_tenant, route)) = applications::find(&shared, &head) {
         return applications::serve(&shared, peer, (head, body), (&scim_tenant, route)).await;
+    }
+    if let Some(scim_tenant) = api::find(&shared, &head) {
+        return api::serve(&shared, peer, (head, body), &scim_tenant).await;
     }
     if oauth::is_here(head.uri.path()) {
         return oauth::serve(&shared, peer, head, body).await;

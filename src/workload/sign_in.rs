@@ -201,6 +201,29 @@ pub(super) async fn form(
     form.ok()
 }
 
+/// Who is signed in with the browser that sent a request to another part.
+pub(super) async fn person(
+    shared: &Shared,
+    scim_tenant: &ScimTenant,
+    peer: SocketAddr,
+    head: &Parts,
+) -> Result<Option<Stored>, StoreError> {
+    let Some(config) = &scim_tenant.config.sign_in else {
+        return Ok(None);
+    };
+    let visit = Visit {
+        shared,
+        scim_tenant,
+        config,
+        head,
+        form: Form::default(),
+        peer,
+        now: shared.clock.now(),
+        request_id: String::new(),
+    };
+    visit.person().await
+}
+
 /// What a person is called on a page: the display name, else the name by which the person signs in.
 pub(super) fn called(person: &Resource) -> &str {
     let name = person.display_name().filter(|it| !it.trim().is_empty());

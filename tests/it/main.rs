@@ -6,6 +6,7 @@
     reason = "a test fails by a panic, and says why"
 )]
 
+mod administration;
 mod apiserver;
 mod applications;
 mod attribute_owners;

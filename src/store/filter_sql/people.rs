@@ -3,7 +3,7 @@
 use super::SqlDialect;
 use super::comparison::following;
 use super::fragment::{Argument, Fragment, Statement};
-use crate::store::browsing::{FoundBy, LOOKED_AT, PeoplePlace, PeopleQuery};
+use crate::store::browsing::{FoundBy, PeoplePlace, PeopleQuery};
 
 /// Who signs in by a password where that is left to the person. The index of such people has the same words.
 const BUILT_IN_SQLITE: &str = r#"(instr(r.body, '"urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"signInMethod":"BuiltIn"') > 0 OR (instr(r.body, '"urn:ietf:params:scim:schemas:extension:usher:2.0:User":{"signInMethod":"Entra"') = 0 AND (r.external_id IS NULL OR length(r.external_id) <> 36 OR substr(r.external_id, 9, 1) <> '-' OR substr(r.external_id, 14, 1) <> '-' OR substr(r.external_id, 19, 1) <> '-' OR substr(r.external_id, 24, 1) <> '-' OR length(replace(r.external_id, '-', '')) <> 32 OR replace(r.external_id, '-', '') GLOB '*[^0-9a-fA-F]*')))"#;
@@ -20,12 +20,16 @@ pub(in crate::store) struct PeopleWalk<'q> {
 }
 
 impl<'q> PeopleWalk<'q> {
-    pub(in crate::store) fn new(dialect: SqlDialect, query: &'q PeopleQuery, by: FoundBy) -> Self {
+    pub(in crate::store) fn new(
+        dialect: SqlDialect,
+        query: &'q PeopleQuery,
+        (by, behind): (FoundBy, Option<&'q PeoplePlace>),
+    ) -> Self {
         Self {
             dialect,
             query,
             by,
-            behind: query.behind.as_ref().filter(|it| it.by == by),
+            behind,
         }
     }
 
@@ -56,7 +60,7 @@ impl<'q> PeopleWalk<'q> {
         let walk = order[1..]
             .iter()
             .fold(walk, |walk, column| walk.text(", ").text(column));
-        let limit = i64::try_from(count.min(LOOKED_AT)).unwrap_or(i64::MAX);
+        let limit = i64::try_from(count).unwrap_or(i64::MAX);
         let walk = walk.text(" LIMIT ").bind(Argument::Number(limit));
         walk.finish(self.dialect)
     }
@@ -126,11 +130,13 @@ impl<'q> PeopleWalk<'q> {
         if self.by == FoundBy::Email {
             let before = piece("NOT (r.display_key IS NOT NULL AND ");
             all.push(before.then(self.begins("r.display_key")).text(")"));
-            let again = "NOT EXISTS (SELECT 1 FROM lookup o WHERE o.seq = l.seq AND o.attribute = 1 AND ";
+            let again =
+                "NOT EXISTS (SELECT 1 FROM lookup o WHERE o.seq = l.seq AND o.attribute = 1 AND ";
             let again = piece(again).then(self.begins("o.value"));
-            all.push(again.text(
-                " AND (o.value < l.value OR (o.value = l.value AND o.label < l.label)))",
-            ));
+            all.push(
+                again
+                    .text(" AND (o.value < l.value OR (o.value = l.value AND o.label < l.label)))"),
+            );
         }
         Fragment::joined(all, " AND ")
     }

@@ -52,14 +52,12 @@ impl Browsing for PostgresStore {
     }
 }
 
-async fn people(
-    connection: &mut PgConnection,
-    query: &PeopleQuery,
-) -> Result<PeoplePage, Failure> {
+async fn people(connection: &mut PgConnection, query: &PeopleQuery) -> Result<PeoplePage, Failure> {
     let mut snapshot = connection.begin_with(SNAPSHOT).await?;
     let mut gathering = Gathering::new(query);
-    while let Some((by, at_most)) = gathering.index() {
-        let walk = PeopleWalk::new(SqlDialect::Postgres, query, by).statement(at_most);
+    while let Some((by, behind, at_most)) = gathering.index() {
+        let walk = PeopleWalk::new(SqlDialect::Postgres, query, (by, behind));
+        let walk = walk.statement(at_most);
         let rows = bound(&walk).fetch_all(&mut *snapshot).await?;
         let passed = rows.iter().map(|row| {
             Ok(Passed {
@@ -70,7 +68,7 @@ async fn people(
             })
         });
         let passed = passed.collect::<Result<_, sqlx::Error>>()?;
-        gathering.take(by, passed);
+        gathering.take(passed);
     }
     let rows = sqlx::query(
         "SELECT r.id, r.version, r.created, r.modified, r.body, NULL::text FROM unnest($1::bigint[]) WITH ORDINALITY AS p (seq, place)

@@ -65,8 +65,9 @@ impl Browsing for SqliteStore {
 fn people(connection: &Connection, query: &PeopleQuery) -> Result<PeoplePage, StoreError> {
     let snapshot = connection.unchecked_transaction()?;
     let mut gathering = Gathering::new(query);
-    while let Some((by, at_most)) = gathering.index() {
-        let walk = PeopleWalk::new(SqlDialect::Sqlite, query, by).statement(at_most);
+    while let Some((by, behind, at_most)) = gathering.index() {
+        let walk = PeopleWalk::new(SqlDialect::Sqlite, query, (by, behind));
+        let walk = walk.statement(at_most);
         let mut statement = connection.prepare_cached(walk.text())?;
         let rows = statement.query_map(params_from_iter(&walk.arguments), |row| {
             Ok(Passed {
@@ -77,7 +78,7 @@ fn people(connection: &Connection, query: &PeopleQuery) -> Result<PeoplePage, St
             })
         })?;
         let rows = rows.collect::<Result<_, _>>()?;
-        gathering.take(by, rows);
+        gathering.take(rows);
     }
     let people = gathering.found.iter();
     let people = people.filter_map(|seq| person(connection, *seq).transpose());
@@ -155,4 +156,123 @@ fn sessions(
             passkey: row.get(2)?,
         })
     })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::super::{connect, migrations};
+    use super::*;
+    use crate::store::browsing::{FoundBy, PeoplePlace};
+
+    /// Queries, and what the walk along each index must do.
+    const WALKS: &[(FoundBy, Option<bool>, Option<bool>, &str)] = &[
+        (
+            FoundBy::UserName,
+            None,
+            None,
+            "resource_name_key (kind=? AND name_key>",
+        ),
+        (
+            FoundBy::UserName,
+            Some(true),
+            None,
+            "resource_name_key (kind=? AND name_key>",
+        ),
+        (
+            FoundBy::UserName,
+            Some(false),
+            None,
+            "resource_inactive (kind=? AND name_key>",
+        ),
+        (
+            FoundBy::UserName,
+            None,
+            Some(true),
+            "resource_built_in (kind=? AND name_key>",
+        ),
+        (
+            FoundBy::UserName,
+            Some(true),
+            Some(true),
+            "resource_built_in (kind=? AND name_key>",
+        ),
+        (
+            FoundBy::UserName,
+            Some(false),
+            Some(true),
+            "resource_inactive (kind=? AND name_key>",
+        ),
+        (
+            FoundBy::UserName,
+            None,
+            Some(false),
+            "resource_name_key (kind=? AND name_key>",
+        ),
+        (
+            FoundBy::DisplayName,
+            None,
+            None,
+            "resource_display_key (kind=? AND display_key>",
+        ),
+        (
+            FoundBy::DisplayName,
+            Some(false),
+            Some(true),
+            "resource_display_key (kind=? AND display_key>",
+        ),
+        (
+            FoundBy::Email,
+            None,
+            None,
+            "lookup_of_value (attribute=? AND value>",
+        ),
+        (
+            FoundBy::Email,
+            Some(false),
+            Some(false),
+            "lookup_of_value (attribute=? AND value>",
+        ),
+    ];
+
+    #[test]
+    fn people_are_walked_through_by_an_index_in_its_order() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("people.db");
+        let mut connection = connect(&path).unwrap();
+        migrations::run(&mut connection, &path).unwrap();
+        for &(by, active, built_in, index) in WALKS {
+            for prefix in ["an", ""] {
+                for behind in [None, Some("anna")] {
+                    let query = PeopleQuery {
+                        prefix: prefix.to_owned(),
+                        active,
+                        built_in,
+                        behind: None,
+                        count: 50,
+                    };
+                    let behind = behind.map(|key| PeoplePlace {
+                        by,
+                        key: key.to_owned(),
+                        ..PeoplePlace::default()
+                    });
+                    let walk = (by, behind.as_ref());
+                    let walk = PeopleWalk::new(SqlDialect::Sqlite, &query, walk);
+                    let walk = walk.statement(50);
+                    let text = format!("EXPLAIN QUERY PLAN {}", walk.text());
+                    let mut explained = connection.prepare(text.as_str()).unwrap();
+                    let steps = explained
+                        .query_map(params_from_iter(&walk.arguments), |row| row.get("detail"))
+                        .unwrap();
+                    let steps: Vec<String> = steps.map(Result::unwrap).collect();
+                    let told = format!("{query:?} {by:?}: {steps:#?}");
+                    assert!(steps.iter().any(|it| it.contains(index)), "{told}");
+                    let is_slow =
+                        |it: &String| it.starts_with("SCAN") || it.contains("TEMP B-TREE");
+                    assert!(!steps.iter().any(is_slow), "{told}");
+                }
+            }
+        }
+    }
 }

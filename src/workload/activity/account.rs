@@ -112,7 +112,9 @@ impl Rejection {
     /// What it is called, as far as that is known.
     pub(crate) fn called(&self) -> &str {
         let known = self.name.as_ref().or(self.external_id.as_ref());
-        known.or(self.id.as_ref()).map_or("somebody", String::as_str)
+        known
+            .or(self.id.as_ref())
+            .map_or("somebody", String::as_str)
     }
 
     /// Whether both are about the same person or group.

@@ -82,7 +82,10 @@ impl Activity {
 
     /// Takes in that somebody signed in through the connector called `name`; the first time is enough.
     pub(crate) fn signed_in(&mut self, name: &str, at: Timestamp) {
-        let known = self.known.get(name).map(|(_, kept)| &kept.account.report.evidence);
+        let known = self
+            .known
+            .get(name)
+            .map(|(_, kept)| &kept.account.report.evidence);
         if known.is_none_or(|it| it.first_sign_in.is_none()) {
             let evidence = &mut self.seen(name).report.evidence;
             evidence.first_sign_in.get_or_insert(at);

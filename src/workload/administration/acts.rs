@@ -8,9 +8,9 @@ use super::{Administration, Administrator, Capability, NotDone, PersonRow, Role}
 use crate::config::Token;
 use crate::scim::schema::ResourceType;
 use crate::store::Stored;
-use crate::workload::directory::{DirectoryError, Provisioned};
 use crate::workload::directory::password::{NoLink, Purpose, WantedLink};
 use crate::workload::directory::sign_in_method::SignInMethod;
+use crate::workload::directory::{DirectoryError, Provisioned};
 use crate::workload::sessions::digest;
 
 /// How long a link holds.
@@ -186,9 +186,9 @@ impl Administration<'_> {
                 "the person has a password; make a link to reset it instead of an invitation"
                     .to_owned(),
             ),
-            NoLink::Deactivated(_) => {
-                NotDone::Conflict("the person is deactivated; reactivate the person first".to_owned())
-            }
+            NoLink::Deactivated(_) => NotDone::Conflict(
+                "the person is deactivated; reactivate the person first".to_owned(),
+            ),
             NoLink::Directory(error) => error.into(),
         })?;
         Ok(MadeLink {
@@ -224,7 +224,7 @@ impl Administration<'_> {
     ) -> Result<PersonRow, NotDone> {
         let person = self.reach(who, person, Capability::SetActive).await?;
         let directory = self.directory();
-        let set = directory.set_active(&person.id, active, &who.requester);
+        let set = directory.set_active(&person, active, &who.requester);
         self.changed(set.await?, "active")
     }
 
@@ -241,7 +241,7 @@ impl Administration<'_> {
         }
         let replaced = Role::ALL.map(Role::name);
         let directory = self.directory();
-        let set = directory.set_role(&person.id, (&replaced, role.map(Role::name)), &who.requester);
+        let set = directory.set_role(&person, (&replaced, role.map(Role::name)), &who.requester);
         self.changed(set.await?, "roles")
     }
 

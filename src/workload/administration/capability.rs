@@ -203,6 +203,15 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_has_the_table() {
+        let manual = include_str!("../../../docs/administration.md");
+        for (capability, role, sentence) in TABLE {
+            let line = format!("| `{}` | `{capability:?}` | {sentence} |", role.name());
+            assert!(manual.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
     fn each_capability_has_one_line_and_each_role_what_the_lower_ones_have() {
         for capability in Capability::all() {
             let lines = TABLE.iter().filter(|it| it.0 == capability).count();

@@ -138,13 +138,16 @@ impl Administration<'_> {
     ) -> Result<Group, NotDone> {
         who.must(Capability::SeePeople)?;
         let id = ResourceId::new(id);
-        let found = self.directory().find(ResourceType::Group, &id, Related::Skip);
+        let found = self
+            .directory()
+            .find(ResourceType::Group, &id, Related::Skip);
         let group = found.await?;
         let behind: Option<i64> = place::decode(cursor)?;
         let members = self.store().members(&id, behind, PAGE).await?;
         let mut rows = self.group_rows(std::slice::from_ref(&group)).await?;
         let row = rows.pop().ok_or(NotDone::NotFound("group"))?;
-        let (attributes, audit) = self.told(&group, ResourceType::Group).await?;
+        let history = self.history(&id).await?;
+        let (attributes, audit) = self.told(&group, ResourceType::Group, history).await?;
         Ok(Group {
             row,
             created: group.created,

@@ -109,7 +109,8 @@ impl Administration<'_> {
         let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
         let until = self.now.checked_add(RELEASED).unwrap_or(self.now);
         let until = until.strftime("%Y-%m-%dT%H:%M:%SZ");
-        let patch = json!({"spec": {"deprovisioning": {"brake": {"openUntil": until.to_string()}}}});
+        let patch =
+            json!({"spec": {"deprovisioning": {"brake": {"openUntil": until.to_string()}}}});
         format!(
             "kubectl --namespace {namespace} patch scimtenant {name} --type merge --patch '{patch}'"
         )

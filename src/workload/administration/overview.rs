@@ -263,7 +263,10 @@ impl Administration<'_> {
         if let Some(connector) = connectors.iter().find(bad) {
             return health(LookState::Attention, connector.says.clone());
         }
-        if connectors.iter().all(|it| it.state == ConnectorState::Waiting) {
+        if connectors
+            .iter()
+            .all(|it| it.state == ConnectorState::Waiting)
+        {
             let says = "Nothing has been provisioned yet. The connector has the values to paste into Entra.";
             return health(LookState::Waiting, says.to_owned());
         }
@@ -282,16 +285,21 @@ impl Administration<'_> {
         for rejection in rejected.into_iter().take(LOOKS) {
             looks.push(self.look(rejection).await?);
         }
-        let silent = connectors.iter().filter(|it| {
-            it.state == ConnectorState::Attention && it.last_error.is_none()
-        });
-        looks.extend(silent.map(|it| Look {
-            at: it.last_cycle.as_ref().map_or(self.now, |it| it.last_request_at),
-            subject: LookSubject::Connector,
-            id: None,
-            name: it.name.clone(),
-            says: it.says.clone(),
-            state: LookState::Attention,
+        let silent = connectors
+            .iter()
+            .filter(|it| it.state == ConnectorState::Attention && it.last_error.is_none());
+        looks.extend(silent.map(|it| {
+            Look {
+                at: it
+                    .last_cycle
+                    .as_ref()
+                    .map_or(self.now, |it| it.last_request_at),
+                subject: LookSubject::Connector,
+                id: None,
+                name: it.name.clone(),
+                says: it.says.clone(),
+                state: LookState::Attention,
+            }
         }));
         Ok(looks)
     }

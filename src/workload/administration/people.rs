@@ -136,9 +136,7 @@ impl Administration<'_> {
     pub(super) async fn find_person(&self, person: &str) -> Result<Stored, NotDone> {
         match self.directory().person(person).await {
             // What is no user name is nobody's.
-            Err(DirectoryError::Refused(_)) => {
-                Err(NotDone::NotFound("person"))
-            }
+            Err(DirectoryError::Refused(_)) => Err(NotDone::NotFound("person")),
             found => Ok(found?),
         }
     }

@@ -102,7 +102,9 @@ fn line(value: &Value) -> (Option<String>, String) {
 }
 
 fn text_of_parts(parts: &Map<String, Value>) -> String {
-    let parts = parts.iter().map(|(name, it)| format!("{name}: {}", text(it)));
+    let parts = parts
+        .iter()
+        .map(|(name, it)| format!("{name}: {}", text(it)));
     parts.collect::<Vec<_>>().join(", ")
 }
 
@@ -155,6 +157,17 @@ pub(crate) struct CapabilityHint {
     pub(crate) capability: Capability,
     /// What it is.
     pub(crate) sentence: &'static str,
+}
+
+impl CapabilityHint {
+    /// What a role may do.
+    pub(crate) fn of(role: Role) -> Vec<Self> {
+        let hint = |it: Capability| Self {
+            capability: it,
+            sentence: it.sentence(),
+        };
+        role.capabilities().map(hint).collect()
+    }
 }
 
 /// By what a person signs in who does so without Entra; what it is made of is nobody's to know.
@@ -240,7 +253,7 @@ impl Administration<'_> {
         let person = self.find_person(person).await?;
         let resource = &person.resource;
         let role = Role::of(resource);
-        let (attributes, audit) = self.told(&person, ResourceType::User).await?;
+        let history = self.history(&person.id).await?;
         let mut groups: Vec<GroupReference> = person
             .related
             .iter()
@@ -251,8 +264,8 @@ impl Administration<'_> {
             .collect();
         groups.sort_by(|one, other| one.name.cmp(&other.name));
         let sessions = self.sessions_of(&person).await?;
-        let story = self.story_of(&person, &sessions).await?;
-        let capabilities = role.into_iter().flat_map(Role::capabilities);
+        let story = self.story_of(&person, &sessions, &history).await?;
+        let (attributes, audit) = self.told(&person, ResourceType::User, history).await?;
         Ok(Person {
             row: self.row(&person),
             external_id: resource.external_id().map(str::to_owned),
@@ -260,19 +273,11 @@ impl Administration<'_> {
             attributes,
             groups,
             roles: role_values(&person),
-            capabilities: capabilities
-                .map(|it| CapabilityHint {
-                    capability: it,
-                    sentence: it.sentence(),
-                })
-                .collect(),
+            capabilities: role.map(CapabilityHint::of).unwrap_or_default(),
             declared_sign_in_method: declared(resource).map(str::to_owned),
             credentials: self.credentials(&person).await?,
             sessions,
-            applications: self
-                .store()
-                .applications_of(&person.id, self.now)
-                .await?,
+            applications: self.store().applications_of(&person.id, self.now).await?,
             audit,
             may: Capability::all()
                 .filter(|it| self.may_do(who, &person, *it).is_ok())
@@ -342,9 +347,11 @@ impl Administration<'_> {
         &self,
         of: &Stored,
         kind: ResourceType,
+        history: Vec<Audited>,
     ) -> Result<(Vec<Attribute>, Vec<AuditRow>), NotDone> {
-        let history = self.history(&of.id).await?;
-        let people = history.iter().filter_map(|it| it.entry.requester.person.as_ref());
+        let people = history
+            .iter()
+            .filter_map(|it| it.entry.requester.person.as_ref());
         let names = self.names_of(people).await?;
         let origins = origins(&history, kind, &names);
         let audit = history.into_iter().take(PAGE);

@@ -88,9 +88,10 @@ impl From<DirectoryError> for NotDone {
             }) => Self::Conflict(format!(
                 "the brake holds {what}: at most {at_most} may happen in {window:#}, by spec.deprovisioning.brake of the ScimTenant"
             )),
-            error @ (DirectoryError::Precondition | DirectoryError::Store(_)) => {
-                Self::Unavailable(error)
+            DirectoryError::Precondition => {
+                Self::Conflict("somebody changed the person in the meantime; look again".to_owned())
             }
+            error @ DirectoryError::Store(_) => Self::Unavailable(error),
         }
     }
 }

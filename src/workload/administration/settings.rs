@@ -179,7 +179,11 @@ fn of_clients(config: &ScimTenantConfig) -> Vec<Setting> {
     let owners: Vec<String> = owners
         .map(|it| format!("{}: {}", it.client, it.attributes.join(" ")))
         .collect();
-    let proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    let proxies: Vec<String> = config
+        .trusted_proxies
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     vec![
         Setting::new("A POST for who is there already", "spec.adoption", adoption),
         Setting::new("Members that nobody knows", "spec.unknownMembers", unknown),
@@ -188,7 +192,11 @@ fn of_clients(config: &ScimTenantConfig) -> Vec<Setting> {
             "spec.breakGlass",
             list(&policy.break_glass),
         ),
-        Setting::new("Owners of attributes", "spec.attributeOwners", list(&owners)),
+        Setting::new(
+            "Owners of attributes",
+            "spec.attributeOwners",
+            list(&owners),
+        ),
         Setting::new("Trusted proxies", "spec.trustedProxies", list(&proxies)),
     ]
 }

@@ -85,7 +85,8 @@ impl Administration<'_> {
         match self.find_person(person).await {
             Ok(found) => {
                 let sessions = self.sessions_of(&found).await?;
-                self.story_of(&found, &sessions).await
+                let history = self.history(&found.id).await?;
+                self.story_of(&found, &sessions, &history).await
             }
             Err(NotDone::NotFound(_)) => Ok(self.story_of_nobody(person)),
             Err(other) => Err(other),
@@ -96,9 +97,9 @@ impl Administration<'_> {
         &self,
         person: &Stored,
         sessions: &[SessionRow],
+        history: &[Audited],
     ) -> Result<Story, NotDone> {
-        let history = self.history(&person.id).await?;
-        let mut steps = vec![arrival(person, &history)];
+        let mut steps = vec![arrival(person, history)];
         if let Some(request) = self.last_request(person).await? {
             steps.push(asked(&request));
         }
@@ -115,7 +116,7 @@ impl Administration<'_> {
             Step::new("Brake", StepState::Bad, says).at(it.entry.time)
         }));
         steps.extend(self.user_type(person));
-        steps.push(activity(person, &history));
+        steps.push(activity(person, history));
         steps.push(role(person));
         let (method, can) = self.method(person).await?;
         steps.push(method);
@@ -193,9 +194,11 @@ impl Administration<'_> {
         }
         let value = person.resource.attributes().get("userType");
         Some(match value.and_then(|it| it.as_str()) {
-            Some(value) if allowed.iter().any(|it| it == value) => {
-                Step::new("User type", StepState::Good, format!("userType is {value}."))
-            }
+            Some(value) if allowed.iter().any(|it| it == value) => Step::new(
+                "User type",
+                StepState::Good,
+                format!("userType is {value}."),
+            ),
             Some(value) => Step::new(
                 "User type",
                 StepState::Bad,
@@ -232,7 +235,8 @@ impl Administration<'_> {
             SignInMethod::Entra => None,
             SignInMethod::BuiltIn => {
                 let kept = self.store().password(&person.id).await?;
-                kept.is_none().then_some("Make an invitation, by which the person sets a password.")
+                kept.is_none()
+                    .then_some("Make an invitation, by which the person sets a password.")
             }
         };
         let (state, lacks) = match missing {

@@ -7,9 +7,9 @@ use super::provisioner::Target;
 use super::{Directory, DirectoryError, Expected, Provisioned};
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
-use crate::store::ResourceId;
 use crate::store::audit::{AuditEvent, Requester};
 use crate::store::sessions::SecretDigest;
+use crate::store::{ResourceId, Stored};
 
 impl Directory {
     /// Whether a person is a break-glass account, which is out of reach.
@@ -26,7 +26,7 @@ impl Directory {
     /// Deactivates a person, which ends the sessions, or lets the person in again.
     pub(crate) async fn set_active(
         &self,
-        person: &ResourceId,
+        person: &Stored,
         active: bool,
         requester: &Requester,
     ) -> Result<Provisioned, DirectoryError> {
@@ -39,7 +39,7 @@ impl Directory {
     /// Puts a role into the place of those that are `replaced`, or none; other values of `roles` stay.
     pub(crate) async fn set_role(
         &self,
-        person: &ResourceId,
+        person: &Stored,
         (replaced, role): (&[&str], Option<&str>),
         requester: &Requester,
     ) -> Result<Provisioned, DirectoryError> {
@@ -78,18 +78,22 @@ impl Directory {
         Ok(())
     }
 
-    /// Changes attributes of a person as a SCIM client would: by the same rules, in one transaction.
+    /// Changes attributes of a person, as it was looked at, as a SCIM client would: by the same rules, in one transaction.
     async fn set(
         &self,
-        person: &ResourceId,
+        person: &Stored,
         requester: &Requester,
         change: impl Fn(&mut Map<String, Value>),
     ) -> Result<Provisioned, DirectoryError> {
         let kind = ResourceType::User;
+        let expected = Expected {
+            one_of: Some(vec![person.version]),
+            none_of: Vec::new(),
+        };
         let target = Target {
             kind,
-            id: person,
-            expected: &Expected::default(),
+            id: &person.id,
+            expected: &expected,
             adopts: false,
         };
         let compute = |current: &Resource| {
