@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::output;
+use credentials::Place;
 pub(super) use login::{Args as LoginArgs, login};
 use server::{Server, path};
 
@@ -22,6 +23,8 @@ pub(super) struct Asked {
     /// Write the answer as JSON
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// What is asked of people.
@@ -209,7 +212,7 @@ pub(super) struct ExplainArgs {
 
 impl Asked {
     fn server(&self) -> anyhow::Result<Server> {
-        Server::known(self.server.as_ref())
+        Server::known(self.server.as_ref(), &self.place)
     }
 
     /// Writes an answer: as it is, or for people.

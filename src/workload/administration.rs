@@ -30,9 +30,7 @@ pub(crate) use groups::{Group, GroupRow, Groups, GroupsWanted, MemberCount};
 pub(crate) use held::Held;
 pub(crate) use overview::{Health, Hour, Look, LookState, LookSubject, Overview, SignedIn};
 pub(crate) use people::{PeopleWanted, PersonRow, PersonState, Persons};
-pub(crate) use person::{
-    Attribute, AuditRow, CapabilityHint, Origin, Person, SessionRow, Source,
-};
+pub(crate) use person::{Attribute, AuditRow, CapabilityHint, Origin, Person, SessionRow, Source};
 pub(crate) use refused::{NotDone, Why};
 pub(crate) use requests::{Request, RequestRow, Requests, RequestsWanted};
 pub(crate) use settings::Setting;
@@ -113,6 +111,10 @@ impl<'a> Administration<'a> {
     }
 
     /// `person`, who is signed in, as an administrator; refused who has none of the roles. `request_id` names the request in the audit.
+    #[expect(
+        clippy::unused_self,
+        reason = "who is admitted is admitted to this directory"
+    )]
     pub(crate) fn admit(
         &self,
         person: &Stored,

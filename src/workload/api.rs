@@ -1,4 +1,4 @@
-//! The API for administrators: JSON below `/api/v1`, described by OpenAPI 3.1, with the rights of the domain. Who asks is known by the session
+//! The API for administrators: JSON below `/api/v1`, described by `OpenAPI` 3.1, with the rights of the domain. Who asks is known by the session
 //! of a browser, or by an access token of the command line; those of applications are good for nothing here.
 
 mod call;
@@ -153,7 +153,7 @@ impl Visit<'_> {
         } else {
             self.check_origin()?;
             let signed_in = sign_in::person(self.shared, self.scim_tenant, self.peer, self.head);
-            let person = signed_in.await.map_err(Problem::store)?;
+            let person = signed_in.await.map_err(|it| Problem::store(&it))?;
             (person.ok_or(Problem::NobodySignedIn)?, Through::Portal)
         };
         let admitted = self
@@ -181,9 +181,9 @@ impl Visit<'_> {
 }
 
 impl Problem {
-    fn store(error: StoreError) -> Self {
+    fn store(error: &StoreError) -> Self {
         tracing::debug!(
-            error = crate::telemetry::chain(&error),
+            error = crate::telemetry::chain(error),
             "nobody can say who asks"
         );
         Self::Unavailable

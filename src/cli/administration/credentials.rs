@@ -40,8 +40,8 @@ pub(super) struct Credentials {
 
 impl Credentials {
     /// Waits until nobody else has it.
-    pub(super) fn open() -> anyhow::Result<Self> {
-        Self::open_in(&folder()?)
+    pub(super) fn open(place: &Place) -> anyhow::Result<Self> {
+        Self::open_in(&place.folder()?)
     }
 
     fn open_in(folder: &Path) -> anyhow::Result<Self> {
@@ -93,15 +93,34 @@ impl Credentials {
     }
 }
 
-/// `usher` below the folder for settings of the user.
-fn folder() -> anyhow::Result<PathBuf> {
-    let named = |name: &str| std::env::var_os(name).filter(|it| !it.is_empty());
-    if let Some(folder) = named("XDG_CONFIG_HOME") {
-        return Ok(PathBuf::from(folder).join("usher"));
-    }
-    match named("HOME") {
-        Some(home) => Ok(PathBuf::from(home).join(".config").join("usher")),
-        None => bail!("there is no folder for the token; set HOME or XDG_CONFIG_HOME"),
+/// Where the file is.
+#[derive(Clone, Debug, clap::Args)]
+pub(in crate::cli) struct Place {
+    /// The folder for settings of the user
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        env = "XDG_CONFIG_HOME",
+        hide = true,
+        global = true
+    )]
+    pub(super) config_home: Option<PathBuf>,
+    /// The folder of the user
+    #[arg(long, value_name = "FOLDER", env = "HOME", hide = true, global = true)]
+    pub(super) home: Option<PathBuf>,
+}
+
+impl Place {
+    /// `usher` below the folder for settings of the user.
+    fn folder(&self) -> anyhow::Result<PathBuf> {
+        let is_named = |it: &&PathBuf| !it.as_os_str().is_empty();
+        if let Some(folder) = self.config_home.as_ref().filter(is_named) {
+            return Ok(folder.join("usher"));
+        }
+        match self.home.as_ref().filter(is_named) {
+            Some(home) => Ok(home.join(".config").join("usher")),
+            None => bail!("there is no folder for the token; set HOME or XDG_CONFIG_HOME"),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use super::super::output;
-use super::credentials::Credentials;
+use super::credentials::{Credentials, Place};
 use super::server::{CLIENT, Given, Server};
 use crate::clock::{Clock, SystemClock};
 
@@ -22,6 +22,8 @@ pub(in crate::cli) struct Args {
     /// The directory, such as `https://contoso.id.example.com`
     #[arg(long, value_name = "URL", env = "USHER_SERVER")]
     server: Url,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[derive(Deserialize)]
@@ -34,7 +36,7 @@ struct Codes {
 }
 
 pub(in crate::cli) async fn login(args: Args) -> anyhow::Result<()> {
-    let server = Server::at(&args.server)?;
+    let server = Server::at(&args.server, &args.place)?;
     let asked = [("client_id", CLIENT), ("scope", "openid offline_access")];
     let (status, answer) = server.form("/oauth2/device_authorization", &asked).await?;
     if !status.is_success() {
@@ -50,7 +52,7 @@ pub(in crate::cli) async fn login(args: Args) -> anyhow::Result<()> {
         codes.user_code
     ));
     let given = wait(&server, &codes).await?;
-    let credentials = Credentials::open()?;
+    let credentials = Credentials::open(&args.place)?;
     let mut kept = credentials.read()?;
     let base = server.base().to_owned();
     let tokens = given.tokens(SystemClock.now());

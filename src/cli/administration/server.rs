@@ -9,7 +9,7 @@ use reqwest::{Client, Method, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::credentials::{Credentials, Tokens};
+use super::credentials::{Credentials, Place, Tokens};
 use crate::clock::{Clock, SystemClock};
 
 /// The `client_id` of these commands.
@@ -25,6 +25,7 @@ const SPARE: SignedDuration = SignedDuration::from_secs(30);
 pub(super) struct Server {
     base: String,
     client: Client,
+    place: Place,
 }
 
 /// What the token endpoint gives.
@@ -48,7 +49,7 @@ pub(super) fn path(segments: &[&str]) -> String {
 }
 
 impl Server {
-    pub(super) fn at(url: &Url) -> anyhow::Result<Self> {
+    pub(super) fn at(url: &Url, place: &Place) -> anyhow::Result<Self> {
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             bail!("{url} is no directory; write a URL such as https://contoso.id.example.com");
         }
@@ -63,17 +64,18 @@ impl Server {
         Ok(Self {
             base: url.as_str().trim_end_matches('/').to_owned(),
             client,
+            place: place.clone(),
         })
     }
 
     /// The one that is named, else the one that was signed in to last.
-    pub(super) fn known(named: Option<&Url>) -> anyhow::Result<Self> {
+    pub(super) fn known(named: Option<&Url>, place: &Place) -> anyhow::Result<Self> {
         if let Some(url) = named {
-            return Self::at(url);
+            return Self::at(url, place);
         }
-        let last = Credentials::open()?.read()?.last;
+        let last = Credentials::open(place)?.read()?.last;
         let last = last.context("nobody signed in; run usher login --server URL")?;
-        Self::at(&Url::parse(&last)?)
+        Self::at(&Url::parse(&last)?, place)
     }
 
     pub(super) fn base(&self) -> &str {
@@ -143,7 +145,7 @@ impl Server {
 
     /// An access token that is good for a while, exchanged where it is about to end.
     async fn token(&self) -> anyhow::Result<String> {
-        let credentials = Credentials::open()?;
+        let credentials = Credentials::open(&self.place)?;
         let mut kept = credentials.read()?;
         let sign_in = || format!("not signed in; run usher login --server {}", self.base);
         let known = kept.servers.get(&self.base).cloned();
@@ -197,7 +199,11 @@ mod tests {
 
     #[test]
     fn no_token_goes_out_in_plain_text() {
-        let at = |url: &str| Server::at(&Url::parse(url).unwrap()).is_ok();
+        let place = Place {
+            config_home: None,
+            home: None,
+        };
+        let at = |url: &str| Server::at(&Url::parse(url).unwrap(), &place).is_ok();
         assert!(at("http://localhost:8080/identity/contoso"));
         assert!(!at("http://contoso.example"));
         assert!(!at("ftp://contoso.example"));

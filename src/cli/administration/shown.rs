@@ -1,7 +1,5 @@
 //! Answers of the API as people read them.
 
-use std::fmt::Write;
-
 use serde_json::Value;
 
 use super::table::{harmless, table};
@@ -28,7 +26,7 @@ fn listed(titles: &[&str], rows: &[Vec<String>], answer: &Value) -> String {
         table(titles, rows)
     };
     if let Some(cursor) = answer["nextCursor"].as_str() {
-        let _ = writeln!(shown, "more: --cursor {}", harmless(cursor));
+        shown.extend([format!("more: --cursor {}\n", harmless(cursor))]);
     }
     shown
 }
@@ -55,16 +53,15 @@ pub(super) fn person(answer: &Value) -> String {
             vec![text(&it["name"]), text(&it["value"]), text(&origin["name"])]
         })
         .collect();
-    let _ = write!(
-        shown,
+    shown.extend([format!(
         "\n{}",
         table(&["ATTRIBUTE", "VALUE", "FROM"], &attributes)
-    );
+    )]);
     let groups = rows(&answer["groups"], &["name", "id"]);
     if !groups.is_empty() {
-        let _ = write!(shown, "\n{}", table(&["GROUP", "ID"], &groups));
+        shown.extend([format!("\n{}", table(&["GROUP", "ID"], &groups))]);
     }
-    let _ = write!(shown, "\n{}", sessions(answer));
+    shown.extend([format!("\n{}", sessions(answer))]);
     let audit = answer["audit"].as_array().into_iter().flatten();
     let audit: Vec<Vec<String>> = audit
         .map(|it| {
@@ -77,8 +74,8 @@ pub(super) fn person(answer: &Value) -> String {
             ]
         })
         .collect();
-    let _ = write!(shown, "\n{}", table(&["WHEN", "WHAT", "BY"], &audit));
-    let _ = write!(shown, "\n{}", story(&answer["story"]));
+    shown.extend([format!("\n{}", table(&["WHEN", "WHAT", "BY"], &audit))]);
+    shown.extend([format!("\n{}", story(&answer["story"]))]);
     shown
 }
 
@@ -123,11 +120,11 @@ pub(super) fn request(answer: &Value) -> String {
     ];
     let mut shown = String::new();
     for name in names.iter().filter(|it| !answer[**it].is_null()) {
-        let _ = writeln!(shown, "{name}: {}", harmless(&text(&answer[*name])));
+        shown.extend([format!("{name}: {}\n", harmless(&text(&answer[*name])))]);
     }
     for name in ["body", "answer"] {
         if !answer[name].is_null() {
-            let _ = writeln!(shown, "{name}:\n{:#}", answer[name]);
+            shown.extend([format!("{name}:\n{:#}\n", answer[name])]);
         }
     }
     shown
@@ -138,9 +135,10 @@ pub(super) fn held(answer: &Value) -> String {
     let Some(since) = answer["since"].as_str() else {
         let limits = answer["limits"].as_array().into_iter().flatten();
         let limits: Vec<String> = limits.map(text).collect();
-        return match limits.is_empty() {
-            true => format!("{how}\n"),
-            false => format!("nothing is held; at most {}\n", limits.join(", ")),
+        return if limits.is_empty() {
+            format!("{how}\n")
+        } else {
+            format!("nothing is held; at most {}\n", limits.join(", "))
         };
     };
     let mut shown = format!(
@@ -148,11 +146,10 @@ pub(super) fn held(answer: &Value) -> String {
         answer["deactivations"], answer["deletions"], answer["membershipRemovals"]
     );
     let examples = rows(&answer["examples"], &["name", "id"]);
-    let _ = write!(
-        shown,
+    shown.extend([format!(
         "{}let it pass:\n{how}\n",
         table(&["OF", "ID"], &examples)
-    );
+    )]);
     shown
 }
 
@@ -193,14 +190,13 @@ pub(super) fn story(answer: &Value) -> String {
             _ => " ",
         };
         let at = step["at"].as_str().map(|it| format!(" ({it})"));
-        let _ = writeln!(
-            shown,
-            "{mark} {}: {}{}",
+        shown.extend([format!(
+            "{mark} {}: {}{}\n",
             harmless(&text(&step["name"])),
             harmless(&text(&step["says"])),
             at.unwrap_or_default()
-        );
+        )]);
     }
-    let _ = writeln!(shown, "next: {}", harmless(&text(&answer["next"])));
+    shown.extend([format!("next: {}\n", harmless(&text(&answer["next"])))]);
     shown
 }

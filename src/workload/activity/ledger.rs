@@ -149,7 +149,7 @@ impl Activity {
             let account = self.account(name);
             all.extend(account.open_rejections(now).cloned());
         }
-        all.sort_by(|one: &Rejection, other| other.at.cmp(&one.at));
+        all.sort_by_key(|it: &Rejection| std::cmp::Reverse(it.at));
         all
     }
 

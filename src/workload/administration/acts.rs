@@ -54,7 +54,6 @@ pub(crate) struct MadeLink {
 impl Administration<'_> {
     /// Whether `who` may do something to `person`.
     pub(super) fn may_do(
-        &self,
         who: &Administrator,
         person: &Stored,
         capability: Capability,
@@ -84,7 +83,7 @@ impl Administration<'_> {
         // First the role alone, so that who may not do it learns nothing of who is there.
         who.must(capability)?;
         let person = self.find_person(person).await?;
-        self.may_do(who, &person, capability)?;
+        Self::may_do(who, &person, capability)?;
         if self.directory().is_break_glass(&person.id).await? {
             return Err(DirectoryError::BreakGlass(ResourceType::User).into());
         }
@@ -152,7 +151,7 @@ impl Administration<'_> {
         };
         let directory = self.directory();
         let set = directory.set_sign_in_method(person.id.as_str(), method, &who.requester);
-        self.changed(set.await?, "signInMethod")
+        self.changed(&set.await?, "signInMethod")
     }
 
     /// Makes a link by which a person sets a password, in the place of the one before; `secret` is random.
@@ -225,7 +224,7 @@ impl Administration<'_> {
         let person = self.reach(who, person, Capability::SetActive).await?;
         let directory = self.directory();
         let set = directory.set_active(&person, active, &who.requester);
-        self.changed(set.await?, "active")
+        self.changed(&set.await?, "active")
     }
 
     /// Gives a person a role in the place of the one before, or none. Values of `roles` that are no role here stay.
@@ -242,11 +241,11 @@ impl Administration<'_> {
         let replaced = Role::ALL.map(Role::name);
         let directory = self.directory();
         let set = directory.set_role(&person, (&replaced, role.map(Role::name)), &who.requester);
-        self.changed(set.await?, "roles")
+        self.changed(&set.await?, "roles")
     }
 
     /// The person after a change, unless the attribute stayed because a client owns it.
-    fn changed(&self, done: Provisioned, attribute: &str) -> Result<PersonRow, NotDone> {
+    fn changed(&self, done: &Provisioned, attribute: &str) -> Result<PersonRow, NotDone> {
         if done.not_owned > 0 {
             return Err(NotDone::Conflict(format!(
                 "a SCIM client owns {attribute}, by spec.attributeOwners of the ScimTenant; change it there"

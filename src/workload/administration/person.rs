@@ -280,7 +280,7 @@ impl Administration<'_> {
             applications: self.store().applications_of(&person.id, self.now).await?,
             audit,
             may: Capability::all()
-                .filter(|it| self.may_do(who, &person, *it).is_ok())
+                .filter(|it| Self::may_do(who, &person, *it).is_ok())
                 .collect(),
             story,
         })

@@ -26,6 +26,7 @@ pub(crate) struct RequestsWanted {
 /// A page of requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the API has the names")]
 pub(crate) struct Requests {
     /// Those of the page, the newest first.
     pub(crate) requests: Vec<RequestRow>,
@@ -65,6 +66,7 @@ pub(crate) struct RequestRow {
 /// A request with what was sent and answered; values of people are their lengths.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the API has the names")]
 pub(crate) struct Request {
     /// What a list shows of it.
     #[serde(flatten)]
@@ -166,7 +168,7 @@ impl Administration<'_> {
             .filter(|it| wanted.client.as_ref().is_none_or(|client| client == *it));
         let mut rows = self.recorded(of, before).await?;
         rows.retain(|it| wanted.has(&it.row));
-        rows.sort_by(|one, other| other.row.number.cmp(&one.row.number));
+        rows.sort_by_key(|it| std::cmp::Reverse(it.row.number));
         let more = rows.len() > PAGE;
         rows.truncate(PAGE);
         let last = rows.last().filter(|_| more).map(|it| it.row.number);

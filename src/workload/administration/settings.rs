@@ -33,7 +33,7 @@ impl Setting {
             } else {
                 "\n".to_owned()
             };
-            yaml.push_str(&format!("{indent}{part}:{end}"));
+            yaml.extend([indent.as_str(), part, ":", end.as_str()]);
         }
         Self {
             name,

@@ -318,10 +318,11 @@ pub(super) fn find(
         }
         methods.push(endpoint.method);
     }
-    match methods.is_empty() {
-        true => Err(Problem::NotFound),
-        false => Err(Problem::Method(methods.join(", "))),
-    }
+    Err(if methods.is_empty() {
+        Problem::NotFound
+    } else {
+        Problem::Method(methods.join(", "))
+    })
 }
 
 impl Endpoint {

@@ -1,4 +1,4 @@
-//! The description of the API, OpenAPI 3.1, written from the table of endpoints and the types that are answered.
+//! The description of the API, `OpenAPI` 3.1, written from the table of endpoints and the types that are answered.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -11,7 +11,6 @@ use super::endpoints::{ENDPOINTS, Endpoint};
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Problem")]
-#[expect(dead_code, reason = "it is described and written elsewhere")]
 struct Described {
     /// Always `about:blank`: the status says which kind it is.
     r#type: String,
@@ -116,7 +115,7 @@ mod tests {
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-                let asked = path.replace('{', "").replace('}', "");
+                let asked = path.replace(['{', '}'], "");
                 let (endpoint, places) = find(&method, &asked).ok().unwrap();
                 assert_eq!(endpoint.path, path);
                 assert_eq!(places.len(), path.matches('{').count(), "{path}");

@@ -83,7 +83,7 @@ impl Directory {
         &self,
         person: &Stored,
         requester: &Requester,
-        change: impl Fn(&mut Map<String, Value>),
+        change: impl Fn(&mut Map<String, Value>) + Send + Sync,
     ) -> Result<Provisioned, DirectoryError> {
         let kind = ResourceType::User;
         let expected = Expected {

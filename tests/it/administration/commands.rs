@@ -189,10 +189,10 @@ async fn an_administrator_signs_in_at_a_browser_and_goes_on_in_a_terminal() {
     assert!(!scene.stage.is_signed_in(&browser).await);
     let role = typed(folder, &["people", "role", &bert, "User"], true).await;
     assert!(role.contains(" User "), "{role}");
-    let link = typed(folder, &["people", "reset-password", &bert], true).await;
+    let made = typed(folder, &["people", "reset-password", &bert], true).await;
     assert!(
-        link.starts_with("http://contoso.example/set-password/"),
-        "{link}"
+        made.starts_with("http://contoso.example/set-password/"),
+        "{made}"
     );
     for command in [
         ["groups", "list"].as_slice(),
