@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The main job in one process: a directory, a connector and a mapping in YAML; Entra's requests end as people and groups.
-# Usage: scripts/demo.sh [PROGRAM], with the path of a built `usher`; without, it is built.
+# Usage: scripts/demo.sh [PROGRAM], with the path of a built `usher`; without, it is built. In a terminal it stays until Enter, with a
+# portal to look around in.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -42,10 +43,44 @@ await() {
     exit 1
 }
 
+# A request of Entra: method, path, body.
+scim() {
+    curl --silent --show-error --request "$1" --header "Authorization: Bearer $(cat "$password")" \
+        --header 'Content-Type: application/scim+json' ${3:+--data "$3"} "$url/$2"
+}
+
+# Somebody is rejected, a deletion is held, and an administrator is invited.
+portal() {
+    local core=urn:ietf:params:scim:schemas:core:2.0:User admin=jose.garciamarquez@contoso.example id link
+    id=$(scim GET "Users?filter=userName%20eq%20%22$admin%22&attributes=userName" | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
+    scim POST Users "{\"schemas\":[\"$core\"],\"userName\":\"miriam.graham@contoso.example\",\"externalId\":\"miriam\",
+        \"name\":{\"givenName\":\"Miriam\",\"familyName\":\"Graham\"},\"userType\":\"premium\",
+        \"emails\":[{\"type\":\"work\",\"value\":\"miriam.graham@contoso.example\"}]}" >/dev/null
+    scim DELETE "Users/$id" >/dev/null
+    scim PATCH "Users/$id" "{\"schemas\":[\"urn:ietf:params:scim:api:messages:2.0:PatchOp\"],\"Operations\":[
+        {\"op\":\"replace\",\"path\":\"roles\",\"value\":[{\"value\":\"EnterpriseAdmin\",\"primary\":true}]}]}" >/dev/null
+    link=$("$program" invite "$admin" --report-url "$(field reportUrl)" --report-token-file "$folder/.usher/report-token" 2>/dev/null)
+    say "The portal, with somebody who was rejected and a deletion that is held"
+    echo "Set a password for $admin:  $link"
+    echo "and look around at:  $(field portalUrl)"
+    if [ -t 0 ] && [ -t 1 ]; then
+        read -r -p 'It is there until you press Enter. ' || true
+    fi
+}
+
 cp -r "$here/examples/quickstart" "$folder"
 rm -rf "$folder/.usher"
+# Beside the example: a portal, passwords to sign in to it, and a brake that lets nobody be deleted.
+cat >>"$folder/scim-tenant.yaml" <<END
+  portal:
+    displayName: Contoso
+  signIn:
+    builtIn: {enabled: true}
+  deprovisioning:
+    brake: {deactivations: 10, deletions: 0}
+END
 say "usher dev examples/quickstart    (three files: a ScimTenant, an AzureConnector, a UserMapping)"
-"$program" dev "$folder" --listen 127.0.0.1:0 --json >"$work/ready.json" 2>"$work/tables" &
+"$program" dev "$folder" --listen 127.0.0.1:0 --report-listen 127.0.0.1:0 --json >"$work/ready.json" 2>"$work/tables" &
 dev=$!
 for _ in $(seq 100); do
     if [ -s "$work/ready.json" ]; then break; fi
@@ -71,6 +106,7 @@ if command -v curl >/dev/null; then
         --data-urlencode 'filter=userName eq "jose.garciamarquez@contoso.example"' \
         --data-urlencode 'attributes=userName,name,userType,roles' "$url/Users" || true
     echo
+    portal
 fi
 
 cat <<END

@@ -62,6 +62,8 @@ pub struct View {
     pub remarks: String,
     /// The connectors that are ready.
     pub connectors: Vec<ConnectorView>,
+    /// Where the report is served, and links for passwords are made; nothing when it is not.
+    pub report_url: Option<String>,
     /// Whether there are objects, all of them are Ready, and nothing in the folder is wrong.
     pub all_ready: bool,
 }
@@ -99,6 +101,7 @@ pub(super) fn view(
             && errors(findings).next().is_none(),
         remarks,
         connectors,
+        report_url: None,
     }
 }
 

@@ -26,15 +26,15 @@ use crate::store::{ResourceId, Store, Stored};
 pub(crate) use acts::{MadeLink, WantedMethod};
 pub(crate) use capability::{Capability, Role};
 pub(crate) use connectors::{Connector, ConnectorState, Credential};
-pub(crate) use groups::{Group, GroupRow, Groups, GroupsWanted, MemberCount};
+pub(crate) use groups::{Group, Groups, GroupsWanted, MemberCount};
 pub(crate) use held::Held;
-pub(crate) use overview::{Health, Hour, Look, LookState, LookSubject, Overview, SignedIn};
+pub(crate) use overview::{Health, Look, LookState, LookSubject, Overview};
 pub(crate) use people::{PeopleWanted, PersonRow, PersonState, Persons};
 pub(crate) use person::{Attribute, AuditRow, CapabilityHint, Origin, Person, SessionRow, Source};
 pub(crate) use refused::{NotDone, Why};
 pub(crate) use requests::{Request, RequestRow, Requests, RequestsWanted};
 pub(crate) use settings::Setting;
-pub(crate) use story::{Step, StepState, Story};
+pub(crate) use story::{StepState, Story};
 
 /// Rows of a page.
 pub(crate) const PAGE: usize = 50;

@@ -150,7 +150,6 @@ pub(crate) enum LookSubject {
     Person,
     Group,
     Connector,
-    Store,
 }
 
 /// How much something needs a look.

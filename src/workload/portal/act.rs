@@ -242,7 +242,7 @@ fn password(person: &Person, form: &impl Fn(Act, &'static str) -> Action) -> Opt
 fn methods(person: &Person) -> Vec<Choice> {
     let declared = person.declared_sign_in_method.as_deref();
     let all = [
-        ("Default", "As it follows"),
+        ("Default", "Automatic"),
         ("Entra", "Entra ID"),
         ("BuiltIn", "Built-in (password)"),
     ];

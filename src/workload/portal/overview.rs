@@ -171,7 +171,6 @@ impl LookRow {
             (LookSubject::Person | LookSubject::Group, None) => {
                 Some("/portal/requests?failed=yes".to_owned())
             }
-            (LookSubject::Store, _) => None,
         };
         Self {
             at: At::new(look.at),

@@ -73,8 +73,15 @@ impl Portal {
     pub(crate) async fn admin(&self, role: &str) -> Browser {
         self.give_role(&self.lena, role).await;
         let browser = self.stage.browser();
-        self.stage.sign_in(&browser).await;
+        self.sign_in(&browser).await;
         browser
+    }
+
+    /// Signs Lena in, through the provider.
+    pub(crate) async fn sign_in(&self, browser: &Browser) {
+        let back = self.stage.go(browser, "/sign-in/entra").await;
+        let shown = browser.get(&back).await;
+        assert_eq!(shown.status, 303, "{}", shown.text);
     }
 
     /// What forms of the session of this browser have, also where its pages have no form.
