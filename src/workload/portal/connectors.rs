@@ -103,7 +103,11 @@ pub(super) async fn one(desk: &Desk<'_>, name: &str) -> Result<Response<Body>, R
     });
     let page = One {
         frame: desk.frame(),
-        sentence: format!("{} · {}", kind(&connector), connector.says),
+        sentence: match connector.last_error {
+            // The notice says the same.
+            Some(_) => kind(&connector),
+            None => format!("{} · {}", kind(&connector), connector.says),
+        },
         requests: route::requests(&connector.name),
         notices: notices.collect(),
         values: values(&connector),

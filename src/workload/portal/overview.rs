@@ -94,7 +94,7 @@ fn notices(overview: &Overview) -> Vec<Notice> {
         notices.push(Notice {
             tone: Tone::Warn,
             what: format!("The brake holds {}.", overview.held.what()),
-            why: format!("At most: {}.", overview.held.limits.join(", ")),
+            why: "Nothing of it was changed.".to_owned(),
             link: Some(Link::new("Look at them", "/portal/held")),
         });
     }
