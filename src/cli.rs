@@ -1,5 +1,6 @@
 //! The command line: one subcommand per file, each with its arguments and what it does.
 
+mod administration;
 mod crds;
 mod dev;
 mod emulator;
@@ -41,6 +42,20 @@ enum Command {
     ResetPassword(password_link::Args),
     /// Say how a person signs in, or show it
     SignInMethod(sign_in_method::Args),
+    /// Sign in to a directory as an administrator, by a browser
+    Login(administration::LoginArgs),
+    /// List people, show one, and act on them
+    People(administration::PeopleArgs),
+    /// List groups, and show one
+    Groups(administration::GroupsArgs),
+    /// List what SCIM clients asked lately, and show one request
+    Requests(administration::RequestsArgs),
+    /// Show what the brake holds
+    Held(administration::HeldArgs),
+    /// List the sessions of a person, and end them
+    Sessions(administration::SessionsArgs),
+    /// Say why somebody is here or not, and can sign in or not
+    Explain(administration::ExplainArgs),
     /// Check YAML files offline, as the API server and the operator would
     Lint(lint::Args),
     /// Try and preview mappings, exchange them with Entra, explain their expressions
@@ -89,6 +104,13 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Invite(args) => password_link::invite(args).await,
         Command::ResetPassword(args) => password_link::reset(args).await,
         Command::SignInMethod(args) => sign_in_method::run(args).await,
+        Command::Login(args) => administration::login(args).await,
+        Command::People(args) => administration::people(args).await,
+        Command::Groups(args) => administration::groups(args).await,
+        Command::Requests(args) => administration::requests(args).await,
+        Command::Held(args) => administration::held(args).await,
+        Command::Sessions(args) => administration::sessions(args).await,
+        Command::Explain(args) => administration::explain(args).await,
         Command::Lint(args) => lint::run(args).await,
         Command::Mapping(args) => mapping::run(args).await,
         Command::Dev(args) => dev::run(args).await,

@@ -5,6 +5,7 @@ pub mod application;
 pub mod email;
 pub mod oauth;
 pub mod policy;
+mod portal;
 pub mod report;
 pub mod rights;
 mod second_factor;
@@ -34,6 +35,7 @@ pub use policy::{
     Adoption, AttributeOwnerConfig, BrakeConfig, PolicyConfig, UnknownMembers, UnknownPeople,
     VerifiedDomainsConfig,
 };
+pub use portal::{DeclaredClient, PortalConfig};
 pub use report::Report;
 pub use rights::Rights;
 pub use second_factor::{SealingKey, SecondFactorConfig};
@@ -81,6 +83,9 @@ pub struct ScimTenantConfig {
     /// How people sign in; nobody does when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_in: Option<SignInConfig>,
+    /// Where administrators look and act; nowhere when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal: Option<PortalConfig>,
     /// Who may provision.
     pub clients: Vec<ScimClientConfig>,
 }
@@ -187,6 +192,9 @@ pub struct ScimClientConfig {
     /// Whose tokens it may present as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<TrustedIssuer>,
+    /// By what it is declared, for administrators to see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<DeclaredClient>,
 }
 
 /// One accepted credential, without its value.

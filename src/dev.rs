@@ -105,6 +105,7 @@ pub async fn run(
     let server = Server::start(settings, nothing)
         .await
         .map_err(DevError::Start)?;
+    let report_url = server.report_addr().map(|it| format!("http://{it}"));
     let host = Arc::new(Host::open(
         folder.hidden(),
         (server, report_token.digest()),
@@ -123,7 +124,10 @@ pub async fn run(
             schedule.everything_now();
         }
         look(&host, &context, &mut schedule).await;
-        show(&host.view(&findings));
+        show(&View {
+            report_url: report_url.clone(),
+            ..host.view(&findings)
+        });
         tokio::select! {
             () = &mut end => break,
             () = tokio::time::sleep(LOOK_EVERY) => {}

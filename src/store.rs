@@ -4,6 +4,7 @@ pub mod assertions;
 pub mod audit;
 pub mod backup;
 pub mod brake;
+pub mod browsing;
 mod candidate;
 #[cfg(test)]
 mod conformance;
@@ -250,6 +251,7 @@ pub trait Store:
     + grants::Grants
     + devices::Devices
     + assertions::Assertions
+    + browsing::Browsing
 {
     /// The resource called `id`.
     async fn find(

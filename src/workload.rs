@@ -1,12 +1,16 @@
 //! The workload: serves the directories of one `WorkloadConfig`. Protocol over domain over store; it knows no custom resources.
 
 mod activity;
+mod administration;
+mod api;
 mod applications;
 mod attempts;
 mod core;
 mod credentials;
 mod device;
 mod directory;
+mod entrance;
+mod figures;
 mod file;
 mod guesses;
 mod handover;
@@ -22,6 +26,7 @@ mod oauth;
 mod opened;
 mod outbound;
 mod passwords;
+mod portal;
 mod recorder;
 mod report;
 mod routing;
@@ -117,7 +122,7 @@ impl Server {
     async fn listen(settings: Settings, report_token: TokenDigest) -> Result<Self, StartError> {
         let core = Arc::new(Core::new(report_token, settings.clock, settings.random));
         let stop = CancellationToken::new();
-        let router = http::router(Arc::clone(&core.shared));
+        let router = entrance::router(Arc::clone(&core.shared));
         let public = listen(settings.listen, router, settings.tls, &stop).await?;
         let report = match settings.report_listen {
             None => None,

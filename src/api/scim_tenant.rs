@@ -8,6 +8,7 @@ mod email;
 mod exposure;
 mod owner;
 mod pods;
+mod portal;
 mod provisioning;
 mod schema;
 mod sign_in;
@@ -30,6 +31,7 @@ pub use email::{Email, EmailCredential, EmailSecretReference, EmailTls};
 pub use exposure::{Exposure, GatewayExposure, IngressExposure, ParentReference, Tls};
 pub use owner::AttributeOwner;
 pub use pods::PodTemplate;
+pub use portal::Portal;
 pub use provisioning::{Adoption, UnknownMembers, VerifiedDomains};
 pub use schema::{DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension};
 pub use sign_in::{BuiltInSignIn, ForwardAuth, SecondFactor, SignIn, SignInSession, UnknownPeople};
@@ -71,7 +73,11 @@ pub use store::{PostgresStore, SecretKeyReference, SqliteStore, Store};
     validation = Rule::new("(has(self.adoption) && self.adoption == 'ByVerifiedEmail') == (has(self.verifiedDomains) && size(self.verifiedDomains) > 0)")
         .message("adoption ByVerifiedEmail and verifiedDomains need each other: say whose word is taken for which addresses, or remove both"),
     validation = Rule::new("!has(self.signIn) || !has(self.signIn.forwardAuth) || self.host == self.signIn.forwardAuth.cookieDomain || self.host.endsWith('.' + self.signIn.forwardAuth.cookieDomain)")
-        .message("signIn.forwardAuth.cookieDomain must be host or what it ends with, such as example.com for contoso.id.example.com")
+        .message("signIn.forwardAuth.cookieDomain must be host or what it ends with, such as example.com for contoso.id.example.com"),
+    validation = Rule::new("!has(self.portal) || !has(self.schema) || !has(self.schema.roles) || size(self.schema.roles) == 0 || self.schema.roles.exists(it, it in ['ReadOnly', 'User', 'Admin', 'EnterpriseAdmin'])")
+        .message("schema.roles must have ReadOnly, User, Admin or EnterpriseAdmin where portal is declared, or nobody gets in"),
+    validation = Rule::new("!has(self.portal) || !has(self.signIn) || !has(self.signIn.applications) || !self.signIn.applications.exists(it, it.name == 'usher-cli')")
+        .message("no application can be called usher-cli where portal is declared: the commands of Usher are")
 )]
 pub struct ScimTenantSpec {
     /// Public DNS name, without scheme or port, under which Entra reaches the directory. Every URL in status is derived from it. It cannot be changed:
@@ -112,6 +118,10 @@ pub struct ScimTenantSpec {
     /// How people sign in and stay signed in.
     #[serde(default)]
     pub sign_in: SignIn,
+
+    /// Pages and an API for administrators, and the commands of `usher`; there are none when left out. They need people who sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal: Option<Portal>,
 
     /// How people go: how many at once, and when for good.
     #[serde(default)]

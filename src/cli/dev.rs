@@ -102,7 +102,10 @@ impl Screen {
         }
         if self.sink == Sink::Json && view.all_ready && !self.told {
             self.told = true;
-            let line = json!({"connectors": view.connectors});
+            let mut line = json!({"connectors": view.connectors});
+            if let Some(url) = &view.report_url {
+                line["reportUrl"] = json!(url);
+            }
             // Whoever asked for the line and went away is served all the same.
             drop(output::print(&format!("{line}\n")));
         }

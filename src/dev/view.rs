@@ -34,6 +34,9 @@ pub struct ConnectorView {
     /// Where people sign in, and what asks who they are; nothing when the connector lets nobody.
     #[serde(flatten)]
     pub sign_in: Option<SignInView>,
+    /// Where administrators look and act; nothing when no portal is declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub portal_url: Option<String>,
 }
 
 /// Where people sign in.
@@ -59,6 +62,8 @@ pub struct View {
     pub remarks: String,
     /// The connectors that are ready.
     pub connectors: Vec<ConnectorView>,
+    /// Where the report is served, and links for passwords are made; nothing when it is not.
+    pub report_url: Option<String>,
     /// Whether there are objects, all of them are Ready, and nothing in the folder is wrong.
     pub all_ready: bool,
 }
@@ -78,7 +83,7 @@ pub(super) fn view(
     let connectors: Vec<ConnectorView> = everything
         .iter()
         .filter(|(kind, it)| *kind == Kind::AzureConnector && is_ready(it))
-        .filter_map(|(_, it)| connector(it, secrets))
+        .filter_map(|(_, it)| connector(it, &everything, secrets))
         .collect();
     let remarks = remarks(&everything, findings, &connectors);
     let text = |ages| {
@@ -96,6 +101,7 @@ pub(super) fn view(
             && errors(findings).next().is_none(),
         remarks,
         connectors,
+        report_url: None,
     }
 }
 
@@ -113,7 +119,11 @@ fn is_ready(object: &Value) -> bool {
     })
 }
 
-fn connector(object: &Value, secrets: &Secrets) -> Option<ConnectorView> {
+fn connector(
+    object: &Value,
+    everything: &[(Kind, &Value)],
+    secrets: &Secrets,
+) -> Option<ConnectorView> {
     let text = |pointer: &str| {
         object
             .pointer(pointer)
@@ -122,9 +132,18 @@ fn connector(object: &Value, secrets: &Secrets) -> Option<ConnectorView> {
     };
     let namespace = text("/metadata/namespace")?;
     let secret = ObjectKey::new(&namespace, &text("/status/scim/secretName")?);
+    let scim_url = text("/status/scim/url")?;
+    let has_portal = everything.iter().any(|(kind, it)| {
+        *kind == Kind::ScimTenant
+            && it["metadata"]["namespace"] == object["metadata"]["namespace"]
+            && it["metadata"]["name"] == object["spec"]["scimTenantRef"]["name"]
+            && it["spec"]["portal"].is_object()
+    });
+    let base = scim_url.strip_suffix("/scim/v2").filter(|_| has_portal);
     Some(ConnectorView {
         name: text("/metadata/name")?,
-        scim_url: text("/status/scim/url")?,
+        portal_url: base.map(|it| format!("{it}/portal")),
+        scim_url,
         user_name: text("/status/scim/userName")?,
         password_file: secrets.path(&secret).join(PASSWORD),
         sign_in: object.pointer("/spec/oidc").and_then(|_| {
@@ -201,6 +220,7 @@ fn remarks(
         scim_url,
         password_file,
         sign_in,
+        portal_url,
         ..
     } in connectors
     {
@@ -216,6 +236,9 @@ fn remarks(
         if let Some(sign_in) = sign_in {
             line(format_args!("  Redirect URI   {}", sign_in.redirect_uri));
             line(format_args!("  Sign in at     {}", sign_in.sign_in_url));
+        }
+        if let Some(portal_url) = portal_url {
+            line(format_args!("  Portal         {portal_url}"));
         }
     }
     text

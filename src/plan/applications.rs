@@ -5,7 +5,9 @@ use k8s_openapi::api::core::v1::Secret;
 use url::Url;
 
 use crate::api::ScimTenant;
-use crate::api::scim_tenant::{Application, GrantType, SigningAlgorithm as Declared};
+use crate::api::scim_tenant::{
+    Application, GrantType, ScimTenantSpec, SigningAlgorithm as Declared,
+};
 use crate::config::{
     ApplicationAuthentication, ApplicationConfig, ApplicationsConfig, ClaimConfig, PrivateKey,
     SigningAlgorithm, Token, TokenDigest,
@@ -98,11 +100,34 @@ pub(super) fn applications(
         };
         Some(application(it, authentication))
     });
-    let applications: Vec<_> = served.collect();
+    let commands = tenant.spec.portal.as_ref().map(|_| commands());
+    let applications: Vec<_> = served.chain(commands).collect();
     Ok((!applications.is_empty()).then(|| ApplicationsConfig {
         signing_keys_file: site.client_secrets.signing_keys(&Owner::of(tenant)),
         applications,
     }))
+}
+
+/// The `client_id` of the commands of Usher.
+pub const COMMANDS: &str = "usher-cli";
+
+/// Whether `tenant` has applications: declared ones, or the commands of Usher, which ask for tokens where a portal is declared.
+pub fn are_declared(tenant: &ScimTenantSpec) -> bool {
+    !tenant.sign_in.applications.is_empty() || tenant.portal.is_some()
+}
+
+/// The commands of Usher: a public client that people let in at a browser.
+fn commands() -> ApplicationConfig {
+    ApplicationConfig {
+        client_id: COMMANDS.to_owned(),
+        authentication: ApplicationAuthentication::Public,
+        redirect_uris: Vec::new(),
+        device_authorization: true,
+        signing_algorithm: SigningAlgorithm::default(),
+        post_logout_redirect_uris: Vec::new(),
+        backchannel_logout_uri: None,
+        claims: Vec::new(),
+    }
 }
 
 fn application(
@@ -178,6 +203,12 @@ pub(super) fn missing(
         return Some(Rejection::Invalid {
             field: "spec.signIn.applications".to_owned(),
             problem: "nobody can sign in to them; add spec.oidc to an AzureConnector of this ScimTenant, or set spec.signIn.builtIn.enabled".to_owned(),
+        });
+    }
+    if tenant.spec.portal.is_some() && !is_open {
+        return Some(Rejection::Invalid {
+            field: "spec.portal".to_owned(),
+            problem: "nobody can sign in to it; add spec.oidc to an AzureConnector of this ScimTenant, or set spec.signIn.builtIn.enabled".to_owned(),
         });
     }
     let mut pairs = declared.iter().zip(&observed.client_secrets);

@@ -12,7 +12,7 @@ use crate::api::scim_tenant::{
 };
 use crate::api::{AzureConnector, ObjectKey, ScimTenant};
 use crate::config::rights::{Access, Resources};
-use crate::config::{Rights, ScimClientConfig, Token, scim_url};
+use crate::config::{DeclaredClient, Rights, ScimClientConfig, Token, scim_url};
 use crate::scim::dialect::Dialect;
 
 use super::child::{ChildKey, ChildKind, Owner};
@@ -210,6 +210,11 @@ pub(super) fn entries(
             credentials,
             oauth: method.oauth,
             issuer: method.issuer,
+            declared: Some(DeclaredClient {
+                kind: "ScimTenant".to_owned(),
+                secret_name: credential::client_secret_name(&owner.object.name, client),
+                entra_tenant_id: None,
+            }),
         })
     };
     declared.filter_map(entry).collect()

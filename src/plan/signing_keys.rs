@@ -11,7 +11,7 @@ use crate::api::conditions::Reason;
 use crate::api::scim_tenant::SigningAlgorithm as Declared;
 use crate::config::{PrivateKey, SigningAlgorithm, SigningKey, SigningKeys};
 
-use super::applications::ApplicationsObserved;
+use super::applications::{self, ApplicationsObserved};
 use super::child::{Child, ChildKey, ChildKind, Owner, Ownership};
 use super::objects::{Names, signing_keys};
 use super::policy::minutes;
@@ -66,7 +66,7 @@ pub(super) fn steps(
     let owner = Owner::of(tenant);
     let name = Names::of(&owner).signing_keys;
     let child = ChildKey::new(ChildKind::Secret, &owner.object.namespace, &name);
-    if tenant.spec.sign_in.applications.is_empty() {
+    if !applications::are_declared(&tenant.spec) {
         let secret = observed.signing_keys.iter();
         let ours = secret.filter(|it| owner.ownership(&it.metadata) == Ownership::Ours);
         return Ok(ours.map(|it| delete(&child, it)).collect());

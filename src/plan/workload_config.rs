@@ -10,8 +10,8 @@ use k8s_openapi::api::core::v1::Secret;
 use crate::api::scim_tenant::{Entitlement, ExtensionAttributeType, ScimTenantSpec};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{
-    AcceptedAt, CredentialConfig, ProviderConfig, Rights, ScimClientConfig, ScimTenantConfig,
-    ScimTenantName,
+    AcceptedAt, CredentialConfig, DeclaredClient, PortalConfig, ProviderConfig, Rights,
+    ScimClientConfig, ScimTenantConfig, ScimTenantName,
 };
 use crate::scim::schema::{
     AttributeType, Extension, ExtensionAttribute as RulesAttribute, Rules, Schemas,
@@ -78,9 +78,19 @@ pub fn scim_tenant_config(
         store: sources.site.store.clone(),
         policy: policy(&tenant.spec)?,
         trusted_proxies: trusted_proxies(tenant)?,
+        portal: portal(tenant),
         sign_in: sign_in(tenant, sources, &schema)?,
         schema,
         clients: clients(tenant, sources),
+    })
+}
+
+/// Where the administrators of `tenant` look and act.
+fn portal(tenant: &ScimTenant) -> Option<PortalConfig> {
+    let declared = tenant.spec.portal.as_ref()?;
+    let name = || ObjectKey::of(tenant).name;
+    Some(PortalConfig {
+        display_name: declared.display_name.clone().unwrap_or_else(name),
     })
 }
 
@@ -242,6 +252,11 @@ fn client(observed: &ConnectorObserved, sources: &Sources<'_>) -> Option<ScimCli
         credentials: credentials(&current, method.accepted_at, before, sources.now),
         oauth: method.oauth,
         issuer: method.issuer,
+        declared: Some(DeclaredClient {
+            kind: "AzureConnector".to_owned(),
+            secret_name: credential::secret_name(connector),
+            entra_tenant_id: Some(connector.spec.entra_tenant_id.to_ascii_lowercase()),
+        }),
     })
 }
 

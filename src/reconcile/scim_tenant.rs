@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::api::{ObjectKey, ScimTenant, UserMapping};
 use crate::config::{PrivateKey, Report, SealingKey, Token};
-use crate::plan::applications::{ApplicationsObserved, ClientSecretObserved};
+use crate::plan::applications::{ApplicationsObserved, ClientSecretObserved, are_declared};
 use crate::plan::objects::Names;
 use crate::plan::objects::secret::{self, Found};
 use crate::plan::scim_client::{self, ClientObserved, ClientsObserved};
@@ -243,7 +243,8 @@ async fn applications(
     Ok(ApplicationsObserved {
         signing_keys,
         fresh_rsa_key,
-        fresh_key: (!declared.is_empty()).then(|| PrivateKey::from_pkcs8(&ctx.random.p256_key())),
+        fresh_key: are_declared(&tenant.spec)
+            .then(|| PrivateKey::from_pkcs8(&ctx.random.p256_key())),
         client_secrets,
     })
 }

@@ -18,6 +18,9 @@ pub struct Requester {
     pub client: String,
     /// Which of its credentials.
     pub credential: String,
+    /// The administrator who asked, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<ResourceId>,
 }
 
 /// What happened to an identity.
@@ -47,6 +50,8 @@ pub enum AuditEvent {
     Held,
     /// The data of a person were handed out.
     Exported,
+    /// An administrator ended sessions of the person.
+    SessionsEnded,
     /// A link was made by which the person sets a password.
     PasswordLinkMade,
     /// The person set a password.

@@ -3,6 +3,7 @@
 mod assertions;
 pub(super) mod audit;
 mod brake;
+mod browsing;
 mod devices;
 mod grants;
 mod members;
@@ -28,6 +29,7 @@ use crate::scim::schema::{Rules, Schemas};
 use assertions::*;
 use audit::*;
 use brake::*;
+use browsing::*;
 use devices::*;
 use grants::*;
 use members::*;
@@ -135,6 +137,11 @@ conformance!(
     a_person_has_so_many_user_codes_in_a_window,
     an_assertion_is_spent_once,
     assertions_are_kept_until_they_are_over_and_no_more_than_there_is_room_for,
+    people_are_found_by_the_beginning_of_what_they_are_called,
+    a_walk_through_people_passes_each_once_however_short_its_pages_are,
+    people_are_found_by_state_and_by_how_they_sign_in,
+    members_come_a_page_at_a_time_and_are_counted,
+    sessions_that_last_are_counted_by_kind,
 );
 
 async fn sqlite() -> (TempDir, Arc<dyn Store>) {

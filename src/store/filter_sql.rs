@@ -8,6 +8,7 @@ mod comparison;
 mod fragment;
 mod list;
 mod order;
+mod people;
 mod term;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use fragment::Fragment;
 pub(super) use fragment::{Argument, Statement};
 use list::List;
 use order::Order;
+pub(super) use people::PeopleWalk;
 use term::{Access, Term};
 
 /// How long a search that looks at every resource waits for its turn.

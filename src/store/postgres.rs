@@ -27,6 +27,7 @@ macro_rules! read {
 
 mod assertions;
 mod audit;
+mod browsing;
 pub(super) mod check;
 mod connect;
 mod devices;

@@ -59,7 +59,7 @@ pub enum SignedInBy {
 }
 
 /// What a session by a passkey has in the place of a provider; a digest is another text.
-const PASSKEY: &str = "passkey";
+pub(super) const PASSKEY: &str = "passkey";
 
 /// The same of a session by a password and a code. To programs that do not know it, it is one by a password.
 const PASSWORD_AND_CODE: &str = "password and code";

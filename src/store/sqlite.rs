@@ -2,6 +2,7 @@
 
 mod assertions;
 mod audit;
+mod browsing;
 pub(super) mod check;
 mod checksum;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What each client has done: traffic grouped into cycles, evidence, the last error. A state machine fed with values; it reads no clock.
 
+mod account;
 mod ledger;
 mod merge;
 
@@ -15,6 +16,7 @@ use crate::scim::deviation::Deviation;
 use crate::scim::error::ScimError;
 use crate::scim::schema::ResourceType;
 
+pub(crate) use account::{HOURS, Rejection, Subject, is_rejection};
 pub(crate) use ledger::Activity;
 
 /// Quiet time that ends a cycle; Entra begins one every 40 minutes.
@@ -34,6 +36,8 @@ pub(crate) struct Event<'e> {
     /// Path below the SCIM base without identifiers, such as `Users/…`.
     pub(crate) target: &'e str,
     pub(crate) kind: Option<ResourceType>,
+    /// Whom it is about, where that is of interest.
+    pub(crate) subject: Option<&'e Subject>,
     /// What was repaired in it.
     pub(crate) repairs: &'e [Deviation],
     pub(crate) outcome: Result<Effect, &'e ScimError>,
@@ -193,6 +197,7 @@ mod tests {
             method,
             target: "Users/…",
             kind: Some(ResourceType::User),
+            subject: None,
             repairs: &[Deviation::StringBoolean],
             outcome,
         });

@@ -278,6 +278,7 @@ mod tests {
             rights: Rights::default(),
             oauth: None,
             issuer: None,
+            declared: None,
             credentials: vec![credential("new", None), credential("old", Some(soon))],
         }])
     }

@@ -1,5 +1,6 @@
 //! The domain: people and groups of one `ScimTenant` and the rules between them, the same for every protocol.
 
+mod administered;
 mod adoption;
 mod audit;
 mod break_glass;

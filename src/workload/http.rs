@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::Request;
 use axum::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{Method, Response};
@@ -17,7 +16,7 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
-use super::applications::{self, KnownKeys};
+use super::applications::KnownKeys;
 use super::attempts::{Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS};
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
@@ -29,13 +28,12 @@ use super::keys::IssuerKeys;
 use super::mail::Mail;
 use super::metrics::Metrics;
 use super::noted;
-use super::oauth;
 use super::outbound::Outbound;
 use super::passwords::Passwords;
 use super::recorder::{Content, Exchange};
 use super::routing::{self, Endpoint, ScimTenant, Table};
 use super::scim::{self, Answer, Call, error_response};
-use super::sign_in::{self, AskedLinks, Providers};
+use super::sign_in::{AskedLinks, Providers};
 use super::source;
 use super::told::{Told, known_method};
 use crate::clock::{Clock, Random};
@@ -117,11 +115,6 @@ impl Shared {
     }
 }
 
-/// The service of the public listener.
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new().fallback(serve).with_state(shared)
-}
-
 /// What is known of a request before its endpoint does anything.
 pub(super) struct Line {
     pub(super) scim_tenant: Option<Arc<ScimTenant>>,
@@ -134,25 +127,13 @@ pub(super) struct Line {
     retry_after: Option<u32>,
 }
 
-async fn serve(
-    State(shared): State<Arc<Shared>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
+/// Answers a request of SCIM, and whatever is for nobody else.
+pub(super) async fn serve_scim(
+    shared: &Shared,
+    peer: SocketAddr,
+    head: Parts,
+    body: Body,
 ) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    if let Some((scim_tenant, route)) = sign_in::find(&shared, &head) {
-        return sign_in::serve(&shared, peer, (head, body), (&scim_tenant, &route)).await;
-    }
-    if let Some((scim_tenant, route)) = applications::find(&shared, &head) {
-        return applications::serve(&shared, peer, (head, body), (&scim_tenant, route)).await;
-    }
-    if oauth::is_here(head.uri.path()) {
-        return oauth::serve(&shared, peer, head, body).await;
-    }
-    serve_scim(&shared, peer, head, body).await
-}
-
-async fn serve_scim(shared: &Shared, peer: SocketAddr, head: Parts, body: Body) -> Response<Body> {
     let told = Told::begin(shared);
     let (method, uri) = (head.method.clone(), head.uri.clone());
     let user_agent = source::user_agent(&head.headers);
@@ -172,7 +153,8 @@ async fn serve_scim(shared: &Shared, peer: SocketAddr, head: Parts, body: Body) 
         let request = Request::from_parts(head, body);
         bounded(shared, &line, &request_id, request, &mut content).await
     };
-    noted::activity(&line, &method, user_agent.as_deref(), told.began, &result);
+    let agent = user_agent.as_deref();
+    noted::activity(&line, &method, agent, told.began, (&result, &content));
 
     let (response, answer, operations, error) = match result {
         Ok((answer, _)) => {
@@ -332,6 +314,7 @@ fn requester(line: &Line, request_id: &str) -> Requester {
         credential: identity
             .map(|it| it.credential.as_str().to_owned())
             .unwrap_or_default(),
+        person: None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::activity::Activity;
+use super::figures::Counting;
 use super::recorder::{self, Exchange, Recorder};
 use crate::config::{ScimTenantConfig, StoreConfig};
 use crate::store::{Location, PostgresLocation, Store, StoreError};
@@ -23,6 +24,8 @@ pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
     activity: Mutex<Activity>,
     recorder: Mutex<Recorder>,
+    /// Counts what is shown of it.
+    pub(crate) counting: Arc<Counting>,
     /// One at a time, so that records stay in order.
     saving: tokio::sync::Mutex<()>,
     /// Held by who exchanges activity with the store.
@@ -37,6 +40,7 @@ impl Opened {
             store,
             activity: Mutex::new(Activity::new(process)),
             recorder: Mutex::default(),
+            counting: Arc::default(),
             saving: tokio::sync::Mutex::default(),
             exchanging: tokio::sync::Mutex::default(),
         }

@@ -62,6 +62,14 @@ impl Content {
         }
     }
 
+    /// The text, where it was kept.
+    pub(crate) fn text(&self) -> Option<&[u8]> {
+        match self {
+            Self::Absent | Self::Length(_) => None,
+            Self::Whole(bytes) => Some(bytes),
+        }
+    }
+
     fn weight(&self) -> usize {
         match self {
             Self::Absent | Self::Length(_) => 0,

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::applications::DEVICE_TIME;
 use super::directory::sign_in_method::SignInMethod;
 use crate::config::{self, ApplicationsConfig, RefreshConfig, SignInConfig, Token};
+use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceType;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{Over, SecretDigest, Session, SignedInBy};
@@ -71,16 +72,24 @@ impl<'s> Sessions<'s> {
         let found = self
             .store
             .find(ResourceType::User, person, Related::Include);
+        let is_good = |it: &Stored| self.is_good_for(&session, &it.resource);
+        let found = found.await?.filter(is_good);
+        Ok(found.map(|it| (session, it)))
+    }
+
+    /// Whether a session of `person` lasts and lets the person in.
+    pub(crate) fn admits(&self, session: &Session, person: &Resource) -> bool {
+        self.lasts(session) && self.is_good_for(session, person)
+    }
+
+    fn is_good_for(&self, session: &Session, person: &Resource) -> bool {
         let method = match session.by {
             SignedInBy::Connector { .. } => SignInMethod::Entra,
             SignedInBy::Password | SignedInBy::PasswordAndCode | SignedInBy::Passkey => {
                 SignInMethod::BuiltIn
             }
         };
-        let is_good = |it: &Stored| {
-            it.resource.is_active() && SignInMethod::of(&it.resource, self.config) == method
-        };
-        Ok(found.await?.filter(is_good).map(|it| (session, it)))
+        person.is_active() && SignInMethod::of(person, self.config) == method
     }
 
     fn lasts(&self, session: &Session) -> bool {

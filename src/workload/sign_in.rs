@@ -14,7 +14,7 @@ mod forward_auth;
 mod identify;
 mod logout;
 mod newcomer;
-mod pages;
+pub(super) mod pages;
 mod passkey;
 mod passkey_refused;
 mod password;
@@ -40,6 +40,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 use jiff::Timestamp;
 
+use super::administration::Role;
 use super::device::device;
 use super::http::Shared;
 use super::routing::{self, ScimTenant};
@@ -54,7 +55,7 @@ use crate::store::sessions::{Session, SignedInBy};
 use crate::store::{ResourceId, StoreError, Stored};
 use cookies::Cookies;
 pub(crate) use forgotten::{AskedLinks, link_in};
-use form::Form;
+pub(super) use form::Form;
 pub(crate) use provider::Providers;
 use refused::Refused;
 pub(super) use route::Route;
@@ -84,22 +85,22 @@ pub(super) fn find(shared: &Shared, head: &Parts) -> Option<(Arc<ScimTenant>, Ro
     is_there.then(|| (Arc::clone(scim_tenant), route))
 }
 
-/// One request to this part.
-struct Visit<'v> {
-    shared: &'v Shared,
-    scim_tenant: &'v Arc<ScimTenant>,
-    config: &'v SignInConfig,
-    head: &'v Parts,
+/// One request of a browser.
+pub(super) struct Visit<'v> {
+    pub(super) shared: &'v Shared,
+    pub(super) scim_tenant: &'v Arc<ScimTenant>,
+    pub(super) config: &'v SignInConfig,
+    pub(super) head: &'v Parts,
     /// The form, or the query.
-    form: Form,
-    peer: SocketAddr,
-    now: Timestamp,
-    request_id: String,
+    pub(super) form: Form,
+    pub(super) peer: SocketAddr,
+    pub(super) now: Timestamp,
+    pub(super) request_id: String,
 }
 
 impl Visit<'_> {
     /// The public URL of the directory without a trailing slash.
-    fn base(&self) -> &str {
+    pub(super) fn base(&self) -> &str {
         self.scim_tenant.base()
     }
 
@@ -123,7 +124,7 @@ impl Visit<'_> {
     }
 
     /// The session of this browser, and who is signed in with it.
-    async fn signed_in(&self) -> Result<Option<(Session, Stored)>, StoreError> {
+    pub(super) async fn signed_in(&self) -> Result<Option<(Session, Stored)>, StoreError> {
         let Some(token) = self.presented() else {
             return Ok(None);
         };
@@ -166,6 +167,11 @@ impl Visit<'_> {
         Ok(opened)
     }
 
+    /// Whether there is a portal for this person.
+    fn has_portal(&self, person: &Resource) -> bool {
+        self.scim_tenant.config.portal.is_some() && Role::of(person).is_some()
+    }
+
     /// Where it comes from.
     fn from(&self) -> IpAddr {
         let trusted = &self.scim_tenant.config.trusted_proxies;
@@ -189,8 +195,42 @@ impl Visit<'_> {
     }
 }
 
+/// The form that a browser sends to another part; nothing where it is of another site, or did not arrive whole.
+pub(super) async fn form(
+    shared: &Shared,
+    scim_tenant: &ScimTenant,
+    head: &Parts,
+    body: Body,
+) -> Option<Form> {
+    let form = Form::read(shared, &scim_tenant.config, head, body).await;
+    form.ok()
+}
+
+/// Who is signed in with the browser that sent a request to another part.
+pub(super) async fn person(
+    shared: &Shared,
+    scim_tenant: &Arc<ScimTenant>,
+    peer: SocketAddr,
+    head: &Parts,
+) -> Result<Option<Stored>, StoreError> {
+    let Some(config) = &scim_tenant.config.sign_in else {
+        return Ok(None);
+    };
+    let visit = Visit {
+        shared,
+        scim_tenant,
+        config,
+        head,
+        form: Form::default(),
+        peer,
+        now: shared.clock.now(),
+        request_id: String::new(),
+    };
+    visit.person().await
+}
+
 /// What a person is called on a page: the display name, else the name by which the person signs in.
-fn called(person: &Resource) -> &str {
+pub(super) fn called(person: &Resource) -> &str {
     let name = person.display_name().filter(|it| !it.trim().is_empty());
     name.or_else(|| person.user_name()).unwrap_or("somebody")
 }
@@ -298,14 +338,14 @@ async fn page(
 }
 
 /// An answer without a body.
-fn status(status: StatusCode) -> Response<Body> {
+pub(super) fn status(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
 }
 
 /// Sends the browser elsewhere, where it asks by GET.
-fn redirect(url: &str) -> Response<Body> {
+pub(super) fn redirect(url: &str) -> Response<Body> {
     let mut response = status(StatusCode::SEE_OTHER);
     if let Ok(location) = HeaderValue::from_str(url) {
         response.headers_mut().insert(LOCATION, location);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod browser;
+mod portal;
 
 use std::fs;
 use std::path::PathBuf;

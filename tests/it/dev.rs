@@ -468,4 +468,8 @@ fn the_demo_ends_with_the_people_that_it_brought() {
         said.contains("contoso.id.example.com   51"),
         "nobody is counted: {said}"
     );
+    assert!(
+        said.contains("/set-password/") && said.contains("/portal\n"),
+        "no portal is told of: {said}"
+    );
 }

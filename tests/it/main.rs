@@ -6,6 +6,7 @@
     reason = "a test fails by a panic, and says why"
 )]
 
+mod administration;
 mod apiserver;
 mod applications;
 mod attribute_owners;
@@ -41,6 +42,7 @@ mod model;
 mod model_platform;
 mod operator;
 mod planning;
+mod portal;
 mod programs;
 mod replicas;
 mod request_log;

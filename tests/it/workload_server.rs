@@ -63,6 +63,7 @@ pub(crate) fn scim_tenant(
         policy: PolicyConfig::default(),
         trusted_proxies: Vec::new(),
         sign_in: None,
+        portal: None,
         clients: vec![scim_client("entra", TOKEN)],
     }
 }
@@ -75,6 +76,7 @@ pub(crate) fn scim_client(name: &str, token: &str) -> ScimClientConfig {
         rights: Rights::default(),
         oauth: None,
         issuer: None,
+        declared: None,
         credentials: vec![CredentialConfig {
             digest: Token::presented(token).digest(),
             accepted_at: AcceptedAt::Scim,

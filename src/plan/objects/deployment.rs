@@ -19,6 +19,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::api::scim_tenant::{PodTemplate, ScimTenantSpec};
 use crate::config::SignInConfig;
 
+use super::super::applications;
 use super::super::child::Owner;
 use super::super::verdict::Rejection;
 use super::secret::CONFIG_KEY;
@@ -91,7 +92,7 @@ fn pod(
         let mounts = container.volume_mounts.get_or_insert_default();
         mounts.push(client_secrets::mount());
     }
-    if !spec.sign_in.applications.is_empty() {
+    if applications::are_declared(spec) {
         volumes.push(signing_keys::volume(owner));
         let mounts = container.volume_mounts.get_or_insert_default();
         mounts.push(signing_keys::mount());

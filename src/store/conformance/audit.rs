@@ -17,6 +17,7 @@ pub(in crate::store) fn entry(
             request_id: "r".to_owned(),
             client: "entra".to_owned(),
             credential: "c".to_owned(),
+            ..Requester::default()
         },
         resource_type: kind,
         id: ResourceId::new(id),

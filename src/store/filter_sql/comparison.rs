@@ -140,7 +140,7 @@ pub(in crate::store) const LONG_KEY: u16 = 600;
 const SHORT_KEY: usize = LONG_KEY as usize - 3;
 
 /// The least text behind all that begin with `prefix`; `None` when none is. Texts order by code points, as UTF-8 does by bytes.
-fn following(prefix: &str) -> Option<String> {
+pub(super) fn following(prefix: &str) -> Option<String> {
     let mut characters: Vec<char> = prefix.chars().collect();
     while let Some(last) = characters.pop() {
         // The numbers of surrogates are no characters.

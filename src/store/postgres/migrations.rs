@@ -40,9 +40,10 @@ const MIGRATIONS: &[(i64, &str)] = &[
         include_str!("../migrations/postgres/0012_device_authorization.sql"),
     ),
     (13, include_str!("../migrations/postgres/0013_logout.sql")),
+    (14, include_str!("../migrations/postgres/0014_browsing.sql")),
     (
-        16,
-        include_str!("../migrations/postgres/0016_client_assertion.sql"),
+        15,
+        include_str!("../migrations/postgres/0015_client_assertion.sql"),
     ),
 ];
 

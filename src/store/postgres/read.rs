@@ -167,7 +167,7 @@ impl Part {
     }
 }
 
-fn bound(statement: &Statement) -> Query<'_, Postgres, PgArguments> {
+pub(super) fn bound(statement: &Statement) -> Query<'_, Postgres, PgArguments> {
     let mut query = sqlx::query(statement.sql());
     for argument in &statement.arguments {
         query = match argument {
@@ -218,7 +218,7 @@ pub(super) async fn notes(connection: &mut PgConnection) -> Result<Vec<Note>, Fa
 }
 
 /// A row with id, version, times, body, memberships.
-fn stored(row: &PgRow) -> Result<Stored, Failure> {
+pub(super) fn stored(row: &PgRow) -> Result<Stored, Failure> {
     let body: &str = row.try_get(4)?;
     Ok(Stored {
         id: ResourceId::new(row.try_get::<String, _>(0)?),

@@ -109,9 +109,14 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../migrations/sqlite/0017_logout.sql"),
     ),
     (
-        20,
+        18,
+        "browsing",
+        include_str!("../migrations/sqlite/0018_browsing.sql"),
+    ),
+    (
+        19,
         "client assertion",
-        include_str!("../migrations/sqlite/0020_client_assertion.sql"),
+        include_str!("../migrations/sqlite/0019_client_assertion.sql"),
     ),
 ];
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::merge::merge;
-use super::{Event, record, settle};
+use super::account::{Account, Rejection};
+use super::{Event, settle};
 use crate::config::report::ClientReport;
 use crate::store::Note;
 
@@ -17,7 +17,7 @@ const PROCESSES: usize = 64;
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Kept {
     #[serde(flatten)]
-    report: ClientReport,
+    account: Account,
     /// The last addition of each process, so that one whose answer was lost is not made twice.
     #[serde(default)]
     added: Vec<(String, u64)>,
@@ -29,9 +29,11 @@ impl Kept {
         last.is_some_and(|(_, last)| *last >= number)
     }
 
-    fn add(&mut self, process: &str, number: u64, seen: &ClientReport) {
-        merge(&mut self.report, seen);
-        self.report.name.clone_from(&seen.name);
+    fn add(&mut self, process: &str, number: u64, seen: &Account) {
+        self.account.merge(seen);
+        self.account.settle_rejections();
+        let name = &seen.report.name;
+        self.account.report.name.clone_from(name);
         self.added.retain(|(name, _)| name != process);
         self.added.push((process.to_owned(), number));
         let surplus = self.added.len().saturating_sub(PROCESSES);
@@ -48,9 +50,9 @@ pub(crate) struct Activity {
     /// What the store has, as it was last seen: the text and what it says.
     known: BTreeMap<String, (String, Kept)>,
     /// What is being added, under its number, until the store has it.
-    adding: BTreeMap<String, (u64, ClientReport)>,
+    adding: BTreeMap<String, (u64, Account)>,
     /// What was seen since.
-    seen: BTreeMap<String, ClientReport>,
+    seen: BTreeMap<String, Account>,
 }
 
 /// A note and the text that it takes the place of.
@@ -73,24 +75,82 @@ impl Activity {
 
     /// Takes in one request.
     pub(crate) fn record(&mut self, event: &Event<'_>) {
-        record(self.seen(event.client), event);
+        let rejection = event.rejection();
+        let is_rejected = rejection.is_some_and(|it| self.has_rejected(event.client, &it));
+        self.seen(event.client).record(event, is_rejected);
     }
 
     /// Takes in that somebody signed in through the connector called `name`; the first time is enough.
     pub(crate) fn signed_in(&mut self, name: &str, at: Timestamp) {
-        let known = self.known.get(name).map(|(_, kept)| &kept.report.evidence);
+        let known = self
+            .known
+            .get(name)
+            .map(|(_, kept)| &kept.account.report.evidence);
         if known.is_none_or(|it| it.first_sign_in.is_none()) {
-            let evidence = &mut self.seen(name).evidence;
+            let evidence = &mut self.seen(name).report.evidence;
             evidence.first_sign_in.get_or_insert(at);
         }
     }
 
-    fn seen(&mut self, name: &str) -> &mut ClientReport {
+    fn seen(&mut self, name: &str) -> &mut Account {
         let seen = self.seen.entry(name.to_owned());
-        seen.or_insert_with(|| ClientReport {
-            name: name.to_owned(),
-            ..ClientReport::default()
-        })
+        seen.or_insert_with(|| Account::of(name))
+    }
+
+    /// Whether the client has rejections, so that it is of interest whom its requests are about.
+    pub(crate) fn regards_subjects(&self, name: &str) -> bool {
+        self.accounts(name).any(|it| !it.rejections.is_empty())
+    }
+
+    fn has_rejected(&self, name: &str, about: &Rejection) -> bool {
+        self.accounts(name).any(|it| it.has_rejected(about))
+    }
+
+    /// What is known of a client, in the order in which it came about.
+    fn accounts(&self, name: &str) -> impl Iterator<Item = &Account> {
+        let known = self.known.get(name).map(|(_, kept)| &kept.account);
+        let adding = self.adding.get(name);
+        let adding = adding.filter(|(number, _)| !self.has(name, *number));
+        let adding = adding.map(|(_, seen)| seen);
+        known.into_iter().chain(adding).chain(self.seen.get(name))
+    }
+
+    /// What all processes together know of a client.
+    fn account(&self, name: &str) -> Account {
+        let mut account = Account::of(name);
+        for known in self.accounts(name) {
+            account.merge(known);
+        }
+        account
+    }
+
+    /// Requests of some clients together, and how many of them were refused, by hours since 1970.
+    pub(crate) fn hours<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+    ) -> BTreeMap<i64, (u64, u64)> {
+        let mut counted = BTreeMap::new();
+        for name in names {
+            for account in self.accounts(name) {
+                account.add_hours(&mut counted);
+            }
+        }
+        counted
+    }
+
+    /// Whom some clients cannot provision at the time `now`, the latest first.
+    pub(crate) fn rejections<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+        now: Timestamp,
+    ) -> Vec<Rejection> {
+        let mut all = Vec::new();
+        for name in names {
+            let account = self.account(name);
+            all.extend(account.open_rejections(now).cloned());
+        }
+        all.sort_by_key(|it: &Rejection| std::cmp::Reverse(it.at));
+        all
     }
 
     /// Takes over what the store has; a note that is not understood says nothing.
@@ -104,17 +164,7 @@ impl Activity {
 
     /// What all processes together know of the client called `name` at the time `now`.
     pub(crate) fn report(&self, name: &str, now: Timestamp) -> ClientReport {
-        let mut report = ClientReport::default();
-        if let Some((_, kept)) = self.known.get(name) {
-            report.clone_from(&kept.report);
-        }
-        name.clone_into(&mut report.name);
-        let adding = self.adding.get(name);
-        let adding = adding.filter(|(number, _)| !self.has(name, *number));
-        let seen = adding.map(|(_, seen)| seen).into_iter();
-        for seen in seen.chain(self.seen.get(name)) {
-            merge(&mut report, seen);
-        }
+        let mut report = self.account(name).report;
         settle(&mut report, now);
         report
     }

@@ -52,6 +52,11 @@ impl BreakGlass {
         &self.missing
     }
 
+    /// Whether this is one of them.
+    pub(super) fn has(&self, person: &ResourceId) -> bool {
+        self.ids.contains(person)
+    }
+
     /// Refuses what would change an account, or take its name.
     pub(super) fn guard(
         &self,

@@ -1,5 +1,7 @@
 //! How a person signs in: through Entra or by a password, and never both.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::sign_in_name::object_id;
@@ -11,7 +13,7 @@ use crate::scim::schema::{ResourceType, SIGN_IN_METHOD, SIGN_IN_METHODS, SIGN_IN
 use crate::store::audit::Requester;
 
 /// How a person signs in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) enum SignInMethod {
     /// Through the identity provider of a connector.
     Entra,

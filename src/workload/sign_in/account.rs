@@ -205,6 +205,7 @@ async fn page(
             .collect(),
         sessions: sessions.collect(),
         applications: store.applications_of(&person.id, visit.now).await?,
+        has_portal: visit.has_portal(&person.resource),
         has_password,
         wrong: wrong.of_the_password(),
         second_factor: match &visit.config.second_factor {

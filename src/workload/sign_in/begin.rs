@@ -6,7 +6,7 @@ use axum::http::{Method, Response, StatusCode};
 
 use super::pages::{self, Choice, Choose};
 use super::refused::Refused;
-use super::{Visit, called, identify, redirect, return_to};
+use super::{Visit, identify, redirect, return_to};
 use crate::config::sign_in::redirect_uri;
 use crate::oidc::authorization::AuthorizationRequest;
 use crate::store::sessions::SignInAttempt;
@@ -38,8 +38,8 @@ pub(super) async fn choose(visit: &Visit<'_>) -> Result<Response<Body>, Refused>
     // An application may want it all the same, and then there are answers to our questions.
     let again = visit.wants_again() || visit.head.method == Method::POST;
     if !again && let Some(person) = visit.person().await? {
-        let name = called(&person.resource);
-        return Ok(pages::signed_in(visit, name, return_to.as_deref()));
+        let person = &person.resource;
+        return Ok(pages::signed_in(visit, person, return_to.as_deref()));
     }
     if let Some(provider) = visit.named_by_domain() {
         return begin(visit, &provider.connector).await;

@@ -15,7 +15,7 @@ const LONGEST: usize = 8 * 1024;
 
 /// The fields of a form, or the parameters of a query.
 #[derive(Default)]
-pub(super) struct Form(Vec<(String, String)>);
+pub(in crate::workload) struct Form(Vec<(String, String)>);
 
 impl Form {
     /// The form of a POST, else the query. Browsers present the cookie to no form of another site, and say where a form of a sibling
@@ -43,7 +43,7 @@ impl Form {
     }
 
     /// A field; nothing when it is there more than once.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::workload) fn get(&self, name: &str) -> Option<&str> {
         let mut found = self.0.iter().filter(|(it, _)| it == name);
         let (_, value) = found.next()?;
         found.next().is_none().then_some(value.as_str())

@@ -14,15 +14,19 @@ use axum::http::header::{
 use axum::http::{Response, StatusCode};
 use url::form_urlencoded;
 
-use super::{Visit, status};
+use super::{Visit, called, status};
 use crate::config;
+use crate::scim::resource::Resource;
 pub(super) use account::{Account, AccountPasskey, AccountSecondFactor, AccountSession};
 pub(super) use second_factor::{
     AskPasskey, NewPasskey, RecoveryCodes, SecondFactorBox, SetUpSecondFactor,
 };
 
 /// The one style sheet.
-const STYLE: &str = include_str!("templates/style.css");
+const STYLE: &str = concat!(
+    include_str!("templates/tokens.css"),
+    include_str!("templates/style.css")
+);
 
 /// Its name, which changes with it, so that browsers may keep it.
 static STYLE_NAME: LazyLock<String> =
@@ -188,6 +192,7 @@ pub(super) struct SignedIn<'p> {
     pub(super) name: &'p str,
     /// Where the browser came from.
     pub(super) further: Option<&'p str>,
+    pub(super) has_portal: bool,
 }
 
 #[derive(Template)]
@@ -236,10 +241,15 @@ pub(super) fn frame<'v>(visit: &'v Visit<'_>) -> Frame<'v> {
 }
 
 /// The page that says who is signed in, and leads on to where the browser came from.
-pub(super) fn signed_in(visit: &Visit<'_>, name: &str, further: Option<&str>) -> Response<Body> {
+pub(super) fn signed_in(
+    visit: &Visit<'_>,
+    person: &Resource,
+    further: Option<&str>,
+) -> Response<Body> {
     let page = SignedIn {
         frame: frame(visit),
-        name,
+        name: called(person),
+        has_portal: visit.has_portal(person),
         further,
     };
     self::page(visit, StatusCode::OK, &page)
@@ -269,7 +279,7 @@ pub(super) fn begin_url_for(visit: &Visit<'_>, connector: &str, return_to: Optio
 }
 
 /// `url` with the place to return to.
-pub(super) fn with_return(url: String, return_to: Option<&str>) -> String {
+pub(in crate::workload) fn with_return(url: String, return_to: Option<&str>) -> String {
     match return_to {
         Some(return_to) => with(url, "return_to", return_to),
         None => url,
@@ -314,7 +324,7 @@ pub(super) fn script() -> Response<Body> {
 }
 
 /// What browsers may keep, for its name changes with it.
-fn file(text: &'static str, content_type: &'static str) -> Response<Body> {
+pub(in crate::workload) fn file(text: &'static str, content_type: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     guard(&mut response);
     let headers = response.headers_mut();
@@ -325,7 +335,11 @@ fn file(text: &'static str, content_type: &'static str) -> Response<Body> {
 }
 
 /// A page as a response.
-pub(super) fn page(visit: &Visit<'_>, code: StatusCode, page: &impl Template) -> Response<Body> {
+pub(in crate::workload) fn page(
+    visit: &Visit<'_>,
+    code: StatusCode,
+    page: &impl Template,
+) -> Response<Body> {
     let mut response = match page.render() {
         Ok(text) => Response::new(Body::from(text)),
         Err(error) => {
@@ -343,7 +357,7 @@ pub(super) fn page(visit: &Visit<'_>, code: StatusCode, page: &impl Template) ->
 }
 
 /// A page that asks the browser for a passkey.
-pub(super) fn page_with_script(
+pub(in crate::workload) fn page_with_script(
     visit: &Visit<'_>,
     code: StatusCode,
     page: &impl Template,
@@ -357,7 +371,7 @@ pub(super) fn page_with_script(
 }
 
 /// What every answer to a browser has.
-pub(super) fn guard(response: &mut Response<Body>) {
+pub(in crate::workload) fn guard(response: &mut Response<Body>) {
     let headers = response.headers_mut();
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),

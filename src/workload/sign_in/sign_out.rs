@@ -7,7 +7,7 @@ use url::Url;
 
 use super::pages::{self, SignOut, SignedOut};
 use super::refused::Refused;
-use super::{Visit, called, redirect};
+use super::{Visit, redirect};
 use crate::config::ProviderConfig;
 use crate::store::sessions::SignedInBy;
 use crate::workload::sessions::digest;
@@ -15,7 +15,7 @@ use crate::workload::sessions::digest;
 /// Who is signed in; whoever is not may do so.
 pub(super) async fn signed_in(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
     Ok(match visit.person().await? {
-        Some(person) => pages::signed_in(visit, called(&person.resource), None),
+        Some(person) => pages::signed_in(visit, &person.resource, None),
         None => redirect(&format!("{}/sign-in", visit.base())),
     })
 }

@@ -235,6 +235,12 @@ impl Chromium {
             .await;
     }
 
+    /// Has the browser present a cookie to the site that is open.
+    pub(super) async fn give_cookie(&self, name: &str, value: &str) {
+        let cookie = json!({"name": name, "value": value, "path": "/", "httpOnly": true});
+        self.told("/cookie", &json!({"cookie": cookie})).await;
+    }
+
     /// A picture of what is seen, as PNG.
     pub(super) async fn picture(&self) -> Vec<u8> {
         let text = self.asked("/screenshot").await;

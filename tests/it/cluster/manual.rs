@@ -26,6 +26,7 @@ const STORIES: [&[&str]; 2] = [
         "docs/scim.md",
         "docs/sign-in.md",
         "docs/applications.md",
+        "docs/administration.md",
         "docs/emulator.md",
     ],
     &["docs/install.md"],

@@ -107,6 +107,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "dev",
             "emulator",
             "workload",
+            "cli/administration",
             "cli/report",
             "cli/password_link",
             "cli/sign_in_method",

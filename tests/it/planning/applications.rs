@@ -355,3 +355,35 @@ fn a_claim_of_an_attribute_that_nobody_has_is_refused() {
         "{said}"
     );
 }
+
+#[test]
+fn a_portal_is_served_with_the_commands_and_their_keys_and_wants_people_who_sign_in() {
+    let with_portal = tenant("\n  portal: {}");
+    let mut around = observed(&with_portal, found(), None);
+    around.applications.client_secrets.clear();
+
+    let plan = scim_tenant(&with_portal, &around).unwrap();
+
+    assert_eq!(plan.missing, None);
+    let document = document(&plan.steps).scim_tenants[0].clone();
+    assert_eq!(document.portal.unwrap().display_name, "contoso");
+    let [commands] = served(&plan.steps)
+        .unwrap()
+        .applications
+        .try_into()
+        .unwrap();
+    assert_eq!(commands.client_id, "usher-cli");
+    assert_eq!(commands.authentication, ApplicationAuthentication::Public);
+    assert!(commands.device_authorization && commands.redirect_uris.is_empty());
+    assert_eq!(keys(&keys_secret(&plan.steps)).keys.len(), 1);
+    let entra = document.clients[0].declared.clone().unwrap();
+    assert_eq!(
+        (entra.kind.as_str(), entra.secret_name.as_str()),
+        ("AzureConnector", "entra-scim")
+    );
+
+    let plan = scim_tenant(&with_portal, &seen(&with_portal)).unwrap();
+    let missing = plan.missing.unwrap().to_string();
+    let expected = "spec.portal: nobody can sign in to it; add spec.oidc";
+    assert!(missing.starts_with(expected), "{missing}");
+}

@@ -6,6 +6,7 @@ use super::*;
 use crate::config::Token;
 use crate::scim::error::ScimError;
 use crate::scim::schema::ResourceType;
+use crate::workload::activity::Subject;
 use crate::workload::directory::Effect;
 
 /// Notes as a store has them.
@@ -20,6 +21,15 @@ fn process(name: &str) -> Activity {
 }
 
 fn feed(activity: &mut Activity, second: i64, outcome: Result<Effect, &ScimError>) {
+    feed_about(activity, second, None, outcome);
+}
+
+fn feed_about(
+    activity: &mut Activity,
+    second: i64,
+    subject: Option<&Subject>,
+    outcome: Result<Effect, &ScimError>,
+) {
     activity.record(&Event {
         time: at(second),
         client: "entra",
@@ -29,6 +39,7 @@ fn feed(activity: &mut Activity, second: i64, outcome: Result<Effect, &ScimError
         method: "POST",
         target: "Users",
         kind: Some(ResourceType::User),
+        subject,
         repairs: &[],
         outcome,
     });
@@ -183,4 +194,68 @@ fn a_note_of_the_version_before_is_read() {
     learn(&mut one, &[("entra".to_owned(), text)].into());
 
     assert_eq!(one.report("entra", at(0)), before);
+}
+
+#[test]
+fn requests_by_hour_are_one_account_that_a_restart_keeps() {
+    let (mut one, mut two, mut notes) = (process("one"), process("two"), Notes::new());
+    let refused = ScimError::invalid_value("no");
+    for hour in 0..50 {
+        feed(&mut one, hour * 3600, Ok(Effect::Created));
+        feed(&mut two, hour * 3600 + 1, Err(&refused));
+        save(&mut one, &mut notes);
+        save(&mut two, &mut notes);
+    }
+    feed(&mut two, 49 * 3600 + 2, Ok(Effect::Created));
+
+    learn(&mut two, &notes);
+    let hours = two.hours(["entra"].into_iter());
+    assert_eq!(hours[&48], (2, 1));
+    assert_eq!(hours[&49], (3, 1), "and what was not saved yet");
+    assert!(hours.len() <= 41, "{}", hours.len());
+
+    let mut later = process("later");
+    learn(&mut later, &notes);
+    let hours = later.hours(["entra"].into_iter());
+    assert_eq!(hours[&49], (2, 1));
+    assert!(!notes["entra"].contains("lastError\":null"));
+}
+
+#[test]
+fn who_was_rejected_is_told_of_until_any_process_sees_it_go_well() {
+    let (mut one, mut two, mut notes) = (process("one"), process("two"), Notes::new());
+    let refused = ScimError::invalid_value("userType must be Premium.");
+    let subject = |name: &str| Subject {
+        name: Some(name.to_owned()),
+        ..Subject::default()
+    };
+    let (lena, tom) = (subject("lena@x"), subject("tom@x"));
+    feed_about(&mut one, 0, Some(&lena), Err(&refused));
+    feed_about(&mut one, 1, Some(&lena), Err(&refused));
+    feed_about(&mut one, 2, Some(&tom), Err(&refused));
+    save(&mut one, &mut notes);
+    learn(&mut two, &notes);
+    let told = |activity: &Activity, second| {
+        let all = activity.rejections(["entra"].into_iter(), at(second));
+        let all = all.into_iter();
+        all.map(|it| (it.called().to_owned(), it.times))
+            .collect::<Vec<_>>()
+    };
+    let both = [("tom@x".to_owned(), 1), ("lena@x".to_owned(), 2)];
+    assert_eq!(told(&two, 3), both);
+
+    feed_about(&mut two, 3, Some(&subject("LENA@x")), Ok(Effect::Created));
+    assert_eq!(told(&two, 3), both[..1]);
+    save(&mut two, &mut notes);
+    learn(&mut one, &notes);
+    assert_eq!(told(&one, 3), both[..1]);
+    assert!(!notes["entra"].contains("lena"), "{}", notes["entra"]);
+
+    let weeks = 15 * 24 * 3600;
+    assert_eq!(told(&one, weeks), []);
+    for number in 0..100 {
+        let many = subject(&format!("many{number}"));
+        feed_about(&mut one, 10 + number, Some(&many), Err(&refused));
+    }
+    assert_eq!(told(&one, 200).len(), 40);
 }

@@ -32,6 +32,7 @@ pub(in crate::workload::sign_in) struct Account<'p> {
     pub(in crate::workload::sign_in) sessions: Vec<AccountSession>,
     /// Those that the person is signed in to.
     pub(in crate::workload::sign_in) applications: Vec<String>,
+    pub(in crate::workload::sign_in) has_portal: bool,
     pub(in crate::workload::sign_in) has_password: bool,
     /// Why the password is the one of before.
     pub(in crate::workload::sign_in) wrong: Option<String>,
