@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::{
 };
 
 use super::read_only_mount;
-use crate::config::{ProviderConfig, SignInConfig};
 use crate::config::sign_in::ClientSecretKey;
+use crate::config::{ProviderConfig, SignInConfig};
 
 /// Folder of the client secrets in the pods.
 const FOLDER: &str = "/etc/usher-sign-in";

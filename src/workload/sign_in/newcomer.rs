@@ -27,6 +27,7 @@ pub(super) async fn admit(
         request_id: visit.request_id.clone(),
         client: provider.connector.clone(),
         credential: CREDENTIAL.to_owned(),
+        person: None,
     };
     let directory = &visit.scim_tenant.directory;
     let admitted = directory.provisioner(&requester).admit(id, profile).await;
