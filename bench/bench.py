@@ -210,18 +210,17 @@ def emulator(table, _seconds):
     with folder() as at, servers.usher(at) as server:
         (at / "token").write_text(server.token)
         command = [servers.BUILT / "usher", "emulator", "cycle", "--scim", server.base, "--token-file", at / "token"]
-        command += ["--people", str(people), "--groups", str(teams), "--at-once", "8", "--json"]
+        command += ["--people", str(people), "--groups", str(teams), "--at-once", "8"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        started = time.monotonic()
         said = process.stdout.read()
-        took = time.monotonic() - started
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise RuntimeError(f"the cycle failed: {said[:2000]}")
-        requests = json.loads(said)["cycles"][0]["requests"]
-        work = f"initial cycle, {people:,} people, {teams:,} groups"
-        table.row(f"{work}: requests", f"{requests / took:,.0f}/s", "", "", "≥ 2000", requests / took >= 2000)
+        numbers = said.splitlines()[1].split()
+        rate = int(numbers[1]) / int(numbers[-2]) * 1000
+        work = f"initial cycle, {people:,} people, {teams:,} groups: sent"
+        table.row(work, f"{rate:,.0f}/s", "", "", "≥ 2000", rate >= 2000)
         table.within("memory of the emulator in it, at most", usage.ru_maxrss / 1024, 256, "MiB")
 
 

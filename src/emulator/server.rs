@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -16,6 +17,9 @@ use super::identity::{self, Identity, IdentityError};
 use super::job::Job;
 use super::tenant::EntraTenant;
 use super::world::{Origin, World};
+
+/// Time for answers that are under way at the end.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// What is played, and how.
 pub struct Serving {
@@ -125,10 +129,10 @@ impl Server {
         self.world.start(name, provisioner, job);
     }
 
-    /// Ends cycles and answers no more; waits for answers that are under way.
+    /// Begins no cycle and takes no request any more; waits for answers that are under way, but for none that takes long, as a cycle does.
     pub async fn shutdown(self) {
         self.world.end.cancel();
         // It was told to end, so whatever it says is no news.
-        drop(self.task.await);
+        drop(tokio::time::timeout(GRACE, self.task).await);
     }
 }

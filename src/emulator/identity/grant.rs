@@ -106,8 +106,7 @@ impl Codes {
         match (&code.challenge, verifier) {
             (None, None) => {}
             (Some(challenge), Some(verifier)) if challenge.fits(verifier) => {}
-            (Some(_), None) => return Err(Refusal::Missing("code_verifier")),
-            (_, Some(_)) => return Err(Refusal::Verifier),
+            (Some(_), _) | (None, Some(_)) => return Err(Refusal::Verifier),
         }
         if std::mem::replace(&mut code.redeemed, true) {
             return Err(Refusal::RedeemedCode);
@@ -218,7 +217,7 @@ mod tests {
         check("1.other", Some(VERIFIER), REDIRECT, 1, "AADSTS70000:");
         check(&code, Some(VERIFIER), "https://x", 1, "AADSTS500112:");
         check(&code, Some("other"), REDIRECT, 1, "AADSTS501481:");
-        check(&code, None, REDIRECT, 1, "AADSTS900144:");
+        check(&code, None, REDIRECT, 1, "AADSTS501481:");
         check(&code, Some(VERIFIER), REDIRECT, 601, "AADSTS70008:");
         assert!(
             codes

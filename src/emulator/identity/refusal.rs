@@ -26,7 +26,9 @@ pub(super) enum Refusal {
     OtherRedirectUri(String, String),
     #[error("response_type '{0}' is not enabled for the application.")]
     ResponseType(String),
-    #[error("The provided value for the input parameter 'response_mode' is not allowed: '{0}'.")]
+    #[error(
+        "The app returned an unsupported value of response_mode when requesting a token: '{0}'."
+    )]
     ResponseMode(String),
     #[error(
         "The provided value for the input parameter 'scope' is not valid: '{0}'. The scope must have openid, or end in /.default where an application signs in by itself."
@@ -36,7 +38,7 @@ pub(super) enum Refusal {
     Prompt(String),
     #[error("Proof Key for Code Exchange by S256 is required for this application.")]
     NoChallenge,
-    #[error("The code_challenge supplied in the request is not valid.")]
+    #[error("Invalid size of Code_Challenge parameter.")]
     Challenge,
     #[error("A silent sign-in request was sent but no user is signed in.")]
     NobodySignedIn,
@@ -100,9 +102,9 @@ pub(super) enum Refusal {
         "The provided grant has expired due to it being revoked, a fresh auth token is needed."
     )]
     Revoked,
-    #[error("The server is busy, as a fault asks for; try again later.")]
+    #[error("There are too many incoming requests, as a fault asks for; try again later.")]
     Throttled,
-    #[error("The keys cannot be used to sign.")]
+    #[error("There is an issue with the sign-in service: its keys do not sign.")]
     Keys,
 }
 
@@ -115,13 +117,13 @@ impl Refusal {
             Self::Malformed(_) => (9_002_313, "invalid_request", 400),
             Self::Application(_) => (700_016, "unauthorized_client", 400),
             Self::RedirectUri(..) => (50_011, "invalid_request", 400),
-            Self::OtherRedirectUri(..) => (500_112, "invalid_grant", 400),
+            Self::OtherRedirectUri(..) => (500_112, "invalid_client", 401),
             Self::ResponseType(_) => (700_054, "unsupported_response_type", 400),
-            Self::ResponseMode(_) => (700_051, "invalid_request", 400),
+            Self::ResponseMode(_) => (70_007, "invalid_request", 400),
             Self::Scope(_) => (70_011, "invalid_scope", 400),
             Self::Prompt(_) => (90_023, "invalid_request", 400),
             Self::NoChallenge => (9_002_325, "invalid_request", 400),
-            Self::Challenge => (501_471, "invalid_request", 400),
+            Self::Challenge => (501_491, "invalid_request", 400),
             Self::NobodySignedIn => (50_058, "login_required", 400),
             Self::Declined => (65_004, "access_denied", 400),
             Self::Person(..) => (50_034, "invalid_grant", 400),
@@ -136,7 +138,7 @@ impl Refusal {
             Self::AssertionSignature(_) => (700_027, "invalid_client", 401),
             Self::AssertionAudience(..) => (700_023, "invalid_client", 401),
             Self::FederatedCredential(..) => (70_021, "invalid_request", 400),
-            Self::ExternalIssuer(_) => (50_166, "invalid_request", 400),
+            Self::ExternalIssuer(_) => (501_661, "invalid_request", 400),
             Self::FederatedAlgorithm(_) => (5_002_738, "invalid_request", 400),
             Self::ExpiredGrant => (70_008, "invalid_grant", 400),
             Self::RedeemedCode => (54_005, "invalid_grant", 400),
@@ -144,7 +146,7 @@ impl Refusal {
             Self::Verifier => (501_481, "invalid_grant", 400),
             Self::Revoked => (50_173, "invalid_grant", 400),
             Self::Throttled => (90_055, "temporarily_unavailable", 429),
-            Self::Keys => (90_012, "server_error", 500),
+            Self::Keys => (50_000, "server_error", 500),
         }
     }
 

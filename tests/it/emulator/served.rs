@@ -247,7 +247,7 @@ async fn who_may_not_sign_in_is_refused_in_the_words_of_entra() {
         ([("client_id", "")], "AADSTS900144"),
         ([("client_id", ENTRA_TENANT)], "AADSTS700016"),
         ([("redirect_uri", "https://evil.example")], "AADSTS50011"),
-        ([("response_mode", "web_message")], "AADSTS700051"),
+        ([("response_mode", "web_message")], "AADSTS70007"),
     ] {
         let page = browser.get(&authorize(&changes)).await;
         assert_eq!(page.status, 400, "{changes:?}");
@@ -410,4 +410,20 @@ async fn the_commands_of_the_manual_do_what_they_say() {
     let renamed = "people/ana.costa@contoso.example";
     let person = entra.control(Method::GET, renamed, &Value::Null).await;
     assert_eq!(person["displayName"], "Ana Costa");
+}
+
+#[test]
+fn the_files_of_the_manual_are_read() {
+    let manual = fs::read_to_string("docs/emulator.md").unwrap();
+    let blocks = manual.split("```yaml\n").skip(1);
+    let blocks: Vec<&str> = blocks.filter_map(|it| it.split("```").next()).collect();
+    let of = |key: &str| *blocks.iter().find(|it| it.starts_with(key)).unwrap();
+
+    let tenant = read_tenant(of("scope:")).unwrap();
+    let registered = read_tenant(&format!("users: []\n{}", of("applications:"))).unwrap();
+
+    assert_eq!((tenant.users().len(), tenant.groups().len()), (2, 2));
+    let application = registered.applications().values().next().unwrap();
+    assert_eq!(application.display_name, "Harbor");
+    assert_eq!(application.federated_identity_credentials.len(), 1);
 }
