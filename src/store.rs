@@ -15,6 +15,7 @@ mod lock;
 mod lookup;
 pub mod passkeys;
 pub mod passwords;
+pub mod payloads;
 mod postgres;
 mod query;
 pub mod second_factors;
@@ -246,6 +247,7 @@ pub trait Store:
     + passkeys::Passkeys
     + grants::Grants
     + devices::Devices
+    + payloads::Payloads
 {
     /// The resource called `id`.
     async fn find(

@@ -22,6 +22,7 @@ mod opened;
 mod outbound;
 mod passwords;
 mod recorder;
+mod replay;
 mod report;
 mod routing;
 mod scim;
@@ -144,6 +145,10 @@ impl Server {
             .clone()
             .run_until_cancelled_owned(Arc::clone(&core).tell_of_ends());
         tokio::spawn(telling);
+        let replaying = stop
+            .clone()
+            .run_until_cancelled_owned(Arc::clone(&core).replay());
+        tokio::spawn(replaying);
         Ok(Self {
             core,
             public,

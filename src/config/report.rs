@@ -48,6 +48,9 @@ pub struct ScimTenantReport {
     /// Break-glass accounts that are declared and do not exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_break_glass: Vec<String>,
+    /// How far what clients sent last was read again; nothing when nothing is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayReport>,
     /// Why the store cannot be used at all, in words; then nothing is known of how many there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_unavailable: Option<String>,
@@ -80,6 +83,18 @@ pub struct HeldRemovals {
     pub membership_removals: u64,
     /// Ids of some of the people and groups.
     pub examples: Vec<String>,
+}
+
+/// How far what clients sent last was read again, since rules changed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayReport {
+    /// How often it is in effect now.
+    pub replayed: i64,
+    /// How often it is refused as before.
+    pub refused: i64,
+    /// Whether all was read.
+    pub ended: bool,
 }
 
 impl ScimTenantReport {

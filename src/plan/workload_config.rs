@@ -10,8 +10,8 @@ use k8s_openapi::api::core::v1::Secret;
 use crate::api::scim_tenant::{Entitlement, ExtensionAttributeType, ScimTenantSpec};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{
-    AcceptedAt, CredentialConfig, ProviderConfig, Rights, ScimClientConfig, ScimTenantConfig,
-    ScimTenantName,
+    AcceptedAt, CredentialConfig, ProviderConfig, ReplayConfig, Rights, ScimClientConfig,
+    ScimTenantConfig, ScimTenantName,
 };
 use crate::scim::schema::{
     AttributeType, Extension, ExtensionAttribute as RulesAttribute, Rules, Schemas,
@@ -79,6 +79,9 @@ pub fn scim_tenant_config(
         policy: policy(&tenant.spec)?,
         trusted_proxies: trusted_proxies(tenant)?,
         sign_in: sign_in(tenant, sources, &schema)?,
+        replay: tenant.spec.replay.enabled.then(|| ReplayConfig {
+            sealing_key_file: sources.site.client_secrets.sealing_key(&Owner::of(tenant)),
+        }),
         schema,
         clients: clients(tenant, sources),
     })

@@ -36,6 +36,7 @@ mod migrations;
 mod owner;
 mod passkeys;
 mod passwords;
+mod payloads;
 mod read;
 mod records;
 pub(super) mod restore;

@@ -12,6 +12,7 @@ mod lookup;
 mod migrations;
 mod passkeys;
 mod passwords;
+mod payloads;
 mod read;
 mod readers;
 mod records;

@@ -9,6 +9,7 @@ use super::devices::DeviceWrite;
 use super::grants::GrantWrite;
 use super::passkeys::PasskeyWrite;
 use super::passwords::PasswordWrite;
+use super::payloads::PayloadWrite;
 use super::second_factors::SecondFactorWrite;
 use super::sessions::SessionWrite;
 use super::{
@@ -53,6 +54,7 @@ pub(super) enum Write {
     Password(PasswordWrite),
     SecondFactor(SecondFactorWrite),
     Passkey(PasskeyWrite),
+    Payload(PayloadWrite),
 }
 
 impl Write {
@@ -72,6 +74,7 @@ impl Write {
             | Self::Password(_)
             | Self::SecondFactor(_)
             | Self::Passkey(_)
+            | Self::Payload(_)
             | Self::Grant(_)
             | Self::Device(_) => None,
         }

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::activity::Activity;
 use super::recorder::{self, Exchange, Recorder};
+use super::replay::Waiting;
 use crate::config::{ScimTenantConfig, StoreConfig};
 use crate::store::{Location, PostgresLocation, Store, StoreError};
 
@@ -23,6 +24,8 @@ pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
     activity: Mutex<Activity>,
     recorder: Mutex<Recorder>,
+    /// What clients sent, until it is kept.
+    pub(crate) sent: Waiting,
     /// One at a time, so that records stay in order.
     saving: tokio::sync::Mutex<()>,
     /// Held by who exchanges activity with the store.
@@ -37,6 +40,7 @@ impl Opened {
             store,
             activity: Mutex::new(Activity::new(process)),
             recorder: Mutex::default(),
+            sent: Waiting::default(),
             saving: tokio::sync::Mutex::default(),
             exchanging: tokio::sync::Mutex::default(),
         }

@@ -42,6 +42,7 @@ mod model_platform;
 mod operator;
 mod planning;
 mod programs;
+mod replay;
 mod replicas;
 mod request_log;
 mod scim_bulk;

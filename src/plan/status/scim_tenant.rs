@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use crate::api::conditions::{DEPROVISIONING, Finding, Reason, SERVING, Status, record};
-use crate::api::scim_tenant::{HeldRemovals, ScimClient, ScimClientStatus, ScimTenantStatus};
+use crate::api::scim_tenant::{
+    HeldRemovals, ReplayStatus, ScimClient, ScimClientStatus, ScimTenantStatus,
+};
 use crate::api::{ObjectKey, ScimTenant};
 use crate::config::report::{self, ScimTenantReport};
 use crate::config::{Report, scim_url};
@@ -65,6 +67,14 @@ pub fn scim_tenant_status(
         users: counted.map(|it| it.users).or(before.users),
         active_users: counted.map(|it| it.active_users).or(before.active_users),
         groups: counted.map(|it| it.groups).or(before.groups),
+        replay: match counted {
+            Some(report) => report.replay.map(|it| ReplayStatus {
+                replayed: it.replayed,
+                refused: it.refused,
+                ended: it.ended,
+            }),
+            None => before.replay,
+        },
         held: match counted {
             Some(report) => report.held.as_ref().map(held),
             None => before.held,

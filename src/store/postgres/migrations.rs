@@ -40,6 +40,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
         include_str!("../migrations/postgres/0012_device_authorization.sql"),
     ),
     (13, include_str!("../migrations/postgres/0013_logout.sql")),
+    (17, include_str!("../migrations/postgres/0017_payload.sql")),
 ];
 
 /// How often a statement is tried that another replica is in the way of.

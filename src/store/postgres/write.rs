@@ -7,7 +7,9 @@ use sqlx::{Connection, PgConnection};
 
 use super::row::{self, Slot};
 use super::text::text;
-use super::{devices, grants, passkeys, passwords, records, second_factors, sessions, terms};
+use super::{
+    devices, grants, passkeys, passwords, payloads, records, second_factors, sessions, terms,
+};
 use super::{members, row::Remembered};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
@@ -78,6 +80,7 @@ pub(super) async fn settled(
         | Write::Password(_)
         | Write::SecondFactor(_)
         | Write::Passkey(_)
+        | Write::Payload(_)
         | Write::Grant(_)
         | Write::Device(_) => false,
     };
@@ -129,6 +132,7 @@ async fn by_one_statement(
         | Write::Password(_)
         | Write::SecondFactor(_)
         | Write::Passkey(_)
+        | Write::Payload(_)
         | Write::Grant(_)
         | Write::Device(_) => None,
     })
@@ -170,6 +174,7 @@ async fn within(
         Write::Session(write) => Ok(Ok(alone(sessions::apply(connection, write).await?))),
         Write::Password(write) => Ok(Ok(alone(passwords::apply(connection, write).await?))),
         Write::Passkey(write) => Ok(Ok(alone(passkeys::apply(connection, write).await?))),
+        Write::Payload(write) => Ok(Ok(alone(payloads::apply(connection, write).await?))),
         Write::SecondFactor(write) => {
             Ok(Ok(alone(second_factors::apply(connection, write).await?)))
         }
@@ -272,6 +277,7 @@ async fn delete(
             sessions::end_all(connection, &deletion.id).await?;
             passwords::forget(connection, &deletion.id).await?;
             second_factors::forget(connection, &deletion.id).await?;
+            payloads::forget(connection, &deletion.id).await?;
         }
         ResourceType::Group => moved.removed = members::count(connection, before.seq).await?,
     }

@@ -108,6 +108,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "logout",
         include_str!("../migrations/sqlite/0017_logout.sql"),
     ),
+    (
+        21,
+        "payload",
+        include_str!("../migrations/sqlite/0021_payload.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.

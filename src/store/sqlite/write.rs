@@ -7,7 +7,7 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{devices, grants, passkeys, passwords, records, second_factors, sessions};
+use super::{devices, grants, passkeys, passwords, payloads, records, second_factors, sessions};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -70,6 +70,7 @@ fn is_single(write: &Write) -> bool {
         | Write::Password(_)
         | Write::SecondFactor(_)
         | Write::Passkey(_)
+        | Write::Payload(_)
         | Write::Grant(_)
         | Write::Device(_) => true,
     }
@@ -126,6 +127,7 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
         Write::Session(write) => Ok(alone(sessions::apply(connection, write)?)),
         Write::Password(write) => Ok(alone(passwords::apply(connection, write)?)),
         Write::Passkey(write) => Ok(alone(passkeys::apply(connection, write)?)),
+        Write::Payload(write) => Ok(alone(payloads::apply(connection, write)?)),
         Write::SecondFactor(write) => Ok(alone(second_factors::apply(connection, write)?)),
         Write::Grant(write) => Ok(alone(grants::apply(connection, write)?)),
         Write::Device(write) => Ok(alone(devices::apply(connection, write)?)),
@@ -256,6 +258,7 @@ fn delete(
         sessions::end_all(connection, &deletion.id)?;
         passwords::forget(connection, &deletion.id)?;
         second_factors::forget(connection, &deletion.id)?;
+        payloads::forget(connection, &deletion.id)?;
     }
     row::remove(connection, before.seq)?;
     if terms.audit.as_ref().is_some_and(AuditEntry::erases) {
