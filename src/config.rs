@@ -86,8 +86,19 @@ pub struct ScimTenantConfig {
     /// Where administrators look and act; nowhere when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub portal: Option<PortalConfig>,
+    /// What is kept of what clients send, to be read again by other rules; nothing when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayConfig>,
     /// Who may provision.
     pub clients: Vec<ScimClientConfig>,
+}
+
+/// How what clients send is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReplayConfig {
+    /// The file with a [`SealingKey`], which is read whenever it is needed.
+    pub sealing_key_file: PathBuf,
 }
 
 impl ScimTenantConfig {

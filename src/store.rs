@@ -17,6 +17,7 @@ mod lock;
 mod lookup;
 pub mod passkeys;
 pub mod passwords;
+pub mod payloads;
 mod postgres;
 mod query;
 pub mod second_factors;
@@ -252,6 +253,7 @@ pub trait Store:
     + devices::Devices
     + assertions::Assertions
     + browsing::Browsing
+    + payloads::Payloads
 {
     /// The resource called `id`.
     async fn find(

@@ -28,6 +28,7 @@ mod outbound;
 mod passwords;
 mod portal;
 mod recorder;
+mod replay;
 mod report;
 mod routing;
 mod scim;
@@ -150,6 +151,10 @@ impl Server {
             .clone()
             .run_until_cancelled_owned(Arc::clone(&core).tell_of_ends());
         tokio::spawn(telling);
+        let replaying = stop
+            .clone()
+            .run_until_cancelled_owned(Arc::clone(&core).replay());
+        tokio::spawn(replaying);
         Ok(Self {
             core,
             public,

@@ -10,6 +10,7 @@ mod owner;
 mod pods;
 mod portal;
 mod provisioning;
+mod replay;
 mod schema;
 mod sign_in;
 mod store;
@@ -33,6 +34,7 @@ pub use owner::AttributeOwner;
 pub use pods::PodTemplate;
 pub use portal::Portal;
 pub use provisioning::{Adoption, UnknownMembers, VerifiedDomains};
+pub use replay::{Replay, ReplayStatus};
 pub use schema::{DirectorySchema, ExtensionAttribute, ExtensionAttributeType, SchemaExtension};
 pub use sign_in::{BuiltInSignIn, ForwardAuth, SecondFactor, SignIn, SignInSession, UnknownPeople};
 pub use store::{PostgresStore, SecretKeyReference, SqliteStore, Store};
@@ -154,6 +156,10 @@ pub struct ScimTenantSpec {
     #[serde(default)]
     pub unknown_members: UnknownMembers,
 
+    /// What clients sent last of people, read once more when a rule is corrected.
+    #[serde(default)]
+    pub replay: Replay,
+
     /// SCIM clients that are no AzureConnector, such as Okta or a script; each has a Secret of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
@@ -180,6 +186,13 @@ pub struct ScimTenantSpec {
     /// What becomes of the people when this object is deleted. With `Retain` a new ScimTenant of the same name finds them again.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
+}
+
+impl ScimTenantSpec {
+    /// Whether the pods keep something under the sealing key.
+    pub fn seals(&self) -> bool {
+        self.sign_in.built_in.seals() || self.replay.enabled
+    }
 }
 
 fn one() -> i32 {
@@ -238,6 +251,9 @@ pub struct ScimTenantStatus {
     /// What the brake holds; nothing when it holds nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<HeldRemovals>,
+    /// How far what clients sent last was read again, with `spec.replay`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayStatus>,
     /// Break-glass accounts that are declared and do not exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_break_glass: Vec<String>,

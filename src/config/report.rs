@@ -51,6 +51,9 @@ pub struct ScimTenantReport {
     /// Why the last letter was not sent; gone once one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_trouble: Option<EmailTrouble>,
+    /// How far what clients sent last was read again; nothing when nothing is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayReport>,
     /// Why the store cannot be used at all, in words; then nothing is known of how many there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_unavailable: Option<String>,
@@ -92,6 +95,18 @@ pub struct HeldRemovals {
     pub membership_removals: u64,
     /// Ids of some of the people and groups.
     pub examples: Vec<String>,
+}
+
+/// How far what clients sent last was read again, since rules changed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayReport {
+    /// How often it is in effect now.
+    pub replayed: i64,
+    /// How often it is refused as before.
+    pub refused: i64,
+    /// Whether all was read.
+    pub ended: bool,
 }
 
 impl ScimTenantReport {

@@ -159,16 +159,25 @@ fn connector(
     })
 }
 
-/// What is said of a change that waits to be confirmed.
-fn waiting(kind: Kind, object: &Value) -> Option<String> {
-    let found = condition(object, IN_FORCE).filter(|it| it["status"] == "False")?;
-    let (name, message) = (&object["metadata"]["name"], &found["message"]);
-    Some(format!(
-        "{} {} waits to be confirmed: it {}",
-        kind.as_str(),
-        name.as_str()?,
-        message.as_str()?
-    ))
+/// What is said of an object: that it is not ready, and that a change of it waits to be confirmed.
+fn said(kind: Kind, object: &Value) -> Vec<String> {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let kind = kind.as_str();
+    let word = |type_: &str, key: &str| {
+        let found = condition(object, type_).and_then(|it| it[key].as_str());
+        found.unwrap_or_default().to_owned()
+    };
+    let mut said = Vec::new();
+    let message = word(READY, "message");
+    if !is_ready(object) && !message.is_empty() {
+        let reason = word(READY, "reason");
+        said.push(format!("{kind} {name} is not ready ({reason}): {message}"));
+    }
+    if word(IN_FORCE, "status") == "False" {
+        let message = word(IN_FORCE, "message");
+        said.push(format!("{kind} {name} waits to be confirmed: it {message}"));
+    }
+    said
 }
 
 /// What stands below the tables.
@@ -197,22 +206,8 @@ fn remarks(
         ));
     }
     for (kind, object) in everything {
-        let word = |key: &str| {
-            condition(object, READY)
-                .and_then(|it| it[key].as_str())
-                .unwrap_or("")
-        };
-        if !is_ready(object) && !word("message").is_empty() {
-            let name = object["metadata"]["name"].as_str().unwrap_or_default();
-            line(format_args!(
-                "\n{} {name} is not ready ({}): {}",
-                kind.as_str(),
-                word("reason"),
-                word("message")
-            ));
-        }
-        if let Some(waiting) = waiting(*kind, object) {
-            line(format_args!("\n{waiting}"));
+        for it in said(*kind, object) {
+            line(format_args!("\n{it}"));
         }
     }
     for ConnectorView {

@@ -60,6 +60,7 @@ impl StatusOf {
                     active_users: None,
                     groups: None,
                     held: None,
+                    replay: None,
                     clients: status
                         .clients
                         .into_iter()

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Secret;
 use crate::api::scim_tenant::{Entitlement, ExtensionAttributeType, ScimTenantSpec};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{
-    AcceptedAt, CredentialConfig, DeclaredClient, PortalConfig, ProviderConfig, Rights,
+    AcceptedAt, CredentialConfig, DeclaredClient, PortalConfig, ProviderConfig, ReplayConfig, Rights,
     ScimClientConfig, ScimTenantConfig, ScimTenantName,
 };
 use crate::scim::schema::{
@@ -80,6 +80,9 @@ pub fn scim_tenant_config(
         trusted_proxies: trusted_proxies(tenant)?,
         portal: portal(tenant),
         sign_in: sign_in(tenant, sources, &schema)?,
+        replay: tenant.spec.replay.enabled.then(|| ReplayConfig {
+            sealing_key_file: sources.site.client_secrets.sealing_key(&Owner::of(tenant)),
+        }),
         schema,
         clients: clients(tenant, sources),
     })

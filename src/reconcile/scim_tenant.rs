@@ -254,7 +254,7 @@ async fn fresh_sealing_key(
     ctx: &Context,
     tenant: &ScimTenant,
 ) -> Result<Option<SealingKey>, PlatformError> {
-    if !tenant.spec.sign_in.built_in.seals() {
+    if !tenant.spec.seals() {
         return Ok(None);
     }
     let owner = Owner::of(tenant);

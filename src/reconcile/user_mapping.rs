@@ -94,6 +94,7 @@ async fn pursue(
         checked: Some(checked),
         decision: Some(plan.decision),
         in_force: Some(plan.in_force.told()),
+        lines: plan.in_force.lines(),
         lacks_preview: preview.is_none() && change.is_asked_for(),
         preview,
     };
@@ -111,7 +112,8 @@ async fn compared(
         return Ok(None);
     };
     let key = ObjectKey::of(tenant);
-    let environment = Environment::at(ctx.clock.now(), ctx.random.as_ref());
+    let began = ctx.clock.now();
+    let environment = Environment::at(began, ctx.random.as_ref());
     let mut count = difference.count(names, &environment);
     let mut after = None;
     loop {
@@ -124,9 +126,12 @@ async fn compared(
             Err(error) => return Err(error),
         };
         count.add(&page.people);
+        let took = Duration::try_from(ctx.clock.now().duration_since(began)).unwrap_or_default();
         match page.next {
-            Some(next) => after = Some(next),
             None => return Ok(Some(count.finish())),
+            // Some time is left to carry out what comes of it.
+            Some(_) if took > ctx.settings.time_limit / 2 => return Ok(Some(count.stop())),
+            Some(next) => after = Some(next),
         }
     }
 }

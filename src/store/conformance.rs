@@ -10,6 +10,7 @@ mod members;
 mod pages;
 mod passkeys;
 mod passwords;
+mod payloads;
 mod records;
 mod search;
 mod second_factors;
@@ -36,6 +37,7 @@ use members::*;
 use pages::*;
 use passkeys::*;
 use passwords::*;
+use payloads::*;
 use records::*;
 use search::*;
 use second_factors::*;
@@ -123,6 +125,9 @@ conformance!(
     a_passkey_is_kept_for_who_knows_the_password,
     of_two_uses_of_a_passkey_at_one_counter_one_counts,
     passkeys_go_with_a_reset_and_with_who_is_deleted,
+    the_last_payload_of_each_person_is_kept,
+    payloads_go_with_the_person,
+    a_stranger_becomes_a_person_or_is_forgotten,
     a_grant_is_turned_by_whoever_holds_its_present_part,
     a_grant_that_is_kept_or_turned_again_stays_as_it_is,
     a_grant_goes_over_to_the_session_that_its_person_opens_instead,

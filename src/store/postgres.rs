@@ -38,6 +38,7 @@ mod migrations;
 mod owner;
 mod passkeys;
 mod passwords;
+mod payloads;
 mod read;
 mod records;
 pub(super) mod restore;

@@ -14,6 +14,7 @@ mod lookup;
 mod migrations;
 mod passkeys;
 mod passwords;
+mod payloads;
 mod read;
 mod readers;
 mod records;

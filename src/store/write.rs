@@ -10,6 +10,7 @@ use super::devices::DeviceWrite;
 use super::grants::GrantWrite;
 use super::passkeys::PasskeyWrite;
 use super::passwords::PasswordWrite;
+use super::payloads::PayloadWrite;
 use super::second_factors::SecondFactorWrite;
 use super::sessions::SessionWrite;
 use super::{
@@ -55,6 +56,7 @@ pub(super) enum Write {
     Password(PasswordWrite),
     SecondFactor(SecondFactorWrite),
     Passkey(PasskeyWrite),
+    Payload(PayloadWrite),
 }
 
 impl Write {
@@ -74,6 +76,7 @@ impl Write {
             | Self::Password(_)
             | Self::SecondFactor(_)
             | Self::Passkey(_)
+            | Self::Payload(_)
             | Self::Grant(_)
             | Self::Device(_)
             | Self::Assertion(_) => None,

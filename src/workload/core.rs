@@ -11,6 +11,7 @@ use super::applications;
 use super::directory::{Directory, Policy};
 use super::http::Shared;
 use super::opened::{Opened, location};
+use super::replay;
 use super::report::people::PEOPLE;
 use super::routing::{ScimTenant, Table};
 use super::upkeep;
@@ -28,6 +29,9 @@ const TIDY_EVERY: Duration = Duration::from_mins(1);
 
 /// How often is looked for sessions that have ended, where applications are told.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// How often what clients sent is kept, and some of it read again.
+const REPLAY_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a configuration cannot be served; the previous one goes on.
 #[derive(Debug, thiserror::Error)]
@@ -240,11 +244,12 @@ impl Core {
                 Ok(()) => opened.store.counts().await,
                 Err(error) => Err(error),
             };
-            let (mut held, mut missing_break_glass) = (None, Vec::new());
+            let (mut held, mut missing_break_glass, mut replay) = (None, Vec::new(), None);
             if counted.is_ok() {
                 opened.refresh_activity().await;
                 held = upkeep::held(scim_tenant).await;
                 missing_break_glass = upkeep::missing_break_glass(scim_tenant).await;
+                replay = replay::report(scim_tenant).await;
             }
             let clients = opened.with_activity(|activity| {
                 let names = scim_tenant.clients.names();
@@ -268,6 +273,7 @@ impl Core {
                 held,
                 missing_break_glass,
                 email_trouble: self.shared.mail.last_trouble(&scim_tenant.config),
+                replay,
                 clients,
             });
         }
@@ -324,6 +330,16 @@ impl Core {
         }
     }
 
+    /// Keeps what clients sent, and reads it again when rules have changed, again and again.
+    pub(super) async fn replay(self: Arc<Self>) {
+        loop {
+            let table = self.shared.table.load_full();
+            let all = table.scim_tenants.iter();
+            join_all(all.map(|it| replay::turn(&self.shared, it))).await;
+            tokio::time::sleep(REPLAY_EVERY).await;
+        }
+    }
+
     /// Opens a store for which a backup was restored; requests that come in between are asked to come again.
     async fn open_again(&self, before: &Arc<Opened>) -> Result<(), ReloadError> {
         let _one_at_a_time = self.reloading.lock().await;
@@ -352,7 +368,13 @@ impl Core {
     pub(super) async fn close(&self) {
         let _one_at_a_time = self.reloading.lock().await;
         let table = self.shared.table.load_full();
-        join_all(table.scim_tenants.iter().map(|it| it.opened.close())).await;
+        let all = table.scim_tenants.iter();
+        let shared = &self.shared;
+        join_all(all.map(|it| async move {
+            replay::save_of(shared, it).await;
+            it.opened.close().await;
+        }))
+        .await;
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use super::activity::Activity;
 use super::figures::Counting;
 use super::recorder::{self, Exchange, Recorder};
+use super::replay::Waiting;
 use crate::config::{ScimTenantConfig, StoreConfig};
 use crate::store::{Location, PostgresLocation, Store, StoreError};
 
@@ -26,6 +27,8 @@ pub(crate) struct Opened {
     recorder: Mutex<Recorder>,
     /// Counts what is shown of it.
     pub(crate) counting: Arc<Counting>,
+    /// What clients sent, until it is kept.
+    pub(crate) sent: Waiting,
     /// One at a time, so that records stay in order.
     saving: tokio::sync::Mutex<()>,
     /// Held by who exchanges activity with the store.
@@ -41,6 +44,7 @@ impl Opened {
             activity: Mutex::new(Activity::new(process)),
             recorder: Mutex::default(),
             counting: Arc::default(),
+            sent: Waiting::default(),
             saving: tokio::sync::Mutex::default(),
             exchanging: tokio::sync::Mutex::default(),
         }

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::directory::{DirectoryError, Effect, Provisioner};
+use super::replay::{self, Sent};
 use super::routing::{Endpoint, ScimTenant};
 use crate::config::ScimClientConfig;
 use crate::scim::bounds::{DEFAULT_PAGE, MAX_PAGE};
@@ -23,7 +24,7 @@ use crate::scim::list::{ListResponse, Paging};
 use crate::scim::projection::Projection;
 use crate::scim::schema::{Limits, MEMBERS, ResourceSchema, ResourceType};
 use crate::store::audit::Requester;
-use crate::store::{Related, ResourceId};
+use crate::store::{Related, ResourceId, Stored, Version};
 pub(crate) use answer::{Answer, error_response, refusal};
 pub(crate) use bulk::Performed;
 use cursor::CURSOR_SECONDS;
@@ -51,6 +52,14 @@ pub(crate) type Done = Result<(Answer, Effect), DirectoryError>;
 impl Call<'_> {
     /// Does what the request asks for; `method` is one that the endpoint allows.
     pub(crate) async fn perform(&self) -> Done {
+        let done = self.performed().await;
+        if let Err(DirectoryError::Refused(error)) = &done {
+            self.refused(error);
+        }
+        done
+    }
+
+    async fn performed(&self) -> Done {
         match self.endpoint {
             Endpoint::Resources(kind) if self.reads() => self.list(Some(*kind)).await,
             Endpoint::Search(kind) => self.list(*kind).await,
@@ -75,6 +84,43 @@ impl Call<'_> {
             | Endpoint::ResourceType(_)
             | Endpoint::ServiceProviderConfig => self.discover(),
         }
+    }
+
+    /// Keeps what was sent of a person and taken, for the time when the rules are others.
+    fn taken(&self, kind: ResourceType, stored: &Stored) {
+        if kind == ResourceType::User && self.scim_tenant.config.replay.is_some() {
+            self.sent(Some(&stored.id), Some(stored.version));
+        }
+    }
+
+    /// Keeps what was sent of a person and refused by a rule.
+    fn refused(&self, error: &ScimError) {
+        let is_kept = self.scim_tenant.config.replay.is_some() && !self.reads();
+        // What is read again and refused stays as it was kept.
+        if !is_kept || error.status != 400 || self.requester.credential == replay::CREDENTIAL {
+            return;
+        }
+        match self.endpoint {
+            Endpoint::Resources(ResourceType::User) => self.sent(None, None),
+            Endpoint::Resource(ResourceType::User, id) if *self.method != Method::DELETE => {
+                self.sent(Some(&ResourceId::new(id.as_str())), None);
+            }
+            _ => {}
+        }
+    }
+
+    fn sent(&self, id: Option<&ResourceId>, version: Option<Version>) {
+        if self.body.len() > replay::MAX_PAYLOAD {
+            return;
+        }
+        self.scim_tenant.opened.sent.take(Sent {
+            client: self.client.name.clone(),
+            method: self.method.clone(),
+            id: id.cloned(),
+            version,
+            body: self.body.to_vec(),
+            at: self.now,
+        });
     }
 
     fn schema(&self, kind: ResourceType) -> &ResourceSchema {
@@ -116,6 +162,7 @@ impl Call<'_> {
         let repaired = self.admit(&of_resource(self.schema(kind), &body))?;
         let projection = self.projection(kind, &Query::parse(self.query));
         let created = self.provisioner().create(kind, &body).await?;
+        self.taken(kind, &created.stored);
         let body = self.scim_tenant.render(kind, created.stored, &projection);
         // 201 for an account that was taken over as well: Entra links what it posted to the id in the answer.
         let answer = Answer::resource(StatusCode::CREATED, body);
@@ -134,6 +181,7 @@ impl Call<'_> {
             .provisioner()
             .replace(kind, id, &expected(self.headers), &body)
             .await?;
+        self.taken(kind, &replaced.stored);
         let body = self.scim_tenant.render(kind, replaced.stored, &projection);
         let answer = Answer::resource(StatusCode::OK, body);
         Ok(answered(
@@ -152,6 +200,7 @@ impl Call<'_> {
             .provisioner()
             .patch(kind, id, &expected(self.headers), &patch)
             .await?;
+        self.taken(kind, &patched.stored);
         let query = Query::parse(self.query);
         let projection = self.projection(kind, &query);
         let mut stored = patched.stored;

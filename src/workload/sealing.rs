@@ -48,6 +48,12 @@ impl Sealing {
         secret.ok().map(|it| it.to_vec())
     }
 
+    /// What tells `text` again, and nothing of it to who has not the key.
+    pub(crate) fn mark(&self, text: &str) -> String {
+        let mark = hmac::sign(&self.0, format!("mark {text}").as_bytes());
+        URL_SAFE_NO_PAD.encode(mark.as_ref())
+    }
+
     /// A key for each subject: a nonce can only repeat under one, and nothing is taken for something else.
     fn key(&self, about: &str) -> LessSafeKey {
         let key = hmac::sign(&self.0, about.as_bytes());

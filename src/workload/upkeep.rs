@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::replay;
 use super::routing::ScimTenant;
 use super::sessions::Sessions;
 use crate::config::report::HeldRemovals;
@@ -22,6 +23,7 @@ pub(super) async fn tidy(scim_tenant: &ScimTenant, now: Timestamp) {
         let error = crate::telemetry::chain(&error);
         tracing::debug!(scim_tenant = %name, error, "old entries could not be forgotten");
     }
+    replay::forget(scim_tenant, now).await;
     let Some(config) = &scim_tenant.config.sign_in else {
         return;
     };

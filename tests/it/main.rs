@@ -44,6 +44,7 @@ mod operator;
 mod planning;
 mod portal;
 mod programs;
+mod replay;
 mod replicas;
 mod request_log;
 mod scim_bulk;

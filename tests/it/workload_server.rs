@@ -64,6 +64,7 @@ pub(crate) fn scim_tenant(
         trusted_proxies: Vec::new(),
         sign_in: None,
         portal: None,
+        replay: None,
         clients: vec![scim_client("entra", TOKEN)],
     }
 }
@@ -166,6 +167,17 @@ impl Workload {
         let mut tenant = scim_tenant("contoso", "http://contoso.example", &folder, &json!({}));
         change(&mut tenant);
         Self::serve(folder, tenant, Arc::new(clock)).await
+    }
+
+    /// Starts on what is in `folder`, with a directory that was changed.
+    pub(crate) async fn start_again(
+        folder: TempDir,
+        rules: &Value,
+        change: impl FnOnce(&mut ScimTenantConfig),
+    ) -> Self {
+        let mut tenant = scim_tenant("contoso", "http://contoso.example", &folder, rules);
+        change(&mut tenant);
+        Self::serve(folder, tenant, Arc::new(SystemClock)).await
     }
 
     async fn serve(folder: TempDir, tenant: ScimTenantConfig, clock: Arc<dyn Clock>) -> Self {

@@ -58,7 +58,10 @@ pub struct MappingPreview {
     pub rejected: i64,
     /// Those of whom it cannot be told here, for attributes in Entra that the mapping in force does not send.
     pub undecided: i64,
-    /// These attributes.
+    /// Whether the directory is so large that only those who came first were looked at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
+    /// The attributes of whose values nothing is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<String>,
     /// The first ones, by user name.

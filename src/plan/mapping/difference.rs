@@ -167,6 +167,7 @@ pub struct Counted {
     rejected: Tally,
     undecided: usize,
     unknown: Vec<String>,
+    incomplete: bool,
 }
 
 /// How many, and the first of them.
@@ -244,6 +245,12 @@ impl Count<'_> {
         known
     }
 
+    /// What was counted, although others were not looked at.
+    pub fn stop(mut self) -> Counted {
+        self.counted.incomplete = true;
+        self.finish()
+    }
+
     /// What was counted, once everybody was looked at: a user name that somebody else has then is refused.
     pub fn finish(mut self) -> Counted {
         let mut owners: HashMap<&str, usize> = HashMap::new();
@@ -273,6 +280,7 @@ impl fmt::Display for Counted {
             rejected,
             undecided,
             unknown,
+            incomplete: _,
         } = self;
         writeln!(formatter, "{:<20} {people}", "PEOPLE WHO ARE ACTIVE")?;
         for (title, tally) in [
@@ -316,6 +324,7 @@ impl Counted {
             disabled: number(self.disabled.count),
             rejected: number(self.rejected.count),
             undecided: number(self.undecided),
+            incomplete: self.incomplete,
             unknown: self.unknown,
             names: PreviewNames {
                 changed: self.changed.names,

@@ -97,7 +97,7 @@ fn pod(
         let mounts = container.volume_mounts.get_or_insert_default();
         mounts.push(signing_keys::mount());
     }
-    if spec.sign_in.built_in.seals() {
+    if spec.seals() {
         volumes.push(sealing_key::volume(owner));
         let mounts = container.volume_mounts.get_or_insert_default();
         mounts.push(sealing_key::mount());

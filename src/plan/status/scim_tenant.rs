@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::api::conditions::{DEPROVISIONING, Finding, Reason, SERVING, Status, record};
 use crate::api::scim_tenant::{
-    EmailError, HeldRemovals, ScimClient, ScimClientStatus, ScimTenantStatus,
+    EmailError, HeldRemovals, ReplayStatus, ScimClient, ScimClientStatus, ScimTenantStatus,
 };
 use crate::api::{ObjectKey, ScimTenant};
 use crate::config::report::{self, ScimTenantReport};
@@ -67,6 +67,14 @@ pub fn scim_tenant_status(
         users: counted.map(|it| it.users).or(before.users),
         active_users: counted.map(|it| it.active_users).or(before.active_users),
         groups: counted.map(|it| it.groups).or(before.groups),
+        replay: match counted {
+            Some(report) => report.replay.map(|it| ReplayStatus {
+                replayed: it.replayed,
+                refused: it.refused,
+                ended: it.ended,
+            }),
+            None => before.replay,
+        },
         held: match counted {
             Some(report) => report.held.as_ref().map(held),
             None => before.held,

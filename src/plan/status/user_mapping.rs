@@ -22,6 +22,8 @@ pub struct MappingFacts {
     pub decision: Option<Decision>,
     /// The mapping in force.
     pub in_force: Option<MappingInForce>,
+    /// How many lines it has; none of one that does not fit.
+    pub lines: usize,
     /// What the change would do.
     pub preview: Option<MappingPreview>,
     /// Whether somebody wants to know that, and the directory could not be looked at.
@@ -41,9 +43,7 @@ pub fn user_mapping_status(
     findings.extend(valid(verdict, checked));
     findings.extend(facts.and_then(in_force));
     findings.extend(facts.and_then(|it| previewed(mapping, it)));
-    let groups = mapping.spec.groups.as_ref();
-    let lines = mapping.spec.users.attributes.len() + groups.map_or(0, |it| it.attributes.len());
-    let lines = i64::try_from(lines).unwrap_or(i64::MAX);
+    let lines = i64::try_from(facts.map_or(0, |it| it.lines)).unwrap_or(i64::MAX);
     let decided = facts.filter(|it| it.decision.is_some());
     UserMappingStatus {
         observed_generation: mapping.metadata.generation,
@@ -53,7 +53,7 @@ pub fn user_mapping_status(
             mapping.metadata.generation,
             time(now).0,
         ),
-        attributes: Some(if checked.is_some() { lines } else { 0 }),
+        attributes: Some(lines),
         warnings: checked
             .map(|it| it.warnings.iter().map(ToString::to_string).collect())
             .unwrap_or_default(),
@@ -109,6 +109,11 @@ fn told(preview: &MappingPreview) -> String {
     let counts = format!(
         "of {people} people who are active the mapping changes {changed}, disables {disabled}, and has {rejected} refused"
     );
+    let counts = if preview.incomplete {
+        format!("{counts}; others were not looked at, for there are very many")
+    } else {
+        counts
+    };
     if *undecided == 0 {
         return counts;
     }

@@ -69,6 +69,12 @@ impl InForce {
         }
     }
 
+    /// How many lines it has.
+    pub fn lines(&self) -> usize {
+        let groups = self.spec.groups.as_ref();
+        self.spec.users.attributes.len() + groups.map_or(0, |it| it.attributes.len())
+    }
+
     /// As the status has it.
     pub fn told(&self) -> MappingInForce {
         MappingInForce {

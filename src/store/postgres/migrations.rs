@@ -45,6 +45,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
         15,
         include_str!("../migrations/postgres/0015_client_assertion.sql"),
     ),
+    (16, include_str!("../migrations/postgres/0016_payload.sql")),
 ];
 
 /// How often a statement is tried that another replica is in the way of.

@@ -8,7 +8,8 @@ use sqlx::{Connection, PgConnection};
 use super::row::{self, Slot};
 use super::text::text;
 use super::{
-    assertions, devices, grants, passkeys, passwords, records, second_factors, sessions, terms,
+    assertions, devices, grants, passkeys, passwords, payloads, records, second_factors, sessions,
+    terms,
 };
 use super::{members, row::Remembered};
 use crate::scim::schema::ResourceType;
@@ -80,6 +81,7 @@ pub(super) async fn settled(
         | Write::Password(_)
         | Write::SecondFactor(_)
         | Write::Passkey(_)
+        | Write::Payload(_)
         | Write::Grant(_)
         | Write::Device(_)
         | Write::Assertion(_) => false,
@@ -133,6 +135,7 @@ async fn by_one_statement(
         | Write::Password(_)
         | Write::SecondFactor(_)
         | Write::Passkey(_)
+        | Write::Payload(_)
         | Write::Grant(_)
         | Write::Device(_)
         | Write::Assertion(_) => None,
@@ -175,6 +178,7 @@ async fn within(
         Write::Session(write) => Ok(Ok(alone(sessions::apply(connection, write).await?))),
         Write::Password(write) => Ok(Ok(alone(passwords::apply(connection, write).await?))),
         Write::Passkey(write) => Ok(Ok(alone(passkeys::apply(connection, write).await?))),
+        Write::Payload(write) => Ok(Ok(alone(payloads::apply(connection, write).await?))),
         Write::SecondFactor(write) => {
             Ok(Ok(alone(second_factors::apply(connection, write).await?)))
         }
@@ -289,6 +293,7 @@ async fn delete(
         ResourceType::User => {
             row::leave_groups(connection, before.seq, deletion.at).await?;
             end_credentials(connection, &deletion.id).await?;
+            payloads::forget(connection, &deletion.id).await?;
         }
         ResourceType::Group => moved.removed = members::count(connection, before.seq).await?,
     }

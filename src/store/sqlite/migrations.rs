@@ -118,6 +118,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "client assertion",
         include_str!("../migrations/sqlite/0019_client_assertion.sql"),
     ),
+    (
+        20,
+        "payload",
+        include_str!("../migrations/sqlite/0020_payload.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.

@@ -7,7 +7,9 @@ pub(super) mod terms;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{assertions, devices, grants, passkeys, passwords, records, second_factors, sessions};
+use super::{
+    assertions, devices, grants, passkeys, passwords, payloads, records, second_factors, sessions,
+};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
 use crate::store::brake::{Brake, Removal};
@@ -70,6 +72,7 @@ fn is_single(write: &Write) -> bool {
         | Write::Password(_)
         | Write::SecondFactor(_)
         | Write::Passkey(_)
+        | Write::Payload(_)
         | Write::Grant(_)
         | Write::Device(_)
         | Write::Assertion(_) => true,
@@ -127,6 +130,7 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
         Write::Session(write) => Ok(alone(sessions::apply(connection, write)?)),
         Write::Password(write) => Ok(alone(passwords::apply(connection, write)?)),
         Write::Passkey(write) => Ok(alone(passkeys::apply(connection, write)?)),
+        Write::Payload(write) => Ok(alone(payloads::apply(connection, write)?)),
         Write::SecondFactor(write) => Ok(alone(second_factors::apply(connection, write)?)),
         Write::Grant(write) => Ok(alone(grants::apply(connection, write)?)),
         Write::Device(write) => Ok(alone(devices::apply(connection, write)?)),
@@ -266,6 +270,7 @@ fn delete(
     if kind == ResourceType::User {
         row::leave_groups(connection, before.seq, deletion.at)?;
         end_credentials(connection, &deletion.id)?;
+        payloads::forget(connection, &deletion.id)?;
     }
     row::remove(connection, before.seq)?;
     if terms.audit.as_ref().is_some_and(AuditEntry::erases) {

@@ -576,3 +576,21 @@ fn a_second_factor_needs_a_key_that_stays_with_the_people() {
         false,
     );
 }
+
+#[test]
+fn what_clients_sent_is_kept_under_the_sealing_key_whoever_signs_in() {
+    let check = |lines: &str, is_kept: bool| {
+        let tenant = tenant(lines);
+        let steps = scim_tenant(&tenant, &seen(&tenant)).unwrap().steps;
+        let replay = document(&steps).scim_tenants.remove(0).replay;
+        let file = replay.map(|it| it.sealing_key_file.display().to_string());
+        let expected = is_kept.then(|| "/etc/usher-sealing-key/sealing-key".to_owned());
+        assert_eq!(file, expected, "{lines}");
+        let volumes = pod(&steps).volumes.unwrap_or_default();
+        let is_mounted = volumes.iter().any(|it| it.name == "sealing-key");
+        assert_eq!(is_mounted, is_kept, "{lines}");
+    };
+    check("\n  replay: {enabled: true}", true);
+    check("\n  replay: {}", false);
+    check("", false);
+}
