@@ -10,8 +10,8 @@ use k8s_openapi::api::core::v1::Secret;
 use crate::api::scim_tenant::{Entitlement, ExtensionAttributeType, ScimTenantSpec};
 use crate::api::{AzureConnector, ObjectKey, ScimTenant, UserMapping};
 use crate::config::{
-    AcceptedAt, CredentialConfig, DeclaredClient, PortalConfig, ProviderConfig, ReplayConfig, Rights,
-    ScimClientConfig, ScimTenantConfig, ScimTenantName,
+    AcceptedAt, CredentialConfig, DeclaredClient, PortalConfig, ProviderConfig, ReplayConfig,
+    Rights, ScimClientConfig, ScimTenantConfig, ScimTenantName,
 };
 use crate::scim::schema::{
     AttributeType, Extension, ExtensionAttribute as RulesAttribute, Rules, Schemas,

@@ -205,6 +205,7 @@ async fn again(
         request_id: "replay".to_owned(),
         client: payload.client.clone(),
         credential: CREDENTIAL.to_owned(),
+        person: None,
     };
     let call = Call {
         scim_tenant,
