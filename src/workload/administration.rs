@@ -2,6 +2,7 @@
 //! go the way of every other change: the same transaction, the same audit, the same owners of attributes.
 
 mod acts;
+mod attribute;
 mod capability;
 mod connectors;
 mod groups;
@@ -24,13 +25,14 @@ use crate::scim::resource::Resource;
 use crate::store::audit::Requester;
 use crate::store::{ResourceId, Store, Stored};
 pub(crate) use acts::{MadeLink, WantedMethod};
+pub(crate) use attribute::{Attribute, Origin, Source};
 pub(crate) use capability::{Capability, Role};
 pub(crate) use connectors::{Connector, ConnectorState, Credential};
 pub(crate) use groups::{Group, Groups, GroupsWanted, MemberCount};
 pub(crate) use held::Held;
 pub(crate) use overview::{Health, Look, LookState, LookSubject, Overview};
 pub(crate) use people::{PeopleWanted, PersonRow, PersonState, Persons};
-pub(crate) use person::{Attribute, AuditRow, CapabilityHint, Origin, Person, SessionRow, Source};
+pub(crate) use person::{AuditRow, CapabilityHint, Person, SessionRow};
 pub(crate) use refused::{NotDone, Why};
 pub(crate) use requests::{Request, RequestRow, Requests, RequestsWanted};
 pub(crate) use settings::Setting;

@@ -221,8 +221,9 @@ async fn who_has_no_role_or_is_not_signed_in_sees_nothing() {
     }
     let bare = Stage::begin().await;
     let url = format!("http://{}/api/v1/me", bare.workload.server.local_addr());
-    let (status, _) = answer(client().get(url)).await;
-    assert_eq!(status, 404, "no portal is declared");
+    let (status, said) = answer(client().get(url)).await;
+    assert_eq!(status, 401);
+    assert!(said["schemas"].is_array(), "no portal, no API: {said}");
 }
 
 #[tokio::test]

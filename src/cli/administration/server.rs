@@ -36,13 +36,19 @@ pub(super) struct Given {
     refresh_token: Option<String>,
 }
 
+/// What is written in hexadecimal in a segment: all but what may stand anywhere (RFC 3986, section 2.3).
+const RESERVED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// Segments as a path of the API.
 pub(super) fn path(segments: &[&str]) -> String {
     let mut url = String::new();
     for segment in segments {
         url.push('/');
-        let encoded =
-            percent_encoding::utf8_percent_encode(segment, percent_encoding::NON_ALPHANUMERIC);
+        let encoded = percent_encoding::utf8_percent_encode(segment, RESERVED);
         url.extend(encoded);
     }
     url
@@ -50,13 +56,7 @@ pub(super) fn path(segments: &[&str]) -> String {
 
 impl Server {
     pub(super) fn at(url: &Url, place: &Place) -> anyhow::Result<Self> {
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            bail!("{url} is no directory; write a URL such as https://contoso.id.example.com");
-        }
-        let is_here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if url.scheme() == "http" && !is_here {
-            bail!("{url} would be sent the token in plain text; write https://");
-        }
+        check(url)?;
         let client = Client::builder()
             .timeout(LIMIT)
             .redirect(reqwest::redirect::Policy::none())
@@ -176,6 +176,18 @@ impl Server {
     }
 }
 
+/// Refuses what is no directory, and what would be sent the token in plain text.
+fn check(url: &Url) -> anyhow::Result<()> {
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        bail!("{url} is no directory; write a URL such as https://contoso.id.example.com");
+    }
+    let is_here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if url.scheme() == "http" && !is_here {
+        bail!("{url} would be sent the token in plain text; write https://");
+    }
+    Ok(())
+}
+
 impl Given {
     pub(super) fn tokens(self, now: Timestamp) -> Tokens {
         let time = SignedDuration::from_secs(self.expires_in);
@@ -195,15 +207,12 @@ mod tests {
     fn a_name_stays_one_segment() {
         let path = path(&["people", "a/b?c@d", "story"]);
         assert_eq!(path, "/people/a%2Fb%3Fc%40d/story");
+        assert_eq!(super::path(&["password-links"]), "/password-links");
     }
 
     #[test]
     fn no_token_goes_out_in_plain_text() {
-        let place = Place {
-            config_home: None,
-            home: None,
-        };
-        let at = |url: &str| Server::at(&Url::parse(url).unwrap(), &place).is_ok();
+        let at = |url: &str| check(&Url::parse(url).unwrap()).is_ok();
         assert!(at("http://localhost:8080/identity/contoso"));
         assert!(!at("http://contoso.example"));
         assert!(!at("ftp://contoso.example"));

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::person::{Attribute, AuditRow};
+use super::attribute::Attribute;
+use super::person::AuditRow;
 use super::{Administration, Administrator, Capability, NotDone, PAGE, PersonRow, place};
 use crate::scim::error::ScimError;
 use crate::scim::filter::Filter;
