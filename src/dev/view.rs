@@ -210,31 +210,32 @@ fn remarks(
             line(format_args!("\n{it}"));
         }
     }
-    for ConnectorView {
+    text + &connectors.iter().map(paste).collect::<String>()
+}
+
+/// What to do with a connector that is ready.
+fn paste(connector: &ConnectorView) -> String {
+    let ConnectorView {
         name,
         scim_url,
         password_file,
         sign_in,
         portal_url,
         ..
-    } in connectors
-    {
-        let password = password_file.display();
-        line(format_args!(
-            "\n{name} is ready. Paste into Entra, or play Entra:"
-        ));
-        line(format_args!("  Tenant URL     {scim_url}"));
-        line(format_args!("  Secret Token   in {password}"));
-        line(format_args!(
-            "  usher emulator cycle --scim {scim_url} --token-file {password}"
-        ));
-        if let Some(sign_in) = sign_in {
-            line(format_args!("  Redirect URI   {}", sign_in.redirect_uri));
-            line(format_args!("  Sign in at     {}", sign_in.sign_in_url));
-        }
-        if let Some(portal_url) = portal_url {
-            line(format_args!("  Portal         {portal_url}"));
-        }
+    } = connector;
+    let password = password_file.display();
+    let mut lines = vec![
+        format!("\n{name} is ready. Paste into Entra, or play Entra:"),
+        format!("  Tenant URL     {scim_url}"),
+        format!("  Secret Token   in {password}"),
+        format!("  usher emulator cycle --scim {scim_url} --token-file {password}"),
+    ];
+    if let Some(sign_in) = sign_in {
+        lines.push(format!("  Redirect URI   {}", sign_in.redirect_uri));
+        lines.push(format!("  Sign in at     {}", sign_in.sign_in_url));
     }
-    text
+    if let Some(portal_url) = portal_url {
+        lines.push(format!("  Portal         {portal_url}"));
+    }
+    lines.join("\n") + "\n"
 }

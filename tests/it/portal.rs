@@ -1,7 +1,5 @@
 //! The pages of administrators, as a browser gets them: who sees what, what each role may do, and what an attacker may not.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
-
 pub(crate) mod stage;
 
 use reqwest::Method;
@@ -23,6 +21,13 @@ const PAGES: [&str; 7] = [
     "/portal/held",
     "/portal/settings",
 ];
+
+/// What is done, with which fields, and who may do it.
+type Acted = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static [&'static str],
+);
 
 /// Names as people have them, and as others write them who want something.
 const ODD_NAMES: [&str; 6] = [
@@ -148,7 +153,7 @@ async fn each_role_sees_each_page() {
 #[tokio::test]
 async fn each_role_does_what_it_may_and_is_refused_the_rest() {
     let portal = Portal::begin().await;
-    let acts: [(&str, &[(&str, &str)], &[&str]); 5] = [
+    let acts: [Acted; 5] = [
         ("sessions", &[], &["User", "Admin", "EnterpriseAdmin"]),
         (
             "password-link",
@@ -445,7 +450,7 @@ fn escaped(text: &str) -> String {
 impl Portal {
     /// Sends a form of the page that the browser has open.
     async fn act(&self, browser: &Browser, path: &str, fields: &[(&str, &str)]) -> Shown {
-        let csrf = Portal::csrf(browser);
+        let csrf = Self::csrf(browser);
         let mut all = vec![("csrf", csrf.as_str())];
         all.extend(fields);
         browser.post(path, &form(&all)).await

@@ -78,12 +78,15 @@ impl Chart {
     pub(super) fn text(&self) -> String {
         let all: u64 = self.bars.iter().map(|it| it.requests).sum();
         let failed: u64 = self.bars.iter().map(|it| it.failed).sum();
-        let mut text = counted(all, "request", "requests");
-        if let Some(most) = self.bars.iter().max_by_key(|it| it.requests) {
-            let at = most.at.strftime("%Y-%m-%d %H:%M");
-            text += &format!(", most of them ({}) from {at} UTC on", most.requests);
+        let requests = counted(all, "request", "requests");
+        let refused = counted(failed, "was", "were");
+        match self.bars.iter().max_by_key(|it| it.requests) {
+            Some(most) => {
+                let (count, at) = (most.requests, most.at.strftime("%Y-%m-%d %H:%M"));
+                format!("{requests}, most of them ({count}) from {at} UTC on; {refused} refused.")
+            }
+            None => format!("{requests}; {refused} refused."),
         }
-        text + &format!("; {} refused.", counted(failed, "was", "were"))
     }
 
     /// The first time, one in the middle, and the last.

@@ -27,7 +27,7 @@ struct Row {
     path = "connectors.html",
     config = "src/workload/portal/templates/askama.toml"
 )]
-struct Connectors {
+struct Page {
     frame: Frame,
     sentence: String,
     connectors: Vec<Row>,
@@ -79,7 +79,7 @@ pub(super) async fn page(desk: &Desk<'_>) -> Result<Response<Body>, Refused> {
             .map_or_else(String::new, |it| number(it.failed)),
         state: state(it.state),
     });
-    let page = Connectors {
+    let page = Page {
         frame: desk.frame(),
         sentence: format!(
             "{} may provision here.",

@@ -27,7 +27,7 @@ struct Row {
     path = "groups.html",
     config = "src/workload/portal/templates/askama.toml"
 )]
-struct Groups<'p> {
+struct Page<'p> {
     frame: Frame,
     sentence: &'static str,
     search: &'p str,
@@ -72,7 +72,7 @@ pub(super) async fn page(desk: &Desk<'_>) -> Result<Response<Body>, Refused> {
         members: members(it.members),
         changed: At::new(it.last_modified),
     });
-    let page = Groups {
+    let page = Page {
         frame: desk.frame(),
         sentence: if search.is_empty() {
             "All groups that were provisioned, by name."

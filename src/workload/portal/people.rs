@@ -29,7 +29,7 @@ pub(super) struct Row {
     path = "people.html",
     config = "src/workload/portal/templates/askama.toml"
 )]
-struct People<'p> {
+struct Page<'p> {
     frame: Frame,
     sentence: String,
     search: &'p str,
@@ -97,7 +97,7 @@ pub(super) async fn page(desk: &Desk<'_>) -> Result<Response<Body>, Refused> {
         next.clone_from(&explained.next);
         story = steps(explained);
     }
-    let page = People {
+    let page = Page {
         frame: desk.frame(),
         sentence: if is_narrowed {
             "Those whose name, user name or e-mail begins so.".to_owned()

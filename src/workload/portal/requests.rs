@@ -41,7 +41,7 @@ struct Row {
     path = "requests.html",
     config = "src/workload/portal/templates/askama.toml"
 )]
-struct Requests {
+struct Page {
     frame: Frame,
     sentence: &'static str,
     filters: Vec<Filter>,
@@ -94,31 +94,13 @@ pub(super) async fn page(desk: &Desk<'_>) -> Result<Response<Body>, Refused> {
         text(&failed),
         text(&about),
     );
-    let clients = found.clients.iter().map(|it| (it.as_str(), it.as_str()));
-    let clients = [("", "All connectors")].into_iter().chain(clients);
     let is_narrowed = [&client, &method, &failed, &about]
         .into_iter()
         .any(Option::is_some);
-    let page = Requests {
+    let page = Page {
         frame: desk.frame(),
         sentence: "The last requests of each connector, the newest first. Values of people are masked.",
-        filters: vec![
-            Filter {
-                name: "connector",
-                label: "Connector",
-                options: Choice::all(clients, client.as_deref().unwrap_or_default()),
-            },
-            Filter {
-                name: "method",
-                label: "Method",
-                options: Choice::all(METHODS, method.as_deref().unwrap_or_default()),
-            },
-            Filter {
-                name: "failed",
-                label: "Answer",
-                options: Choice::all(ANSWERS, failed.as_deref().unwrap_or_default()),
-            },
-        ],
+        filters: filters(&found.clients, [&client, &method, &failed]),
         about,
         empty: if is_narrowed || cursor.is_some() {
             Empty::new("No request is kept that is so. Of each connector the last ones are.")
@@ -134,6 +116,30 @@ pub(super) async fn page(desk: &Desk<'_>) -> Result<Response<Body>, Refused> {
         requests: found.requests.into_iter().map(Row::of).collect(),
     };
     Ok(desk.page(&page))
+}
+
+/// Above the list: of which connector, by which method, with which answer.
+fn filters(clients: &[String], chosen: [&Option<String>; 3]) -> Vec<Filter> {
+    let [client, method, failed] = chosen.map(|it| it.as_deref().unwrap_or_default());
+    let clients = clients.iter().map(|it| (it.as_str(), it.as_str()));
+    let clients = [("", "All connectors")].into_iter().chain(clients);
+    vec![
+        Filter {
+            name: "connector",
+            label: "Connector",
+            options: Choice::all(clients, client),
+        },
+        Filter {
+            name: "method",
+            label: "Method",
+            options: Choice::all(METHODS, method),
+        },
+        Filter {
+            name: "failed",
+            label: "Answer",
+            options: Choice::all(ANSWERS, failed),
+        },
+    ]
 }
 
 /// One of them with what was sent and answered.

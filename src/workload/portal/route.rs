@@ -92,15 +92,14 @@ pub(super) fn request(connector: &str, number: i64) -> String {
 
 /// A part of a path, or a value of a query: what is no letter, digit or hyphen is percent-encoded.
 pub(super) fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
+    let encoded = text.bytes().map(|byte| {
         if byte.is_ascii_alphanumeric() || byte == b'-' {
-            encoded.push(char::from(byte));
+            char::from(byte).to_string()
         } else {
-            encoded += &format!("%{byte:02X}");
+            format!("%{byte:02X}")
         }
-    }
-    encoded
+    });
+    encoded.collect()
 }
 
 impl Route {
