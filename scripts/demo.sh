@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The main job in two processes: an Entra tenant that is played; a directory, a connector and a mapping in YAML. A mistake in the mapping is
-# seen; people arrive, change, sign in, are blocked, and out. On a terminal both go on until Enter, to play with.
+# seen; people arrive, change, sign in, are blocked, and out; an administrator sees all of it in the portal. On a terminal both go on until
+# Enter, to play with.
 # Usage: scripts/demo.sh [PROGRAM], with the path of a built `usher`; without, it is built.
 set -euo pipefail
 
@@ -16,6 +17,8 @@ folder=$work/quickstart
 client_id=66666666-7777-8888-9999-aaaaaaaaaaaa
 tenant_id=11111111-2222-3333-4444-555555555555
 person=jose.garciamarquez@contoso.example
+admin=ada.new@contoso.example
+browser=cookies-of-person
 running=
 started=
 
@@ -97,8 +100,27 @@ initial_cycle() {
     counts "$(control GET jobs/scim | sed 's/.*"cycles":\[//')"
 }
 
+# A request to the directory, as a SCIM client makes it.
+scim() { # method, path, body
+    curl --silent --show-error --request "$1" --header "Authorization: Bearer $password" \
+        --header 'Content-Type: application/scim+json' ${3:+--data "$3"} "$url/$2"
+}
+
+# Why the directory refused something.
+why() { sed 's/.*"detail":"//; s/"[,}].*//; s/\\"/"/g; s/$/\n/'; }
+
+# The id of a person in the directory.
+id_of() { scim GET "Users?filter=userName%20eq%20%22$1%22&attributes=userName" | field id; }
+
 # As a browser does: with cookies, and sent on.
-browse() { curl --silent --show-error --location --cookie "$work/cookies" --cookie-jar "$work/cookies" "$@"; }
+browse() { curl --silent --show-error --location --cookie "$work/$browser" --cookie-jar "$work/$browser" "$@"; }
+
+# Opens a page, is sent to Entra, and picks a person there; what the page says in the end.
+sign_in_as() { # person, page
+    browse --output "$work/picker" --write-out '%{url_effective}' "$2" >"$work/at"
+    heading <"$work/picker"
+    browse --data-urlencode "person=$1" "$(cat "$work/at")" | heading
+}
 # What a page says, in a line.
 heading() { sed -n 's/.*<h1>\(.*\)<\/h1>.*/\1/p' | head -n 1; }
 
@@ -121,6 +143,12 @@ cat >>"$folder/azure-connector.yaml" <<END
     clientId: $client_id
     clientSecretRef: {name: contoso-entra-oidc, key: client-secret}
 END
+# A portal, and a brake that lets nobody be deleted.
+cat >>"$folder/scim-tenant.yaml" <<END
+  portal: {displayName: Contoso}
+  deprovisioning:
+    brake: {deactivations: 10, deletions: 0}
+END
 mkdir -p "$folder/.usher/secrets/identity/contoso-entra-oidc"
 printf 'demo-secret' >"$folder/.usher/secrets/identity/contoso-entra-oidc/client-secret"
 say "usher dev examples/quickstart    (three files: a ScimTenant, an AzureConnector, a UserMapping)"
@@ -132,6 +160,7 @@ url=$(field scimUrl <"$work/ready.json")
 password=$(cat "$(field passwordFile <"$work/ready.json")")
 sign_in=$(field signInUrl <"$work/ready.json")
 redirect=$(field redirectUri <"$work/ready.json")
+portal=$(field portalUrl <"$work/ready.json")
 tables
 
 # Whom the mapping of a folder would touch, of the people of Entra, in a directory that is empty.
@@ -166,9 +195,7 @@ say "What the same folder says now"
 tables
 
 say "$person opens $sign_in, is picked at Entra, and is in"
-browse --output "$work/picker" --write-out '%{url_effective}' "$sign_in" >"$work/at"
-heading <"$work/picker"
-browse --data-urlencode "person=$person" "$(cat "$work/at")" | heading
+sign_in_as "$person" "$sign_in"
 
 say "Entra blocks the account; after the next cycle the session is over"
 control PATCH "people/$person" '{"accountEnabled": false}' >/dev/null
@@ -176,10 +203,22 @@ counts "$(control POST jobs/scim/cycles)"
 browse "${sign_in%/sign-in}/signed-in" | sed -n 's/.*class="wrong">\(.*\)<\/p>.*/\1/p;s/.*<h1>\(.*\)<\/h1>.*/\1/p'
 await 'contoso\.id\.example\.com   51 *50 *6'
 
+say "A person whom the directory refuses, and a deletion that its brake holds"
+scim POST Users '{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "miriam.graham@contoso.example", "userType": "premium",
+    "externalId": "miriam", "name": {"givenName": "Miriam", "familyName": "Graham"},
+    "emails": [{"type": "work", "value": "miriam.graham@contoso.example"}]}' | why
+scim DELETE "Users/$(id_of "$person")" | why
+say "$admin, an administrator, opens $portal"
+scim PATCH "Users/$(id_of "$admin")" '{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [
+    {"op": "replace", "path": "roles", "value": [{"value": "EnterpriseAdmin", "primary": true}]}]}' >/dev/null
+browser=cookies-of-admin
+sign_in_as "$admin" "$portal"
+
 if [ -t 0 ] && [ -t 1 ]; then
     cat <<END
 
 To play with, until you press Enter
+  $portal    what administrators see: sign in as $admin
   $sign_in    sign in as anybody
   $entra/    what Entra has, and what it can be told
 END
