@@ -26,13 +26,12 @@ use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 
 use super::administration::{Administration, Administrator, Through};
-use super::http::Shared;
+use super::http::{REQUEST_TIME, Shared};
 use super::routing::{self, ScimTenant};
 use super::sign_in::{self, Visit, called, pages, redirect, status};
 use super::told::Told;
-use crate::config;
+use crate::config::{self, Token};
 use crate::store::StoreError;
-use crate::store::sessions::Session;
 use frame::{Frame, Place};
 use parts::Link;
 use refused::Refused;
@@ -84,7 +83,9 @@ pub(super) async fn serve(
                 now: told.began,
                 request_id: told.request_id(shared),
             };
-            answer(&visit, &administration, route, is_own).await
+            let answered = answer(&visit, &administration, route, is_own);
+            let answered = tokio::time::timeout(REQUEST_TIME, answered).await;
+            answered.unwrap_or_else(|_| status(StatusCode::SERVICE_UNAVAILABLE))
         }
     };
     told.finish(shared, &head.method, route.name(), response)
@@ -151,7 +152,7 @@ async fn answer(
     if !visit.shared.handover.is_open().await {
         return Refused::Store(StoreError::Closed).into_response(visit, bare(), back);
     }
-    let (session, person) = match visit.signed_in().await {
+    let (_, person) = match visit.signed_in().await {
         Ok(Some(found)) => found,
         Ok(None) => return to_sign_in(visit),
         Err(error) => return Refused::Store(error).into_response(visit, bare(), back),
@@ -169,7 +170,7 @@ async fn answer(
         visit,
         administration,
         administrator,
-        csrf: csrf(&session),
+        csrf: visit.presented().map(|it| csrf(&it)).unwrap_or_default(),
         here: route.place(),
     };
     let done = match route {
@@ -199,9 +200,9 @@ async fn page(desk: &Desk<'_>, route: &Route) -> Result<Response<Body>, Refused>
     }
 }
 
-/// What each form of a session has, and nobody knows who has no page of it.
-fn csrf(session: &Session) -> String {
-    config::digest(&format!("{} portal", session.digest.0))
+/// What each form of a session has, and nobody knows who has neither its cookie nor a page of it.
+fn csrf(session: &Token) -> String {
+    config::digest(&format!("{} portal", session.reveal()))
 }
 
 /// Whoever is not signed in may do so, and comes back; a form is not sent again.

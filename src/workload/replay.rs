@@ -17,9 +17,9 @@ use super::sealing::Sealing;
 use crate::config::ScimClientConfig;
 use crate::config::report::ReplayReport;
 use crate::scim::schema::ResourceType;
-use crate::store::StoreError;
 use crate::store::audit::Requester;
 use crate::store::payloads::{ForgottenPayloads, Payload, Subject};
+use crate::store::{Related, StoreError, Version};
 use progress::Progress;
 pub(crate) use sent::{MAX_PAYLOAD, Sent, Waiting};
 
@@ -104,7 +104,13 @@ async fn save(shared: &Shared, scim_tenant: &ScimTenant, key: &Path) -> Result<(
     if waiting.is_empty() {
         return Ok(());
     }
-    let sealing = Sealing::read(key).await?;
+    let sealing = match Sealing::read(key).await {
+        Ok(it) => it,
+        Err(error) => {
+            scim_tenant.opened.sent.take_back(waiting);
+            return Err(error.into());
+        }
+    };
     let payloads = waiting
         .iter()
         .filter_map(|it| it.sealed(&sealing, &*shared.random));
@@ -194,9 +200,12 @@ async fn again(
         }
         Subject::Person { id, .. } => (method, Endpoint::Resource(kind, id.as_str().to_owned())),
     };
+    let version = match unchanged(scim_tenant, payload).await {
+        Ok(version) => version,
+        Err(outcome) => return outcome,
+    };
     let mut headers = HeaderMap::new();
-    // What was taken is said again only of who did not change since.
-    if let Some(version) = payload.version
+    if let Some(version) = version
         && let Ok(version) = HeaderValue::from_str(&format!("W/\"{}\"", version.0))
     {
         headers.insert(IF_MATCH, version);
@@ -233,6 +242,24 @@ async fn again(
         Ok(_) => Outcome::Taken,
         Err(DirectoryError::Refused(error)) if error.status < 500 => Outcome::Refused,
         Err(DirectoryError::Refused(_) | DirectoryError::Store(_)) => Outcome::Later,
+    }
+}
+
+/// The version of the person that a payload may be said again of: nobody has changed the person since. There is none of who is to be
+/// created.
+async fn unchanged(
+    scim_tenant: &ScimTenant,
+    payload: &Payload,
+) -> Result<Option<Version>, Outcome> {
+    let id = match (&payload.subject, payload.version) {
+        (Subject::Person { id, .. }, None) => id,
+        (_, version) => return Ok(version),
+    };
+    let store = &scim_tenant.opened.store;
+    match store.find(ResourceType::User, id, Related::Skip).await {
+        Ok(Some(person)) if person.last_modified <= payload.at => Ok(Some(person.version)),
+        Ok(_) => Err(Outcome::Passed),
+        Err(_) => Err(Outcome::Later),
     }
 }
 

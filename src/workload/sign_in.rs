@@ -114,7 +114,7 @@ impl Visit<'_> {
     }
 
     /// The session that the browser presents.
-    fn presented(&self) -> Option<Token> {
+    pub(super) fn presented(&self) -> Option<Token> {
         self.cookies().session(&self.head.headers)
     }
 

@@ -189,6 +189,8 @@ async fn a_credential_secret_that_is_deleted_or_edited_is_healed_and_said_how() 
     let (stage, kubelet) = ready_stage("heal").await;
     let first = stage.secret_value(SECRET, "password").await;
 
+    // At rest, so that neither the deletion nor the edit meets a write that is under way.
+    stage.until_quiet().await;
     let secrets = stage.api::<Secret>();
     secrets
         .delete(SECRET, &DeleteParams::default())
@@ -212,7 +214,6 @@ async fn a_credential_secret_that_is_deleted_or_edited_is_healed_and_said_how() 
         .await;
     assert!(said.contains("deleted") && said.contains("paste"), "{said}");
 
-    // At rest, so that the edit meets no write that is under way.
     stage.until_quiet().await;
     let typed = json!({"data": {"password": ByteString(b"hunter2".to_vec())}});
     stage.change::<Secret>(SECRET, typed).await;

@@ -79,9 +79,14 @@ impl Credentials {
     pub(super) fn write(&self, kept: &Kept) -> anyhow::Result<()> {
         let cannot = || format!("cannot write {}", self.file.display());
         let new = self.file.with_extension("new");
+        // What an earlier run left has the mode that it was made with.
+        if let Err(error) = fs::remove_file(&new)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(error).with_context(cannot);
+        }
         let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .write(true)
             .mode(0o600)
             .open(&new)

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::super::output;
 use super::credentials::{Credentials, Place};
 use super::server::{CLIENT, Given, Server};
+use super::table::harmless;
 use crate::clock::{Clock, SystemClock};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -32,7 +33,13 @@ struct Codes {
     user_code: String,
     verification_uri: String,
     verification_uri_complete: Option<String>,
+    /// Seconds between two questions; RFC 8628, section 3.2, leaves it out where they are five.
+    #[serde(default = "five")]
     interval: u64,
+}
+
+fn five() -> u64 {
+    5
 }
 
 pub(in crate::cli) async fn login(args: Args) -> anyhow::Result<()> {
@@ -42,14 +49,14 @@ pub(in crate::cli) async fn login(args: Args) -> anyhow::Result<()> {
     if !status.is_success() {
         let why = answer["error_description"].as_str();
         let why = why.unwrap_or("declare spec.portal of its ScimTenant");
-        bail!("{} lets no command in: {why}", server.base());
+        bail!("{} lets no command in: {}", server.base(), harmless(why));
     }
     let codes: Codes = serde_json::from_value(answer).context("the codes are not understood")?;
     let page = codes.verification_uri_complete.as_ref();
     output::remark(&format!(
         "open {}\nand compare the code {}\n",
-        page.unwrap_or(&codes.verification_uri),
-        codes.user_code
+        harmless(page.unwrap_or(&codes.verification_uri)),
+        harmless(&codes.user_code)
     ));
     let given = wait(&server, &codes).await?;
     let credentials = Credentials::open(&args.place)?;
@@ -61,7 +68,7 @@ pub(in crate::cli) async fn login(args: Args) -> anyhow::Result<()> {
     credentials.write(&kept)?;
     drop(credentials);
     let me = server.ask(reqwest::Method::GET, "/me", &[], None).await?;
-    let text = |name: &str| super::table::harmless(me[name].as_str().unwrap_or_default());
+    let text = |name: &str| harmless(me[name].as_str().unwrap_or_default());
     output::remark(&format!(
         "signed in as {}, {}\n",
         text("name"),
@@ -72,7 +79,7 @@ pub(in crate::cli) async fn login(args: Args) -> anyhow::Result<()> {
 
 /// Asks until somebody said yes or no.
 async fn wait(server: &Server, codes: &Codes) -> anyhow::Result<Given> {
-    let mut seconds = codes.interval;
+    let mut seconds = codes.interval.clamp(1, 60);
     let asked = [
         ("grant_type", GRANT),
         ("client_id", CLIENT),
@@ -91,7 +98,11 @@ async fn wait(server: &Server, codes: &Codes) -> anyhow::Result<Given> {
             Some("expired_token") => bail!("nobody said yes in time; run usher login again"),
             _ => {
                 let why = answer["error_description"].as_str().unwrap_or_default();
-                bail!("{} gives no token: {status} {why}", server.base())
+                bail!(
+                    "{} gives no token: {status} {}",
+                    server.base(),
+                    harmless(why)
+                )
             }
         }
     }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::credentials::{Credentials, Place, Tokens};
+use super::table::harmless;
 use crate::clock::{Clock, SystemClock};
 
 /// The `client_id` of these commands.
@@ -108,7 +109,7 @@ impl Server {
             return Ok(answer);
         }
         match answer["detail"].as_str() {
-            Some(detail) => bail!("{detail}"),
+            Some(detail) => bail!("{}", harmless(detail)),
             None => bail!(
                 "{} answers {status}; is a portal declared there?",
                 self.base

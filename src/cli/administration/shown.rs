@@ -20,7 +20,10 @@ fn rows(all: &Value, columns: &[&str]) -> Vec<Vec<String>> {
 
 /// The list, and how it goes on.
 fn listed(titles: &[&str], rows: &[Vec<String>], answer: &Value) -> String {
-    let mut shown = if rows.is_empty() {
+    let goes_on = answer["nextCursor"].is_string();
+    let mut shown = if rows.is_empty() && goes_on {
+        "nothing was found so far\n".to_owned()
+    } else if rows.is_empty() {
         "nothing was found\n".to_owned()
     } else {
         table(titles, rows)
@@ -124,7 +127,9 @@ pub(super) fn request(answer: &Value) -> String {
     }
     for name in ["body", "answer"] {
         if !answer[name].is_null() {
-            shown.extend([format!("{name}:\n{:#}\n", answer[name])]);
+            let json = format!("{:#}", answer[name]);
+            let lines: Vec<String> = json.lines().map(harmless).collect();
+            shown.extend([format!("{name}:\n{}\n", lines.join("\n"))]);
         }
     }
     shown

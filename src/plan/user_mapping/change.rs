@@ -180,20 +180,30 @@ impl<'a> Change<'a> {
 
     /// Why `preview` has to be confirmed, if it has.
     fn objection(&self, preview: &MappingPreview) -> Option<String> {
-        let taken = preview.disabled + preview.rejected;
+        // Nobody knows how many more there are of whom nobody was looked at.
+        let taken = if preview.incomplete {
+            i64::MAX
+        } else {
+            preview.disabled + preview.rejected
+        };
         if brake_allows(&self.tenant.spec.deprovisioning.brake, taken, self.now) {
             return None;
         }
         let brake = self.tenant.spec.deprovisioning.brake.deactivations;
         let tenant = self.tenant.metadata.name.as_deref().unwrap_or_default();
+        let looked_at = if preview.incomplete {
+            "were looked at before the time was over"
+        } else {
+            "are active"
+        };
         let in_force = self.in_force().and_then(|it| it.generation);
         let stays = in_force.map_or_else(
             || "the mapping before it stays in force".to_owned(),
             |it| format!("the mapping of generation {it} stays in force"),
         );
         Some(format!(
-            "would disable {} people and have {} refused, of {} who are active, and spec.deprovisioning.brake.deactivations of ScimTenant {tenant} is {brake}: {stays}; take the change back, or, if it is meant, write spec.confirm: {:?}",
-            preview.disabled, preview.rejected, preview.people, preview.digest
+            "would disable {} people and have {} refused, of {} who {}, and spec.deprovisioning.brake.deactivations of ScimTenant {tenant} is {brake}: {stays}; take the change back, or, if it is meant, write spec.confirm: {:?}",
+            preview.disabled, preview.rejected, preview.people, looked_at, preview.digest
         ))
     }
 

@@ -49,6 +49,12 @@ pub(super) async fn the_last_payload_of_each_person_is_kept(store: Arc<dyn Store
     };
     let second = vec![payload(ana, Some(2), "five"), other.clone()];
     store.keep_payloads(second.clone()).await.unwrap();
+    // Another pod was slower.
+    let late = Payload {
+        at: at(4),
+        ..payload(of_person("ana"), None, "late")
+    };
+    store.keep_payloads(vec![late]).await.unwrap();
 
     let kept = store.payloads(0, 100).await.unwrap();
     assert_eq!(kept[0].number, before[0].number);

@@ -87,7 +87,8 @@ async fn keep(connection: &mut PgConnection, payload: &Payload) -> Result<u64, s
     }
     let kept = sqlx::query(
         "INSERT INTO payload (subject, client, version, at, sealed) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (subject, client) DO UPDATE SET version = excluded.version, at = excluded.at, sealed = excluded.sealed",
+         ON CONFLICT (subject, client) DO UPDATE SET version = excluded.version, at = excluded.at, sealed = excluded.sealed
+         WHERE excluded.at >= payload.at",
     )
     .bind(text(&subject))
     .bind(text(&payload.client))

@@ -64,7 +64,8 @@ fn keep(connection: &Connection, payload: &Payload) -> Result<usize, rusqlite::E
             "INSERT INTO payload (subject, client, version, at, sealed)
              SELECT ?1, ?2, ?3, ?4, ?5
              WHERE NOT ?6 OR EXISTS (SELECT 1 FROM resource WHERE id = ?1)
-             ON CONFLICT (subject, client) DO UPDATE SET version = excluded.version, at = excluded.at, sealed = excluded.sealed",
+             ON CONFLICT (subject, client) DO UPDATE SET version = excluded.version, at = excluded.at, sealed = excluded.sealed
+             WHERE excluded.at >= payload.at",
         )?
         .execute((
             payload.subject.column(),

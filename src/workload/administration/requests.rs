@@ -166,7 +166,7 @@ impl Administration<'_> {
         let of = names
             .iter()
             .filter(|it| wanted.client.as_ref().is_none_or(|client| client == *it));
-        let mut rows = self.recorded(of, before).await?;
+        let mut rows = self.recorded(of, before, "").await?;
         rows.retain(|it| wanted.has(&it.row));
         rows.sort_by_key(|it| std::cmp::Reverse(it.row.number));
         let more = rows.len() > PAGE;
@@ -196,17 +196,20 @@ impl Administration<'_> {
             .ok_or(NotDone::NotFound("request"))
     }
 
-    /// What was recorded of some clients, in no order.
+    /// What was recorded of some clients and has `part` in its text, in no order.
     pub(super) async fn recorded(
         &self,
         clients: impl Iterator<Item = &String>,
         before: Option<i64>,
+        part: &str,
     ) -> Result<Vec<Request>, NotDone> {
         self.scim_tenant.opened.save_records().await;
         let mut all = Vec::new();
         for client in clients {
             let kept = self.store().records(client, before, RECORDS_PER_CLIENT);
-            all.extend(kept.await?.into_iter().filter_map(Request::of));
+            let kept = kept.await?.into_iter();
+            let wanted = kept.filter(|it| it.record.text.contains(part));
+            all.extend(wanted.filter_map(Request::of));
         }
         Ok(all)
     }

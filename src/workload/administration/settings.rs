@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Administration, Administrator, Capability, NotDone};
 use crate::config::{Adoption, ScimTenantConfig, UnknownMembers};
@@ -46,8 +46,9 @@ impl Setting {
 
 /// A value as YAML: a list, a number or a word as it is, any other text between quotes.
 fn yaml_value(value: &str) -> String {
-    let is_plain = |it: char| it.is_ascii_alphanumeric() || "[], .-_".contains(it);
-    if !value.is_empty() && value.chars().all(is_plain) {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || ".-_".contains(it);
+    let is_list = serde_json::from_str::<Vec<Value>>(value).is_ok();
+    if is_list || (!value.is_empty() && value.chars().all(is_plain)) {
         value.to_owned()
     } else {
         Value::from(value).to_string()
@@ -110,7 +111,8 @@ impl Administration<'_> {
 
 fn of_people(config: &ScimTenantConfig) -> Vec<Setting> {
     let schema = &config.schema;
-    let extensions: Vec<&str> = schema.extensions.iter().map(|it| it.urn.as_str()).collect();
+    let extensions = schema.extensions.iter();
+    let extensions: Value = extensions.map(|it| json!({"urn": it.urn})).collect();
     vec![
         Setting::new(
             "Values of userType",
@@ -123,7 +125,11 @@ fn of_people(config: &ScimTenantConfig) -> Vec<Setting> {
             "spec.schema.required",
             list(&schema.required),
         ),
-        Setting::new("Extensions", "spec.schema.extensions", list(&extensions)),
+        Setting::new(
+            "Extensions",
+            "spec.schema.extensions",
+            extensions.to_string(),
+        ),
     ]
 }
 
@@ -176,8 +182,8 @@ fn of_clients(config: &ScimTenantConfig) -> Vec<Setting> {
         UnknownMembers::Ignore => "Ignore",
     };
     let owners = policy.attribute_owners.iter();
-    let owners: Vec<String> = owners
-        .map(|it| format!("{}: {}", it.client, it.attributes.join(" ")))
+    let owners: Value = owners
+        .map(|it| json!({"scimClient": it.client, "attributes": it.attributes}))
         .collect();
     let proxies: Vec<String> = config
         .trusted_proxies
@@ -195,15 +201,16 @@ fn of_clients(config: &ScimTenantConfig) -> Vec<Setting> {
         Setting::new(
             "Owners of attributes",
             "spec.attributeOwners",
-            list(&owners),
+            owners.to_string(),
         ),
         Setting::new("Trusted proxies", "spec.trustedProxies", list(&proxies)),
     ]
 }
 
+/// As JSON, which is YAML.
 fn list<T: AsRef<str>>(all: &[T]) -> String {
     let all: Vec<&str> = all.iter().map(AsRef::as_ref).collect();
-    format!("[{}]", all.join(", "))
+    Value::from(all).to_string()
 }
 
 /// Minutes as the YAML has them.

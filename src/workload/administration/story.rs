@@ -168,7 +168,9 @@ impl Administration<'_> {
             .names()
             .map(str::to_owned)
             .collect();
-        let all = self.recorded(names.iter(), None).await?;
+        let all = self
+            .recorded(names.iter(), None, person.id.as_str())
+            .await?;
         let path = format!("Users/{}", person.id);
         let about = all.into_iter().filter(|it| it.row.path == path);
         Ok(about.max_by_key(|it| it.row.number))

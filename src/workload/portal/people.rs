@@ -91,7 +91,8 @@ pub(super) async fn page(desk: &Desk<'_>) -> Result<Response<Body>, Refused> {
     );
     let count = found.people.len();
     let (mut story, mut next) = (Vec::new(), String::new());
-    if count == 0 && !search.is_empty() {
+    let is_over = found.next_cursor.is_none();
+    if count == 0 && is_over && cursor.is_none() && !search.is_empty() {
         let explained = desk.administration.explain(&desk.administrator, search);
         let explained = explained.await?;
         next.clone_from(&explained.next);
@@ -107,21 +108,28 @@ pub(super) async fn page(desk: &Desk<'_>) -> Result<Response<Body>, Refused> {
         search,
         filters: filters(method.unwrap_or_default(), state.unwrap_or_default()),
         people: found.people.into_iter().map(Row::of).collect(),
-        empty: if is_narrowed || cursor.is_some() {
-            Empty::new(
-                "Nobody here is found so. A search is the beginning of a name, a user name or an e-mail address.",
-            )
-        } else {
-            Empty {
-                sentence: "Nobody is here yet. People arrive once Entra provisions them: the checklist of the connector says what is missing.".to_owned(),
-                how: Some("kubectl get azureconnectors".to_owned()),
-            }
-        },
+        empty: empty(is_over, is_narrowed || cursor.is_some()),
         story,
         next,
         pages: pages(count, cursor, &here, found.next_cursor),
     };
     Ok(desk.page(&page))
+}
+
+/// What is said in the place of a list that has nobody.
+fn empty(is_over: bool, is_narrowed: bool) -> Empty {
+    if !is_over {
+        Empty::new("Nobody among those who were looked at so far; the next page goes on.")
+    } else if is_narrowed {
+        Empty::new(
+            "Nobody here is found so. A search is the beginning of a name, a user name or an e-mail address.",
+        )
+    } else {
+        Empty {
+            sentence: "Nobody is here yet. People arrive once Entra provisions them: the checklist of the connector says what is missing.".to_owned(),
+            how: Some("kubectl get azureconnectors".to_owned()),
+        }
+    }
 }
 
 /// Where a list goes on that is at `here`.

@@ -191,7 +191,7 @@ impl SessionLine {
             }),
             device,
             by: match session.by.as_str() {
-                "password" | "passkey" => format!("by {}", session.by),
+                "password" | "password and code" | "passkey" => format!("by {}", session.by),
                 name => format!("through {name}"),
             },
             opened: At::new(session.opened),

@@ -42,7 +42,7 @@ pub(crate) struct Sent {
 impl Sent {
     /// As it is kept; nothing if it says not of whom it is.
     pub(super) fn sealed(&self, sealing: &Sealing, random: &dyn Random) -> Option<Payload> {
-        let body = std::str::from_utf8(&self.body).ok()?;
+        let body = &without_password(std::str::from_utf8(&self.body).ok()?)?;
         let stranger = (self.method == Method::POST).then(|| stranger(body, sealing));
         let stranger = stranger.flatten();
         let subject = match &self.id {
@@ -62,6 +62,34 @@ impl Sent {
             subject,
         })
     }
+}
+
+/// A body as it may be kept: of a password nothing is. Nothing if it is not understood.
+fn without_password(body: &str) -> Option<String> {
+    let is_password = |name: &str| name.eq_ignore_ascii_case("password");
+    let mut read: Value = serde_json::from_str(body).ok()?;
+    let members = read.as_object_mut()?;
+    members.retain(|name, _| !is_password(name));
+    let operations = members.iter_mut();
+    let operations = operations.filter(|(name, _)| name.eq_ignore_ascii_case("Operations"));
+    for operation in operations.filter_map(|(_, it)| it.as_array_mut()).flatten() {
+        let Some(operation) = operation.as_object_mut() else {
+            continue;
+        };
+        let mut parts = operation.iter();
+        let has_path = |(name, path): (&String, &Value)| {
+            name.eq_ignore_ascii_case("path") && path.as_str().is_some_and(is_password)
+        };
+        let is_all = parts.any(has_path);
+        for (name, value) in operation {
+            if let Some(values) = value.as_object_mut() {
+                values.retain(|name, _| !is_password(name));
+            } else if is_all && name.eq_ignore_ascii_case("value") {
+                *value = Value::Null;
+            }
+        }
+    }
+    Some(read.to_string())
 }
 
 /// Method and body of a payload; nothing if another key sealed it.
@@ -157,5 +185,31 @@ impl Waiting {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_password_nothing_is_kept() {
+        for (body, kept) in [
+            (
+                json!({"userName": "a", "Password": "x"}),
+                json!({"userName": "a"}),
+            ),
+            (
+                json!({"Operations": [{"op": "add", "path": "password", "value": "x"}]}),
+                json!({"Operations": [{"op": "add", "path": "password", "value": null}]}),
+            ),
+            (
+                json!({"operations": [{"op": "add", "value": {"password": "x", "title": "t"}}]}),
+                json!({"operations": [{"op": "add", "value": {"title": "t"}}]}),
+            ),
+        ] {
+            assert_eq!(without_password(&body.to_string()), Some(kept.to_string()));
+        }
+        assert_eq!(without_password("no JSON"), None);
     }
 }

@@ -121,7 +121,7 @@ async fn looked_up<'v>(visit: &'v Visit<'_>, user_name: &str) -> Result<Way<'v>,
 }
 
 /// The domain of a user name or an e-mail address. What has more than one `@` has none: nobody guesses which of them counts.
-fn domain(name: &str) -> Option<String> {
+pub(super) fn domain(name: &str) -> Option<String> {
     let (local, domain) = name.split_once('@')?;
     let is_one = !local.is_empty() && !domain.contains('@');
     ascii(domain).filter(|_| is_one)

@@ -1,7 +1,7 @@
 //! Who signs in through a provider and was not provisioned: refused, or given an account where that is declared.
 
 use super::refused::Refused;
-use super::{Visit, callback};
+use super::{Visit, callback, identify};
 use crate::config::{ProviderConfig, UnknownPeople};
 use crate::oidc::profile::Profile;
 use crate::store::audit::Requester;
@@ -21,6 +21,13 @@ pub(super) async fn admit(
     let config = &visit.scim_tenant.config;
     // Of another identifier no store can say that it belongs to one person.
     if config.policy.unknown_people == UnknownPeople::Refuse || object_id(id).is_none() {
+        return Err(Refused::Unknown(id.to_owned()));
+    }
+    // Nobody checks what a provider calls people, so it gives no names of a domain that is another connector's.
+    let named = profile.user_name().or(profile.verified_email());
+    let owner = named.and_then(identify::domain);
+    let owner = owner.and_then(|it| visit.config.provider_of(&it));
+    if owner.is_some_and(|it| it.connector != provider.connector) {
         return Err(Refused::Unknown(id.to_owned()));
     }
     let requester = Requester {
