@@ -86,8 +86,7 @@ impl Portal {
 
     /// What forms of the session of this browser have, also where its pages have no form.
     pub(crate) fn csrf(browser: &Browser) -> String {
-        let session = digest(&browser.cookie(SESSION).unwrap());
-        digest(&format!("{session} portal"))
+        digest(&format!("{} portal", browser.cookie(SESSION).unwrap()))
     }
 
     /// Provisions a person with this display name; says the id.
