@@ -52,7 +52,7 @@ pub(super) async fn apply(
 ) -> Result<Option<ObjectMeta>, PlatformError> {
     let key = child.key();
     let mut body = json(child)?;
-    let precondition = take_version(&mut body);
+    let seen = take_seen(&mut body);
     let desired = digest(&body.to_string());
     let api = api(client, &key);
 
@@ -66,10 +66,8 @@ pub(super) async fn apply(
             return Ok(None);
         }
     }
-    if let Some(version) = precondition
-        && let Some(meta) = body.get_mut("metadata").and_then(Value::as_object_mut)
-    {
-        meta.insert("resourceVersion".to_owned(), version);
+    if let Some(meta) = body.get_mut("metadata").and_then(Value::as_object_mut) {
+        meta.extend(seen);
     }
     let params = PatchParams::apply(FIELD_MANAGER).force();
     let action = format!("patch {key}");
@@ -190,10 +188,14 @@ fn no_json(key: &ChildKey, error: serde_json::Error) -> PlatformError {
     }
 }
 
-fn take_version(body: &mut Value) -> Option<Value> {
-    body.get_mut("metadata")?
-        .as_object_mut()?
-        .shift_remove("resourceVersion")
+/// Takes out what pins an apply to the state that was seen: it is no part of what is desired.
+fn take_seen(body: &mut Value) -> Vec<(String, Value)> {
+    let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return Vec::new();
+    };
+    let pins = ["uid", "resourceVersion"].into_iter();
+    let taken = pins.filter_map(|it| Some((it.to_owned(), metadata.shift_remove(it)?)));
+    taken.collect()
 }
 
 /// Digest of what a live object is, without what moves by itself.

@@ -283,6 +283,30 @@ pub enum Ownership {
     Foreign,
 }
 
+/// The state of an object that a decision was made by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    uid: Option<String>,
+    resource_version: Option<String>,
+}
+
+impl Seen {
+    /// That of the object with this `metadata`.
+    pub fn of(metadata: &ObjectMeta) -> Self {
+        Self {
+            uid: metadata.uid.clone(),
+            resource_version: metadata.resource_version.clone(),
+        }
+    }
+
+    /// Lets what is applied with `metadata` take the place of this state alone: a later one is looked at first. The version refuses an
+    /// object that was changed, the uid one that was deleted, which the API server would make anew.
+    pub fn pin(self, metadata: &mut ObjectMeta) {
+        metadata.uid = self.uid;
+        metadata.resource_version = self.resource_version;
+    }
+}
+
 /// `metadata.uid` of an object, or nothing when it has none.
 pub fn uid<K: Resource>(object: &K) -> String {
     object.uid().unwrap_or_default()

@@ -18,7 +18,7 @@ use crate::config::Token;
 
 pub use issue::{Issued, Wanted};
 
-use super::child::{INSTANCE, MANAGED_BY, MANAGED_BY_USHER, OWNER_UID, Owner, Ownership};
+use super::child::{INSTANCE, MANAGED_BY, MANAGED_BY_USHER, OWNER_UID, Owner, Ownership, Seen};
 
 /// Annotation with the id of the password that Usher wrote; a password that somebody typed does not fit it.
 pub const CREDENTIAL_ID: &str = "usher.dev/credential-id";
@@ -89,8 +89,8 @@ pub enum Finding {
     Sound(Credential),
     /// Our Secret, with another password than the one that Usher wrote for this client, or none.
     Damaged {
-        /// The version of the Secret that was looked at.
-        resource_version: Option<String>,
+        /// The Secret that was looked at.
+        seen: Seen,
     },
     /// A Secret that was made for an earlier object of the same name.
     Predecessor {
@@ -134,7 +134,7 @@ pub fn inspect(owner: &Owner, client: &str, secret: Option<&Secret>) -> Finding 
         },
         Ownership::Ours => sound(client, secret).map_or_else(
             || Finding::Damaged {
-                resource_version: secret.metadata.resource_version.clone(),
+                seen: Seen::of(&secret.metadata),
             },
             Finding::Sound,
         ),

@@ -195,7 +195,7 @@ fn configuration(
         }
         Found::Ours(present) => {
             // The document continues the one that was read: should another process have written meanwhile, this one looks again.
-            secret.metadata.resource_version = present.resource_version;
+            present.seen.pin(&mut secret.metadata);
             vec![Step::Apply(Child::Secret(Box::new(secret)))]
         }
     };

@@ -12,7 +12,7 @@ use crate::api::scim_tenant::SigningAlgorithm as Declared;
 use crate::config::{PrivateKey, SigningAlgorithm, SigningKey, SigningKeys};
 
 use super::applications::{self, ApplicationsObserved};
-use super::child::{Child, ChildKey, ChildKind, Owner, Ownership};
+use super::child::{Child, ChildKey, ChildKind, Owner, Ownership, Seen};
 use super::objects::{Names, signing_keys};
 use super::policy::minutes;
 use super::step::{Announcement, AnnouncementType, Step};
@@ -96,10 +96,7 @@ pub(super) fn steps(
             let keys = held.map_or_else(first, |it| rhythm.keys(&it, tenant, observed));
             let mut wanted = signing_keys::secret(&owner, &keys);
             // Made once: should another process have written meanwhile, this one looks again.
-            wanted
-                .metadata
-                .resource_version
-                .clone_from(&secret.metadata.resource_version);
+            Seen::of(&secret.metadata).pin(&mut wanted.metadata);
             let mut steps = vec![Step::Apply(Child::Secret(Box::new(wanted)))];
             steps.extend(is_damaged.then(|| Step::Announce(healed(&name))));
             steps

@@ -297,10 +297,9 @@ impl Model {
         key: ChildKey,
         mut body: Value,
     ) -> Result<(), PlatformError> {
-        let wanted_version = body["metadata"]
-            .as_object_mut()
-            .unwrap()
-            .shift_remove("resourceVersion");
+        let metadata = body["metadata"].as_object_mut().unwrap();
+        let wanted_version = metadata.shift_remove("resourceVersion");
+        let wanted_uid = metadata.shift_remove("uid");
         let old = state.children.get(&key).cloned();
         if let (Some(old), Some(owner)) = (&old, owner)
             && owner.ownership(&meta_of(old)) == Ownership::Foreign
@@ -310,7 +309,10 @@ impl Model {
         let version = old
             .as_ref()
             .map(|it| it["metadata"]["resourceVersion"].clone());
-        if wanted_version.is_some() && wanted_version != version {
+        // As the API server has it: an apply with the version of an object that is gone makes it anew, one with its uid does not.
+        let is_other = wanted_version.is_some() && version.is_some() && wanted_version != version;
+        let uid = old.as_ref().map(|it| it["metadata"]["uid"].clone());
+        if is_other || wanted_uid.is_some() && wanted_uid != uid {
             return Err(PlatformError::Conflict {
                 what: key.to_string(),
             });

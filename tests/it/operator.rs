@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
-use kube::api::{DeleteParams, Patch, PatchParams};
-use serde_json::json;
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
 use usher::api::{AzureConnector, ScimTenant, UserMapping};
 
-use crate::apiserver::{Right, eventually, granted_rights};
+use crate::apiserver::{self, Right, eventually, granted_rights};
 use crate::entra_exchanges::Player;
 use crate::workload_server;
 use kubelet::Kubelet;
@@ -384,7 +384,7 @@ async fn the_rights_are_those_that_are_used() {
     stage.stop().await;
     stage.cluster.install_crds(&[gateway_crd()]).await;
     stage.start();
-    let exposure = |way: serde_json::Value| json!({"spec": {"exposure": way}});
+    let exposure = |way: Value| json!({"spec": {"exposure": way}});
     let ingress = exposure(json!({"ingress": {"className": "nginx"}}));
     let gateway =
         exposure(json!({"ingress": null, "gateway": {"parentRefs": [{"name": "public"}]}}));
@@ -723,4 +723,30 @@ async fn an_api_server_that_is_away_for_a_while_ends_nothing() {
     line.mend();
     stage.until_ready::<ScimTenant>("contoso").await;
     assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+/// Why a decision about a Secret is applied with its uid: the API server asks nothing of a version where nothing is left.
+#[tokio::test]
+async fn what_is_applied_in_the_place_of_a_deleted_secret_is_refused_by_its_uid_alone() {
+    let cluster = apiserver::cluster().await;
+    let namespace = cluster.namespace("gone").await;
+    let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &namespace);
+    let applied = async |metadata: Value| {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata});
+        let by = PatchParams::apply("usher");
+        let applied = secrets.patch("gone", &by, &Patch::Apply(secret)).await;
+        applied.map_err(|error| match error {
+            kube::Error::Api(status) => status.code,
+            other => panic!("{other}"),
+        })
+    };
+    let made = applied(json!({"name": "gone"})).await.unwrap().metadata;
+    let deleted = secrets.delete("gone", &DeleteParams::default()).await;
+    deleted.unwrap();
+
+    let (uid, version) = (made.uid, made.resource_version);
+    let by_uid = applied(json!({"name": "gone", "uid": uid, "resourceVersion": version})).await;
+    assert_eq!(by_uid.unwrap_err(), 409);
+    let by_version = applied(json!({"name": "gone", "resourceVersion": version})).await;
+    assert!(by_version.is_ok(), "{by_version:?}");
 }

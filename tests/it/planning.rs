@@ -323,6 +323,21 @@ fn applied(steps: &[Step]) -> Secret {
     found.unwrap()
 }
 
+/// It is refused where the Secret was changed or deleted since it was read.
+fn assert_pinned(secret: &Secret) {
+    assert_eq!(secret.metadata.resource_version.as_deref(), Some("7"));
+    assert_eq!(secret.metadata.uid.as_deref(), Some("uid-of-secret"));
+}
+
+#[test]
+fn a_sound_password_is_kept_only_in_the_secret_that_was_read() {
+    let entra = connector("entra", OLD, "");
+    let mut observed = observed_connector(std::slice::from_ref(&entra), Some(tenant("")));
+    observed.secret = Some(created(&azure_connector(&entra, &observed).unwrap().steps));
+
+    assert_pinned(&applied(&azure_connector(&entra, &observed).unwrap().steps));
+}
+
 #[test]
 fn an_edited_password_is_replaced_only_in_the_version_that_was_read() {
     let entra = connector("entra", OLD, "");
@@ -338,7 +353,7 @@ fn an_edited_password_is_replaced_only_in_the_version_that_was_read() {
 
     let healed = applied(&azure_connector(&entra, &observed).unwrap().steps);
 
-    assert_eq!(healed.metadata.resource_version.as_deref(), Some("7"));
+    assert_pinned(&healed);
     assert_ne!(healed.data.unwrap()["password"], typed);
 }
 
@@ -363,7 +378,7 @@ fn a_document_is_continued_only_in_the_version_that_was_read() {
 
     let config = applied(&scim_tenant(&tenant, &observed).unwrap().steps);
 
-    assert_eq!(config.metadata.resource_version.as_deref(), Some("7"));
+    assert_pinned(&config);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Secret;
 use crate::api::conditions::Reason;
 use crate::config::Token;
 
-use super::super::child::{Child, ChildKey, ChildKind, Owner};
+use super::super::child::{Child, ChildKey, ChildKind, Owner, Seen};
 use super::super::step::{Announcement, AnnouncementType, Step};
 use super::super::verdict::Rejection;
 use super::{Cause, Credential, Finding, inspect, secret};
@@ -81,9 +81,8 @@ impl Wanted<'_> {
             Finding::Sound(current) => {
                 let mut secret = secret(self, &current);
                 // A change that is not seen yet is not undone by this, but looked at.
-                secret.metadata.resource_version = self
-                    .secret
-                    .and_then(|it| it.metadata.resource_version.clone());
+                let seen = self.secret.map(|it| Seen::of(&it.metadata));
+                seen.unwrap_or_default().pin(&mut secret.metadata);
                 (vec![Step::Apply(Child::Secret(Box::new(secret)))], current)
             }
             Finding::Absent => {
@@ -96,11 +95,11 @@ impl Wanted<'_> {
                 let create = Step::Create(Box::new(secret(self, &current)));
                 (vec![Step::Delete { child, uid }, create], current)
             }
-            Finding::Damaged { resource_version } => {
+            Finding::Damaged { seen } => {
                 let current = self.new_one(Cause::PasswordEdited);
                 let mut secret = secret(self, &current);
                 // Healed once: should another process have healed it meanwhile, this one looks again.
-                secret.metadata.resource_version = resource_version;
+                seen.pin(&mut secret.metadata);
                 (vec![Step::Apply(Child::Secret(Box::new(secret)))], current)
             }
         })

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Secret;
 
 use crate::config::{ProviderConfig, ScimClientConfig, Token, WorkloadConfig};
 
-use super::super::child::{OWNER_UID, Owner, Ownership};
+use super::super::child::{OWNER_UID, Owner, Ownership, Seen};
 use super::{Names, owned};
 
 /// Key of the document, and its file name in the pods.
@@ -36,8 +36,8 @@ pub enum Found {
 /// Our Secret as it is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Present {
-    /// Its version.
-    pub resource_version: Option<String>,
+    /// The state in which it is.
+    pub seen: Seen,
     /// The credential of the report endpoint, unless somebody changed it.
     pub report_token: Option<Token>,
     /// The document, unless somebody made it unreadable.
@@ -95,7 +95,7 @@ fn present(secret: &Secret) -> Present {
         .filter_map(|client| Some((uids.get(&client.name)?.clone(), client)))
         .collect();
     Present {
-        resource_version: secret.metadata.resource_version.clone(),
+        seen: Seen::of(&secret.metadata),
         report_token,
         document,
         clients,

@@ -227,14 +227,9 @@ impl<'a> Change<'a> {
                 },
                 Step::Create(Box::new(secret)),
             ],
-            Kept::Ours {
-                resource_version, ..
-            } => {
+            Kept::Ours { seen, .. } => {
                 // Should another process have decided meanwhile, this one looks again.
-                secret
-                    .metadata
-                    .resource_version
-                    .clone_from(resource_version);
+                seen.clone().pin(&mut secret.metadata);
                 vec![Step::Apply(Child::Secret(Box::new(secret)))]
             }
         })

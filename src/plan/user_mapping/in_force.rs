@@ -8,7 +8,7 @@ use crate::api::UserMapping;
 use crate::api::user_mapping::{MappingInForce, UserMappingSpec};
 use crate::config;
 
-use super::super::child::{OWNER_UID, Owner, Ownership};
+use super::super::child::{OWNER_UID, Owner, Ownership, Seen};
 use super::super::objects::owned;
 
 /// Key of the document.
@@ -36,8 +36,8 @@ pub enum Kept {
     Absent,
     /// Our Secret; without a document if somebody made it unreadable.
     Ours {
-        /// Its version.
-        resource_version: Option<String>,
+        /// The state in which it is.
+        seen: Seen,
         /// The mapping.
         in_force: Option<Box<InForce>>,
     },
@@ -133,7 +133,7 @@ pub fn inspect(owner: &Owner, secret: Option<&Secret>) -> Kept {
         Ownership::Ours => {
             let document = secret.data.as_ref().and_then(|it| it.get(MAPPING_KEY));
             Kept::Ours {
-                resource_version: secret.metadata.resource_version.clone(),
+                seen: Seen::of(&secret.metadata),
                 in_force: document.and_then(|it| serde_json::from_slice(&it.0).ok()),
             }
         }
