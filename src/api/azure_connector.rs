@@ -49,6 +49,8 @@ pub use oidc::{
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.customCloud) == (self.cloud == 'Custom')")
     .message("customCloud and cloud: Custom need each other; set both or neither"))]
+#[x_kube(validation = Rule::new("self.cloud != 'Custom' || !has(self.oidc) || !has(self.oidc.workloadIdentity) || !has(self.oidc.workloadIdentity.audience) || !self.oidc.workloadIdentity.audience.startsWith('api://AzureADTokenExchange')")
+    .message("oidc.workloadIdentity.audience must not be that of Microsoft with cloud: Custom: a token for it would open the app registration of another connector; leave it out or write another one, such as api://UsherTokenExchange"))]
 pub struct AzureConnectorSpec {
     /// The ScimTenant that people arrive in. It cannot be changed: the credential in Entra belongs to it.
     #[x_kube(validation = Rule::new("self.name == oldSelf.name")

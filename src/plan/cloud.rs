@@ -27,9 +27,11 @@ pub(super) fn authority(connector: &AzureConnector) -> String {
 /// The audience of tokens by which a workload proves who it is, unless another one is declared.
 pub(super) fn token_exchange(connector: &AzureConnector) -> &'static str {
     match connector.spec.cloud {
-        Cloud::Public | Cloud::Custom => "api://AzureADTokenExchange",
+        Cloud::Public => "api://AzureADTokenExchange",
         Cloud::USGovernment => "api://AzureADTokenExchangeUSGov",
         Cloud::China => "api://AzureADTokenExchangeChina",
+        // Whoever a token of this one is sent to cannot go to Microsoft with it.
+        Cloud::Custom => "api://UsherTokenExchange",
     }
 }
 

@@ -163,6 +163,10 @@ fn a_connector_without_a_client_secret_proves_who_it_is_by_a_token_of_the_cluste
     check("", "api://AzureADTokenExchange");
     check("\n  cloud: USGovernment", "api://AzureADTokenExchangeUSGov");
     check("\n  cloud: China", "api://AzureADTokenExchangeChina");
+    check(
+        "\n  cloud: Custom\n  customCloud: {signIn: https://id.example}",
+        "api://UsherTokenExchange",
+    );
 }
 
 #[test]
