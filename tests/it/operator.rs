@@ -153,6 +153,7 @@ async fn a_change_of_a_mapping_is_held_against_the_directory_until_it_is_confirm
     stage.apply(&TENANT.replace("schema:", brake)).await;
     let line = "attributes:\n      - {target: active, constant: 'False'}\n";
     let worse = MAPPING_YAML.replacen("attributes:\n", line, 1);
+    let worse = worse.replacen("spec:\n", "spec:\n  preview: {names: 10}\n", 1);
 
     stage.apply(&worse).await;
 

@@ -114,7 +114,7 @@ impl<'a> Change<'a> {
 
     /// Digest of all that a preview comes from but the directory.
     fn inputs(&self) -> String {
-        let names = self.mapping.spec.preview.unwrap_or_default().names;
+        let names = self.names();
         let spec = &self.mapping.spec;
         let tenant = &self.tenant.spec;
         digest_of(&(
@@ -126,9 +126,10 @@ impl<'a> Change<'a> {
         ))
     }
 
-    /// How many names are shown.
+    /// How many names are shown: none, unless somebody asks for a preview.
     pub fn names(&self) -> usize {
-        usize::from(self.mapping.spec.preview.unwrap_or_default().names)
+        let asked = self.mapping.spec.preview;
+        asked.map_or(0, |it| usize::from(it.names))
     }
 
     /// The preview: the one that was made before, or the one that comes from `counted`.
