@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::Response;
-use axum::http::header::ORIGIN;
+use axum::http::header::{HOST, ORIGIN};
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use url::{Host, Url};
 
 use self::answer::Wrong;
 use super::world::World;
@@ -80,6 +81,28 @@ pub(super) fn router() -> Router<Arc<World>> {
         .route("/_emulator/cycles", post(jobs::cycle_all))
         .fallback(answer::nothing)
         .layer(from_fn(no_pages))
+}
+
+/// Takes requests under an address, `localhost` or its own name alone: a name of a site may lead here too, and its pages would read all
+/// that is here as their own.
+pub(super) async fn own_host(
+    State(world): State<Arc<World>>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let named = request.headers().get(HOST);
+    let named = named.and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let url = |authority: &str| Url::parse(&format!("http://{authority}")).ok();
+    let own = Url::parse(&world.base).ok();
+    let is_own = url(named).is_some_and(|it| match it.host() {
+        Some(Host::Domain("localhost") | Host::Ipv4(_) | Host::Ipv6(_)) | None => true,
+        Some(name @ Host::Domain(_)) => own.as_ref().and_then(Url::host) == Some(name),
+    });
+    if is_own {
+        next.run(request).await
+    } else {
+        Wrong::Host(named.to_owned()).into_response()
+    }
 }
 
 /// Lets no page of any site ask: somebody's browser reaches what listens on this machine alone.

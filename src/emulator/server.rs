@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
@@ -94,6 +95,7 @@ impl Server {
         }));
         let router: Router = control::router()
             .merge(identity::router())
+            .layer(from_fn_with_state(Arc::clone(&world), control::own_host))
             .with_state(Arc::clone(&world));
         let end = world.end.clone();
         let task = tokio::spawn(async move {

@@ -44,6 +44,8 @@ pub(super) enum Wrong {
     Key,
     #[error("this is for programs, not for the pages of a site: the request has an Origin")]
     Page,
+    #[error("Host: got {0:?}, want an address, localhost, or the host of --url")]
+    Host(String),
 }
 
 impl Wrong {
@@ -79,7 +81,7 @@ impl Wrong {
             Self::Body(_) | Self::Field { .. } | Self::Connection(_) | Self::OnDemand(_) => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Page => StatusCode::FORBIDDEN,
+            Self::Page | Self::Host(_) => StatusCode::FORBIDDEN,
             Self::Twice { .. } => StatusCode::CONFLICT,
             Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
             Self::Key => StatusCode::INTERNAL_SERVER_ERROR,

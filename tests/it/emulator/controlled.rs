@@ -337,6 +337,30 @@ async fn the_page_of_a_site_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_somebody_lets_lead_here_is_not_answered() {
+    let entra = Entra::playing(small()).await;
+    for path in [
+        "_emulator/people",
+        "common/v2.0/.well-known/openid-configuration",
+    ] {
+        for (host, expected) in [
+            ("evil.example", 403),
+            ("evil.example:80", 403),
+            ("localhost:1", 200),
+            ("127.0.0.1", 200),
+            ("[::1]:8090", 200),
+        ] {
+            let url = format!("{}/{path}", entra.base());
+            let request = crate::workload_server::client()
+                .get(url)
+                .header("host", host);
+            let (status, said) = crate::workload_server::answer(request).await;
+            assert_eq!(status, expected, "{path} of {host}: {said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cycles_come_by_themselves_on_a_fast_clock() {
     let workload = workload().await;
     // 40 minutes in 20 ms.
