@@ -51,7 +51,7 @@ await_line() { # file, what the process says
     fail 'it did not start' "$2"
 }
 
-# The text, number or truth at a key of the JSON on standard input, the first of that name.
+# The text, number or truth at a key of the JSON on standard input, the last of that name in the first line that has it.
 field() { sed -n "s/^.*\"$1\":\"\{0,1\}\([^\",}]*\).*\$/\1/p" | head -n 1; }
 
 # The newest tables that usher dev has told of.

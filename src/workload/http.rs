@@ -61,7 +61,7 @@ pub(crate) struct Shared {
     pub(super) guesses: Guesses,
     /// Of codes of second factors.
     pub(super) code_guesses: Guesses,
-    pub(super) asked_links: AskedLinks,
+    pub(super) asked_links: Arc<AskedLinks>,
     pub(super) mail: Arc<Mail>,
     pub(super) passwords: Passwords,
     pub(super) issuers: Arc<IssuerKeys>,
@@ -93,7 +93,7 @@ impl Shared {
             sign_ins: Attempts::new(key, BEGUN_SIGN_INS),
             guesses: Guesses::new(key, PASSWORDS),
             code_guesses: Guesses::new(key, CODES),
-            asked_links: AskedLinks::new(key),
+            asked_links: Arc::new(AskedLinks::new(key)),
             mail: Arc::new(mail),
             clock,
             passwords: Passwords::new(Arc::clone(&random)),

@@ -49,6 +49,7 @@ struct Asked {
     link: Token,
     unique: Token,
     requester: Requester,
+    at: Timestamp,
 }
 
 /// Asks for the user name, or takes it.
@@ -65,17 +66,9 @@ pub(super) fn forgotten(visit: &Visit<'_>) -> Result<Response<Body>, Refused> {
         return Err(Refused::Limited(seconds));
     }
     let config = &visit.scim_tenant.config;
-    let account = format!("{} {}", config.name, crate::scim::fold_case(user_name));
-    // Whoever reaches this limit is told nothing either.
-    if asked
-        .accounts
-        .count_of(account.as_bytes(), visit.now)
-        .is_none()
-    {
-        match visit.shared.mail.place(config) {
-            Some(place) => offer_later(visit, user_name, place),
-            None => visit.shared.mail.dropped(config, Purpose::Reset.name()),
-        }
+    match visit.shared.mail.place(config) {
+        Some(place) => offer_later(visit, user_name, place),
+        None => visit.shared.mail.dropped(config, Purpose::Reset.name()),
     }
     Ok(page(visit, StatusCode::OK, (true, None)))
 }
@@ -103,13 +96,15 @@ fn offer_later(visit: &Visit<'_>, user_name: &str, place: Place) {
             client: "sign-in".to_owned(),
             ..Requester::default()
         },
+        at: visit.now,
     };
     let (scim_tenant, mail) = (
         Arc::clone(visit.scim_tenant),
         Arc::clone(&visit.shared.mail),
     );
+    let links = Arc::clone(&visit.shared.asked_links);
     let work = async move {
-        match offer(&scim_tenant, &asked).await {
+        match offer(&scim_tenant, &asked, &links).await {
             Ok(Some(letter)) => mail.send(place, &scim_tenant.config, letter),
             Ok(None) => {}
             Err(error) => tracing::info!(
@@ -124,13 +119,26 @@ fn offer_later(visit: &Visit<'_>, user_name: &str, place: Place) {
 }
 
 /// Makes a link for who has the name and an address; nothing for others. Who has no address keeps the link of the administrator.
-async fn offer(scim_tenant: &ScimTenant, asked: &Asked) -> Result<Option<Letter>, NoLink> {
+async fn offer(
+    scim_tenant: &ScimTenant,
+    asked: &Asked,
+    links: &AskedLinks,
+) -> Result<Option<Letter>, NoLink> {
     let (directory, config) = (&scim_tenant.directory, &scim_tenant.config);
     let person = directory.with_user_name(&asked.user_name).await?;
     let person = person.filter(|it| it.resource.email().is_some());
     let Some((person, sign_in)) = person.zip(config.sign_in.as_ref()) else {
         return Ok(None);
     };
+    // Of accounts that are there: names that somebody makes up take no place among them. Whoever reaches this limit is told nothing either.
+    let account = format!("{} {}", config.name, person.id);
+    if links
+        .accounts
+        .count_of(account.as_bytes(), asked.at)
+        .is_some()
+    {
+        return Ok(None);
+    }
     let wanted = WantedLink {
         purpose: Purpose::Reset,
         digest: digest(&asked.link),
