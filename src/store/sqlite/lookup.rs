@@ -21,11 +21,6 @@ macro_rules! keys {
 }
 pub(super) use keys;
 
-/// The keys as a statement gets them.
-fn as_json(keys: &BTreeSet<LookupKey>) -> String {
-    serde_json::json!(keys).to_string()
-}
-
 /// Reads what [`keys!`] finds; nothing of a damaged row.
 pub(super) fn read(found: &str) -> BTreeSet<LookupKey> {
     serde_json::from_str(found).unwrap_or_default()
@@ -37,16 +32,13 @@ pub(super) fn insert(
     seq: i64,
     keys: &BTreeSet<LookupKey>,
 ) -> Result<(), rusqlite::Error> {
-    if keys.is_empty() {
-        return Ok(());
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO lookup (seq, attribute, value, label) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for LookupKey(attribute, value, label) in keys {
+        statement.execute((seq, attribute, value, label))?;
     }
-    connection
-        .prepare_cached(
-            "INSERT INTO lookup (seq, attribute, value, label)
-             SELECT ?1, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?2)",
-        )?
-        .execute((seq, as_json(keys)))
-        .map(|_| ())
+    Ok(())
 }
 
 /// Puts `keys` into the place of those that the row has.

@@ -84,8 +84,19 @@ pub(super) struct Before {
     pub(super) seq: i64,
     pub(super) version: Version,
     pub(super) active: bool,
+    name: String,
+    display: Option<String>,
+    external_id: Option<String>,
     /// What is in the table `lookup`.
     keys: BTreeSet<LookupKey>,
+}
+
+impl Before {
+    fn is_called(&self, keys: &Keys<'_>) -> bool {
+        self.name == keys.name
+            && self.display == keys.display
+            && self.external_id.as_deref() == keys.external_id
+    }
 }
 
 /// Where a resource is and which version it has.
@@ -96,7 +107,7 @@ pub(super) fn locate(
 ) -> Result<Option<Before>, Error> {
     connection
         .prepare_cached(concat!(
-            "SELECT r.seq, r.version, r.active, ",
+            "SELECT r.seq, r.version, r.active, r.name_key, r.display_key, r.external_id, ",
             lookup::keys!(),
             " FROM resource r WHERE r.kind = ?1 AND r.id = ?2"
         ))?
@@ -105,7 +116,10 @@ pub(super) fn locate(
                 seq: row.get(0)?,
                 version: Version(row.get(1)?),
                 active: row.get(2)?,
-                keys: lookup::read(row.get_ref(3)?.as_str()?),
+                name: row.get(3)?,
+                display: row.get(4)?,
+                external_id: row.get(5)?,
+                keys: lookup::read(row.get_ref(6)?.as_str()?),
             })
         })
         .optional()
@@ -135,32 +149,39 @@ pub(super) fn replace(
 ) -> Outcome<()> {
     let keys = Keys::of(kind, resource);
     let body = resource.to_json();
-    let updated = connection
+    if !before.is_called(&keys)
+        && let Err(refused) = taken(kind, rename(connection, before.seq, &keys))?
+    {
+        return Ok(Err(refused));
+    }
+    connection
         .prepare_cached(
-            "UPDATE resource SET version = ?2, modified = ?3, name_key = ?4, display_key = ?5, external_id = ?6,
-             active = ?7, body = ?8,
-             deactivated = iif(?7, NULL, iif(active, ?3, coalesce(deactivated, ?3))),
-             checksum = ?9 + ?2 + created + ?3, looked_up = ?2 WHERE seq = ?1",
+            "UPDATE resource SET version = ?2, modified = ?3, active = ?4, body = ?5,
+             deactivated = iif(?4, NULL, iif(active, ?3, coalesce(deactivated, ?3))),
+             checksum = ?6 + ?2 + created + ?3, looked_up = ?2 WHERE seq = ?1",
         )?
         .execute((
             before.seq,
             version.0,
             change.at.as_millisecond(),
-            keys.name,
-            keys.display,
-            keys.external_id,
             resource.is_active(),
             &body,
             checksum::of(number(kind), change.id.as_str(), &body),
-        ));
-    if let Err(refused) = taken(kind, updated)? {
-        return Ok(Err(refused));
-    }
+        ))?;
     let keys = LookupKey::all(kind, resource);
     if keys != before.keys {
         lookup::replace(connection, before.seq, &keys)?;
     }
     Ok(Ok(()))
+}
+
+/// By a statement of its own: SQLite writes the entry of each index anew whose column a statement names, be it the same.
+fn rename(connection: &Connection, seq: i64, keys: &Keys<'_>) -> Result<usize, Error> {
+    connection
+        .prepare_cached(
+            "UPDATE resource SET name_key = ?2, display_key = ?3, external_id = ?4 WHERE seq = ?1",
+        )?
+        .execute((seq, &keys.name, &keys.display, keys.external_id))
 }
 
 /// The groups of a user who goes change.
