@@ -165,7 +165,7 @@ pub struct Terms {
     pub brake: Option<Brake>,
     /// What becomes of member ids that nobody has.
     pub unknown_members: UnknownMembers,
-    /// Whether no other resource of its type may have the `externalId` that is written.
+    /// Whether no other resource of its type may have the `externalId` that is written, in any casing of its ASCII letters.
     pub unique_external_id: bool,
     /// Whether the person is linked to another identity, so that sessions, password, second factor and passkeys of before end.
     pub ends_credentials: bool,

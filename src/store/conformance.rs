@@ -12,7 +12,7 @@ mod passkeys;
 mod passwords;
 mod payloads;
 mod records;
-mod search;
+pub(super) mod search;
 mod second_factors;
 pub(super) mod server;
 mod sessions;
@@ -98,6 +98,8 @@ conformance!(
     members_who_are_none_are_not_counted,
     unknown_members_may_be_left_out,
     an_external_id_may_be_one_of_a_kind,
+    an_object_id_is_one_of_a_kind_in_any_casing,
+    an_external_id_is_found_in_any_casing_where_that_is_asked,
     an_attempt_is_redeemed_once_by_the_browser_that_began_it,
     a_session_is_found_until_it_ends,
     the_sessions_of_a_person_are_listed,
@@ -328,6 +330,32 @@ async fn an_external_id_may_be_one_of_a_kind(store: Arc<dyn Store>) {
 
     store.change(USER, change, free()).await.unwrap();
     store.add(USER, named("4", "e"), free()).await.unwrap();
+}
+
+async fn an_object_id_is_one_of_a_kind_in_any_casing(store: Arc<dyn Store>) {
+    let id = "0c5188e2-9f3d-4be1-8d21-1d58a1f0b7aa";
+    let named = |person: &str, external_id: &str| {
+        let body = json!({"userName": person, "externalId": external_id});
+        stored(USER, person, &body)
+    };
+    let unique = || Terms {
+        unique_external_id: true,
+        ..Terms::default()
+    };
+    let (upper, mixed) = (id.to_uppercase(), id.replacen("0c", "0C", 1));
+    store.add(USER, named("a", &upper), unique()).await.unwrap();
+    store.add(USER, person("b"), unique()).await.unwrap();
+
+    let second = store.add(USER, named("c", id), unique()).await;
+    let change = changed("b", 0, Some(&named("b", &mixed)));
+    let moved = store.change(USER, change, unique()).await;
+
+    for refused in [second, moved.map(drop)] {
+        let taken = "another user already has this externalId";
+        assert_eq!(refused.unwrap_err().to_string(), taken);
+    }
+    let same = changed("a", 0, Some(&named("a", id)));
+    store.change(USER, same, unique()).await.unwrap();
 }
 
 async fn a_stale_version_is_refused(store: Arc<dyn Store>) {

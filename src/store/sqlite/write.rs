@@ -1,7 +1,7 @@
 //! Each write as statements inside the writer's transaction: all of it or nothing.
 
 mod members;
-mod row;
+pub(super) mod row;
 pub(super) mod terms;
 
 use jiff::Timestamp;
