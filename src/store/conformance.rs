@@ -112,6 +112,7 @@ conformance!(
     who_is_deactivated_while_signing_in_is_out,
     what_is_over_is_forgotten,
     a_link_sets_one_password_once,
+    a_link_that_was_asked_for_stands_beside_the_one_of_an_administrator,
     only_a_person_who_is_active_gets_a_link,
     links_and_passwords_are_remembered_by_the_write_that_keeps_them,
     a_password_is_replaced_by_who_knows_it,

@@ -30,6 +30,7 @@ const BEGIN: &str = "
     DELETE FROM sign_in_attempt;
     DELETE FROM password;
     DELETE FROM password_link;
+    DELETE FROM asked_password_link;
     DELETE FROM application_grant;
     DELETE FROM device_authorization;
     DELETE FROM client_assertion;

@@ -209,6 +209,8 @@ const REPLACE: &str = "WITH before AS (
    DELETE FROM session s USING changed c WHERE NOT $8 AND s.resource_id = $2
  ), withdrawn AS (
    DELETE FROM password_link l USING changed c WHERE NOT $8 AND l.resource_id = $2
+ ), asked_withdrawn AS (
+   DELETE FROM asked_password_link l USING changed c WHERE NOT $8 AND l.resource_id = $2
  ), wanted AS (
    SELECT c.seq, l.attribute, l.value, l.label
    FROM changed c CROSS JOIN unnest($18::bigint[], $19::text[], $20::text[]) AS l (attribute, value, label)

@@ -856,6 +856,7 @@ async fn a_password_whose_answer_was_lost_is_set_and_remembered_once() {
         digest: SecretDigest("digest".to_owned()),
         person: ResourceId::new("a"),
         expires: Timestamp::MAX,
+        asked: false,
     };
     let made = entry(USER, "a", AuditEvent::PasswordLinkMade, 1);
     let offered = store.offer_password_link(link.clone(), made);

@@ -4,3 +4,11 @@ CREATE INDEX resource_object_id ON resource (kind, lower(external_id)) WHERE ext
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('resource', 'resource_object_id', '1000000 500000 2');
 
 ANALYZE sqlite_schema;
+
+-- The link by which somebody may set a password who asked for it at the sign-in, one for each person; `password_link` has the one of an
+-- administrator. Time in milliseconds since 1970.
+CREATE TABLE asked_password_link (
+    resource_id TEXT NOT NULL PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
