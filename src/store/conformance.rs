@@ -145,6 +145,7 @@ conformance!(
     a_person_has_so_many_user_codes_in_a_window,
     an_assertion_is_spent_once,
     assertions_are_kept_until_they_are_over_and_no_more_than_there_is_room_for,
+    the_room_of_one_application_is_no_matter_of_another,
     people_are_found_by_the_beginning_of_what_they_are_called,
     a_walk_through_people_passes_each_once_however_short_its_pages_are,
     people_are_found_by_state_and_by_how_they_sign_in,

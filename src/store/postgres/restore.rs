@@ -34,6 +34,7 @@ const BEGIN: &str = "
     DELETE FROM application_grant;
     DELETE FROM device_authorization;
     DELETE FROM client_assertion;
+    DELETE FROM client_assertion_count;
     DELETE FROM user_code_guess;
     DELETE FROM logout_token;
 ";

@@ -9,3 +9,11 @@ CREATE TABLE IF NOT EXISTS asked_password_link (
     expires BIGINT NOT NULL,
     sign_outs BIGINT NOT NULL
 );
+
+-- How many assertions of an application are kept that end in a minute, since 1970.
+CREATE TABLE IF NOT EXISTS client_assertion_count (
+    client_id TEXT COLLATE "C" NOT NULL,
+    minute BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    PRIMARY KEY (client_id, minute)
+);

@@ -12,3 +12,11 @@ CREATE TABLE asked_password_link (
     digest TEXT NOT NULL UNIQUE,
     expires INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- How many assertions of an application are kept that end in a minute, since 1970.
+CREATE TABLE client_assertion_count (
+    client_id TEXT NOT NULL,
+    minute INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (client_id, minute)
+) STRICT, WITHOUT ROWID;
