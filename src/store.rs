@@ -18,6 +18,7 @@ mod lookup;
 pub mod passkeys;
 pub mod passwords;
 pub mod payloads;
+pub mod photos;
 mod postgres;
 mod query;
 pub mod second_factors;
@@ -254,6 +255,7 @@ pub trait Store:
     + assertions::Assertions
     + browsing::Browsing
     + payloads::Payloads
+    + photos::Photos
 {
     /// The resource called `id`.
     async fn find(

@@ -11,6 +11,7 @@ mod pages;
 mod passkeys;
 mod passwords;
 mod payloads;
+mod photos;
 mod records;
 pub(super) mod search;
 mod second_factors;
@@ -38,6 +39,7 @@ use pages::*;
 use passkeys::*;
 use passwords::*;
 use payloads::*;
+use photos::*;
 use records::*;
 use search::*;
 use second_factors::*;
@@ -131,6 +133,8 @@ conformance!(
     the_last_payload_of_each_person_is_kept,
     payloads_go_with_the_person,
     a_stranger_becomes_a_person_or_is_forgotten,
+    a_photo_is_kept_of_who_is_active,
+    a_photo_goes_with_the_person_and_with_another_identity,
     a_grant_is_turned_by_whoever_holds_its_present_part,
     a_grant_that_is_kept_or_turned_again_stays_as_it_is,
     a_grant_goes_over_to_the_session_that_its_person_opens_instead,

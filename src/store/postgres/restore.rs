@@ -37,6 +37,7 @@ const BEGIN: &str = "
     DELETE FROM client_assertion_count;
     DELETE FROM user_code_guess;
     DELETE FROM logout_token;
+    DELETE FROM photo;
 ";
 
 const COUNT: &str = "

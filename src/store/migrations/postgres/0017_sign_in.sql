@@ -17,3 +17,10 @@ CREATE TABLE IF NOT EXISTS client_assertion_count (
     count BIGINT NOT NULL,
     PRIMARY KEY (client_id, minute)
 );
+
+-- The profile photo of a person as a provider had it. Time in milliseconds since 1970.
+CREATE TABLE IF NOT EXISTS photo (
+    resource_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    bytes BYTEA NOT NULL,
+    at BIGINT NOT NULL
+);

@@ -20,3 +20,10 @@ CREATE TABLE client_assertion_count (
     count INTEGER NOT NULL,
     PRIMARY KEY (client_id, minute)
 ) STRICT, WITHOUT ROWID;
+
+-- The profile photo of a person as a provider had it. Time in milliseconds since 1970.
+CREATE TABLE photo (
+    resource_id TEXT NOT NULL PRIMARY KEY,
+    bytes BLOB NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
