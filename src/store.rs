@@ -18,6 +18,7 @@ mod lookup;
 pub mod passkeys;
 pub mod passwords;
 pub mod payloads;
+pub mod photos;
 mod postgres;
 mod query;
 pub mod second_factors;
@@ -165,7 +166,7 @@ pub struct Terms {
     pub brake: Option<Brake>,
     /// What becomes of member ids that nobody has.
     pub unknown_members: UnknownMembers,
-    /// Whether no other resource of its type may have the `externalId` that is written.
+    /// Whether no other resource of its type may have the `externalId` that is written, in any casing of its ASCII letters.
     pub unique_external_id: bool,
     /// Whether the person is linked to another identity, so that sessions, password, second factor and passkeys of before end.
     pub ends_credentials: bool,
@@ -254,6 +255,7 @@ pub trait Store:
     + assertions::Assertions
     + browsing::Browsing
     + payloads::Payloads
+    + photos::Photos
 {
     /// The resource called `id`.
     async fn find(

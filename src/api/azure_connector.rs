@@ -51,6 +51,8 @@ pub use oidc::{
     .message("customCloud and cloud: Custom need each other; set both or neither"))]
 #[x_kube(validation = Rule::new("self.cloud != 'Custom' || !has(self.oidc) || !has(self.oidc.workloadIdentity) || !has(self.oidc.workloadIdentity.audience) || !self.oidc.workloadIdentity.audience.startsWith('api://AzureADTokenExchange')")
     .message("oidc.workloadIdentity.audience must not be that of Microsoft with cloud: Custom: a token for it would open the app registration of another connector; leave it out or write another one, such as api://UsherTokenExchange"))]
+#[x_kube(validation = Rule::new("self.cloud != 'Custom' || !has(self.oidc) || !has(self.oidc.profilePhoto) || !self.oidc.profilePhoto || !has(self.customCloud) || has(self.customCloud.graph)")
+    .message("oidc.profilePhoto needs customCloud.graph, the base URL of the Graph of that cloud, such as https://graph.example.com"))]
 pub struct AzureConnectorSpec {
     /// The ScimTenant that people arrive in. It cannot be changed: the credential in Entra belongs to it.
     #[x_kube(validation = Rule::new("self.name == oldSelf.name")

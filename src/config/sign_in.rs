@@ -64,6 +64,11 @@ impl SignInConfig {
         self.providers.iter().find(has)
     }
 
+    /// Whether profile photos are read, and shown.
+    pub fn has_photos(&self) -> bool {
+        self.providers.iter().any(|it| it.graph.is_some())
+    }
+
     /// The application with this `client_id`.
     pub fn application(&self, client_id: &str) -> Option<&ApplicationConfig> {
         self.applications.as_ref()?.application(client_id)
@@ -148,6 +153,9 @@ pub struct ProviderConfig {
     /// How often it is asked whether it still knows who is signed in; never when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<RefreshConfig>,
+    /// Base URL of the Microsoft Graph that has the profile photos of its people; they are not read when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<Url>,
 }
 
 /// A token by which a client proves who it is (RFC 7523, section 2.2), and which somebody else keeps new.

@@ -29,22 +29,27 @@ pub struct AuthorizationRequest<'r> {
     pub again: bool,
     /// Whether a refresh token is wanted (OpenID Connect Core 1.0, section 11).
     pub refresh: bool,
+    /// The Microsoft Graph whose permission `User.Read` is wanted, by its base URL.
+    pub graph: Option<&'r Url>,
 }
 
 impl AuthorizationRequest<'_> {
     /// The address for the browser.
     pub fn url(&self, endpoint: &Url) -> Url {
         let mut url = endpoint.clone();
-        let scope = if self.refresh {
-            "openid profile email offline_access"
-        } else {
-            "openid profile email"
-        };
+        let mut scope = "openid profile email".to_owned();
+        if self.refresh {
+            scope.push_str(" offline_access");
+        }
+        if let Some(graph) = self.graph {
+            let base = graph.as_str().trim_end_matches('/');
+            scope = format!("{scope} {base}/User.Read");
+        }
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", self.client_id)
             .append_pair("redirect_uri", self.redirect_uri)
-            .append_pair("scope", scope)
+            .append_pair("scope", &scope)
             .append_pair("state", self.state)
             .append_pair("nonce", self.nonce)
             .append_pair("code_challenge", &challenge(self.verifier))
@@ -214,6 +219,7 @@ mod tests {
             domain_hint: None,
             again: false,
             refresh: false,
+            graph: None,
         };
 
         let url = request.url(&"https://entra.example/authorize?p=1".parse().unwrap());
@@ -224,18 +230,19 @@ mod tests {
              &redirect_uri=https%3A%2F%2Fcontoso.example%2Fsign-in%2Fentra%2Fcallback&scope=openid+profile+email&state=S&nonce=N\
              &code_challenge=3lpveBFuymLX_FzhWdI65riJs2Whc5rSzzb5JaFA0Mw&code_challenge_method=S256"
         );
+        let graph = "https://graph.example".parse().unwrap();
         let again = AuthorizationRequest {
             login_hint: Some("lena@contoso.example"),
             domain_hint: Some("contoso.example"),
             again: true,
             refresh: true,
+            graph: Some(&graph),
             ..request
         };
         let url = again.url(&"https://entra.example/authorize".parse().unwrap());
-        assert!(
-            url.as_str()
-                .contains("&scope=openid+profile+email+offline_access&")
-        );
+        assert!(url.as_str().contains(
+            "&scope=openid+profile+email+offline_access+https%3A%2F%2Fgraph.example%2FUser.Read&"
+        ));
         assert!(
             url.as_str().ends_with(
                 "&login_hint=lena%40contoso.example&domain_hint=contoso.example&prompt=login"

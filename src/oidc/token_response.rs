@@ -11,7 +11,7 @@ use super::authorization::ProviderError;
 pub struct TokenResponse {
     /// Says who signed in.
     pub id_token: String,
-    /// Opens nothing here; the ID token may say that it belongs to it.
+    /// Opens nothing here; the ID token may say that it belongs to it. At Entra it opens Microsoft Graph.
     #[serde(default)]
     pub access_token: Option<String>,
     /// By it the provider is asked whether it still knows the person.

@@ -35,6 +35,20 @@ pub(super) fn token_exchange(connector: &AzureConnector) -> &'static str {
     }
 }
 
+/// The base URL of the Microsoft Graph of the cloud.
+pub(super) fn graph(connector: &AzureConnector) -> Option<Url> {
+    let spec = &connector.spec;
+    let custom = spec.custom_cloud.as_ref();
+    Url::parse(match spec.cloud {
+        Cloud::Public => "https://graph.microsoft.com",
+        Cloud::USGovernment => "https://graph.microsoft.us",
+        Cloud::China => "https://microsoftgraph.chinacloudapi.cn",
+        // Without it the definition lets no connector pass that wants one.
+        Cloud::Custom => custom?.graph.as_deref()?,
+    })
+    .ok()
+}
+
 /// `iss` of the tokens of version 2.0.
 pub(super) fn issuer(connector: &AzureConnector) -> Option<Url> {
     Url::parse(&format!("{}/v2.0", authority(connector))).ok()

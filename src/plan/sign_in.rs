@@ -178,6 +178,10 @@ fn provider(
             audience: audience(connector, it),
         }),
         refresh: oidc.refresh.as_ref().and_then(refresh),
+        graph: oidc
+            .profile_photo
+            .then(|| cloud::graph(connector))
+            .flatten(),
         connector: name,
     })
 }

@@ -11,8 +11,9 @@ mod pages;
 mod passkeys;
 mod passwords;
 mod payloads;
+mod photos;
 mod records;
-mod search;
+pub(super) mod search;
 mod second_factors;
 pub(super) mod server;
 mod sessions;
@@ -38,6 +39,7 @@ use pages::*;
 use passkeys::*;
 use passwords::*;
 use payloads::*;
+use photos::*;
 use records::*;
 use search::*;
 use second_factors::*;
@@ -98,6 +100,8 @@ conformance!(
     members_who_are_none_are_not_counted,
     unknown_members_may_be_left_out,
     an_external_id_may_be_one_of_a_kind,
+    an_object_id_is_one_of_a_kind_in_any_casing,
+    an_external_id_is_found_in_any_casing_where_that_is_asked,
     an_attempt_is_redeemed_once_by_the_browser_that_began_it,
     a_session_is_found_until_it_ends,
     the_sessions_of_a_person_are_listed,
@@ -110,6 +114,7 @@ conformance!(
     who_is_deactivated_while_signing_in_is_out,
     what_is_over_is_forgotten,
     a_link_sets_one_password_once,
+    a_link_that_was_asked_for_stands_beside_the_one_of_an_administrator,
     only_a_person_who_is_active_gets_a_link,
     links_and_passwords_are_remembered_by_the_write_that_keeps_them,
     a_password_is_replaced_by_who_knows_it,
@@ -128,6 +133,8 @@ conformance!(
     the_last_payload_of_each_person_is_kept,
     payloads_go_with_the_person,
     a_stranger_becomes_a_person_or_is_forgotten,
+    a_photo_is_kept_of_who_is_active,
+    a_photo_goes_with_the_person_and_with_another_identity,
     a_grant_is_turned_by_whoever_holds_its_present_part,
     a_grant_that_is_kept_or_turned_again_stays_as_it_is,
     a_grant_goes_over_to_the_session_that_its_person_opens_instead,
@@ -142,6 +149,7 @@ conformance!(
     a_person_has_so_many_user_codes_in_a_window,
     an_assertion_is_spent_once,
     assertions_are_kept_until_they_are_over_and_no_more_than_there_is_room_for,
+    the_room_of_one_application_is_no_matter_of_another,
     people_are_found_by_the_beginning_of_what_they_are_called,
     a_walk_through_people_passes_each_once_however_short_its_pages_are,
     people_are_found_by_state_and_by_how_they_sign_in,
@@ -328,6 +336,32 @@ async fn an_external_id_may_be_one_of_a_kind(store: Arc<dyn Store>) {
 
     store.change(USER, change, free()).await.unwrap();
     store.add(USER, named("4", "e"), free()).await.unwrap();
+}
+
+async fn an_object_id_is_one_of_a_kind_in_any_casing(store: Arc<dyn Store>) {
+    let id = "0c5188e2-9f3d-4be1-8d21-1d58a1f0b7aa";
+    let named = |person: &str, external_id: &str| {
+        let body = json!({"userName": person, "externalId": external_id});
+        stored(USER, person, &body)
+    };
+    let unique = || Terms {
+        unique_external_id: true,
+        ..Terms::default()
+    };
+    let (upper, mixed) = (id.to_uppercase(), id.replacen("0c", "0C", 1));
+    store.add(USER, named("a", &upper), unique()).await.unwrap();
+    store.add(USER, person("b"), unique()).await.unwrap();
+
+    let second = store.add(USER, named("c", id), unique()).await;
+    let change = changed("b", 0, Some(&named("b", &mixed)));
+    let moved = store.change(USER, change, unique()).await;
+
+    for refused in [second, moved.map(drop)] {
+        let taken = "another user already has this externalId";
+        assert_eq!(refused.unwrap_err().to_string(), taken);
+    }
+    let same = changed("a", 0, Some(&named("a", id)));
+    store.change(USER, same, unique()).await.unwrap();
 }
 
 async fn a_stale_version_is_refused(store: Arc<dyn Store>) {

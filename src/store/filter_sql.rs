@@ -23,7 +23,7 @@ use crate::scim::schema::{AttributePath, MEMBERS, ResourceType};
 use crate::store::query::sorting::Sorting;
 use crate::store::{ListQuery, Related, StoreError, Window};
 pub(super) use comparison::LONG_KEY;
-use comparison::{Column, compare_time};
+use comparison::{Column, EXTERNAL_ID, compare_time};
 use fragment::Fragment;
 pub(super) use fragment::{Argument, Statement};
 use list::List;
@@ -203,7 +203,7 @@ fn column(kind: ResourceType, path: &AttributePath) -> Option<Column> {
     }
     let (name, folded, present) = match (kind, path.attribute.as_str()) {
         (_, "id") => ("r.id", false, None),
-        (_, "externalId") => ("r.external_id", false, Some("r.external_id IS NOT NULL")),
+        (_, "externalId") => (EXTERNAL_ID, false, Some("r.external_id IS NOT NULL")),
         (ResourceType::User, "userName") | (ResourceType::Group, "displayName") => {
             ("r.name_key", true, Some("r.name_key <> ''"))
         }
@@ -291,6 +291,7 @@ impl Compiler {
             return self.element_comparison(list, comparison);
         }
         if let Some(column) = self.column(path) {
+            let column = column.in_casing_of(comparison);
             return column.compare(comparison, self.database.dialect);
         }
         let Scope::Resource(kind) = self.scope else {

@@ -41,6 +41,8 @@ pub struct PasswordLink {
     pub person: ResourceId,
     /// When it ends, in whole milliseconds.
     pub expires: Timestamp,
+    /// Whether somebody asked for it at the sign-in, who may be a stranger: it takes the place of another such link and of no other.
+    pub asked: bool,
 }
 
 /// A password that is to be set.
@@ -80,7 +82,8 @@ pub trait Passwords: Send + Sync {
         digest: &SecretDigest,
     ) -> Result<Option<PasswordLink>, StoreError>;
 
-    /// Keeps a link in the place of the one that its person had, and remembers it; says whether the person is there and active.
+    /// Keeps a link and remembers it; says whether the person is there and active. It takes the place of those that its person had, one
+    /// that was asked for only of another such.
     async fn offer_password_link(
         &self,
         link: PasswordLink,
@@ -90,7 +93,7 @@ pub trait Passwords: Send + Sync {
         Ok(offered.await? > 0)
     }
 
-    /// Sets a password of a person who is active, and ends the person's sessions and link; else says false, and nothing has changed.
+    /// Sets a password of a person who is active, and ends the person's sessions and links; else says false, and nothing has changed.
     async fn set_password(&self, password: NewPassword) -> Result<bool, StoreError> {
         let set = self.write_password(PasswordWrite::Set(password));
         Ok(set.await? > 0)
@@ -122,7 +125,7 @@ pub enum PasswordWrite {
         /// What is remembered of it.
         audit: AuditEntry,
     },
-    /// Sets a password, and ends sessions and link.
+    /// Sets a password, and ends sessions and links.
     Set(NewPassword),
     /// Keeps another hash of the same password.
     Rehash {

@@ -39,6 +39,7 @@ mod owner;
 mod passkeys;
 mod passwords;
 mod payloads;
+mod photos;
 mod read;
 mod records;
 pub(super) mod restore;

@@ -15,6 +15,7 @@ mod migrations;
 mod passkeys;
 mod passwords;
 mod payloads;
+mod photos;
 mod read;
 mod readers;
 mod records;

@@ -11,6 +11,7 @@ use super::grants::GrantWrite;
 use super::passkeys::PasskeyWrite;
 use super::passwords::PasswordWrite;
 use super::payloads::PayloadWrite;
+use super::photos::PhotoWrite;
 use super::second_factors::SecondFactorWrite;
 use super::sessions::SessionWrite;
 use super::{
@@ -57,6 +58,7 @@ pub(super) enum Write {
     SecondFactor(SecondFactorWrite),
     Passkey(PasskeyWrite),
     Payload(PayloadWrite),
+    Photo(PhotoWrite),
 }
 
 impl Write {
@@ -77,6 +79,7 @@ impl Write {
             | Self::SecondFactor(_)
             | Self::Passkey(_)
             | Self::Payload(_)
+            | Self::Photo(_)
             | Self::Grant(_)
             | Self::Device(_)
             | Self::Assertion(_) => None,

@@ -12,6 +12,9 @@ pub(crate) const UNKNOWN_CREDENTIALS: u32 = 20;
 /// Sign-ins that a source may begin in one window: an office behind one address in the morning.
 pub(crate) const BEGUN_SIGN_INS: u32 = 600;
 
+/// Names that a source may have looked up in one window: each of those sign-ins has one.
+pub(crate) const NAMES_LOOKED_UP: u32 = BEGUN_SIGN_INS;
+
 /// Seconds of a window, unless it is declared longer.
 const WINDOW: i64 = 60;
 

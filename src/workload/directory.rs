@@ -23,14 +23,15 @@ use uuid::Builder;
 
 use crate::clock::{Clock, Random};
 use crate::scim::error::ScimError;
-use crate::scim::filter::Filter;
-use crate::scim::schema::{ResourceSchema, ResourceType, Schemas};
+use crate::scim::filter::{Comparison, Filter, Literal, Operator};
+use crate::scim::schema::{AttributePath, ResourceSchema, ResourceType, Schemas};
 use crate::store::audit::Requester;
 use crate::store::brake::Held;
 use crate::store::{ListQuery, Listed, Related, ResourceId, Store, StoreError, Stored, Version};
 use break_glass::BreakGlass;
 pub(crate) use policy::Policy;
 pub(crate) use provisioner::Provisioner;
+use sign_in_name::object_id;
 
 /// People and groups of one `ScimTenant`.
 pub(crate) struct Directory {
@@ -166,27 +167,30 @@ impl Directory {
         Ok(self.store.list(kind, query).await?)
     }
 
-    /// The people or groups that clients know by `external_id`.
+    /// The people or groups that clients know by `external_id`. An object id is the same in any casing; everything else, and what a SCIM
+    /// client filters by, has the one in which it was sent (RFC 7643, section 3.1).
     pub(crate) async fn with_external_id(
         &self,
         kind: ResourceType,
         external_id: &str,
     ) -> Result<Vec<Stored>, DirectoryError> {
-        self.with(kind, "externalId", external_id).await
+        let filter = Filter::Compare(Comparison {
+            attribute: AttributePath::core("externalId"),
+            operator: Operator::Equal,
+            value: Literal::Text(external_id.to_owned()),
+            case_exact: object_id(external_id).is_none(),
+        });
+        let query = ListQuery {
+            filter: Some(filter),
+            ..ListQuery::default()
+        };
+        Ok(self.list(kind, &query).await?.resources)
     }
 
     /// The people one of whose addresses is `address`.
     async fn with_email(&self, address: &str) -> Result<Vec<Stored>, DirectoryError> {
-        self.with(ResourceType::User, "emails.value", address).await
-    }
-
-    async fn with(
-        &self,
-        kind: ResourceType,
-        attribute: &str,
-        value: &str,
-    ) -> Result<Vec<Stored>, DirectoryError> {
-        let text = format!("{attribute} eq {}", Value::from(value));
+        let kind = ResourceType::User;
+        let text = format!("emails.value eq {}", Value::from(address));
         let query = ListQuery {
             filter: Some(Filter::parse(&text, self.schema(kind))?),
             ..ListQuery::default()

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::applications::KnownKeys;
-use super::attempts::{Attempts, BEGUN_SIGN_INS, UNKNOWN_CREDENTIALS};
+use super::attempts::{Attempts, BEGUN_SIGN_INS, NAMES_LOOKED_UP, UNKNOWN_CREDENTIALS};
 use super::credentials::{Denied, Identity};
 use super::directory::Effect;
 use super::guesses::{CODES, Guesses, PASSWORDS};
@@ -57,6 +57,7 @@ pub(crate) struct Shared {
     pub(super) handover: Handover,
     pub(super) attempts: Attempts,
     pub(super) sign_ins: Attempts,
+    pub(super) looked_up: Attempts,
     /// Of passwords.
     pub(super) guesses: Guesses,
     /// Of codes of second factors.
@@ -91,6 +92,7 @@ impl Shared {
             handover: Handover::default(),
             attempts: Attempts::new(key, UNKNOWN_CREDENTIALS),
             sign_ins: Attempts::new(key, BEGUN_SIGN_INS),
+            looked_up: Attempts::new(key, NAMES_LOOKED_UP),
             guesses: Guesses::new(key, PASSWORDS),
             code_guesses: Guesses::new(key, CODES),
             asked_links: Arc::new(AskedLinks::new(key)),

@@ -56,6 +56,15 @@ impl Outbound {
         }
     }
 
+    /// Fetches something with a bearer token (RFC 6750); gives the status and body of the answer.
+    pub(super) async fn get_with(
+        &self,
+        url: &Url,
+        token: &str,
+    ) -> Result<(u16, Vec<u8>), OutboundError> {
+        answer(self.client(url)?.get(url.clone()).bearer_auth(token)).await
+    }
+
     /// Sends a form; gives the status and body of the answer, for which it waits so long at most.
     pub(super) async fn post(
         &self,

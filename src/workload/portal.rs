@@ -187,6 +187,7 @@ async fn page(desk: &Desk<'_>, route: &Route) -> Result<Response<Body>, Refused>
         Route::Overview => overview::page(desk).await,
         Route::People => people::page(desk).await,
         Route::Person(id) => person::page(desk, id).await,
+        Route::Photo(id) => person::photo(desk, id).await,
         Route::Act(id, act) => act::act(desk, id, *act).await,
         Route::Groups => groups::page(desk).await,
         Route::Group(id) => groups::one(desk, id).await,

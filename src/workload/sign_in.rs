@@ -19,6 +19,7 @@ mod passkey;
 mod passkey_refused;
 mod password;
 mod password_refused;
+pub(super) mod photo;
 mod provider;
 mod qr;
 mod refresh;
@@ -319,6 +320,7 @@ async fn page(
         Route::Forgotten => forgotten::forgotten(visit),
         Route::SetPassword(link) => set_password::set_password(visit, link).await,
         Route::Account => account::account(visit).await,
+        Route::Photo => photo::own(visit).await,
         Route::EndSessions => account::end_sessions(visit).await,
         Route::EndApplication => account::end_application(visit).await,
         Route::ChangePassword => account::change_password(visit).await,

@@ -14,6 +14,7 @@ pub(crate) mod mail_server;
 pub(crate) mod newcomers;
 pub(crate) mod passkeys;
 pub(crate) mod passwords;
+pub(crate) mod photos;
 pub(crate) mod provider;
 pub(crate) mod refresh;
 pub(crate) mod replicas;
@@ -64,6 +65,7 @@ pub(crate) fn sign_in_at(issuer: url::Url, folder: &std::path::Path) -> SignInCo
             client_secret_key: None,
             client_assertion: None,
             refresh: None,
+            graph: None,
         }],
     }
 }

@@ -37,6 +37,10 @@ pub struct OidcConnection {
     /// Usher's alone; who is deactivated by provisioning is out at once either way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<Refresh>,
+    /// Has the profile photo of who signs in read from Microsoft Graph, by the permission `User.Read`, which is asked for when somebody signs in: consent to it
+    /// for all first. The photo is shown on the page of the account and in the portal. Nobody waits for it, and nothing fails without it.
+    #[serde(default)]
+    pub profile_photo: bool,
 }
 
 /// How the pods prove who they are without a client secret (workload identity federation).
@@ -132,6 +136,12 @@ pub struct CustomCloud {
     #[x_kube(validation = Rule::new("self.matches('^(https://[-a-zA-Z0-9.]+|http://(localhost|127[.]0[.]0[.]1))(:[0-9]{1,5})?$')")
         .message("signIn must be an https URL without path such as https://login.example.com; http is for this machine (127.0.0.1) only"))]
     pub sign_in: String,
+    /// Base URL of its Graph, in place of `https://graph.microsoft.com`; needed for `oidc.profilePhoto` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^(https://[-a-zA-Z0-9.]+|http://(localhost|127[.]0[.]0[.]1))(:[0-9]{1,5})?$')")
+        .message("graph must be an https URL without path such as https://graph.example.com; http is for this machine (127.0.0.1) only"))]
+    pub graph: Option<String>,
 }
 
 /// The values for the app registration in Entra.

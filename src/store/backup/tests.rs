@@ -400,6 +400,7 @@ async fn who_is_signed_in_and_by_what_is_in_no_backup_and_ended_by_a_restore() {
             digest: SecretDigest("digest-of-a-link".to_owned()),
             person: ResourceId::new("u2"),
             expires: at(9),
+            asked: false,
         };
         let password = NewPassword {
             person: ResourceId::new("u2"),

@@ -12,13 +12,24 @@ fn link(name: &str, person: &str) -> PasswordLink {
         digest: digest(name),
         person: ResourceId::new(person),
         expires: at(100),
+        asked: false,
+    }
+}
+
+fn asked(name: &str, person: &str) -> PasswordLink {
+    PasswordLink {
+        asked: true,
+        ..link(name, person)
     }
 }
 
 async fn offer(store: &dyn Store, name: &str, person: &str) -> bool {
-    let made = entry(USER, person, AuditEvent::PasswordLinkMade, 1);
-    let offered = store.offer_password_link(link(name, person), made);
-    offered.await.unwrap()
+    offer_link(store, link(name, person)).await
+}
+
+async fn offer_link(store: &dyn Store, link: PasswordLink) -> bool {
+    let made = entry(USER, link.person.as_str(), AuditEvent::PasswordLinkMade, 1);
+    store.offer_password_link(link, made).await.unwrap()
 }
 
 async fn set_by(store: &dyn Store, person: &str, hash: &str, proof: PasswordProof) -> bool {
@@ -81,6 +92,54 @@ pub(super) async fn a_link_sets_one_password_once(store: Arc<dyn Store>) {
     assert!(set(&*store, "a", "reset", "3").await);
     assert_eq!(kept(&*store, "a").await.as_deref(), Some("reset"));
     assert_eq!(kept(&*store, "b").await, None);
+}
+
+/// A stranger may ask for a link in the name of somebody who was invited.
+pub(super) async fn a_link_that_was_asked_for_stands_beside_the_one_of_an_administrator(
+    store: Arc<dyn Store>,
+) {
+    filled(&*store).await;
+    let links = async || {
+        let all = ["invitation", "asked", "asked again", "another invitation"];
+        let mut there = Vec::new();
+        for name in all {
+            if has_link(&*store, name).await {
+                there.push(name);
+            }
+        }
+        there
+    };
+    for used in ["invitation", "asked again"] {
+        assert!(offer(&*store, "invitation", "a").await);
+        assert!(offer_link(&*store, asked("asked", "a")).await);
+        assert_eq!(links().await, ["invitation", "asked"]);
+        assert!(offer_link(&*store, asked("asked again", "a")).await);
+        assert_eq!(links().await, ["invitation", "asked again"]);
+        let found = store.password_link(&digest("asked again")).await.unwrap();
+        assert_eq!(found, Some(asked("asked again", "a")));
+
+        assert!(!set(&*store, "b", "by the link of another", "asked again").await);
+        let late = PasswordProof::Link(digest("asked again"), at(100));
+        assert!(!set_by(&*store, "a", "too late", late).await);
+        assert!(set(&*store, "a", used, used).await);
+
+        assert_eq!(kept(&*store, "a").await.as_deref(), Some(used));
+        assert!(
+            links().await.is_empty(),
+            "each is worth one password, and both are over"
+        );
+    }
+
+    // An administrator has the last word.
+    assert!(offer_link(&*store, asked("asked", "a")).await);
+    assert!(offer(&*store, "another invitation", "a").await);
+    assert_eq!(links().await, ["another invitation"]);
+    assert!(offer_link(&*store, asked("asked", "a")).await);
+    store.add(USER, inactive("away"), free()).await.unwrap();
+    assert!(!offer_link(&*store, asked("asked again", "away")).await);
+    let gone = changed("a", 0, Some(&inactive("a")));
+    store.change(USER, gone, free()).await.unwrap();
+    assert!(links().await.is_empty());
 }
 
 pub(super) async fn only_a_person_who_is_active_gets_a_link(store: Arc<dyn Store>) {

@@ -8,6 +8,8 @@ use proptest::test_runner::TestRunner;
 
 use super::pages::walk;
 use super::*;
+use crate::scim::filter::{Comparison, Literal, Operator};
+use crate::scim::schema::AttributePath;
 use crate::scim::sort::Sort;
 use crate::store::candidate::holds;
 
@@ -37,6 +39,42 @@ pub(super) async fn filters_find_by_index_and_without(store: Arc<dyn Store>) {
             "{filter}"
         );
     }
+}
+
+/// RFC 7643, section 3.1: `externalId` is case exact, whoever filters by it. Who signs in is another matter.
+pub(super) async fn an_external_id_is_found_in_any_casing_where_that_is_asked(
+    store: Arc<dyn Store>,
+) {
+    filled(&*store).await;
+    let found = async |text: &str, case_exact| {
+        let query = ListQuery {
+            filter: Some(external_id(text, case_exact)),
+            ..ListQuery::default()
+        };
+        let listed = store.list(USER, &query).await.unwrap();
+        let ids = listed.resources.into_iter().map(|it| it.id.to_string());
+        ids.collect::<String>()
+    };
+    for (text, exact, any) in [
+        ("x-b", "b", "b"),
+        ("X-b", "", "b"),
+        ("X-B", "", "b"),
+        ("x-", "", ""),
+        ("\u{fc}", "", ""),
+    ] {
+        assert_eq!(found(text, true).await, exact, "{text}");
+        assert_eq!(found(text, false).await, any, "{text}");
+    }
+}
+
+/// Who has this `externalId`.
+pub(in crate::store) fn external_id(text: &str, case_exact: bool) -> Filter {
+    Filter::Compare(Comparison {
+        attribute: AttributePath::core("externalId"),
+        operator: Operator::Equal,
+        value: Literal::Text(text.to_owned()),
+        case_exact,
+    })
 }
 
 pub(super) async fn a_membership_is_looked_up(store: Arc<dyn Store>) {

@@ -8,6 +8,12 @@ use super::term::{Access, Term};
 use crate::scim::filter::{Comparison, Literal, Operator};
 use crate::scim::fold_case;
 
+/// The column of `externalId`, which compares in its casing.
+pub(super) const EXTERNAL_ID: &str = "r.external_id";
+
+/// The same in lower case; an object id is the same in any. No other letters than ASCII are changed by both databases.
+const LOWER_EXTERNAL_ID: &str = "lower(r.external_id)";
+
 /// A column of text that SQL orders by bytes, as the filter does.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
@@ -23,6 +29,19 @@ pub(super) struct Column {
 }
 
 impl Column {
+    /// The column that holds the text in the casing in which it is compared, where there are both.
+    pub(super) fn in_casing_of(self, comparison: &Comparison) -> Self {
+        let is_ascii = matches!(&comparison.value, Literal::Text(text) if text.is_ascii());
+        if comparison.case_exact || !is_ascii || self.name != EXTERNAL_ID {
+            return self;
+        }
+        Self {
+            name: LOWER_EXTERNAL_ID,
+            folded: true,
+            ..self
+        }
+    }
+
     /// Whether there is a value.
     pub(super) fn present(self) -> Term {
         match self.present {

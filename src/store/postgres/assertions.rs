@@ -1,11 +1,13 @@
 //! Assertions by which applications showed who they are.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::PgConnection;
 
 use super::PostgresStore;
+use super::text::text;
 use crate::store::StoreError;
-use crate::store::assertions::{AssertionWrite, Assertions};
+use crate::store::assertions::{Assertion, AssertionWrite, Assertions, minute};
 use crate::store::write::{FORGOTTEN_AT_ONCE, Write, Written};
 
 #[async_trait]
@@ -22,22 +24,58 @@ pub(super) async fn apply(
     write: &AssertionWrite,
 ) -> Result<Written, sqlx::Error> {
     let changed = match write {
-        // The ends of an index cost nothing; to count would. One that is there takes no number.
-        AssertionWrite::Spend { assertion, at_most } => sqlx::query(
-            "INSERT INTO client_assertion (digest, expires) SELECT $1::TEXT, $2::BIGINT
-             WHERE coalesce((SELECT max(seq) FROM client_assertion) - (SELECT min(seq) FROM client_assertion) + 1, 0) < $3
-             AND NOT EXISTS (SELECT 1 FROM client_assertion WHERE digest = $1::TEXT)
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(&assertion.digest.0)
-        .bind(assertion.expires.as_millisecond())
-        .bind(at_most),
-        AssertionWrite::Forget(before) => sqlx::query(
-            "DELETE FROM client_assertion WHERE seq IN (SELECT seq FROM client_assertion WHERE expires < $1 LIMIT $2)",
-        )
-        .bind(before.as_millisecond())
-        .bind(FORGOTTEN_AT_ONCE),
+        AssertionWrite::Spend { assertion, at_most } => {
+            spend(connection, assertion, *at_most).await?
+        }
+        AssertionWrite::Forget(before) => forget(connection, *before).await?,
     };
-    let changed = changed.execute(connection).await?;
-    Ok(Written::Rows(changed.rows_affected()))
+    Ok(Written::Rows(changed))
+}
+
+/// An application has a few counts, one for each minute: to add them up costs less than to count what they count. Several that are spent
+/// at once may go a few beyond what there is room for.
+async fn spend(
+    connection: &mut PgConnection,
+    assertion: &Assertion,
+    at_most: i64,
+) -> Result<u64, sqlx::Error> {
+    let kept = sqlx::query(
+        "INSERT INTO client_assertion (digest, expires) SELECT $1::TEXT, $2::BIGINT
+         WHERE coalesce((SELECT sum(count) FROM client_assertion_count WHERE client_id = $3), 0) < $4
+         AND NOT EXISTS (SELECT 1 FROM client_assertion WHERE digest = $1::TEXT)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(&assertion.digest.0)
+    .bind(assertion.expires.as_millisecond())
+    .bind(text(&assertion.application))
+    .bind(at_most)
+    .execute(&mut *connection)
+    .await?
+    .rows_affected();
+    if kept > 0 {
+        sqlx::query(
+            "INSERT INTO client_assertion_count (client_id, minute, count) VALUES ($1, $2, 1)
+             ON CONFLICT (client_id, minute) DO UPDATE SET count = client_assertion_count.count + 1",
+        )
+        .bind(text(&assertion.application))
+        .bind(assertion.minute())
+        .execute(connection)
+        .await?;
+    }
+    Ok(kept)
+}
+
+async fn forget(connection: &mut PgConnection, before: Timestamp) -> Result<u64, sqlx::Error> {
+    sqlx::query("DELETE FROM client_assertion_count WHERE minute < $1")
+        .bind(minute(before))
+        .execute(&mut *connection)
+        .await?;
+    let forgotten = sqlx::query(
+        "DELETE FROM client_assertion WHERE seq IN (SELECT seq FROM client_assertion WHERE expires < $1 LIMIT $2)",
+    )
+    .bind(before.as_millisecond())
+    .bind(FORGOTTEN_AT_ONCE)
+    .execute(connection)
+    .await?;
+    Ok(forgotten.rows_affected())
 }

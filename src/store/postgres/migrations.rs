@@ -46,6 +46,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
         include_str!("../migrations/postgres/0015_client_assertion.sql"),
     ),
     (16, include_str!("../migrations/postgres/0016_payload.sql")),
+    (17, include_str!("../migrations/postgres/0017_sign_in.sql")),
 ];
 
 /// How often a statement is tried that another replica is in the way of.

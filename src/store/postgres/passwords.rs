@@ -51,18 +51,28 @@ pub(super) async fn apply(
 
 /// Locks the person against who deactivates or deletes.
 async fn offer(connection: &mut PgConnection, link: &PasswordLink) -> Result<u64, sqlx::Error> {
-    let offered = sqlx::query(
+    let statement = if link.asked {
+        "WITH person AS (SELECT id, sign_outs FROM resource WHERE kind = 0 AND id = $1 AND active FOR SHARE)
+         INSERT INTO asked_password_link (resource_id, digest, expires, sign_outs) SELECT id, $2, $3, sign_outs FROM person
+         ON CONFLICT (resource_id) DO UPDATE
+         SET digest = excluded.digest, expires = excluded.expires, sign_outs = excluded.sign_outs"
+    } else {
         "WITH person AS (SELECT id, sign_outs FROM resource WHERE kind = 0 AND id = $1 AND active FOR SHARE)
          INSERT INTO password_link (resource_id, digest, expires, sign_outs) SELECT id, $2, $3, sign_outs FROM person
          ON CONFLICT (resource_id) DO UPDATE
-         SET digest = excluded.digest, expires = excluded.expires, sign_outs = excluded.sign_outs",
-    )
-    .bind(text(link.person.as_str()))
-    .bind(&link.digest.0)
-    .bind(link.expires.as_millisecond())
-    .execute(connection)
-    .await?;
-    Ok(offered.rows_affected())
+         SET digest = excluded.digest, expires = excluded.expires, sign_outs = excluded.sign_outs"
+    };
+    let offered = sqlx::query(statement)
+        .bind(text(link.person.as_str()))
+        .bind(&link.digest.0)
+        .bind(link.expires.as_millisecond())
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    if offered > 0 && !link.asked {
+        withdraw_asked(connection, &link.person).await?;
+    }
+    Ok(offered)
 }
 
 /// Locks the person also against who opens a session by the password before, who then sees this one.
@@ -84,8 +94,13 @@ async fn set(connection: &mut PgConnection, password: &NewPassword) -> Result<u6
                 "WITH spent AS (
                    DELETE FROM password_link l USING resource r
                    WHERE l.resource_id = $1 AND l.digest = $3 AND l.expires > $4 AND r.id = $1 AND r.sign_outs = l.sign_outs
+                   RETURNING l.resource_id),
+                 asked AS (
+                   DELETE FROM asked_password_link l USING resource r
+                   WHERE l.resource_id = $1 AND l.digest = $3 AND l.expires > $4 AND r.id = $1 AND r.sign_outs = l.sign_outs
                    RETURNING l.resource_id)
-                 INSERT INTO password (resource_id, hash) SELECT resource_id, $2 FROM spent
+                 INSERT INTO password (resource_id, hash)
+                 SELECT resource_id, $2 FROM (SELECT resource_id FROM spent UNION SELECT resource_id FROM asked) AS one
                  ON CONFLICT (resource_id) DO UPDATE SET hash = excluded.hash",
             );
             let set = set.bind(text(person.as_str())).bind(hash.reveal());
@@ -116,12 +131,23 @@ async fn replace(
     Ok(replaced.rows_affected())
 }
 
-/// Takes the link of a person who is deleted or has set a password.
+/// Takes the links of a person who is deleted or has set a password.
 pub(super) async fn withdraw(
     connection: &mut PgConnection,
     person: &ResourceId,
 ) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM password_link WHERE resource_id = $1")
+        .bind(text(person.as_str()))
+        .execute(&mut *connection)
+        .await?;
+    withdraw_asked(connection, person).await
+}
+
+async fn withdraw_asked(
+    connection: &mut PgConnection,
+    person: &ResourceId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM asked_password_link WHERE resource_id = $1")
         .bind(text(person.as_str()))
         .execute(connection)
         .await
@@ -163,15 +189,19 @@ async fn link(
     connection: &mut PgConnection,
     digest: &SecretDigest,
 ) -> Result<Option<PasswordLink>, Failure> {
-    let row: Option<(String, i64)> =
-        sqlx::query_as("SELECT l.resource_id, l.expires FROM password_link l
-             JOIN resource r ON r.id = l.resource_id AND r.sign_outs = l.sign_outs WHERE l.digest = $1")
-            .bind(text(&digest.0))
-            .fetch_optional(connection)
-            .await?;
-    Ok(row.map(|(person, expires)| PasswordLink {
+    let row: Option<(String, i64, bool)> = sqlx::query_as(
+        "SELECT l.resource_id, l.expires, FALSE FROM password_link l
+         JOIN resource r ON r.id = l.resource_id AND r.sign_outs = l.sign_outs WHERE l.digest = $1
+         UNION ALL SELECT l.resource_id, l.expires, TRUE FROM asked_password_link l
+         JOIN resource r ON r.id = l.resource_id AND r.sign_outs = l.sign_outs WHERE l.digest = $1",
+    )
+    .bind(text(&digest.0))
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|(person, expires, asked)| PasswordLink {
         digest: digest.clone(),
         person: ResourceId::new(person),
         expires: time(expires),
+        asked,
     }))
 }

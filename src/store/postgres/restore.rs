@@ -30,11 +30,14 @@ const BEGIN: &str = "
     DELETE FROM sign_in_attempt;
     DELETE FROM password;
     DELETE FROM password_link;
+    DELETE FROM asked_password_link;
     DELETE FROM application_grant;
     DELETE FROM device_authorization;
     DELETE FROM client_assertion;
+    DELETE FROM client_assertion_count;
     DELETE FROM user_code_guess;
     DELETE FROM logout_token;
+    DELETE FROM photo;
 ";
 
 const COUNT: &str = "

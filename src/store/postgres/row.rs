@@ -141,8 +141,9 @@ pub(super) async fn insert(
         "WITH added AS (
            INSERT INTO resource (kind, id, version, created, modified, name_key, display_key, external_id, active, display, body,
              deactivated, sole_external_id)
-           SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $9 THEN NULL ELSE $4 END, CASE WHEN $12 THEN $8 END
-           WHERE NOT $12 OR NOT EXISTS (SELECT 1 FROM resource WHERE kind = $1 AND external_id = $8)
+           SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $9 THEN NULL ELSE $4 END, CASE WHEN $12 THEN lower($8) END
+           WHERE NOT $12 OR NOT EXISTS (
+             SELECT 1 FROM resource WHERE kind = $1 AND external_id IS NOT NULL AND lower(external_id) = lower($8))
            RETURNING seq
          ), remembered AS (
            INSERT INTO audit (at, resource_id, client, entry, names)
@@ -188,11 +189,12 @@ pub(super) async fn insert(
 
 const REPLACE: &str = "WITH before AS (
    SELECT seq, version, active,
-     $12 AND EXISTS (SELECT 1 FROM resource o WHERE o.kind = $1 AND o.external_id = $7 AND o.id <> $2) AS is_taken
+     $12 AND EXISTS (SELECT 1 FROM resource o WHERE o.kind = $1 AND o.external_id IS NOT NULL AND lower(o.external_id) = lower($7)
+       AND o.id <> $2) AS is_taken
    FROM resource WHERE kind = $1 AND id = $2 FOR NO KEY UPDATE
  ), changed AS (
    UPDATE resource r SET version = r.version + 1, modified = $4, name_key = $5, display_key = $6, external_id = $7,
-     active = $8, display = $9, body = $10, sole_external_id = CASE WHEN $12 THEN $7 END,
+     active = $8, display = $9, body = $10, sole_external_id = CASE WHEN $12 THEN lower($7) END,
      deactivated = CASE WHEN $8 THEN NULL WHEN r.active THEN $4 ELSE coalesce(r.deactivated, $4) END,
      sign_outs = r.sign_outs + CASE WHEN $8 THEN 0 ELSE 1 END
    FROM before b WHERE r.seq = b.seq AND ($3::bigint IS NULL OR b.version = $3) AND NOT b.is_taken
@@ -207,6 +209,8 @@ const REPLACE: &str = "WITH before AS (
    DELETE FROM session s USING changed c WHERE NOT $8 AND s.resource_id = $2
  ), withdrawn AS (
    DELETE FROM password_link l USING changed c WHERE NOT $8 AND l.resource_id = $2
+ ), asked_withdrawn AS (
+   DELETE FROM asked_password_link l USING changed c WHERE NOT $8 AND l.resource_id = $2
  ), wanted AS (
    SELECT c.seq, l.attribute, l.value, l.label
    FROM changed c CROSS JOIN unnest($18::bigint[], $19::text[], $20::text[]) AS l (attribute, value, label)

@@ -15,6 +15,7 @@ use crate::store::audit::AuditEvent;
 use crate::store::backup;
 use crate::store::brake::Brake;
 use crate::store::conformance::audit::entry;
+use crate::store::conformance::search::external_id;
 use crate::store::conformance::server::{Schema, Server};
 use crate::store::conformance::{
     GROUP, USER, changed, deletion, find, free, ids, moved, person, related, schemas, stored, team,
@@ -417,13 +418,26 @@ async fn what_entra_matches_by_is_found_by_an_index() {
         dialect: SqlDialect::Postgres,
         has_lookup: true,
     };
-    for filter in [
-        "emails.value eq \"a\"",
-        "emails[type eq \"work\"].value eq \"a\"",
-        "employeeNumber eq \"a\"",
+    let parsed = |text| Filter::parse(text, schemas().of(USER)).unwrap();
+    let many = "INSERT INTO resource (kind, id, version, created, modified, name_key, external_id, active, body)
+                SELECT 0, n::TEXT, 1, 0, 0, n::TEXT, 'x' || n, TRUE, '{}' FROM generate_series(1, 5000) AS n";
+    for (filter, index) in [
+        (parsed("emails.value eq \"a\""), "lookup_of_value"),
+        (
+            parsed("emails[type eq \"work\"].value eq \"a\""),
+            "lookup_of_value",
+        ),
+        (parsed("employeeNumber eq \"a\""), "lookup_of_value"),
+        (external_id("X7", true), "resource_external_id"),
+        (external_id("X7", false), "resource_object_id"),
     ] {
+        // Of people who are not there one index is as good as another.
+        if index == "resource_external_id" {
+            sql(&mut administrator, many.to_owned()).await;
+            sql(&mut administrator, "ANALYZE resource".to_owned()).await;
+        }
         let query = ListQuery {
-            filter: Some(Filter::parse(filter, schemas().of(USER)).unwrap()),
+            filter: Some(filter.clone()),
             ..ListQuery::default()
         };
         let search = Search::new(database, USER, number(USER), &query);
@@ -437,7 +451,7 @@ async fn what_entra_matches_by_is_found_by_an_index() {
             };
         }
         let steps: Vec<String> = explain.fetch_all(&mut administrator).await.unwrap();
-        let is_used = |step: &String| step.contains("lookup_of_value");
+        let is_used = |step: &String| step.contains(index);
         assert!(
             !search.scans() && steps.iter().any(is_used),
             "{filter}: {steps:#?}"
@@ -842,6 +856,7 @@ async fn a_password_whose_answer_was_lost_is_set_and_remembered_once() {
         digest: SecretDigest("digest".to_owned()),
         person: ResourceId::new("a"),
         expires: Timestamp::MAX,
+        asked: false,
     };
     let made = entry(USER, "a", AuditEvent::PasswordLinkMade, 1);
     let offered = store.offer_password_link(link.clone(), made);

@@ -8,8 +8,8 @@ use sqlx::{Connection, PgConnection};
 use super::row::{self, Slot};
 use super::text::text;
 use super::{
-    assertions, devices, grants, passkeys, passwords, payloads, records, second_factors, sessions,
-    terms,
+    assertions, devices, grants, passkeys, passwords, payloads, photos, records, second_factors,
+    sessions, terms,
 };
 use super::{members, row::Remembered};
 use crate::scim::schema::ResourceType;
@@ -82,6 +82,7 @@ pub(super) async fn settled(
         | Write::SecondFactor(_)
         | Write::Passkey(_)
         | Write::Payload(_)
+        | Write::Photo(_)
         | Write::Grant(_)
         | Write::Device(_)
         | Write::Assertion(_) => false,
@@ -136,6 +137,7 @@ async fn by_one_statement(
         | Write::SecondFactor(_)
         | Write::Passkey(_)
         | Write::Payload(_)
+        | Write::Photo(_)
         | Write::Grant(_)
         | Write::Device(_)
         | Write::Assertion(_) => None,
@@ -179,6 +181,7 @@ async fn within(
         Write::Password(write) => Ok(Ok(alone(passwords::apply(connection, write).await?))),
         Write::Passkey(write) => Ok(Ok(alone(passkeys::apply(connection, write).await?))),
         Write::Payload(write) => Ok(Ok(alone(payloads::apply(connection, write).await?))),
+        Write::Photo(write) => Ok(Ok(alone(photos::apply(connection, write).await?))),
         Write::SecondFactor(write) => {
             Ok(Ok(alone(second_factors::apply(connection, write).await?)))
         }
@@ -247,13 +250,14 @@ async fn change(
     Ok(Ok((Written::Changed(changed), moved)))
 }
 
-/// Ends all by which a person signs in or is signed in.
+/// Ends all by which a person signs in or is signed in, and forgets the photo that came with it.
 async fn end_credentials(
     connection: &mut PgConnection,
     person: &ResourceId,
 ) -> Result<(), sqlx::Error> {
     sessions::end_all(connection, person).await?;
     passwords::forget(connection, person).await?;
+    photos::forget(connection, person).await?;
     second_factors::forget(connection, person).await.map(|_| ())
 }
 

@@ -109,11 +109,13 @@ mod tests {
     use serde_json::json;
     use tempfile::TempDir;
 
+    use super::super::write::row::IS_TAKEN;
     use super::super::{SqliteStore, audit, check, connect, migrations};
     use super::*;
     use crate::scim::filter::Filter;
     use crate::scim::schema::sample;
     use crate::scim::sort::Sort;
+    use crate::store::conformance::search::external_id;
     use crate::store::filter_sql::{Argument, Database, Search, SqlDialect};
     use crate::store::{ListQuery, ResourceId, Store, Stored, Terms, Version};
 
@@ -276,6 +278,34 @@ mod tests {
                 let all = steps.iter().find(|step| step.ends_with("(kind=?)"));
                 assert_eq!(all, None, "{told}");
             }
+        }
+    }
+
+    #[test]
+    fn who_signs_in_is_found_by_an_index_whatever_the_casing_of_the_object_id() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("people.db");
+        let mut connection = connect(&path).unwrap();
+        migrations::run(&mut connection, &path).unwrap();
+        let database = Database {
+            dialect: SqlDialect::Sqlite,
+            has_lookup: true,
+        };
+        let query = ListQuery {
+            filter: Some(external_id("A", false)),
+            ..ListQuery::default()
+        };
+        let search = Search::new(database, ResourceType::User, 0, &query);
+        let rows = search.rows("NULL");
+        let taken = [
+            Argument::Number(0),
+            Argument::Text("A".to_owned()),
+            Argument::Number(1),
+        ];
+        for (text, arguments) in [(rows.text(), &rows.arguments[..]), (IS_TAKEN, &taken)] {
+            let steps = plan(&connection, text, arguments);
+            let is_used = |it: &String| it.contains("resource_object_id (kind=? AND <expr>=?)");
+            assert!(!search.scans() && steps.iter().any(is_used), "{steps:#?}");
         }
     }
 

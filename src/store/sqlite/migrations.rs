@@ -123,6 +123,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "payload",
         include_str!("../migrations/sqlite/0020_payload.sql"),
     ),
+    (
+        21,
+        "sign-in",
+        include_str!("../migrations/sqlite/0021_sign_in.sql"),
+    ),
 ];
 
 /// Brings the schema of the database at `path` up to date.

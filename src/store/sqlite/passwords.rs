@@ -38,16 +38,7 @@ pub(super) fn apply(
     write: &PasswordWrite,
 ) -> Result<Written, rusqlite::Error> {
     let changed = match write {
-        PasswordWrite::Offer { link, .. } => connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO password_link (resource_id, digest, expires)
-                 SELECT id, ?2, ?3 FROM resource WHERE kind = 0 AND id = ?1 AND active",
-            )?
-            .execute((
-                link.person.as_str(),
-                &link.digest.0,
-                link.expires.as_millisecond(),
-            ))?,
+        PasswordWrite::Offer { link, .. } => offer(connection, link)?,
         PasswordWrite::Set(password) => set(connection, password)?,
         PasswordWrite::Rehash {
             person,
@@ -60,13 +51,33 @@ pub(super) fn apply(
     Ok(Written::Rows(changed as u64))
 }
 
+fn offer(connection: &Connection, link: &PasswordLink) -> Result<usize, rusqlite::Error> {
+    let text = if link.asked {
+        "INSERT OR REPLACE INTO asked_password_link (resource_id, digest, expires)
+         SELECT id, ?2, ?3 FROM resource WHERE kind = 0 AND id = ?1 AND active"
+    } else {
+        "INSERT OR REPLACE INTO password_link (resource_id, digest, expires)
+         SELECT id, ?2, ?3 FROM resource WHERE kind = 0 AND id = ?1 AND active"
+    };
+    let offered = connection.prepare_cached(text)?.execute((
+        link.person.as_str(),
+        &link.digest.0,
+        link.expires.as_millisecond(),
+    ))?;
+    if offered > 0 && !link.asked {
+        withdraw_asked(connection, &link.person)?;
+    }
+    Ok(offered)
+}
+
 fn set(connection: &Connection, password: &NewPassword) -> Result<usize, rusqlite::Error> {
     let person = password.person.as_str();
     let set = match &password.proof {
         PasswordProof::Link(digest, at) => connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO password (resource_id, hash) SELECT id, ?2 FROM resource WHERE kind = 0 AND id = ?1 AND active
-                 AND EXISTS (SELECT 1 FROM password_link WHERE resource_id = ?1 AND digest = ?3 AND expires > ?4)",
+                 AND (EXISTS (SELECT 1 FROM password_link WHERE resource_id = ?1 AND digest = ?3 AND expires > ?4)
+                   OR EXISTS (SELECT 1 FROM asked_password_link WHERE resource_id = ?1 AND digest = ?3 AND expires > ?4))",
             )?
             .execute((
                 person,
@@ -87,13 +98,20 @@ fn set(connection: &Connection, password: &NewPassword) -> Result<usize, rusqlit
     Ok(set)
 }
 
-/// Takes the link of a person who is deactivated, deleted or has set a password.
+/// Takes the links of a person who is deactivated, deleted or has set a password.
 pub(super) fn withdraw(
     connection: &Connection,
     person: &ResourceId,
 ) -> Result<(), rusqlite::Error> {
     connection
         .prepare_cached("DELETE FROM password_link WHERE resource_id = ?1")?
+        .execute([person.as_str()])?;
+    withdraw_asked(connection, person)
+}
+
+fn withdraw_asked(connection: &Connection, person: &ResourceId) -> Result<(), rusqlite::Error> {
+    connection
+        .prepare_cached("DELETE FROM asked_password_link WHERE resource_id = ?1")?
         .execute([person.as_str()])
         .map(|_| ())
 }
@@ -123,12 +141,16 @@ fn link(
     digest: &SecretDigest,
 ) -> Result<Option<PasswordLink>, rusqlite::Error> {
     connection
-        .prepare_cached("SELECT resource_id, expires FROM password_link WHERE digest = ?1")?
+        .prepare_cached(
+            "SELECT resource_id, expires, 0 FROM password_link WHERE digest = ?1
+             UNION ALL SELECT resource_id, expires, 1 FROM asked_password_link WHERE digest = ?1",
+        )?
         .query_row([&digest.0], |row| {
             Ok(PasswordLink {
                 digest: digest.clone(),
                 person: ResourceId::new(row.get::<_, String>(0)?),
                 expires: time(row.get(1)?),
+                asked: row.get(2)?,
             })
         })
         .optional()

@@ -1,14 +1,15 @@
 //! Each write as statements inside the writer's transaction: all of it or nothing.
 
 mod members;
-mod row;
+pub(super) mod row;
 pub(super) mod terms;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    assertions, devices, grants, passkeys, passwords, payloads, records, second_factors, sessions,
+    assertions, devices, grants, passkeys, passwords, payloads, photos, records, second_factors,
+    sessions,
 };
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, Moved};
@@ -73,6 +74,7 @@ fn is_single(write: &Write) -> bool {
         | Write::SecondFactor(_)
         | Write::Passkey(_)
         | Write::Payload(_)
+        | Write::Photo(_)
         | Write::Grant(_)
         | Write::Device(_)
         | Write::Assertion(_) => true,
@@ -131,6 +133,7 @@ fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome
         Write::Password(write) => Ok(alone(passwords::apply(connection, write)?)),
         Write::Passkey(write) => Ok(alone(passkeys::apply(connection, write)?)),
         Write::Payload(write) => Ok(alone(payloads::apply(connection, write)?)),
+        Write::Photo(write) => Ok(alone(photos::apply(connection, write)?)),
         Write::SecondFactor(write) => Ok(alone(second_factors::apply(connection, write)?)),
         Write::Grant(write) => Ok(alone(grants::apply(connection, write)?)),
         Write::Device(write) => Ok(alone(devices::apply(connection, write)?)),
@@ -240,10 +243,11 @@ fn pass(
     Ok(Ok(()))
 }
 
-/// Ends all by which a person signs in or is signed in.
+/// Ends all by which a person signs in or is signed in, and forgets the photo that came with it.
 fn end_credentials(connection: &Connection, person: &ResourceId) -> Result<(), rusqlite::Error> {
     sessions::end_all(connection, person)?;
     passwords::forget(connection, person)?;
+    photos::forget(connection, person)?;
     second_factors::forget(connection, person).map(|_| ())
 }
 

@@ -173,6 +173,7 @@ impl Administration<'_> {
             purpose,
             digest: digest(secret),
             valid: LINK_TIME,
+            asked: false,
         };
         let (directory, id) = (self.directory(), person.id.as_str());
         let made = directory.make_password_link(id, wanted, self.sign_in, &who.requester);

@@ -11,6 +11,7 @@ use super::attribute::{Attribute, attributes, origins};
 use super::{Administration, Administrator, Capability, NotDone, PAGE, PersonRow, Role, Story};
 use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditQuery, Audited, ReplacedNames};
+use crate::store::photos::Photo;
 use crate::store::sessions::{Session, SignedInBy};
 use crate::store::{ResourceId, Stored};
 use crate::workload::directory::sign_in_method::{SignInMethod, declared};
@@ -202,6 +203,19 @@ impl Administration<'_> {
                 .collect(),
             story,
         })
+    }
+
+    /// The profile photo of a person, where photos are read.
+    pub(crate) async fn photo(
+        &self,
+        who: &Administrator,
+        person: &ResourceId,
+    ) -> Result<Option<Photo>, NotDone> {
+        who.must(Capability::SeePeople)?;
+        if !self.sign_in.has_photos() {
+            return Ok(None);
+        }
+        Ok(self.store().photo(person).await?)
     }
 
     /// Where a person is signed in at present.

@@ -62,6 +62,7 @@ pub(super) async fn application<'a>(
         return unknown(UnknownClient::LongLived);
     }
     let spent = Assertion {
+        application: application.client_id.clone(),
         digest: identity(&application.client_id, &claims, assertion),
         expires: expiry(&claims).unwrap_or_else(|| later(asked.now, LONGEST)),
     };

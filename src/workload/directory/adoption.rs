@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::provisioner::{Provisioner, Target};
-use super::sign_in_name::object_id;
+use super::sign_in_name::{is_same_identity, object_id};
 use super::{DirectoryError, Expected, Policy, Provisioned};
 use crate::config::{Adoption, VerifiedDomainsConfig};
 use crate::scim::error::ScimError;
@@ -97,7 +97,7 @@ impl Provisioner<'_> {
 impl Policy {
     /// Whether an account as it is at present is one that a POST of the client may take over.
     pub(super) fn may_adopt(&self, client: &str, current: &Resource, posted: &Resource) -> bool {
-        let is_same = current.external_id() == posted.external_id();
+        let is_same = is_same_identity(current.external_id(), posted.external_id());
         // Who signed in before being provisioned has an account already.
         if self.creates_at_sign_in && is_same && has_object_id(posted) {
             return true;

@@ -1,5 +1,7 @@
 //! All that is kept of one person, for the person to have; and what is remembered of changes, for who looks after the directory.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::audit::Entry;
@@ -9,6 +11,7 @@ use crate::config::report::PeoplePage;
 use crate::scim::schema::ResourceType;
 use crate::scim::sort::SortValue;
 use crate::store::audit::{AuditQuery, Audited, Requester};
+use crate::store::photos::Photo;
 use crate::store::second_factors::SecondFactor;
 use crate::store::{ListQuery, Position, Related, ResourceId, Stored, Window};
 
@@ -57,6 +60,7 @@ impl Directory {
             "groups": groups.collect::<Vec<_>>(),
             "secondFactor": second_factor(&self.store.second_factor(&found.id).await?),
             "passkeys": passkeys.collect::<Vec<_>>(),
+            "photo": self.store.photo(&found.id).await?.as_ref().map(photo),
             "audit": self.history(&found.id).await?,
         }))
     }
@@ -114,6 +118,15 @@ impl Directory {
             }
         }
     }
+}
+
+/// A profile photo, its bytes in Base64.
+fn photo(kept: &Photo) -> Value {
+    json!({
+        "read": kept.at.to_string(),
+        "contentType": kept.content_type(),
+        "base64": STANDARD.encode(kept.bytes()),
+    })
 }
 
 /// What is told of a second factor; what it is made of is nobody's to know.

@@ -47,6 +47,8 @@ pub(crate) struct WantedLink {
     pub(crate) digest: SecretDigest,
     /// How long it holds.
     pub(crate) valid: SignedDuration,
+    /// Whether somebody asks for it at the sign-in.
+    pub(crate) asked: bool,
 }
 
 /// Why no link is made.
@@ -65,7 +67,7 @@ pub(crate) enum NoLink {
 }
 
 impl Directory {
-    /// Keeps a link for the person with this id or user name, in the place of the one before. That it was made is remembered.
+    /// Keeps a link for the person with this id or user name, in the place of those before. That it was made is remembered.
     pub(crate) async fn make_password_link(
         &self,
         person: &str,
@@ -89,6 +91,7 @@ impl Directory {
             digest: wanted.digest,
             person: person.id.clone(),
             expires,
+            asked: wanted.asked,
         };
         let audit = self.credential_entry(&person.id, AuditEvent::PasswordLinkMade, requester);
         let offered = self.store.offer_password_link(link, audit).await;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::audit::Entry;
 use super::sign_in_method::{SignInMethod, declared};
-use super::sign_in_name::object_id;
+use super::sign_in_name::{is_same_identity, object_id};
 use super::{Directory, DirectoryError, Effect, Expected, Provisioned};
 use crate::scim::error::ScimError;
 use crate::scim::patch::{MemberChange, PatchRequest, member_ids};
@@ -339,7 +339,7 @@ impl<'d> Provisioner<'d> {
 /// Whether an account that is taken over is linked to an identity that it was not before. Who is declared to sign in by a password goes on.
 fn changes_hands(before: &Resource, after: &Resource) -> bool {
     let goes_on = declared(after).and_then(SignInMethod::named) == Some(SignInMethod::BuiltIn);
-    before.external_id() != after.external_id() && !goes_on
+    !is_same_identity(before.external_id(), after.external_id()) && !goes_on
 }
 
 /// The members in a body; users have none.

@@ -25,6 +25,12 @@ pub(crate) fn sign_in_name<'n>(user_name: &'n str, external_id: Option<&str>) ->
     }
 }
 
+/// Whether both are the same identifier: an object id in any casing, anything else as it was sent. Nothing is the same as nothing.
+pub(crate) fn is_same_identity(one: Option<&str>, other: Option<&str>) -> bool {
+    let digits = |it: Option<&str>| it.and_then(object_id);
+    one == other || digits(one).is_some_and(|it| digits(other) == Some(it))
+}
+
 /// The digits of an identifier that is an object id of Entra ID: a UUID, the same in no two objects.
 pub(crate) fn object_id(external_id: &str) -> Option<String> {
     let id = uuid::Uuid::try_parse(external_id).ok()?;
@@ -37,6 +43,21 @@ mod tests {
 
     const OBJECT_ID: &str = "0C5188E2-9f3d-4be1-8d21-1d58a1f0b7aa";
     const MARKED: &str = "0c5188e29f3d4be18d211d58a1f0b7aalena@contoso.example";
+
+    #[test]
+    fn an_object_id_is_the_same_in_any_casing_and_nothing_else_is() {
+        let check = |one: Option<&str>, other: Option<&str>, expected| {
+            assert_eq!(is_same_identity(one, other), expected, "{one:?} {other:?}");
+        };
+        let lower = OBJECT_ID.to_lowercase();
+        check(Some(OBJECT_ID), Some(lower.as_str()), true);
+        check(Some(OBJECT_ID), Some(OBJECT_ID), true);
+        check(Some(OBJECT_ID), Some(&lower.replace('-', "")), false);
+        check(Some(OBJECT_ID), None, false);
+        check(Some("lena"), Some("Lena"), false);
+        check(Some("lena"), Some("lena"), true);
+        check(None, None, true);
+    }
 
     #[test]
     fn the_mark_of_a_soft_delete_never_becomes_part_of_a_sign_in_name() {

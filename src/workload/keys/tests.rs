@@ -1,7 +1,7 @@
 //! Keys that are fetched, kept, and missing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -72,6 +72,36 @@ async fn an_unknown_key_id_costs_one_fetch_a_minute() {
         let found = keys.verify(TOKEN, &issuer(&server.url), at(second)).await;
         assert_eq!(found, Err(Untrusted::UnknownKey));
         assert_eq!(server.asked(), asked, "{second}");
+    }
+}
+
+/// A2: a provider that is down for a while signs nobody out, and one that is gone is not believed for ever.
+#[tokio::test]
+async fn a2_keys_of_before_are_good_for_a_day_while_none_can_be_fetched() {
+    let (listener, url) = silent_server().await;
+    let is_down = Arc::new(AtomicBool::new(false));
+    let state = Arc::clone(&is_down);
+    let answer = move || {
+        let status = if state.load(Ordering::Relaxed) {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else {
+            StatusCode::OK
+        };
+        std::future::ready((status, NO_KEYS))
+    };
+    let router = Router::new().route("/keys", get(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let (keys, issuer) = (IssuerKeys::default(), issuer(&url));
+    for (second, down, expected) in [
+        (0, false, Untrusted::UnknownKey),
+        (3600, true, Untrusted::UnknownKey),
+        (86_399, true, Untrusted::UnknownKey),
+        (86_400, true, Untrusted::KeysUnavailable),
+        (86_460, false, Untrusted::UnknownKey),
+    ] {
+        is_down.store(down, Ordering::Relaxed);
+        let found = keys.verify(TOKEN, &issuer, at(second)).await;
+        assert_eq!(found, Err(expected), "{second}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::body::Body;
-use axum::http::Response;
+use axum::http::{Response, StatusCode};
 
 use super::Desk;
 use super::act::{self, done};
@@ -15,6 +15,7 @@ use crate::workload::administration::{
     Attribute, AuditRow, Capability, Origin, Person, PersonState, SessionRow, Source, StepState,
     Story,
 };
+use crate::workload::sign_in::{pages, photo, status};
 
 /// A change as a table shows it.
 pub(super) struct AuditLine {
@@ -41,6 +42,8 @@ struct SessionLine {
 struct Page {
     frame: Frame,
     name: String,
+    /// Where the profile photo is, if there is one.
+    photo: Option<String>,
     user_name: String,
     state: State,
     notices: Vec<Notice>,
@@ -70,7 +73,9 @@ pub(super) async fn page(desk: &Desk<'_>, id: &ResourceId) -> Result<Response<Bo
         Link::new(it.name, path)
     });
     let sessions = person.sessions.into_iter();
+    let photo = desk.administration.photo(&desk.administrator, &id).await?;
     let page = Page {
+        photo: photo.map(|_| route::photo(&id)),
         frame: desk.frame(),
         state: State::of_person(person.row.state == PersonState::Active),
         notices: done(desk.field("done")).into_iter().collect(),
@@ -89,7 +94,17 @@ pub(super) async fn page(desk: &Desk<'_>, id: &ResourceId) -> Result<Response<Bo
         name: person.row.name,
         user_name: person.row.user_name,
     };
-    Ok(desk.page(&page))
+    let mut response = desk.page(&page);
+    if page.photo.is_some() {
+        pages::shows_photo(&mut response);
+    }
+    Ok(response)
+}
+
+/// The profile photo.
+pub(super) async fn photo(desk: &Desk<'_>, id: &ResourceId) -> Result<Response<Body>, Refused> {
+    let photo = desk.administration.photo(&desk.administrator, id).await?;
+    Ok(photo.map_or_else(|| status(StatusCode::NOT_FOUND), |it| photo::response(&it)))
 }
 
 /// What the directory knows beside the attributes.

@@ -11,6 +11,8 @@ pub(in crate::workload) enum Route {
     Overview,
     People,
     Person(ResourceId),
+    /// The profile photo of a person.
+    Photo(ResourceId),
     /// Something is done to a person.
     Act(ResourceId, Act),
     Groups,
@@ -65,6 +67,11 @@ pub(super) fn person(id: &ResourceId) -> String {
     format!("/portal/people/{}", encoded(id.as_str()))
 }
 
+/// Where the profile photo of a person is.
+pub(super) fn photo(id: &ResourceId) -> String {
+    format!("{}/photo", person(id))
+}
+
 /// Where something is done to a person.
 pub(super) fn act(id: &ResourceId, act: Act) -> String {
     format!("{}/{}", person(id), act.name())
@@ -114,6 +121,7 @@ impl Route {
         match parts {
             [Some("people"), None, ..] => Some(Self::People),
             [Some("people"), Some(id), None, _] => id_of(id).map(Self::Person),
+            [Some("people"), Some(id), Some("photo"), None] => id_of(id).map(Self::Photo),
             [Some("people"), Some(id), Some(act), None] => {
                 let act = Act::ALL.into_iter().find(|it| it.name() == act)?;
                 id_of(id).map(|id| Self::Act(id, act))
@@ -141,6 +149,7 @@ impl Route {
             Self::Overview => "/portal",
             Self::People => "/portal/people",
             Self::Person(_) => "/portal/people/{id}",
+            Self::Photo(_) => "/portal/people/{id}/photo",
             Self::Act(_, Act::EndSessions) => "/portal/people/{id}/sessions",
             Self::Act(_, Act::SetSignInMethod) => "/portal/people/{id}/sign-in-method",
             Self::Act(_, Act::MakeLink) => "/portal/people/{id}/password-link",
@@ -176,7 +185,7 @@ impl Route {
     pub(super) fn place(&self) -> Option<Place> {
         match self {
             Self::Overview => Some(Place::Overview),
-            Self::People | Self::Person(_) | Self::Act(..) => Some(Place::People),
+            Self::People | Self::Person(_) | Self::Photo(_) | Self::Act(..) => Some(Place::People),
             Self::Groups | Self::Group(_) => Some(Place::Groups),
             Self::Connectors | Self::Connector(_) => Some(Place::Connectors),
             Self::Requests | Self::Request(..) => Some(Place::Requests),

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::pages::{self, Account, AccountPasskey, AccountSecondFactor, AccountSession};
 use super::password_refused::PasswordRefused;
 use super::refused::Refused;
-use super::{Route, Visit, called, passkey, password, redirect, set_password};
+use super::{Route, Visit, called, passkey, password, photo, redirect, set_password};
 use crate::scim::resource::Resource;
 use crate::store::Stored;
 use crate::store::passkeys::Passkey;
@@ -196,6 +196,9 @@ async fn page(
     let page = Account {
         frame: pages::frame(visit),
         name: called(&person.resource),
+        photo: photo::of(visit.config, &**store, &person.id)
+            .await?
+            .map(|_| format!("{}/account/photo", visit.scim_tenant.prefix)),
         user_name: person.resource.user_name().unwrap_or_default(),
         email: email(&person.resource),
         groups: person
@@ -228,7 +231,11 @@ async fn page(
         },
         wrong_passkey: wrong.of_a_passkey(),
     };
-    Ok(pages::page(visit, wrong.status(), &page))
+    let mut response = pages::page(visit, wrong.status(), &page);
+    if page.photo.is_some() {
+        pages::shows_photo(&mut response);
+    }
+    Ok(response)
 }
 
 fn account_passkey(passkey: Passkey) -> AccountPasskey {

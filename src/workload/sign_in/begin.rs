@@ -96,6 +96,7 @@ pub(super) async fn begin(visit: &Visit<'_>, connector: &str) -> Result<Response
         domain_hint: domain_hint.as_deref(),
         again: visit.wants_again(),
         refresh: provider.refresh.is_some(),
+        graph: provider.graph.as_ref(),
     };
     let url = request.url(&metadata.authorization_endpoint);
     let attempt = SignInAttempt {

@@ -5,7 +5,7 @@ use axum::http::Response;
 
 use super::provider::{Exchange, trusted_issuer};
 use super::refused::Refused;
-use super::{Visit, newcomer, redirect, refresh, return_to};
+use super::{Visit, newcomer, photo, redirect, refresh, return_to};
 use crate::config::sign_in::redirect_uri;
 use crate::config::{ProviderConfig, Token};
 use crate::oidc::authorization::AuthorizationResponse;
@@ -59,6 +59,9 @@ pub(super) async fn callback(
     if let Some(refresh_token) = token.refresh_token.filter(|_| provider.refresh.is_some()) {
         refresh::keep(visit, &secret, &refresh_token).await?;
     }
+    if let Some(access_token) = token.access_token {
+        photo::read_later(visit, provider, &person.id, access_token);
+    }
     tracing::info!(
         scim_tenant = visit.scim_tenant.config.name.0,
         connector,
@@ -95,6 +98,7 @@ struct Identified {
     known_as: KnownAs,
     profile: Profile,
     refresh_token: Option<String>,
+    access_token: Option<String>,
 }
 
 /// Who signed in there, as the ID token says.
@@ -137,6 +141,7 @@ async fn id_token(
         },
         profile: claims.profile,
         refresh_token: tokens.refresh_token,
+        access_token: tokens.access_token,
     })
 }
 

@@ -118,7 +118,8 @@ fn offer_later(visit: &Visit<'_>, user_name: &str, place: Place) {
     visit.shared.mail.prepare(work);
 }
 
-/// Makes a link for who has the name and an address; nothing for others. Who has no address keeps the link of the administrator.
+/// Makes a link for who has the name and an address; nothing for others. The link of an administrator,
+/// an invitation above all, holds beside it: it is a stranger who may ask.
 async fn offer(
     scim_tenant: &ScimTenant,
     asked: &Asked,
@@ -143,6 +144,7 @@ async fn offer(
         purpose: Purpose::Reset,
         digest: digest(&asked.link),
         valid: VALID,
+        asked: true,
     };
     let made = directory.make_password_link(person.id.as_str(), wanted, sign_in, &asked.requester);
     let made = made.await?;

@@ -13,7 +13,6 @@ use super::{Visit, begin, passkey, redirect};
 use crate::config::ProviderConfig;
 use crate::store::audit::AuditQuery;
 use crate::store::{ResourceId, StoreError, Stored};
-use crate::workload::attempts::network;
 use crate::workload::directory::sign_in_method::SignInMethod;
 
 /// Characters of a user name that is looked up.
@@ -104,20 +103,15 @@ pub(super) async fn hinted<'v>(
     }
 }
 
-/// Where `user_name` is led. Whoever looks up many names is made to wait.
+/// Where `user_name` is led. Whoever looks up many names is made to wait, whatever becomes of them: a name that is led to a provider
+/// tells as much as one that is not, and nobody has to go there.
 async fn looked_up<'v>(visit: &'v Visit<'_>, user_name: &str) -> Result<Way<'v>, Refused> {
-    if let Some(seconds) = visit.shared.sign_ins.count(visit.from(), visit.now) {
+    if let Some(seconds) = visit.shared.looked_up.count(visit.from(), visit.now) {
         return Err(Refused::Limited(seconds));
     }
     let person = visit.scim_tenant.directory.with_user_name(user_name);
     let person = person.await?;
-    let way = visit.way(person.as_ref(), user_name).await?;
-    if matches!(way, Way::Provider(_)) {
-        // It is counted where the way to the provider begins.
-        let source = network(visit.from());
-        visit.shared.sign_ins.take_back(&source, visit.now);
-    }
-    Ok(way)
+    Ok(visit.way(person.as_ref(), user_name).await?)
 }
 
 /// The domain of a user name or an e-mail address. What has more than one `@` has none: nobody guesses which of them counts.

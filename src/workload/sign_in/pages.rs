@@ -370,6 +370,19 @@ pub(in crate::workload) fn page_with_script(
     response
 }
 
+/// Lets a page show a picture of this origin.
+pub(in crate::workload) fn shows_photo(response: &mut Response<Body>) {
+    let Some(policy) = response.headers().get(CONTENT_SECURITY_POLICY) else {
+        return;
+    };
+    let policy = [policy.as_bytes(), b"; img-src 'self'"].concat();
+    if let Ok(policy) = HeaderValue::from_bytes(&policy) {
+        response
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
 /// What every answer to a browser has.
 pub(in crate::workload) fn guard(response: &mut Response<Body>) {
     let headers = response.headers_mut();

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use url::Url;
 
+use super::photo::Photographs;
 use super::refresh::Refreshing;
 use super::refused::Refused;
 use crate::config::oauth::{Keys, TrustedIssuer};
@@ -14,7 +16,7 @@ use crate::config::{ProviderConfig, Token};
 use crate::oidc::provider::ProviderMetadata;
 use crate::oidc::token_response::{RefreshResponse, TokenRefusal, TokenResponse};
 use crate::telemetry::chain;
-use crate::workload::outbound::{ANSWER_TIME, Documents, Outbound};
+use crate::workload::outbound::{ANSWER_TIME, Documents, Outbound, OutboundError};
 
 /// The way to the identity providers.
 #[derive(Default)]
@@ -23,6 +25,8 @@ pub(crate) struct Providers {
     metadata: Documents<ProviderMetadata>,
     /// Who asks providers in the background.
     pub(super) refreshing: Refreshing,
+    /// Who reads photos in the background.
+    pub(super) photos: Photographs,
 }
 
 /// How a token says who the client is (RFC 7523, section 2.2).
@@ -91,6 +95,15 @@ impl Providers {
         ];
         let tokens = self.ask(provider, metadata, (&form, REFRESH_TIME)).await?;
         serde_json::from_slice(&tokens).map_err(|_| Refused::ProviderUnavailable)
+    }
+
+    /// What `url` has for who has `token`.
+    pub(super) async fn get_with(
+        &self,
+        url: &Url,
+        token: &str,
+    ) -> Result<(u16, Vec<u8>), OutboundError> {
+        self.outbound.get_with(url, token).await
     }
 
     /// What the token endpoint gives for `form`, to us.

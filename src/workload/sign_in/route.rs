@@ -31,6 +31,8 @@ pub(in crate::workload) enum Route {
     SignedIn,
     /// The page of who is signed in.
     Account,
+    /// The profile photo of who is signed in.
+    Photo,
     /// The end of sessions of the person who asks.
     EndSessions,
     /// The end of what an application has of the person who asks.
@@ -83,6 +85,7 @@ impl Route {
                 Some(Self::SetPassword(Token::presented(further)))
             }
             "account" if is_alone => Some(Self::Account),
+            "account" if further == "photo" => Some(Self::Photo),
             "account" if further == "sessions" => Some(Self::EndSessions),
             "account" if further == "applications" => Some(Self::EndApplication),
             "account" if further == "password" => Some(Self::ChangePassword),
@@ -116,6 +119,7 @@ impl Route {
             Self::Logout(_) => "/sign-in/{connector}/logout",
             Self::SignedIn => "/signed-in",
             Self::Account => "/account",
+            Self::Photo => "/account/photo",
             Self::EndSessions => "/account/sessions",
             Self::EndApplication => "/account/applications",
             Self::ChangePassword => "/account/password",
@@ -189,6 +193,7 @@ mod tests {
         check("/password", Some("/password"));
         check("/forgotten-password", Some("/forgotten-password"));
         check("/account", Some("/account"));
+        check("/account/photo", Some("/account/photo"));
         check("/account/sessions", Some("/account/sessions"));
         check("/account/password", Some("/account/password"));
         check("/account/applications", Some("/account/applications"));

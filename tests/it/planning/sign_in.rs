@@ -418,6 +418,31 @@ fn each_cloud_has_its_issuer() {
 }
 
 #[test]
+fn photos_are_read_where_that_is_declared_from_the_graph_of_the_cloud() {
+    let check = |photos: &str, cloud: &str, expected: Option<&str>| {
+        let oidc = OIDC.replace("}}", &format!("}}{photos}}}"));
+        let entra = connector("entra", OLD, &format!("{oidc}\n  {cloud}"));
+        let found = sign_in(&steps(&tenant(""), &[entra], None)).unwrap();
+        let graph = found.providers[0].graph.as_ref().map(url::Url::as_str);
+        assert_eq!(graph, expected, "{cloud}");
+        assert_eq!(found.has_photos(), expected.is_some());
+    };
+    check("", "cloud: Public", None);
+    let photos = ", profilePhoto: true";
+    for (cloud, expected) in [
+        ("cloud: Public", "https://graph.microsoft.com/"),
+        ("cloud: USGovernment", "https://graph.microsoft.us/"),
+        ("cloud: China", "https://microsoftgraph.chinacloudapi.cn/"),
+        (
+            "cloud: Custom\n  customCloud: {signIn: 'http://127.0.0.1:9', graph: 'http://127.0.0.1:8'}",
+            "http://127.0.0.1:8/",
+        ),
+    ] {
+        check(photos, cloud, Some(expected));
+    }
+}
+
+#[test]
 fn a_missing_client_secret_is_told_and_provisioning_goes_on() {
     let tenant = tenant("");
     let entra = connector("entra", OLD, OIDC);

@@ -37,7 +37,7 @@ pub(crate) fn example(
             .replace("10.42.0.0/16", "127.0.0.0/8")
             .replace(
                 "  oidc:",
-                &format!("  cloud: Custom\n  customCloud: {{signIn: \"{entra}\"}}\n  oidc:"),
+                &format!("  cloud: Custom\n  customCloud: {{signIn: \"{entra}\", graph: \"{entra}\"}}\n  oidc:"),
             );
         fs::write(folder.path().join(name), text).unwrap();
     }

@@ -182,6 +182,35 @@ async fn a17_who_forgot_a_password_is_answered_like_a_stranger() {
     assert_eq!(mail.letters().len(), 3, "nobody else was written to");
 }
 
+/// A17: a stranger who asks in the name of somebody who was invited takes nothing away.
+#[tokio::test]
+async fn a17_a_link_that_a_stranger_asks_for_voids_no_invitation() {
+    let mail = MailServer::start();
+    let stage = stage(&mail).await;
+    stage.add(ANA, "ana").await;
+    stage.usher(&["invite", ANA]).await;
+    let invitation = mail.await_letters(1).await.remove(0).path();
+
+    forget(&stage.browser(), ANA).await;
+    let asked = mail.await_letters(2).await.remove(1).path();
+
+    let browser = stage.browser();
+    stage.clock.advance(Duration::from_hours(2));
+    assert_eq!(
+        browser.get(&asked).await.status,
+        410,
+        "it holds for an hour"
+    );
+    assert_eq!(browser.get(&invitation).await.status, 200);
+    forget(&stage.browser(), ANA).await;
+    let asked = mail.await_letters(3).await.remove(2).path();
+    assert_eq!(set(&browser, &invitation, PASSWORD).await.status, 200);
+    for spent in [&invitation, &asked] {
+        assert_eq!(browser.get(spent).await.status, 410);
+        assert_eq!(set(&stage.browser(), spent, OTHER).await.status, 410);
+    }
+}
+
 /// A17: a stranger can fill no mailbox, and a source can ask only so often.
 #[tokio::test]
 async fn a17_links_are_limited_by_account_and_by_source() {

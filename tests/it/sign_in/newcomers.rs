@@ -169,6 +169,42 @@ async fn scim_takes_over_who_signed_in_before() {
     assert_eq!(stage.lenas().await.len(), 1);
 }
 
+/// A GUID is the same in any casing; a filter of SCIM has the one that was sent.
+#[tokio::test]
+async fn an_object_id_in_another_casing_is_the_same_person() {
+    let upper = OBJECT_ID.to_uppercase();
+    let stage = strict_stage().await;
+    let id = stage.add("lena@contoso.example", &upper).await;
+    let browser = stage.browser();
+    assert_eq!(stage.enter(&browser).await.status, 303);
+    assert_eq!(stage.people("userName pr").await.len(), 1);
+    assert_eq!(stage.lenas().await.len(), 0, "externalId is case exact");
+    let by_upper = format!("externalId eq \"{upper}\"");
+    assert_eq!(stage.people(&by_upper).await[0]["id"], *id);
+
+    let stage = strict_stage().await;
+    let browser = stage.browser();
+    stage.enter(&browser).await;
+    let id = stage.lenas().await.remove(0)["id"].clone();
+    let posted = json!({"userName": "lena.berg@contoso.example", "externalId": upper});
+    let (status, adopted) = stage.post(&posted).await;
+    assert_eq!((status, &adopted["id"]), (201, &id), "{adopted}");
+    assert_eq!(adopted["externalId"], *upper, "it is kept as it was sent");
+    assert!(stage.is_signed_in(&browser).await, "it is the same person");
+    assert_eq!(stage.enter(&stage.browser()).await.status, 303);
+    assert_eq!(stage.people("userName pr").await.len(), 1);
+    let other = json!({"userName": "other@contoso.example", "externalId": OBJECT_ID});
+    let (_, same) = stage.post(&other).await;
+    assert_eq!(same["id"], id, "{same}");
+    stage.set_active(id.as_str().unwrap(), false).await;
+    let refused = stage.enter(&stage.browser()).await;
+    assert!(
+        refused.text.contains("Your account is deactivated"),
+        "{}",
+        refused.text
+    );
+}
+
 #[tokio::test]
 async fn many_sign_ins_and_scim_at_once_make_one_account() {
     for round in 0..4 {

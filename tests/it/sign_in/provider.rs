@@ -144,8 +144,11 @@ impl Provider {
         ] {
             assert_eq!(asked[name], value);
         }
-        let scope = asked["scope"].strip_suffix(" offline_access");
-        assert_eq!(scope.unwrap_or(&asked["scope"]), "openid profile email");
+        let scopes: Vec<&str> = asked["scope"].split(' ').collect();
+        assert_eq!(scopes[..3], ["openid", "profile", "email"]);
+        let others = scopes[3..].iter();
+        let is_known = |it: &str| it == "offline_access" || it.ends_with("/User.Read");
+        assert!(others.clone().all(|it| is_known(it)), "{scopes:?}");
         let mut conduct = self.conduct();
         let code = format!("code/{}", conduct.codes.len());
         let back = form_urlencoded::Serializer::new(String::new())
@@ -275,7 +278,7 @@ fn redeem(
         return Err("invalid_grant");
     }
     let mut given = tokens(base, clock, conduct, &json!({"nonce": asked["nonce"]}));
-    if !asked["scope"].ends_with(" offline_access") {
+    if !asked["scope"].contains(" offline_access") {
         given.as_object_mut().unwrap().remove("refresh_token");
     }
     Ok(given)

@@ -65,7 +65,10 @@ pub(super) fn insert(
     Ok(Ok(seq))
 }
 
-/// Whether another resource than the one numbered `seq` has the same `externalId`.
+pub(in crate::store::sqlite) const IS_TAKEN: &str = "SELECT EXISTS (SELECT 1 FROM resource
+ WHERE kind = ?1 AND external_id IS NOT NULL AND lower(external_id) = lower(?2) AND seq IS NOT ?3)";
+
+/// Whether another resource than the one numbered `seq` has the same `externalId`, in any casing.
 pub(super) fn is_external_id_taken(
     connection: &Connection,
     kind: ResourceType,
@@ -73,10 +76,10 @@ pub(super) fn is_external_id_taken(
     resource: &Resource,
 ) -> Result<bool, Error> {
     connection
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM resource WHERE kind = ?1 AND external_id = ?2 AND seq IS NOT ?3)",
-        )?
-        .query_row((number(kind), resource.external_id(), seq), |row| row.get(0))
+        .prepare_cached(IS_TAKEN)?
+        .query_row((number(kind), resource.external_id(), seq), |row| {
+            row.get(0)
+        })
 }
 
 /// A resource as it is before a write.

@@ -25,6 +25,8 @@ pub(in crate::workload::sign_in) struct AccountSession {
 pub(in crate::workload::sign_in) struct Account<'p> {
     pub(in crate::workload::sign_in) frame: Frame<'p>,
     pub(in crate::workload::sign_in) name: &'p str,
+    /// Where the profile photo is, if there is one.
+    pub(in crate::workload::sign_in) photo: Option<String>,
     pub(in crate::workload::sign_in) user_name: &'p str,
     pub(in crate::workload::sign_in) email: Option<&'p str>,
     /// Names of the groups that the person is in.
