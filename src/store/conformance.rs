@@ -121,6 +121,7 @@ conformance!(
     a_code_is_taken_once,
     recovery_codes_are_renewed_for_who_knows_the_password,
     a_second_factor_is_removed_by_its_person_or_reset_with_all_sessions,
+    what_was_decided_by_another_version_of_a_person_changes_nothing_of_their_sign_in,
     a_second_factor_stays_with_who_is_deactivated_and_goes_with_who_is_deleted,
     a_passkey_is_kept_for_who_knows_the_password,
     of_two_uses_of_a_passkey_at_one_counter_one_counts,

@@ -7,7 +7,7 @@ use crate::store::audit::{AuditEvent, AuditQuery};
 use crate::store::passwords::{NewPassword, PasswordHash, PasswordLink, PasswordProof};
 use crate::store::sessions::{Session, SignedInBy};
 
-fn link(name: &str, person: &str) -> PasswordLink {
+pub(super) fn link(name: &str, person: &str) -> PasswordLink {
     PasswordLink {
         digest: digest(name),
         person: ResourceId::new(person),
@@ -17,7 +17,7 @@ fn link(name: &str, person: &str) -> PasswordLink {
 
 async fn offer(store: &dyn Store, name: &str, person: &str) -> bool {
     let made = entry(USER, person, AuditEvent::PasswordLinkMade, 1);
-    let offered = store.offer_password_link(link(name, person), made);
+    let offered = store.offer_password_link(link(name, person), None, made);
     offered.await.unwrap()
 }
 

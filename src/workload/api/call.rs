@@ -57,7 +57,7 @@ pub(super) struct AllSessions {
 #[serde(rename_all = "camelCase")]
 pub(super) struct EndedSessions {
     /// So many.
-    ended: usize,
+    ended: u64,
 }
 
 /// What became of a second factor.

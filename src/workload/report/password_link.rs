@@ -61,6 +61,7 @@ pub(super) async fn make(
         purpose,
         digest: digest(&token),
         valid: SignedDuration::from_hours(hours),
+        expected: None,
     };
     let directory = &scim_tenant.directory;
     let mut place = None;

@@ -143,6 +143,7 @@ async fn offer(
         purpose: Purpose::Reset,
         digest: digest(&asked.link),
         valid: VALID,
+        expected: None,
     };
     let made = directory.make_password_link(person.id.as_str(), wanted, sign_in, &asked.requester);
     let made = made.await?;
