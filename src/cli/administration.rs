@@ -49,6 +49,9 @@ enum People {
         /// Whether they may
         #[arg(long, value_parser = ["Active", "Inactive"])]
         state: Option<String>,
+        /// Their userType, as it is written
+        #[arg(long, value_name = "TYPE")]
+        user_type: Option<String>,
         /// Where the page before ended
         #[arg(long)]
         cursor: Option<String>,
@@ -279,12 +282,14 @@ pub(super) async fn people(args: PeopleArgs) -> anyhow::Result<()> {
         }
         People::Show { person } => {
             asked
+            user_type,
                 .get(&path(&["people", person]), &[], shown::person)
                 .await
         }
         People::Invite { person } => link(person, "invitation").await,
         People::ResetPassword { person } => link(person, "reset").await,
         People::SignInMethod { person, method } => {
+                ("userType", user_type.as_deref()),
             let body = json!({"signInMethod": method});
             put(person, "sign-in-method", body).await
         }

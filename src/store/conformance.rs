@@ -146,7 +146,9 @@ conformance!(
     people_are_found_by_the_beginning_of_what_they_are_called,
     a_walk_through_people_passes_each_once_however_short_its_pages_are,
     people_are_found_by_state_and_by_how_they_sign_in,
+    people_are_found_by_user_type,
     members_come_a_page_at_a_time_and_are_counted,
+    the_groups_of_each_person_are_counted,
     sessions_that_last_are_counted_by_kind,
 );
 

@@ -1,5 +1,7 @@
 //! The walk through people for who looks after them: along one index at a time, by the beginning of what it has.
 
+use serde_json::Value;
+
 use super::SqlDialect;
 use super::comparison::following;
 use super::fragment::{Argument, Fragment, Statement};
@@ -123,6 +125,15 @@ impl<'q> PeopleWalk<'q> {
             None => {}
             Some(true) => all.push(piece(self.built_in())),
             Some(false) => all.push(piece("NOT ").text(self.built_in())),
+        }
+        if let Some(user_type) = &self.query.user_type {
+            let of = match self.dialect {
+                SqlDialect::Sqlite => "instr(r.body, ",
+                SqlDialect::Postgres => "strpos(r.body, ",
+            };
+            // A quotation mark within a text has a backslash before it, so that this is no part of one.
+            let written = format!("\"userType\":{}", Value::from(user_type.as_str()));
+            all.push(piece(of).bind(Argument::Text(written)).text(") > 0"));
         }
         if self.by != FoundBy::UserName {
             all.push(piece("NOT ").then(self.begins("r.name_key")));

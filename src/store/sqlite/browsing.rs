@@ -43,6 +43,16 @@ impl Browsing for SqliteStore {
         self.health.read(self.readers.walk(counted).await)
     }
 
+    async fn group_counts(
+        &self,
+        people: &[ResourceId],
+        at_most: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        let people = people.to_vec();
+        let named = move |reader: &_| group_counts(reader, &people, at_most);
+        self.health.read(self.readers.walk(named).await)
+    }
+
     async fn memberships(&self) -> Result<i64, StoreError> {
         let counted = self.readers.walk(|reader| {
             let mut statement = reader.prepare_cached("SELECT count(*) FROM membership")?;
@@ -134,6 +144,22 @@ fn member_counts(
     let mut counts = Vec::with_capacity(groups.len());
     for group in groups {
         counts.push(statement.query_row((group.as_str(), at_most), |row| row.get(0))?);
+    }
+    Ok(counts)
+}
+
+fn group_counts(
+    connection: &Connection,
+    people: &[ResourceId],
+    at_most: i64,
+) -> Result<Vec<i64>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM (SELECT 1 FROM membership m
+         WHERE m.member_seq = (SELECT r.seq FROM resource r WHERE r.kind = 0 AND r.id = ?1) LIMIT ?2)",
+    )?;
+    let mut counts = Vec::with_capacity(people.len());
+    for person in people {
+        counts.push(statement.query_row((person.as_str(), at_most), |row| row.get(0))?);
     }
     Ok(counts)
 }
@@ -249,6 +275,7 @@ mod tests {
                         prefix: prefix.to_owned(),
                         active,
                         built_in,
+                        user_type: active.map(|_| "Premium".to_owned()),
                         behind: None,
                         count: 50,
                     };

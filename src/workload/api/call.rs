@@ -124,6 +124,7 @@ struct PeopleQuery {
     search: String,
     sign_in_method: Option<SignInMethod>,
     state: Option<PersonState>,
+    user_type: Option<String>,
     cursor: Option<String>,
 }
 
@@ -260,6 +261,7 @@ impl Call<'_> {
             search: query.search,
             method: query.sign_in_method,
             state: query.state,
+            user_type: query.user_type,
             cursor: query.cursor,
         };
         ok(&self.administration.people(self.who, &wanted).await?)
