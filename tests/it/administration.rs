@@ -274,6 +274,41 @@ async fn nobody_acts_on_a_higher_role_or_gives_one() {
 }
 
 #[tokio::test]
+async fn nothing_is_offered_for_a_break_glass_account() {
+    let scene = Scene::begin_with(|tenant| {
+        tenant.policy.break_glass = vec!["glass@contoso.example".to_owned()];
+    });
+    let scene = scene.await;
+    let (_, admin) = scene.administrator("Admin").await;
+    let mut tenant = scene.tenant.clone();
+    tenant.policy.break_glass.clear();
+    let open = scene.stage.workload.server.reload(config(vec![tenant]));
+    open.await.unwrap();
+    let glass = scene.add("glass", None).await;
+    let declared = config(vec![scene.tenant.clone()]);
+    let closed = scene.stage.workload.server.reload(declared);
+    closed.await.unwrap();
+    let (_, shown) = scene
+        .ask(&admin, ("GET", &format!("/people/{glass}")), None)
+        .await;
+    assert_eq!(shown["isBreakGlass"], true);
+    let may: Vec<&str> = shown["may"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert!(may.iter().all(|it| it.starts_with("See")), "{may:?}");
+    let page = admin.get(&format!("/portal/people/{glass}")).await;
+    assert!(
+        page.text.contains("spec.breakGlass of the ScimTenant"),
+        "{}",
+        page.text
+    );
+    assert!(!page.text.contains("method=\"post\""), "{}", page.text);
+}
+
+#[tokio::test]
 async fn a_session_is_ended_for_the_person_whose_it_is() {
     let scene = Scene::begin().await;
     let (_, helper) = scene.administrator("User").await;
