@@ -172,11 +172,23 @@ enum Requests {
     },
 }
 
-/// What the brake holds.
+/// What is asked of the brake.
 #[derive(Debug, clap::Args)]
 pub(super) struct HeldArgs {
+    #[command(subcommand)]
+    act: Option<Held>,
     #[command(flatten)]
     asked: Asked,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Held {
+    /// List what the brake holds, and some of whom; also when nothing is said
+    List,
+    /// Show why something of a person, by id or user name, is held
+    Show { person: String },
+    /// Print the command that lets it pass, and nothing else
+    Release,
 }
 
 /// What is asked of sessions.
@@ -270,26 +282,26 @@ pub(super) async fn people(args: PeopleArgs) -> anyhow::Result<()> {
             search,
             sign_in_method,
             state,
+            user_type,
             cursor,
         } => {
             let query = [
                 ("search", Some(search.as_str()).filter(|it| !it.is_empty())),
                 ("signInMethod", sign_in_method.as_deref()),
                 ("state", state.as_deref()),
+                ("userType", user_type.as_deref()),
                 ("cursor", cursor.as_deref()),
             ];
             asked.get("/people", &query, shown::people).await
         }
         People::Show { person } => {
             asked
-            user_type,
                 .get(&path(&["people", person]), &[], shown::person)
                 .await
         }
         People::Invite { person } => link(person, "invitation").await,
         People::ResetPassword { person } => link(person, "reset").await,
         People::SignInMethod { person, method } => {
-                ("userType", user_type.as_deref()),
             let body = json!({"signInMethod": method});
             put(person, "sign-in-method", body).await
         }
@@ -351,7 +363,16 @@ pub(super) async fn requests(args: RequestsArgs) -> anyhow::Result<()> {
 }
 
 pub(super) async fn held(args: HeldArgs) -> anyhow::Result<()> {
-    args.asked.get("/held", &[], shown::held).await
+    let HeldArgs { act, asked } = args;
+    match act {
+        None | Some(Held::List) => asked.get("/held", &[], shown::held).await,
+        Some(Held::Show { person }) => explain(ExplainArgs { person, asked }).await,
+        Some(Held::Release) => {
+            let answer = asked.server()?.ask(Method::GET, "/held", &[], None).await?;
+            anyhow::ensure!(answer["isDeclared"] == true, shown::release(&answer));
+            asked.write(&answer, shown::release)
+        }
+    }
 }
 
 pub(super) async fn sessions(args: SessionsArgs) -> anyhow::Result<()> {

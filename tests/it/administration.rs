@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 use usher::config::{
-    ApplicationAuthentication, ApplicationConfig, ApplicationsConfig, PortalConfig,
+    ApplicationAuthentication, ApplicationConfig, ApplicationsConfig, BrakeConfig, PortalConfig,
     ScimTenantConfig, SigningAlgorithm,
 };
 
@@ -494,41 +494,6 @@ async fn who_was_rejected_needs_a_look_until_it_went_well() {
 }
 
 #[tokio::test]
-async fn people_are_found_and_paged_and_their_requests_shown_without_values() {
-    let scene = Scene::begin().await;
-    let (_, reader) = scene.administrator("ReadOnly").await;
-    for number in 0..60 {
-        scene.add(&format!("many{number:02}"), None).await;
-    }
-    let mut path = "/people?search=MANY".to_owned();
-    let mut found = Vec::new();
-    loop {
-        let (status, page) = scene.ask(&reader, ("GET", &path), None).await;
-        assert_eq!(status, 200, "{page}");
-        let people = page["people"].as_array().unwrap();
-        found.extend(people.iter().map(|it| it["userName"].to_string()));
-        match page["nextCursor"].as_str() {
-            Some(cursor) => path = format!("/people?search=MANY&cursor={cursor}"),
-            None => break,
-        }
-    }
-    assert_eq!(found.len(), 60);
-    assert!(found.is_sorted());
-
-    let (_, page) = scene
-        .ask(&reader, ("GET", "/requests?method=POST"), None)
-        .await;
-    let first = &page["requests"][0];
-    let path = format!("/requests/entra/{}", first["number"]);
-    let (status, request) = scene.ask(&reader, ("GET", &path), None).await;
-    assert_eq!(status, 200, "{request}");
-    assert_eq!(request["body"]["userName"], "(text of 22)");
-    let (_, held) = scene.ask(&reader, ("GET", "/held"), None).await;
-    assert_eq!(held["isDeclared"], false);
-    let (_, described) = scene
-        .ask(&scene.stage.browser(), ("GET", "/openapi.json"), None)
-        .await;
-#[tokio::test]
 async fn the_list_of_people_has_their_user_type_and_groups() {
     let scene = Scene::begin_with(|tenant| {
         tenant.schema.user_types = vec!["Premium".to_owned(), "Standard".to_owned()];
@@ -599,5 +564,40 @@ async fn the_page_has_them_as_well(reader: &Browser) {
     assert!(page.text.contains("4 people, 3 active"), "{}", page.text);
 }
 
+#[tokio::test]
+async fn people_are_found_and_paged_and_their_requests_shown_without_values() {
+    let scene = Scene::begin().await;
+    let (_, reader) = scene.administrator("ReadOnly").await;
+    for number in 0..60 {
+        scene.add(&format!("many{number:02}"), None).await;
+    }
+    let mut path = "/people?search=MANY".to_owned();
+    let mut found = Vec::new();
+    loop {
+        let (status, page) = scene.ask(&reader, ("GET", &path), None).await;
+        assert_eq!(status, 200, "{page}");
+        let people = page["people"].as_array().unwrap();
+        found.extend(people.iter().map(|it| it["userName"].to_string()));
+        match page["nextCursor"].as_str() {
+            Some(cursor) => path = format!("/people?search=MANY&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(found.len(), 60);
+    assert!(found.is_sorted());
+
+    let (_, page) = scene
+        .ask(&reader, ("GET", "/requests?method=POST"), None)
+        .await;
+    let first = &page["requests"][0];
+    let path = format!("/requests/entra/{}", first["number"]);
+    let (status, request) = scene.ask(&reader, ("GET", &path), None).await;
+    assert_eq!(status, 200, "{request}");
+    assert_eq!(request["body"]["userName"], "(text of 22)");
+    let (_, held) = scene.ask(&reader, ("GET", "/held"), None).await;
+    assert_eq!(held["isDeclared"], false);
+    let (_, described) = scene
+        .ask(&scene.stage.browser(), ("GET", "/openapi.json"), None)
+        .await;
     assert_eq!(described["openapi"], "3.1.0");
 }

@@ -180,9 +180,15 @@ pub(super) fn held(answer: &Value) -> String {
             format!("nothing is held; at most {}\n", limits.join(", "))
         };
     };
+    let so_many = |of: &str, what: &str| {
+        let ending = if answer[of] == 1 { "" } else { "s" };
+        format!("{} {what}{ending}", answer[of])
+    };
     let mut shown = format!(
-        "held since {since}: {} deactivations, {} deletions, {} removals of members\n",
-        answer["deactivations"], answer["deletions"], answer["membershipRemovals"]
+        "held since {since}: {}, {}, {} of members\n",
+        so_many("deactivations", "deactivation"),
+        so_many("deletions", "deletion"),
+        so_many("membershipRemovals", "removal")
     );
     let examples = rows(&answer["examples"], &["name", "id"]);
     shown.extend([format!(
@@ -190,6 +196,11 @@ pub(super) fn held(answer: &Value) -> String {
         table(&["OF", "ID"], &examples)
     )]);
     shown
+}
+
+/// The command that lets everything pass.
+pub(super) fn release(answer: &Value) -> String {
+    format!("{}\n", harmless(&text(&answer["how"])))
 }
 
 pub(super) fn sessions(answer: &Value) -> String {
