@@ -1,5 +1,6 @@
 //! The pages of administrators, as a browser gets them: who sees what, what each role may do, and what an attacker may not.
 
+pub(crate) mod faults;
 pub(crate) mod stage;
 
 use reqwest::Method;
@@ -456,7 +457,7 @@ impl Portal {
         browser.post(path, &form(&all)).await
     }
 
-    async fn is_active(&self, id: &str) -> bool {
+    pub(crate) async fn is_active(&self, id: &str) -> bool {
         self.person(id).await["active"] != json!(false)
     }
 
