@@ -89,6 +89,7 @@ impl Refused {
             Self::ForeignForm | Self::Store(_) | Self::TooSlow | Self::NotDone(NotDone::NoRole) => {
                 None
             }
+            Self::NotDone(why) if why.why() == Why::Unavailable => None,
             Self::NotDone(why) => Some(sentence(&why.to_string())),
         }
     }
