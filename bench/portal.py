@@ -39,7 +39,7 @@ def portal(table, folder, at, percentile):
             provider = sign_in.Provider(place).config
             store, multiply = None, servers.multiply_teams
             if name == "SQLite":
-                shutil.copy(at / "usher.db", place)
+                servers.copy(at / "usher.db", place)
             else:
                 url = opened.enter_context(servers.postgres(place))
                 (place / "url").write_text(f"{url}?sslmode=require")
