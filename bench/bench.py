@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Each figure beside its peer or bare limit, measured in the same run: bench.py [--rows NAME,…] [--seconds N]
 
-Rows: sqlite, postgres, groups, cycle, emulator, million, hostile, sign-in, forward-auth, deactivation. Server and load generator share the machine. At the end it says again which
+Rows: sqlite, postgres, groups, cycle, emulator, million, hostile, sign-in, forward-auth, deactivation, portal. Server and load generator share the machine. At the end it says again which
 goals were missed; it fails when something could not be measured, and goes on with the next row.
 """
 
@@ -22,6 +22,7 @@ import time
 import urllib.parse
 
 import load
+import portal
 import servers
 import sign_in
 
@@ -76,15 +77,15 @@ def folder():
         yield pathlib.Path(path)
 
 
-def million():
-    """A store of a million people, kept for the next run of the same program."""
-    path = servers.CACHE / "bench" / f"million-{int((servers.BUILT / 'usher').stat().st_mtime)}"
+def million(people=MILLION):
+    """A store of a million people, or of fewer to try something out, kept for the next run of the same program."""
+    path = servers.CACHE / "bench" / f"people-{people}-{int((servers.BUILT / 'usher').stat().st_mtime)}"
     if not (path / "done").exists():
         subprocess.run(["rm", "-rf", path.parent], check=True)
         path.mkdir(parents=True)
         with servers.usher(path) as server:
             load.seed(server, 1)
-        servers.multiply(path / "usher.db", MILLION)
+        servers.multiply(path / "usher.db", people)
         with servers.usher(path):
             servers.wait_until_filled(path / "usher.db")
         (path / "done").touch()
@@ -298,6 +299,11 @@ def deactivation(table, _seconds):
         sign_in.deactivation(table, at, percentile)
 
 
+def of_the_portal(table, _seconds):
+    with folder() as at:
+        portal.portal(table, at, million(portal.PEOPLE), percentile)
+
+
 ROWS = {
     "sqlite": sqlite,
     "postgres": postgres,
@@ -309,6 +315,7 @@ ROWS = {
     "sign-in": signing_in,
     "forward-auth": forward_auth,
     "deactivation": deactivation,
+    "portal": of_the_portal,
 }
 
 

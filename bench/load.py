@@ -26,7 +26,7 @@ def person(number, run="seed"):
         "userName": name,
         "active": True,
         "displayName": f"Lena Quist {number:06d}",
-        "emails": [{"primary": True, "type": "work", "value": name}],
+        "emails": [{"primary": True, "type": "work", "value": f"lena.{run}-{number:06d}@mail.example"}],
         "name": {"formatted": f"Lena Quist {number:06d}", "familyName": "Quist", "givenName": "Lena"},
         "title": "Tide Analyst",
         ENTERPRISE: {"employeeNumber": f"L-{number:06d}", "department": "Hydrology"},

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import secrets
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -182,6 +183,85 @@ def multiply(database, people):
         )
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
+
+
+def copied(columns, numbered):
+    """What the columns of a copy have, where that is not what the first has; `numbered` puts the number of the copy into a column."""
+    changed = {it: numbered(it) for it in ("name_key", "display_key", "external_id", "display", "body")}
+    changed |= {"checksum": "NULL", "looked_up": "NULL"}
+    return [changed.get(it, it) for it in columns]
+
+
+def multiply_teams(database, sizes):
+    """Copies the one group of a SQLite store, and makes people members of the copies."""
+    people, teams, groups_of_one, members = sizes
+    with sqlite3.connect(database) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(resource)") if row[1] not in ("seq", "id")]
+        values = copied(columns, lambda it: f"replace({it}, '000000', printf('%06d', n))")
+        first = connection.execute("SELECT seq FROM resource WHERE kind = 1").fetchone()[0]
+        connection.execute(
+            f"WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {teams - 1}) "
+            f"INSERT INTO resource (id, {', '.join(columns)}) "
+            f"SELECT printf('%08x-0000-7000-9000-%012x', n, n), {', '.join(values)} FROM resource, number WHERE resource.seq = {first}"
+        )
+        last = connection.execute("SELECT max(seq) FROM resource").fetchone()[0]
+        for statement in memberships((first, last), people, groups_of_one, members):
+            connection.execute(statement)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+
+
+def memberships(groups, people, groups_of_one, members):
+    """Statements by which the first group has many members, the first person many groups, and each group ten members."""
+    first, last = groups
+    into = "INSERT INTO membership (group_seq, member_seq)"
+    yield f"{into} SELECT {first}, seq FROM resource WHERE kind = 0 AND seq <= {members}"
+    yield f"{into} SELECT seq, 1 FROM resource WHERE kind = 1 AND seq > {first} AND seq <= {min(first + groups_of_one, last)}"
+    for number in range(1, 11):
+        yield f"{into} SELECT seq, 2 + (seq * 97 + {number} * 31) % {people - 2} FROM resource WHERE kind = 1 AND seq > {first} ON CONFLICT DO NOTHING"
+
+
+def multiply_postgres(url, sizes):
+    """Copies the one person and the one group of a PostgreSQL store, as the others do it."""
+    people, teams, groups_of_one, members = sizes
+
+    def query(*statements):
+        psql = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql"))[-1]
+        text = "SET search_path TO bench; SET synchronous_commit TO off;\n" + ";\n".join(statements) + ";\n"
+        command = [psql, f"{url}?sslmode=require", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
+        return subprocess.run(command, input=text, check=True, capture_output=True, text=True).stdout.split()
+
+    columns = query(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'bench' AND table_name = 'resource' "
+        "AND column_name NOT IN ('seq', 'id') ORDER BY ordinal_position"
+    )
+    values = copied(columns, lambda it: f"replace({it}, '000000', lpad(n::text, 6, '0'))")
+    insert = f"INSERT INTO resource (id, {', '.join(columns)}) SELECT "
+    rows = f"{', '.join(values)} FROM resource, generate_series(1, %d) n WHERE kind = %d AND seq = (SELECT min(seq) FROM resource WHERE kind = %d)"
+    hexadecimal = lambda middle: f"lpad(to_hex(n), 8, '0') || '-0000-7000-{middle}-' || lpad(to_hex(n), 12, '0'), "
+    numbered = "replace(l.value, '000000', lpad((r.seq - 2)::text, 6, '0'))"
+    query(
+        insert + hexadecimal("8000") + rows % (people - 1, 0, 0),
+        insert + hexadecimal("9000") + rows % (teams - 1, 1, 1),
+        f"INSERT INTO lookup (seq, attribute, value, label) SELECT r.seq, l.attribute, {numbered}, l.label "
+        "FROM resource r, lookup l WHERE r.kind = 0 AND r.seq > 2 AND l.seq = 1",
+        f"UPDATE tally SET users = {people}, active_users = {people}, user_groups = {teams} WHERE shard = 0",
+        "UPDATE tally SET users = 0, active_users = 0, user_groups = 0 WHERE shard <> 0",
+        # The first person is 1 and the first group 2; people are behind both, then groups.
+        f"INSERT INTO membership (group_seq, member_seq) SELECT 2, seq FROM resource WHERE kind = 0 AND seq <= {members} + 1",
+        f"INSERT INTO membership (group_seq, member_seq) SELECT seq, 1 FROM resource WHERE kind = 1 AND seq > 2 ORDER BY seq LIMIT {groups_of_one}",
+        f"INSERT INTO membership (group_seq, member_seq) SELECT seq, 3 + (seq * 97 + k * 31) % {people - 2} "
+        "FROM resource, generate_series(1, 10) k WHERE kind = 1 AND seq > 2 ON CONFLICT DO NOTHING",
+    )
+    query("VACUUM ANALYZE")
+
+
+def copy(database, folder):
+    """Copies a SQLite store that nobody serves, with what its log still has alone."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copy(database, folder)
 
 
 def wait_until_filled(database):

@@ -38,7 +38,7 @@ def encoded(octets):
 class Site:
     """One directory where people sign in, served by some processes of one store."""
 
-    def __init__(self, folder, replicas=1, store=None, provider=None, apache_port=0):
+    def __init__(self, folder, replicas=1, store=None, provider=None, apache_port=0, more=None):
         self.token, self.report_token = secrets.token_hex(16), secrets.token_hex(16)
         self.folder, self.servers = folder, []
         ports = [(servers.free_port(), servers.free_port()) for _ in range(replicas)]
@@ -46,6 +46,7 @@ class Site:
         self.host = urllib.parse.urlsplit(self.url).netloc
         self.secret = secrets.token_hex(16)
         config = self.config(store, provider, apache_port)
+        config["scimTenants"][0] |= more or {}
         (folder / "config.json").write_text(json.dumps(config))
         for port, report in ports:
             command = [servers.BUILT / "usher", "serve", "--config", folder / "config.json"]

@@ -49,6 +49,9 @@ enum People {
         /// Whether they may
         #[arg(long, value_parser = ["Active", "Inactive"])]
         state: Option<String>,
+        /// Their userType, as it is written
+        #[arg(long, value_name = "TYPE")]
+        user_type: Option<String>,
         /// Where the page before ended
         #[arg(long)]
         cursor: Option<String>,
@@ -169,11 +172,23 @@ enum Requests {
     },
 }
 
-/// What the brake holds.
+/// What is asked of the brake.
 #[derive(Debug, clap::Args)]
 pub(super) struct HeldArgs {
+    #[command(subcommand)]
+    act: Option<Held>,
     #[command(flatten)]
     asked: Asked,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Held {
+    /// List what the brake holds, and some of whom; also when nothing is said
+    List,
+    /// Show why something of a person, by id or user name, is held
+    Show { person: String },
+    /// Print the command that lets it pass, and nothing else
+    Release,
 }
 
 /// What is asked of sessions.
@@ -267,12 +282,14 @@ pub(super) async fn people(args: PeopleArgs) -> anyhow::Result<()> {
             search,
             sign_in_method,
             state,
+            user_type,
             cursor,
         } => {
             let query = [
                 ("search", Some(search.as_str()).filter(|it| !it.is_empty())),
                 ("signInMethod", sign_in_method.as_deref()),
                 ("state", state.as_deref()),
+                ("userType", user_type.as_deref()),
                 ("cursor", cursor.as_deref()),
             ];
             asked.get("/people", &query, shown::people).await
@@ -346,7 +363,16 @@ pub(super) async fn requests(args: RequestsArgs) -> anyhow::Result<()> {
 }
 
 pub(super) async fn held(args: HeldArgs) -> anyhow::Result<()> {
-    args.asked.get("/held", &[], shown::held).await
+    let HeldArgs { act, asked } = args;
+    match act {
+        None | Some(Held::List) => asked.get("/held", &[], shown::held).await,
+        Some(Held::Show { person }) => explain(ExplainArgs { person, asked }).await,
+        Some(Held::Release) => {
+            let answer = asked.server()?.ask(Method::GET, "/held", &[], None).await?;
+            anyhow::ensure!(answer["isDeclared"] == true, shown::release(&answer));
+            asked.write(&answer, shown::release)
+        }
+    }
 }
 
 pub(super) async fn sessions(args: SessionsArgs) -> anyhow::Result<()> {

@@ -1,5 +1,7 @@
 //! A violation of the schema in words: what is wanted, and what was got.
 
+use std::fmt;
+
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use serde_json::Value;
@@ -46,24 +48,12 @@ fn worded(error: &ValidationError<'_>) -> (String, Nature) {
             format!("must be {}, got {got}", alternatives(options)),
             Nature::Other,
         ),
-        Kind::MaxLength { limit } => (
-            format!("must have at most {limit} characters, got {length}"),
-            Nature::Blocking,
-        ),
-        Kind::MinLength { limit } => (
-            format!("must have at least {limit} characters, got {length}"),
-            Nature::Other,
-        ),
-        Kind::MaxItems { limit } => (
-            format!("must have at most {limit} elements, got {got}"),
-            Nature::Blocking,
-        ),
-        Kind::MinItems { limit } => (
-            format!("must have at least {limit} elements, got {got}"),
-            Nature::Other,
-        ),
+        Kind::MaxLength { limit } => at_most(*limit, "character", &length),
+        Kind::MinLength { limit } => at_least(*limit, "character", &length),
+        Kind::MaxItems { limit } => at_most(*limit, "element", &got),
+        Kind::MinItems { limit } => at_least(*limit, "element", &got),
         Kind::MaxProperties { limit } => (
-            format!("must have at most {limit} members"),
+            format!("must have at most {}", so_many(*limit, "member")),
             Nature::Blocking,
         ),
         Kind::Minimum { limit } => (
@@ -84,6 +74,24 @@ fn worded(error: &ValidationError<'_>) -> (String, Nature) {
         ),
         _ => (words::clipped(&error.masked().to_string()), Nature::Other),
     }
+}
+
+fn at_most(limit: u64, what: &str, got: &dyn fmt::Display) -> (String, Nature) {
+    let limit = so_many(limit, what);
+    let said = format!("must have at most {limit}, got {got}");
+    (said, Nature::Blocking)
+}
+
+fn at_least(limit: u64, what: &str, got: &dyn fmt::Display) -> (String, Nature) {
+    let limit = so_many(limit, what);
+    let said = format!("must have at least {limit}, got {got}");
+    (said, Nature::Other)
+}
+
+/// `1 character`, `2 characters`.
+fn so_many(count: u64, what: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{ending}")
 }
 
 /// A limit as a person writes it: a definition has 1 as 1.0.

@@ -23,6 +23,8 @@ pub struct PeopleQuery {
     pub active: Option<bool>,
     /// Whether they sign in by a password where that is left to the person: by what is declared, else without an object id.
     pub built_in: Option<bool>,
+    /// Their `userType`.
+    pub user_type: Option<String>,
     /// Where the page before ended.
     pub behind: Option<PeoplePlace>,
     /// At most so many.
@@ -162,7 +164,10 @@ impl<'q> Gathering<'q> {
     /// Where every row fits, no more are looked at than are wanted, and one.
     fn at_most(&self, by: FoundBy) -> usize {
         let query = self.query;
-        let all_fit = by == FoundBy::UserName && query.active.is_none() && query.built_in.is_none();
+        let all_fit = by == FoundBy::UserName
+            && query.active.is_none()
+            && query.built_in.is_none()
+            && query.user_type.is_none();
         if all_fit { query.count + 1 } else { AT_ONCE }
     }
 
@@ -225,6 +230,13 @@ pub trait Browsing: Send + Sync {
     async fn member_counts(
         &self,
         groups: &[ResourceId],
+        at_most: i64,
+    ) -> Result<Vec<i64>, StoreError>;
+
+    /// How many groups each of some people is in, counted up to `at_most`; none where there is no such person.
+    async fn group_counts(
+        &self,
+        people: &[ResourceId],
         at_most: i64,
     ) -> Result<Vec<i64>, StoreError>;
 

@@ -126,6 +126,7 @@ conformance!(
     a_code_is_taken_once,
     recovery_codes_are_renewed_for_who_knows_the_password,
     a_second_factor_is_removed_by_its_person_or_reset_with_all_sessions,
+    what_was_decided_by_another_version_of_a_person_changes_nothing_of_their_sign_in,
     a_second_factor_stays_with_who_is_deactivated_and_goes_with_who_is_deleted,
     a_passkey_is_kept_for_who_knows_the_password,
     of_two_uses_of_a_passkey_at_one_counter_one_counts,
@@ -153,7 +154,9 @@ conformance!(
     people_are_found_by_the_beginning_of_what_they_are_called,
     a_walk_through_people_passes_each_once_however_short_its_pages_are,
     people_are_found_by_state_and_by_how_they_sign_in,
+    people_are_found_by_user_type,
     members_come_a_page_at_a_time_and_are_counted,
+    the_groups_of_each_person_are_counted,
     sessions_that_last_are_counted_by_kind,
 );
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::audit::AuditEntry;
 use super::sessions::SecretDigest;
-use super::{ResourceId, StoreError};
+use super::{ResourceId, StoreError, Version};
 
 /// A hash of a password as a PHC string, with its salt and cost. It has no `Display` and hides itself in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -83,13 +83,19 @@ pub trait Passwords: Send + Sync {
     ) -> Result<Option<PasswordLink>, StoreError>;
 
     /// Keeps a link and remembers it; says whether the person is there and active. It takes the place of those that its person had, one
-    /// that was asked for only of another such.
+    /// that was asked for only of another such. A person who has no longer the version `expected`, where one is, is a
+    /// [`StoreError::VersionConflict`].
     async fn offer_password_link(
         &self,
         link: PasswordLink,
+        expected: Option<Version>,
         audit: AuditEntry,
     ) -> Result<bool, StoreError> {
-        let offered = self.write_password(PasswordWrite::Offer { link, audit });
+        let offered = self.write_password(PasswordWrite::Offer {
+            link,
+            expected,
+            audit,
+        });
         Ok(offered.await? > 0)
     }
 
@@ -122,6 +128,8 @@ pub enum PasswordWrite {
     Offer {
         /// The link.
         link: PasswordLink,
+        /// The version that the person must still have, where that is a condition.
+        expected: Option<Version>,
         /// What is remembered of it.
         audit: AuditEntry,
     },

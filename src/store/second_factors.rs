@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::audit::AuditEntry;
 use super::passwords::PasswordHash;
 use super::sessions::SecretDigest;
-use super::{ResourceId, StoreError};
+use super::{ResourceId, StoreError, Version};
 
 /// A key that only who holds the sealing key can read. It hides itself in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -97,12 +97,11 @@ pub trait SecondFactors: Send + Sync {
         Ok(renewed.await? > 0)
     }
 
-    /// Removes all second factors of a person: for who knows the password; without one for an administrator, and then all sessions of
-    /// the person end as well. Says whether there was one.
+    /// Removes all second factors of a person, for who knows the password; says whether there was one.
     async fn remove_second_factor(
         &self,
         person: ResourceId,
-        password: Option<PasswordHash>,
+        password: PasswordHash,
         audit: AuditEntry,
     ) -> Result<bool, StoreError> {
         let removed = self.write_second_factor(SecondFactorWrite::Remove {
@@ -111,6 +110,22 @@ pub trait SecondFactors: Send + Sync {
             audit,
         });
         Ok(removed.await? > 0)
+    }
+
+    /// Removes all second factors of a person, for an administrator, and ends all sessions of the person; says whether there was one. A
+    /// person who has no longer the version `expected`, where one is, is a [`StoreError::VersionConflict`].
+    async fn reset_second_factor(
+        &self,
+        person: ResourceId,
+        expected: Option<Version>,
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        let reset = self.write_second_factor(SecondFactorWrite::Reset {
+            person,
+            expected,
+            audit,
+        });
+        Ok(reset.await? > 0)
     }
 }
 
@@ -142,12 +157,21 @@ pub enum SecondFactorWrite {
     },
     /// Keeps other recovery codes.
     Renew(NewRecoveryCodes),
-    /// Removes everything.
+    /// Removes everything, for who knows the password.
     Remove {
         /// Whose it is.
         person: ResourceId,
-        /// What must still be kept of the person's password, where that is a condition.
-        password: Option<PasswordHash>,
+        /// What must still be kept of the person's password.
+        password: PasswordHash,
+        /// What is remembered of it.
+        audit: AuditEntry,
+    },
+    /// Removes everything, and ends the sessions.
+    Reset {
+        /// Whose it is.
+        person: ResourceId,
+        /// The version that the person must still have, where that is a condition.
+        expected: Option<Version>,
         /// What is remembered of it.
         audit: AuditEntry,
     },
@@ -159,7 +183,9 @@ impl SecondFactorWrite {
         match self {
             Self::Add { with, .. } => Some(&with.audit),
             Self::Renew(codes) => Some(&codes.audit),
-            Self::Recover { audit, .. } | Self::Remove { audit, .. } => Some(audit),
+            Self::Recover { audit, .. }
+            | Self::Remove { audit, .. }
+            | Self::Reset { audit, .. } => Some(audit),
             Self::Use { .. } => None,
         }
     }

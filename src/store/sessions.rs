@@ -6,8 +6,9 @@ use std::fmt;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use super::audit::AuditEntry;
 use super::passwords::PasswordHash;
-use super::{ResourceId, StoreError};
+use super::{ResourceId, StoreError, Version};
 
 /// Attempts to sign in that are kept; the oldest go first, so that a flood of them fills no disk.
 pub const ATTEMPTS: i64 = 50_000;
@@ -292,6 +293,23 @@ pub trait Sessions: Send + Sync {
         ended.await.map(|_| ())
     }
 
+    /// Ends one session of a person, or all, and remembers it; says how many. A person who has no longer the version `expected` is a
+    /// [`StoreError::VersionConflict`].
+    async fn end_sessions_of(
+        &self,
+        person: ResourceId,
+        session: Option<SecretDigest>,
+        (expected, audit): (Version, AuditEntry),
+    ) -> Result<u64, StoreError> {
+        let ended = SessionWrite::EndOf {
+            person,
+            session,
+            expected,
+            audit,
+        };
+        self.write_session(ended).await
+    }
+
     /// Ends all sessions of a person but `kept`.
     async fn end_other_sessions(
         &self,
@@ -339,6 +357,17 @@ pub enum SessionWrite {
     },
     /// Ends a session.
     End(SecretDigest),
+    /// Ends one session of a person, or all.
+    EndOf {
+        /// Whose they are.
+        person: ResourceId,
+        /// The one; all when absent.
+        session: Option<SecretDigest>,
+        /// The version that the person must still have.
+        expected: Version,
+        /// What is remembered of it.
+        audit: AuditEntry,
+    },
     /// Ends all sessions of a person but one.
     EndOthers {
         /// Whose they are.

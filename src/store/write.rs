@@ -16,6 +16,7 @@ use super::second_factors::SecondFactorWrite;
 use super::sessions::SessionWrite;
 use super::{
     Change, Changed, Deletion, Forgetting, Note, Record, ResourceId, StoreError, Stored, Terms,
+    Version,
 };
 use crate::scim::fold_case;
 use crate::scim::resource::Resource;
@@ -86,10 +87,29 @@ impl Write {
         }
     }
 
+    /// The version that a person must still have when something happens to what the person signs in by: who asked for it decided by that
+    /// one whether it may be done.
+    pub(super) fn expected(&self) -> Option<(&ResourceId, Version)> {
+        let (person, expected) = match self {
+            Self::Password(PasswordWrite::Offer { link, expected, .. }) => {
+                (&link.person, (*expected)?)
+            }
+            Self::SecondFactor(SecondFactorWrite::Reset {
+                person, expected, ..
+            }) => (person, (*expected)?),
+            Self::Session(SessionWrite::EndOf {
+                person, expected, ..
+            }) => (person, *expected),
+            _ => return None,
+        };
+        Some((person, expected))
+    }
+
     /// What is remembered of it, if it changes something.
     pub(super) fn audit(&self) -> Option<&AuditEntry> {
         match self {
             Self::Record(entry) => Some(entry),
+            Self::Session(SessionWrite::EndOf { audit, .. }) => Some(audit),
             Self::Password(write) => write.audit(),
             Self::SecondFactor(write) => write.audit(),
             Self::Passkey(write) => write.audit(),

@@ -31,7 +31,7 @@ pub(crate) use connectors::{Connector, ConnectorState, Credential};
 pub(crate) use groups::{Group, Groups, GroupsWanted, MemberCount};
 pub(crate) use held::Held;
 pub(crate) use overview::{Health, Look, LookState, LookSubject, Overview};
-pub(crate) use people::{PeopleWanted, PersonRow, PersonState, Persons};
+pub(crate) use people::{ListedPerson, PeopleWanted, PersonRow, PersonState, Persons};
 pub(crate) use person::{AuditRow, CapabilityHint, Person, SessionRow};
 pub(crate) use refused::{NotDone, Why};
 pub(crate) use requests::{Request, RequestRow, Requests, RequestsWanted};

@@ -61,6 +61,14 @@ impl Expected {
         is_one && !self.none_of.contains(&version)
     }
 
+    /// One version; any when absent.
+    pub(crate) fn version(version: Option<Version>) -> Self {
+        Self {
+            one_of: version.map(|it| vec![it]),
+            none_of: Vec::new(),
+        }
+    }
+
     /// Whether it allows all versions.
     pub(crate) fn is_any(&self) -> bool {
         self.one_of.is_none() && self.none_of.is_empty()

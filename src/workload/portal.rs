@@ -85,7 +85,10 @@ pub(super) async fn serve(
             };
             let answered = answer(&visit, &administration, route, is_own);
             let answered = tokio::time::timeout(REQUEST_TIME, answered).await;
-            answered.unwrap_or_else(|_| status(StatusCode::SERVICE_UNAVAILABLE))
+            answered.unwrap_or_else(|_| {
+                let bare = frame(&visit, &administration);
+                Refused::TooSlow.into_response(&visit, bare, Link::new("Overview", "/portal"))
+            })
         }
     };
     told.finish(shared, &head.method, route.name(), response)

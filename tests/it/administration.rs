@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 use usher::config::{
-    ApplicationAuthentication, ApplicationConfig, ApplicationsConfig, PortalConfig,
+    ApplicationAuthentication, ApplicationConfig, ApplicationsConfig, BrakeConfig, PortalConfig,
     ScimTenantConfig, SigningAlgorithm,
 };
 
@@ -274,6 +274,41 @@ async fn nobody_acts_on_a_higher_role_or_gives_one() {
 }
 
 #[tokio::test]
+async fn nothing_is_offered_for_a_break_glass_account() {
+    let scene = Scene::begin_with(|tenant| {
+        tenant.policy.break_glass = vec!["glass@contoso.example".to_owned()];
+    });
+    let scene = scene.await;
+    let (_, admin) = scene.administrator("Admin").await;
+    let mut tenant = scene.tenant.clone();
+    tenant.policy.break_glass.clear();
+    let open = scene.stage.workload.server.reload(config(vec![tenant]));
+    open.await.unwrap();
+    let glass = scene.add("glass", None).await;
+    let declared = config(vec![scene.tenant.clone()]);
+    let closed = scene.stage.workload.server.reload(declared);
+    closed.await.unwrap();
+    let (_, shown) = scene
+        .ask(&admin, ("GET", &format!("/people/{glass}")), None)
+        .await;
+    assert_eq!(shown["isBreakGlass"], true);
+    let may: Vec<&str> = shown["may"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert!(may.iter().all(|it| it.starts_with("See")), "{may:?}");
+    let page = admin.get(&format!("/portal/people/{glass}")).await;
+    assert!(
+        page.text.contains("spec.breakGlass of the ScimTenant"),
+        "{}",
+        page.text
+    );
+    assert!(!page.text.contains("method=\"post\""), "{}", page.text);
+}
+
+#[tokio::test]
 async fn a_session_is_ended_for_the_person_whose_it_is() {
     let scene = Scene::begin().await;
     let (_, helper) = scene.administrator("User").await;
@@ -456,6 +491,77 @@ async fn who_was_rejected_needs_a_look_until_it_went_well() {
     let (_, story) = scene.ask(&reader, ("GET", path), None).await;
     assert_eq!(story["person"]["userName"], "miriam@contoso.example");
     assert_eq!(story["steps"][0]["says"], "entra created the person.");
+}
+
+#[tokio::test]
+async fn the_list_of_people_has_their_user_type_and_groups() {
+    let scene = Scene::begin_with(|tenant| {
+        tenant.schema.user_types = vec!["Premium".to_owned(), "Standard".to_owned()];
+    });
+    let scene = scene.await;
+    let (_, reader) = scene.administrator("ReadOnly").await;
+    let ids = [
+        scene.add("anna", None).await,
+        scene.add("bert", None).await,
+        scene.add("carl", None).await,
+    ];
+    scene.patch(&ids[0], "userType", &json!("Premium")).await;
+    scene.patch(&ids[1], "userType", &json!("Standard")).await;
+    scene.patch(&ids[1], "active", &json!(false)).await;
+    for (number, members) in [&ids[..2], &ids[..1]].into_iter().enumerate() {
+        let members: Vec<Value> = members.iter().map(|it| json!({"value": it})).collect();
+        let group = json!({"displayName": format!("Team {number}"), "members": members});
+        let made = scene.stage.workload.send("POST", "/Groups", Some(&group));
+        assert_eq!(made.await.0, 201);
+    }
+    let list = async |query: &str| {
+        let path = format!("/people?{query}");
+        let (status, said) = scene.ask(&reader, ("GET", &path), None).await;
+        assert_eq!(status, 200, "{said}");
+        let people = said["people"].as_array().unwrap().iter();
+        let row = |it: &Value| {
+            let name = it["userName"].as_str().unwrap().split('@').next().unwrap();
+            format!("{name} {} {}", it["userType"], it["groups"]["count"])
+        };
+        (people.map(row).collect::<Vec<_>>(), said)
+    };
+    let (all, said) = list("").await;
+    let expected = [
+        "anna \"Premium\" 2",
+        "bert \"Standard\" 1",
+        "carl null 0",
+        "readonly null 0",
+    ];
+    assert_eq!(all, expected);
+    assert_eq!(said["userTypes"], json!(["Premium", "Standard"]));
+    assert_eq!(
+        (&said["allPeople"], &said["activePeople"]),
+        (&json!(4), &json!(3))
+    );
+    assert_eq!(list("userType=Premium").await.0, expected[..1]);
+    assert_eq!(
+        list("userType=Standard&state=Inactive").await.0,
+        expected[1..2]
+    );
+    assert!(list("userType=Standard&state=Active").await.0.is_empty());
+    assert!(list("userType=premium").await.0.is_empty());
+
+    the_page_has_them_as_well(&reader).await;
+}
+
+async fn the_page_has_them_as_well(reader: &Browser) {
+    let page = reader
+        .get("/portal/people?type=Standard&state=Inactive")
+        .await;
+    assert!(page.text.contains("bert@contoso.example"), "{}", page.text);
+    assert!(!page.text.contains("anna@contoso.example"), "{}", page.text);
+    assert!(
+        page.text.contains("<option value=\"Standard\" selected>"),
+        "{}",
+        page.text
+    );
+    let page = reader.get("/portal/people").await;
+    assert!(page.text.contains("4 people, 3 active"), "{}", page.text);
 }
 
 #[tokio::test]

@@ -86,6 +86,14 @@ fn a_number_out_of_bounds_is_named_with_the_bound() {
 }
 
 #[test]
+fn a_text_without_a_character_is_named_with_what_it_lacks() {
+    check(
+        &tenant("a", "a.example.com", "  portal: {displayName: \"\"}\n"),
+        &["8:25: error: spec.portal.displayName: must have at least 1 character, got 0"],
+    );
+}
+
+#[test]
 fn an_owner_of_attributes_is_a_client_or_a_connector() {
     let owner = |name: &str| {
         let clients = "  clients: [{name: okta}]\n";

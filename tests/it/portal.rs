@@ -1,5 +1,6 @@
 //! The pages of administrators, as a browser gets them: who sees what, what each role may do, and what an attacker may not.
 
+pub(crate) mod faults;
 pub(crate) mod stage;
 
 use reqwest::Method;
@@ -153,7 +154,7 @@ async fn each_role_sees_each_page() {
 #[tokio::test]
 async fn each_role_does_what_it_may_and_is_refused_the_rest() {
     let portal = Portal::begin().await;
-    let acts: [Acted; 5] = [
+    let acts: [Acted; 6] = [
         ("sessions", &[], &["User", "Admin", "EnterpriseAdmin"]),
         (
             "password-link",
@@ -165,6 +166,7 @@ async fn each_role_does_what_it_may_and_is_refused_the_rest() {
             &[("method", "BuiltIn")],
             &["Admin", "EnterpriseAdmin"],
         ),
+        ("second-factor", &[], &["Admin", "EnterpriseAdmin"]),
         (
             "role",
             &[("role", "ReadOnly")],
@@ -356,6 +358,8 @@ async fn object_level_authorization_nobody_acts_on_a_higher_role_or_on_a_session
         ("role", ("role", "ReadOnly")),
         ("sessions", ("session", "x")),
         ("password-link", ("for", "reset")),
+        ("sign-in-method", ("method", "BuiltIn")),
+        ("second-factor", ("", "")),
     ] {
         let path = format!("/portal/people/{}/{act}", portal.chief);
         let shown = portal.act(&browser, &path, &[fields]).await;
@@ -456,7 +460,7 @@ impl Portal {
         browser.post(path, &form(&all)).await
     }
 
-    async fn is_active(&self, id: &str) -> bool {
+    pub(crate) async fn is_active(&self, id: &str) -> bool {
         self.person(id).await["active"] != json!(false)
     }
 

@@ -34,10 +34,40 @@ fn listed(titles: &[&str], rows: &[Vec<String>], answer: &Value) -> String {
     shown
 }
 
-const PERSON: [&str; 6] = ["name", "userName", "signInMethod", "role", "state", "id"];
-const PERSON_TITLES: [&str; 6] = ["NAME", "USER NAME", "SIGN-IN", "ROLE", "STATE", "ID"];
+const PERSON: [&str; 7] = [
+    "name",
+    "userName",
+    "userType",
+    "signInMethod",
+    "role",
+    "state",
+    "id",
+];
+const PERSON_TITLES: [&str; 7] = [
+    "NAME",
+    "USER NAME",
+    "TYPE",
+    "SIGN-IN",
+    "ROLE",
+    "STATE",
+    "ID",
+];
 
+/// The list, with groups before the ids.
 pub(super) fn people(answer: &Value) -> String {
+    let mut people = rows(&answer["people"], &PERSON);
+    let before_id = PERSON.len() - 1;
+    let all = answer["people"].as_array().into_iter().flatten();
+    for (row, person) in people.iter_mut().zip(all) {
+        row.insert(before_id, count(&person["groups"]));
+    }
+    let mut titles = PERSON_TITLES.to_vec();
+    titles.insert(before_id, "GROUPS");
+    listed(&titles, &people, answer)
+}
+
+/// Members of a group.
+fn members(answer: &Value) -> String {
     listed(&PERSON_TITLES, &rows(&answer["people"], &PERSON), answer)
 }
 
@@ -89,15 +119,19 @@ pub(super) fn groups(answer: &Value) -> String {
 }
 
 fn group_row(group: &Value) -> Vec<String> {
-    let members = &group["members"];
-    let more = if members["orMore"] == true { "+" } else { "" };
-    let count = format!("{}{more}", members["count"]);
-    vec![text(&group["name"]), count, text(&group["id"])]
+    let members = count(&group["members"]);
+    vec![text(&group["name"]), members, text(&group["id"])]
+}
+
+/// So many, or more.
+fn count(counted: &Value) -> String {
+    let more = if counted["orMore"] == true { "+" } else { "" };
+    format!("{}{more}", counted["count"])
 }
 
 pub(super) fn group(answer: &Value) -> String {
     let row = table(&["NAME", "MEMBERS", "ID"], &[group_row(answer)]);
-    format!("{row}\n{}", people(answer))
+    format!("{row}\n{}", members(answer))
 }
 
 pub(super) fn requests(answer: &Value) -> String {
@@ -146,9 +180,15 @@ pub(super) fn held(answer: &Value) -> String {
             format!("nothing is held; at most {}\n", limits.join(", "))
         };
     };
+    let so_many = |of: &str, what: &str| {
+        let ending = if answer[of] == 1 { "" } else { "s" };
+        format!("{} {what}{ending}", answer[of])
+    };
     let mut shown = format!(
-        "held since {since}: {} deactivations, {} deletions, {} removals of members\n",
-        answer["deactivations"], answer["deletions"], answer["membershipRemovals"]
+        "held since {since}: {}, {}, {} of members\n",
+        so_many("deactivations", "deactivation"),
+        so_many("deletions", "deletion"),
+        so_many("membershipRemovals", "removal")
     );
     let examples = rows(&answer["examples"], &["name", "id"]);
     shown.extend([format!(
@@ -156,6 +196,11 @@ pub(super) fn held(answer: &Value) -> String {
         table(&["OF", "ID"], &examples)
     )]);
     shown
+}
+
+/// The command that lets everything pass.
+pub(super) fn release(answer: &Value) -> String {
+    format!("{}\n", harmless(&text(&answer["how"])))
 }
 
 pub(super) fn sessions(answer: &Value) -> String {

@@ -409,10 +409,10 @@ async fn who_is_signed_in_and_by_what_is_in_no_backup_and_ended_by_a_restore() {
             audit: entry(ResourceType::User, "u2", AuditEvent::Updated, 3),
         };
         let made = || entry(ResourceType::User, "u2", AuditEvent::Updated, 3);
-        let offered = store.offer_password_link(link.clone(), made());
+        let offered = store.offer_password_link(link.clone(), None, made());
         assert!(offered.await.unwrap());
         assert!(store.set_password(password).await.unwrap());
-        let offered = store.offer_password_link(link.clone(), made());
+        let offered = store.offer_password_link(link.clone(), None, made());
         assert!(offered.await.unwrap());
         assert!(store.open_session(session, None, None).await.unwrap());
         let grant = Grant {

@@ -162,6 +162,51 @@ pub(super) async fn people_are_found_by_state_and_by_how_they_sign_in(store: Arc
     assert_eq!(asked(Some(false), Some(false), "name").await, ["b"]);
 }
 
+pub(super) async fn people_are_found_by_user_type(store: Arc<dyn Store>) {
+    for (id, more) in [
+        ("ann", json!({"userType": "Premium"})),
+        ("bea", json!({"userType": "Standard", "active": false})),
+        (
+            "cleo",
+            json!({"title": "\"userType\":\"Premium\"", "userType": "say \"hello\""}),
+        ),
+        ("dora", json!({"userType": "Premium", "active": false})),
+        ("emil", json!({})),
+    ] {
+        add(&*store, id, &format!("Ms {id}"), &more).await;
+    }
+    let check = async |user_type: &str, active, expected: &[&str]| {
+        for prefix in ["", "ms "] {
+            let query = PeopleQuery {
+                user_type: Some(user_type.to_owned()),
+                active,
+                ..beginning(prefix, 1)
+            };
+            assert_eq!(walked(&*store, &query).await.0, expected, "{user_type}");
+        }
+    };
+    check("Premium", None, &["ann", "dora"]).await;
+    check("Premium", Some(true), &["ann"]).await;
+    check("Standard", None, &["bea"]).await;
+    check("say \"hello\"", None, &["cleo"]).await;
+    check("Prem", None, &[]).await;
+    check("", None, &[]).await;
+}
+
+pub(super) async fn the_groups_of_each_person_are_counted(store: Arc<dyn Store>) {
+    filled(&*store).await;
+    for group in ["u", "v"] {
+        let group = team(group, &["a"]);
+        store.add(GROUP, group, free()).await.unwrap();
+    }
+    let people: Vec<ResourceId> = ["b", "nobody", "t", "a", "c"].map(ResourceId::new).to_vec();
+    for (at_most, expected) in [(9, [1, 0, 0, 3, 0]), (2, [1, 0, 0, 2, 0])] {
+        let counted = store.group_counts(&people, at_most).await.unwrap();
+        assert_eq!(counted, expected);
+    }
+    assert!(store.group_counts(&[], 9).await.unwrap().is_empty());
+}
+
 pub(super) async fn members_come_a_page_at_a_time_and_are_counted(store: Arc<dyn Store>) {
     filled(&*store).await;
     store.add(GROUP, team("e", &[]), free()).await.unwrap();

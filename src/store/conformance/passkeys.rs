@@ -101,7 +101,7 @@ pub(super) async fn passkeys_go_with_a_reset_and_with_who_is_deleted(store: Arc<
         assert!(add(&*store, person, person, person).await);
     }
     let reset = entry(USER, "a", AuditEvent::SecondFactorReset, 4);
-    let reset = store.remove_second_factor(ResourceId::new("a"), None, reset);
+    let reset = store.reset_second_factor(ResourceId::new("a"), None, reset);
     assert!(reset.await.unwrap());
     let gone = store.delete(USER, deletion("b", 0, 3), free());
     gone.await.unwrap();

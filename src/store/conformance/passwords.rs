@@ -7,7 +7,7 @@ use crate::store::audit::{AuditEvent, AuditQuery};
 use crate::store::passwords::{NewPassword, PasswordHash, PasswordLink, PasswordProof};
 use crate::store::sessions::{Session, SignedInBy};
 
-fn link(name: &str, person: &str) -> PasswordLink {
+pub(super) fn link(name: &str, person: &str) -> PasswordLink {
     PasswordLink {
         digest: digest(name),
         person: ResourceId::new(person),
@@ -29,7 +29,7 @@ async fn offer(store: &dyn Store, name: &str, person: &str) -> bool {
 
 async fn offer_link(store: &dyn Store, link: PasswordLink) -> bool {
     let made = entry(USER, link.person.as_str(), AuditEvent::PasswordLinkMade, 1);
-    store.offer_password_link(link, made).await.unwrap()
+    store.offer_password_link(link, None, made).await.unwrap()
 }
 
 async fn set_by(store: &dyn Store, person: &str, hash: &str, proof: PasswordProof) -> bool {

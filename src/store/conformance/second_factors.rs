@@ -1,7 +1,7 @@
 //! The second factors of people who have a password.
 
 use super::audit::entry;
-use super::passwords::with_password;
+use super::passwords::{link, with_password};
 use super::sessions::{digest, inactive, is_there, open_session};
 use super::*;
 use crate::store::audit::{AuditEvent, AuditQuery};
@@ -48,9 +48,12 @@ async fn remove(store: &dyn Store, person: &str, hash: Option<&str>) -> bool {
         None => AuditEvent::SecondFactorReset,
     };
     let removed = entry(USER, person, event, 4);
-    let hash = hash.map(PasswordHash::new);
-    let removed = store.remove_second_factor(ResourceId::new(person), hash, removed);
-    removed.await.unwrap()
+    let person = ResourceId::new(person);
+    let removed = match hash.map(PasswordHash::new) {
+        Some(hash) => store.remove_second_factor(person, hash, removed).await,
+        None => store.reset_second_factor(person, None, removed).await,
+    };
+    removed.unwrap()
 }
 
 pub(super) async fn a_second_factor_is_kept_for_who_knows_the_password(store: Arc<dyn Store>) {
@@ -153,6 +156,69 @@ pub(super) async fn a_second_factor_is_removed_by_its_person_or_reset_with_all_s
         AuditEvent::SecondFactorRemoved,
     );
     assert_eq!(found, [reset, removed]);
+}
+
+pub(super) async fn what_was_decided_by_another_version_of_a_person_changes_nothing_of_their_sign_in(
+    store: Arc<dyn Store>,
+) {
+    filled(&*store).await;
+    with_password(&*store, "a", "hash").await;
+    add(&*store, "a", "hash", totp("key", 0)).await;
+    for name in ["one", "two", "three"] {
+        open_session(&*store, name, "a").await;
+    }
+    open_session(&*store, "of b", "b").await;
+    let promoted = json!({"userName": "a@contoso.example", "roles": [{"value": "Admin"}]});
+    let promoted = changed("a", 1, Some(&stored(USER, "a", &promoted)));
+    store.change(USER, promoted, free()).await.unwrap();
+    let a = || ResourceId::new("a");
+    let all = AuditQuery {
+        count: 100,
+        ..AuditQuery::default()
+    };
+    let link = async |version| {
+        let made = entry(USER, "a", AuditEvent::PasswordLinkMade, 3);
+        let link = link("stale", "a");
+        store.offer_password_link(link, Some(version), made).await
+    };
+    let reset = async |version| {
+        let reset = entry(USER, "a", AuditEvent::SecondFactorReset, 3);
+        store.reset_second_factor(a(), Some(version), reset).await
+    };
+    let end = async |session: Option<&str>, version| {
+        let ended = entry(USER, "a", AuditEvent::SessionsEnded, 3);
+        let session = session.map(digest);
+        store.end_sessions_of(a(), session, (version, ended)).await
+    };
+    let conflict = |it: Option<StoreError>| matches!(it, Some(StoreError::VersionConflict));
+    let before = store.audit(&all).await.unwrap();
+
+    let stale = Version::FIRST;
+    assert!(conflict(link(stale).await.err()));
+    assert!(conflict(reset(stale).await.err()));
+    assert!(conflict(end(Some("one"), stale).await.err()));
+    assert!(conflict(end(None, stale).await.err()));
+    assert_eq!(store.audit(&all).await.unwrap().len(), before.len());
+    assert!(of(&*store, "a").await.totp.is_some());
+    assert!(is_there(&*store, "one").await);
+
+    let present = Version(2);
+    assert!(link(present).await.unwrap());
+    assert_eq!(end(Some("of b"), present).await.unwrap(), 0, "of another");
+    assert_eq!(end(Some("one"), present).await.unwrap(), 1);
+    assert_eq!(end(None, present).await.unwrap(), 2);
+    assert_eq!(end(None, present).await.unwrap(), 0);
+    assert!(is_there(&*store, "of b").await);
+    assert!(reset(present).await.unwrap());
+    let found = store.audit(&all).await.unwrap();
+    let events = found.iter().take(4).map(|it| it.entry.events[0]);
+    let expected = [
+        AuditEvent::SecondFactorReset,
+        AuditEvent::SessionsEnded,
+        AuditEvent::SessionsEnded,
+        AuditEvent::PasswordLinkMade,
+    ];
+    assert!(events.eq(expected));
 }
 
 pub(super) async fn a_second_factor_stays_with_who_is_deactivated_and_goes_with_who_is_deleted(

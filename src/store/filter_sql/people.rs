@@ -1,5 +1,7 @@
 //! The walk through people for who looks after them: along one index at a time, by the beginning of what it has.
 
+use serde_json::Value;
+
 use super::SqlDialect;
 use super::comparison::following;
 use super::fragment::{Argument, Fragment, Statement};
@@ -25,6 +27,8 @@ impl<'q> PeopleWalk<'q> {
         query: &'q PeopleQuery,
         (by, behind): (FoundBy, Option<&'q PeoplePlace>),
     ) -> Self {
+        // Behind a place before all that begin so is where they begin.
+        let behind = behind.filter(|it| it.key >= query.prefix);
         Self {
             dialect,
             query,
@@ -71,7 +75,13 @@ impl<'q> PeopleWalk<'q> {
             FoundBy::UserName | FoundBy::DisplayName => "",
             FoundBy::Email => "l.attribute = 1 AND ",
         };
-        Fragment::default().text(of).then(self.begins(key))
+        let of = Fragment::default().text(of);
+        // Of two places to begin at SQLite takes the first, and would walk from there to where the page before ended.
+        match (self.behind, following(&self.query.prefix)) {
+            (None, _) => of.then(self.begins(key)),
+            (Some(_), None) => of.text(key).text(" IS NOT NULL"),
+            (Some(_), Some(end)) => of.text(key).text(" < ").bind(Argument::Text(end)),
+        }
     }
 
     fn begins(&self, key: &'static str) -> Fragment {
@@ -123,6 +133,15 @@ impl<'q> PeopleWalk<'q> {
             None => {}
             Some(true) => all.push(piece(self.built_in())),
             Some(false) => all.push(piece("NOT ").text(self.built_in())),
+        }
+        if let Some(user_type) = &self.query.user_type {
+            let of = match self.dialect {
+                SqlDialect::Sqlite => "instr(r.body, ",
+                SqlDialect::Postgres => "strpos(r.body, ",
+            };
+            // A quotation mark within a text has a backslash before it, so that this is no part of one.
+            let written = format!("\"userType\":{}", Value::from(user_type.as_str()));
+            all.push(piece(of).bind(Argument::Text(written)).text(") > 0"));
         }
         if self.by != FoundBy::UserName {
             all.push(piece("NOT ").then(self.begins("r.name_key")));

@@ -39,6 +39,14 @@ impl Browsing for PostgresStore {
         read!(self, connection => member_counts(&mut connection, groups, at_most))
     }
 
+    async fn group_counts(
+        &self,
+        people: &[ResourceId],
+        at_most: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        read!(self, connection => group_counts(&mut connection, people, at_most))
+    }
+
     async fn memberships(&self) -> Result<i64, StoreError> {
         read!(self, connection => memberships(&mut connection))
     }
@@ -120,6 +128,21 @@ async fn member_counts(
     let counted = sqlx::query_scalar(
         "SELECT (SELECT count(*) FROM (SELECT 1 FROM membership m WHERE m.group_seq = g.seq LIMIT $2) AS c)
          FROM unnest($1::text[]) WITH ORDINALITY AS j (id, place) LEFT JOIN resource g ON g.id = j.id AND g.kind = 1 ORDER BY j.place",
+    );
+    let counts = counted.bind(ids).bind(at_most).fetch_all(connection);
+    Ok(counts.await?)
+}
+
+async fn group_counts(
+    connection: &mut PgConnection,
+    people: &[ResourceId],
+    at_most: i64,
+) -> Result<Vec<i64>, Failure> {
+    let ids = people.iter().map(|it| text(it.as_str()).into_owned());
+    let ids: Vec<String> = ids.collect();
+    let counted = sqlx::query_scalar(
+        "SELECT (SELECT count(*) FROM (SELECT 1 FROM membership m WHERE m.member_seq = r.seq LIMIT $2) AS c)
+         FROM unnest($1::text[]) WITH ORDINALITY AS j (id, place) LEFT JOIN resource r ON r.id = j.id AND r.kind = 0 ORDER BY j.place",
     );
     let counts = counted.bind(ids).bind(at_most).fetch_all(connection);
     Ok(counts.await?)

@@ -35,7 +35,7 @@ pub(super) async fn apply(
         PasskeyWrite::Add {
             passkey, password, ..
         } => {
-            if second_factors::knows(connection, &passkey.person, Some(password)).await? {
+            if second_factors::knows(connection, &passkey.person, password).await? {
                 add(connection, passkey).await?
             } else {
                 0
@@ -58,7 +58,7 @@ pub(super) async fn apply(
             password,
             ..
         } => {
-            if second_factors::knows(connection, person, Some(password)).await? {
+            if second_factors::knows(connection, person, password).await? {
                 let removed = "DELETE FROM passkey WHERE id = $1 AND resource_id = $2";
                 let removed = sqlx::query(removed)
                     .bind(text(id))

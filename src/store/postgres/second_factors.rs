@@ -46,28 +46,36 @@ pub(super) async fn apply(
         SecondFactorWrite::Renew(codes) => renew(connection, codes).await?,
         SecondFactorWrite::Remove {
             person, password, ..
-        } => remove(connection, person, password.as_ref()).await?,
+        } => {
+            if knows(connection, person, password).await? {
+                forget(connection, person).await?
+            } else {
+                0
+            }
+        }
+        SecondFactorWrite::Reset { person, .. } => reset(connection, person).await?,
     };
     Ok(Written::Rows(changed))
 }
 
-/// Whether the person is there, and `password` still what is kept of the person's where it is asked for. Locks the person against
-/// who sets another one, deactivates or deletes.
+/// Whether the person is active, and `password` still what is kept of the person's. Locks the person.
 pub(super) async fn knows(
     connection: &mut PgConnection,
     person: &ResourceId,
-    password: Option<&PasswordHash>,
+    password: &PasswordHash,
 ) -> Result<bool, sqlx::Error> {
+    let is_active = lock(connection, person).await? == Some(true);
+    Ok(is_active && passwords::kept(connection, person).await?.as_ref() == Some(password))
+}
+
+/// Locks the person against who sets another password, deactivates or deletes; whether the person is active, if there is one.
+async fn lock(
+    connection: &mut PgConnection,
+    person: &ResourceId,
+) -> Result<Option<bool>, sqlx::Error> {
     let lock = "SELECT active FROM resource WHERE kind = 0 AND id = $1 FOR NO KEY UPDATE";
     let locked = sqlx::query_scalar(lock).bind(text(person.as_str()));
-    let is_active: Option<bool> = locked.fetch_optional(&mut *connection).await?;
-    Ok(match (is_active, password) {
-        (None, _) | (Some(false), Some(_)) => false,
-        (Some(_), None) => true,
-        (Some(true), Some(password)) => {
-            passwords::kept(connection, person).await?.as_ref() == Some(password)
-        }
-    })
+    locked.fetch_optional(connection).await
 }
 
 async fn add(
@@ -75,7 +83,7 @@ async fn add(
     totp: &Totp,
     with: &NewRecoveryCodes,
 ) -> Result<u64, sqlx::Error> {
-    if !knows(connection, &with.person, Some(&with.password)).await? {
+    if !knows(connection, &with.person, &with.password).await? {
         return Ok(0);
     }
     let added = sqlx::query(
@@ -93,7 +101,7 @@ async fn renew(
     connection: &mut PgConnection,
     codes: &NewRecoveryCodes,
 ) -> Result<u64, sqlx::Error> {
-    let may = knows(connection, &codes.person, Some(&codes.password)).await?
+    let may = knows(connection, &codes.person, &codes.password).await?
         && totp(connection, &codes.person).await?.is_some();
     if may {
         keep_codes(connection, codes).await
@@ -102,16 +110,12 @@ async fn renew(
     }
 }
 
-async fn remove(
-    connection: &mut PgConnection,
-    person: &ResourceId,
-    password: Option<&PasswordHash>,
-) -> Result<u64, sqlx::Error> {
-    if !knows(connection, person, password).await? {
+async fn reset(connection: &mut PgConnection, person: &ResourceId) -> Result<u64, sqlx::Error> {
+    if lock(connection, person).await?.is_none() {
         return Ok(0);
     }
     let removed = forget(connection, person).await?;
-    if removed > 0 && password.is_none() {
+    if removed > 0 {
         sessions::end_all(connection, person).await?;
     }
     Ok(removed)

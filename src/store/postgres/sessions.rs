@@ -79,6 +79,9 @@ pub(super) async fn apply(
                 .rows_affected()
         }
         SessionWrite::End(digest) => end(connection, digest).await?,
+        SessionWrite::EndOf {
+            person, session, ..
+        } => end_of(connection, person, session.as_ref()).await?,
         SessionWrite::EndOthers { person, kept } => {
             sqlx::query("DELETE FROM session WHERE resource_id = $1 AND digest <> $2")
                 .bind(text(person.as_str()))
@@ -105,6 +108,17 @@ pub(super) async fn apply(
         SessionWrite::Forget(over) => forget(connection, over).await?,
     };
     Ok(Written::Rows(changed))
+}
+
+async fn end_of(
+    connection: &mut PgConnection,
+    person: &ResourceId,
+    session: Option<&SecretDigest>,
+) -> Result<u64, sqlx::Error> {
+    let end = "DELETE FROM session WHERE resource_id = $1 AND ($2::text IS NULL OR digest = $2)";
+    let end = sqlx::query(end).bind(text(person.as_str()));
+    let end = end.bind(session.map(|it| &it.0));
+    Ok(end.execute(connection).await?.rows_affected())
 }
 
 /// Ends the sessions of a person who is deleted or has set a password, with the link to set one. The row of the person is locked already:

@@ -859,7 +859,7 @@ async fn a_password_whose_answer_was_lost_is_set_and_remembered_once() {
         asked: false,
     };
     let made = entry(USER, "a", AuditEvent::PasswordLinkMade, 1);
-    let offered = store.offer_password_link(link.clone(), made);
+    let offered = store.offer_password_link(link.clone(), None, made);
     assert!(offered.await.unwrap());
     let set = |hash: &str| {
         Write::Password(PasswordWrite::Set(NewPassword {

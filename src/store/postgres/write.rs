@@ -157,6 +157,12 @@ async fn within(
     slot: Slot,
 ) -> Outcome<(Written, Moved)> {
     let alone = |written| (written, Moved::default());
+    if let Some((person, expected)) = write.expected() {
+        let found = row::lock(connection, ResourceType::User, person).await?;
+        if found.is_none_or(|it| it.version != expected) {
+            return Ok(Err(Refused::VersionConflict));
+        }
+    }
     match write {
         Write::Add { kind, added, terms } => add(connection, (*kind, added), terms, slot).await,
         Write::Change {

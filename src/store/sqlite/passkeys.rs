@@ -35,7 +35,7 @@ pub(super) fn apply(
         PasskeyWrite::Add {
             passkey, password, ..
         } => {
-            if second_factors::knows(connection, &passkey.person, Some(password))? {
+            if second_factors::knows(connection, &passkey.person, password)? {
                 add(connection, passkey)?
             } else {
                 0
@@ -57,7 +57,7 @@ pub(super) fn apply(
             password,
             ..
         } => {
-            if second_factors::knows(connection, person, Some(password))? {
+            if second_factors::knows(connection, person, password)? {
                 connection
                     .prepare_cached("DELETE FROM passkey WHERE id = ?1 AND resource_id = ?2")?
                     .execute((id, person.as_str()))?

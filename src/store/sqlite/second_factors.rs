@@ -45,7 +45,7 @@ pub(super) fn apply(
             .prepare_cached("DELETE FROM recovery_code WHERE resource_id = ?1 AND digest = ?2")?
             .execute((person.as_str(), &code.0))?,
         SecondFactorWrite::Renew(codes) => {
-            let may = knows(connection, &codes.person, Some(&codes.password))?
+            let may = knows(connection, &codes.person, &codes.password)?
                 && second_factor(connection, &codes.person)?.totp.is_some();
             if may {
                 keep_codes(connection, codes)?
@@ -56,11 +56,15 @@ pub(super) fn apply(
         SecondFactorWrite::Remove {
             person, password, ..
         } => {
-            if !knows(connection, person, password.as_ref())? {
-                return Ok(Written::Rows(0));
+            if knows(connection, person, password)? {
+                forget(connection, person)?
+            } else {
+                0
             }
+        }
+        SecondFactorWrite::Reset { person, .. } => {
             let removed = forget(connection, person)?;
-            if removed > 0 && password.is_none() {
+            if removed > 0 {
                 sessions::end_all(connection, person)?;
             }
             removed
@@ -69,15 +73,12 @@ pub(super) fn apply(
     Ok(Written::Rows(changed as u64))
 }
 
-/// Whether `password` is still what is kept of the person's, where it is asked for.
+/// Whether the person is active, and `password` still what is kept of the person's.
 pub(super) fn knows(
     connection: &Connection,
     person: &ResourceId,
-    password: Option<&PasswordHash>,
+    password: &PasswordHash,
 ) -> Result<bool, rusqlite::Error> {
-    let Some(password) = password else {
-        return Ok(true);
-    };
     connection
         .prepare_cached(
             "SELECT 1 FROM resource r JOIN password p ON p.resource_id = r.id
@@ -91,7 +92,7 @@ fn add(
     totp: &Totp,
     with: &NewRecoveryCodes,
 ) -> Result<usize, rusqlite::Error> {
-    if !knows(connection, &with.person, Some(&with.password))? {
+    if !knows(connection, &with.person, &with.password)? {
         return Ok(0);
     }
     connection

@@ -74,6 +74,13 @@ pub(super) fn apply(
             .prepare_cached("UPDATE session SET seen = max(seen, ?2) WHERE digest = ?1")?
             .execute((&digest.0, at.as_millisecond()))?,
         SessionWrite::End(digest) => end(connection, digest)?,
+        SessionWrite::EndOf {
+            person, session, ..
+        } => connection
+            .prepare_cached(
+                "DELETE FROM session WHERE resource_id = ?1 AND (?2 IS NULL OR digest = ?2)",
+            )?
+            .execute((person.as_str(), session.as_ref().map(|it| &it.0)))?,
         SessionWrite::EndOthers { person, kept } => connection
             .prepare_cached("DELETE FROM session WHERE resource_id = ?1 AND digest <> ?2")?
             .execute((person.as_str(), &kept.0))?,

@@ -98,6 +98,12 @@ fn whole(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome<(
 /// What is refused counts nobody.
 fn perform(connection: &Connection, write: &Write, more: &mut Counts) -> Outcome<(Written, Moved)> {
     let alone = |written| Ok((written, Moved::default()));
+    if let Some((person, expected)) = write.expected() {
+        let found = row::locate(connection, ResourceType::User, person)?;
+        if found.is_none_or(|it| it.version != expected) {
+            return Ok(Err(Refused::VersionConflict));
+        }
+    }
     match write {
         Write::Add { kind, added, terms } => {
             let outcome = add(connection, *kind, added, terms)?;

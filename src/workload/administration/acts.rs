@@ -8,6 +8,7 @@ use super::{Administration, Administrator, Capability, NotDone, PersonRow, Role}
 use crate::config::Token;
 use crate::scim::schema::ResourceType;
 use crate::store::Stored;
+use crate::store::sessions::SecretDigest;
 use crate::workload::directory::password::{NoLink, Purpose, WantedLink};
 use crate::workload::directory::sign_in_method::SignInMethod;
 use crate::workload::directory::{DirectoryError, Provisioned};
@@ -73,7 +74,7 @@ impl Administration<'_> {
         Ok(())
     }
 
-    /// The person to whom `who` may do it.
+    /// The person to whom `who` may do it. What is then done counts for this version of the person alone.
     async fn reach(
         &self,
         who: &Administrator,
@@ -98,14 +99,15 @@ impl Administration<'_> {
         session: &str,
     ) -> Result<(), NotDone> {
         let person = self.reach(who, person, Capability::EndSessions).await?;
-        // Whose it is, is looked at: a digest alone ends nothing.
-        let mut all = self.store().sessions_of(&person.id).await?.into_iter();
-        let session = all
-            .find(|it| it.digest.0 == session)
-            .ok_or(NotDone::NotFound("session"))?;
-        let directory = self.directory();
-        let ended = directory.end_sessions(&person.id, vec![session.digest], &who.requester);
-        Ok(ended.await?)
+        // Of another person it is not, so that a digest alone ends nothing.
+        let session = Some(SecretDigest(session.to_owned()));
+        let ended = self
+            .directory()
+            .end_sessions(&person, session, &who.requester);
+        match ended.await? {
+            0 => Err(NotDone::NotFound("session")),
+            _ => Ok(()),
+        }
     }
 
     /// Ends all sessions of a person; says how many there were.
@@ -113,21 +115,11 @@ impl Administration<'_> {
         &self,
         who: &Administrator,
         person: &str,
-    ) -> Result<usize, NotDone> {
+    ) -> Result<u64, NotDone> {
         let person = self.reach(who, person, Capability::EndSessions).await?;
-        let mut ended = 0;
-        loop {
-            let all = self.store().sessions_of(&person.id).await?;
-            if all.is_empty() {
-                return Ok(ended);
-            }
-            ended += all.len();
-            let digests = all.into_iter().map(|it| it.digest).collect();
-            let directory = self.directory();
-            directory
-                .end_sessions(&person.id, digests, &who.requester)
-                .await?;
-        }
+        let directory = self.directory();
+        let ended = directory.end_sessions(&person, None, &who.requester);
+        Ok(ended.await?)
     }
 
     /// Says how a person signs in from now on.
@@ -150,7 +142,8 @@ impl Administration<'_> {
             WantedMethod::Default => None,
         };
         let directory = self.directory();
-        let set = directory.set_sign_in_method(person.id.as_str(), method, &who.requester);
+        let person = (person.id.as_str(), Some(person.version));
+        let set = directory.set_sign_in_method(person, method, &who.requester);
         self.changed(&set.await?, "signInMethod")
     }
 
@@ -174,6 +167,7 @@ impl Administration<'_> {
             digest: digest(secret),
             valid: LINK_TIME,
             asked: false,
+            expected: Some(person.version),
         };
         let (directory, id) = (self.directory(), person.id.as_str());
         let made = directory.make_password_link(id, wanted, self.sign_in, &who.requester);
@@ -211,7 +205,8 @@ impl Administration<'_> {
         let person = self.reach(who, person, Capability::ResetSecondFactor);
         let person = person.await?;
         let directory = self.directory();
-        let reset = directory.reset_second_factor(person.id.as_str(), &who.requester);
+        let (id, expected) = (person.id.as_str(), Some(person.version));
+        let reset = directory.reset_second_factor(id, expected, &who.requester);
         Ok(reset.await?.1)
     }
 

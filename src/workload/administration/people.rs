@@ -19,6 +19,9 @@ use crate::workload::directory::sign_in_name::sign_in_name;
 /// Characters of a search at most.
 const LONGEST_SEARCH: usize = 256;
 
+/// Groups that are counted of a person in the list.
+const COUNTED: i64 = 100;
+
 /// Which people are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PeopleWanted {
@@ -28,6 +31,8 @@ pub(crate) struct PeopleWanted {
     pub(crate) method: Option<SignInMethod>,
     /// Whether they are active.
     pub(crate) state: Option<PersonState>,
+    /// Their `userType`.
+    pub(crate) user_type: Option<String>,
     /// `next_cursor` of the page before.
     pub(crate) cursor: Option<String>,
 }
@@ -56,10 +61,37 @@ impl PersonState {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Persons {
     /// Those of the page; fewer than fit where many had to be looked at.
-    pub(crate) people: Vec<PersonRow>,
+    pub(crate) people: Vec<ListedPerson>,
+    /// The values that `userType` may have, to choose from; empty where any may be.
+    pub(crate) user_types: Vec<String>,
+    /// How many people there are, deactivated ones included, whatever was asked for.
+    pub(crate) all_people: i64,
+    /// How many of them are not deactivated.
+    pub(crate) active_people: i64,
     /// Where the next page begins; nothing when this is the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_cursor: Option<String>,
+}
+
+/// A person in the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListedPerson {
+    /// The person.
+    #[serde(flatten)]
+    pub(crate) row: PersonRow,
+    /// How many groups the person is in.
+    pub(crate) groups: GroupCount,
+}
+
+/// How many groups a person is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GroupCount {
+    /// So many.
+    pub(crate) count: i64,
+    /// Or more: it was not counted further.
+    pub(crate) or_more: bool,
 }
 
 /// A person among others.
@@ -82,6 +114,9 @@ pub(crate) struct PersonRow {
     pub(crate) sign_in_method: SignInMethod,
     /// Whether the person may.
     pub(crate) state: PersonState,
+    /// What kind of person it is, where a client says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user_type: Option<String>,
     /// When the person was last changed.
     pub(crate) last_modified: Timestamp,
 }
@@ -102,9 +137,16 @@ impl Administration<'_> {
                 wanted: format!("write at most {LONGEST_SEARCH} characters"),
             });
         }
+        let counts = self.store().counts().await?;
+        let persons = Persons {
+            user_types: self.scim_tenant.config.schema.user_types.clone(),
+            all_people: counts.users,
+            active_people: counts.active_users,
+            ..Persons::default()
+        };
         let built_in = match self.only_method() {
             Some(only) if wanted.method.is_some_and(|it| it != only) => {
-                return Ok(Persons::default());
+                return Ok(persons);
             }
             Some(_) => None,
             None => wanted.method.map(|it| it == SignInMethod::BuiltIn),
@@ -113,14 +155,39 @@ impl Administration<'_> {
             prefix: fold_case(search),
             active: wanted.state.map(|it| it == PersonState::Active),
             built_in,
+            user_type: wanted.user_type.clone(),
             behind: place::decode::<PeoplePlace>(wanted.cursor.as_deref())?,
             count: PAGE,
         };
         let page = self.store().people(&query).await?;
         Ok(Persons {
-            people: page.people.iter().map(|it| self.row(it)).collect(),
+            people: self.listed(&page.people, wanted).await?,
             next_cursor: page.next.as_ref().and_then(place::encode),
+            ..persons
         })
+    }
+
+    /// People with how many groups each is in.
+    async fn listed(
+        &self,
+        people: &[Stored],
+        wanted: &PeopleWanted,
+    ) -> Result<Vec<ListedPerson>, NotDone> {
+        let ids: Vec<ResourceId> = people.iter().map(|it| it.id.clone()).collect();
+        let groups = self.store().group_counts(&ids, COUNTED + 1).await?;
+        let listed = people.iter().zip(groups);
+        let listed = listed.map(|(person, groups)| ListedPerson {
+            row: self.row(person),
+            groups: GroupCount {
+                count: groups.min(COUNTED),
+                or_more: groups > COUNTED,
+            },
+        });
+        // The store finds an attribute of an extension as well that is called so.
+        let user_type = wanted.user_type.as_ref();
+        let fits =
+            |it: &ListedPerson| user_type.is_none() || it.row.user_type.as_ref() == user_type;
+        Ok(listed.filter(fits).collect())
     }
 
     /// The one way to sign in that there is; nothing where a person may have either.
@@ -152,6 +219,7 @@ impl Administration<'_> {
             role: Role::of(resource),
             sign_in_method: SignInMethod::of(resource, self.sign_in),
             state: PersonState::of(resource),
+            user_type: user_type(resource).map(str::to_owned),
             last_modified: person.last_modified,
         }
     }
@@ -173,4 +241,9 @@ impl Administration<'_> {
         }
         Ok(names)
     }
+}
+
+/// What kind of person it is, where a client says so.
+fn user_type(person: &Resource) -> Option<&str> {
+    person.attributes().get("userType")?.as_str()
 }

@@ -54,6 +54,8 @@ pub(crate) struct Person {
     pub(crate) audit: Vec<AuditRow>,
     /// What who asks may do to this person at present.
     pub(crate) may: Vec<Capability>,
+    /// Whether it is a break-glass account, which nobody changes here.
+    pub(crate) is_break_glass: bool,
     /// Why the person can sign in, or cannot.
     pub(crate) story: Story,
 }
@@ -185,6 +187,11 @@ impl Administration<'_> {
         let sessions = self.sessions_of(&person).await?;
         let story = self.story_of(&person, &sessions, &history).await?;
         let (attributes, audit) = self.told(&person, ResourceType::User, history).await?;
+        let is_break_glass = self.directory().is_break_glass(&person.id).await?;
+        let may = |it: &Capability| {
+            let is_in_reach = !is_break_glass || it.from() == Role::ReadOnly;
+            is_in_reach && Self::may_do(who, &person, *it).is_ok()
+        };
         Ok(Person {
             row: self.row(&person),
             external_id: resource.external_id().map(str::to_owned),
@@ -198,9 +205,8 @@ impl Administration<'_> {
             sessions,
             applications: self.store().applications_of(&person.id, self.now).await?,
             audit,
-            may: Capability::all()
-                .filter(|it| Self::may_do(who, &person, *it).is_ok())
-                .collect(),
+            may: Capability::all().filter(may).collect(),
+            is_break_glass,
             story,
         })
     }

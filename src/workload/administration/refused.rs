@@ -88,7 +88,7 @@ impl From<DirectoryError> for NotDone {
             }) => Self::Conflict(format!(
                 "the brake holds {what}: at most {at_most} may happen in {window:#}, by spec.deprovisioning.brake of the ScimTenant"
             )),
-            DirectoryError::Precondition => {
+            DirectoryError::Precondition | DirectoryError::Store(StoreError::VersionConflict) => {
                 Self::Conflict("somebody changed the person in the meantime; look again".to_owned())
             }
             error @ DirectoryError::Store(_) => Self::Unavailable(error),

@@ -57,7 +57,7 @@ pub(super) struct AllSessions {
 #[serde(rename_all = "camelCase")]
 pub(super) struct EndedSessions {
     /// So many.
-    ended: usize,
+    ended: u64,
 }
 
 /// What became of a second factor.
@@ -124,6 +124,7 @@ struct PeopleQuery {
     search: String,
     sign_in_method: Option<SignInMethod>,
     state: Option<PersonState>,
+    user_type: Option<String>,
     cursor: Option<String>,
 }
 
@@ -260,6 +261,7 @@ impl Call<'_> {
             search: query.search,
             method: query.sign_in_method,
             state: query.state,
+            user_type: query.user_type,
             cursor: query.cursor,
         };
         ok(&self.administration.people(self.who, &wanted).await?)

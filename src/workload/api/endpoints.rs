@@ -116,6 +116,7 @@ pub(super) static ENDPOINTS: [Endpoint; 21] = [
             ),
             ("signInMethod", "`Entra` or `BuiltIn`."),
             ("state", "`Active` or `Inactive`."),
+            ("userType", "Their `userType`, as it is written."),
             CURSOR,
         ],
         ..read(

@@ -63,19 +63,17 @@ impl Directory {
         self.set(person, requester, wanted).await
     }
 
-    /// Ends some sessions of a person. That it was done is remembered first, so that none ends unknown.
+    /// Ends one session of a person, as it was looked at, or all; says how many.
     pub(crate) async fn end_sessions(
         &self,
-        person: &ResourceId,
-        sessions: Vec<SecretDigest>,
+        person: &Stored,
+        session: Option<SecretDigest>,
         requester: &Requester,
-    ) -> Result<(), DirectoryError> {
-        let entry = self.credential_entry(person, AuditEvent::SessionsEnded, requester);
-        self.store.record(entry).await?;
-        for session in sessions {
-            self.store.end_session(session).await?;
-        }
-        Ok(())
+    ) -> Result<u64, DirectoryError> {
+        let entry = self.credential_entry(&person.id, AuditEvent::SessionsEnded, requester);
+        let (id, terms) = (person.id.clone(), (person.version, entry));
+        let ended = self.store.end_sessions_of(id, session, terms);
+        Ok(ended.await?)
     }
 
     /// Changes attributes of a person, as it was looked at, as a SCIM client would: by the same rules, in one transaction.
@@ -86,10 +84,7 @@ impl Directory {
         change: impl Fn(&mut Map<String, Value>) + Send + Sync,
     ) -> Result<Provisioned, DirectoryError> {
         let kind = ResourceType::User;
-        let expected = Expected {
-            one_of: Some(vec![person.version]),
-            none_of: Vec::new(),
-        };
+        let expected = Expected::version(Some(person.version));
         let target = Target {
             kind,
             id: &person.id,
@@ -103,5 +98,98 @@ impl Directory {
         };
         let provisioner = self.provisioner(requester);
         provisioner.change(&target, &[], compute).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::clock::{SystemClock, SystemRandom};
+    use crate::config::SignInConfig;
+    use crate::scim::schema::{Rules, Schemas};
+    use crate::store::audit::AuditQuery;
+    use crate::store::{Location, StoreError, open};
+    use crate::workload::directory::Policy;
+    use crate::workload::directory::password::{NoLink, Purpose, WantedLink};
+    use crate::workload::directory::sign_in_method::SignInMethod;
+
+    async fn directory(folder: &TempDir) -> Directory {
+        let location = Location::Sqlite(folder.path().join("people.db"));
+        let rules = Rules {
+            sign_in_method: true,
+            ..Rules::default()
+        };
+        Directory::new(
+            (Schemas::new(&rules).unwrap(), Policy::default()),
+            open(&location).await.unwrap(),
+            Arc::new(SystemClock),
+            Arc::new(SystemRandom),
+        )
+    }
+
+    /// What an administrator does counts for the person whose role was looked at, and not for who has another one meanwhile.
+    #[tokio::test]
+    async fn nothing_is_done_to_who_was_changed_since_an_administrator_looked() {
+        let folder = TempDir::new().unwrap();
+        let directory = directory(&folder).await;
+        let requester = Requester::default();
+        let sign_in = json!({"session": {"idleMinutes": 60, "absoluteMinutes": 720}, "builtIn": true, "providers": []});
+        let sign_in: SignInConfig = serde_json::from_value(sign_in).unwrap();
+        let provisioner = directory.provisioner(&requester);
+        let body = json!({"userName": "bert@contoso.example"});
+        let made = provisioner.create(ResourceType::User, &body).await;
+        let seen = made.unwrap().stored;
+        let role = (&[][..], Some("EnterpriseAdmin"));
+        directory.set_role(&seen, role, &requester).await.unwrap();
+        let link = || WantedLink {
+            purpose: Purpose::Reset,
+            digest: SecretDigest("digest".to_owned()),
+            valid: jiff::SignedDuration::from_hours(1),
+            expected: Some(seen.version),
+        };
+        let all = AuditQuery {
+            count: 100,
+            ..AuditQuery::default()
+        };
+        let entries = async || directory.audit(&all).await.unwrap().len();
+        let before = entries().await;
+
+        let (id, version) = (seen.id.as_str(), Some(seen.version));
+        let method = Some(SignInMethod::BuiltIn);
+        let refused = [
+            directory.set_active(&seen, false, &requester).await.err(),
+            directory.set_role(&seen, role, &requester).await.err(),
+            directory
+                .set_sign_in_method((id, version), method, &requester)
+                .await
+                .err(),
+            directory.end_sessions(&seen, None, &requester).await.err(),
+            directory
+                .reset_second_factor(id, version, &requester)
+                .await
+                .err(),
+            match directory
+                .make_password_link(id, link(), &sign_in, &requester)
+                .await
+            {
+                Err(NoLink::Directory(error)) => Some(error),
+                _ => None,
+            },
+        ];
+        for (at, error) in refused.iter().enumerate() {
+            let is_late = matches!(
+                error,
+                Some(
+                    DirectoryError::Precondition
+                        | DirectoryError::Store(StoreError::VersionConflict)
+                )
+            );
+            assert!(is_late, "{at}: {error:?}");
+        }
+        assert_eq!(entries().await, before);
     }
 }

@@ -10,7 +10,7 @@ use crate::scim::schema::ResourceType;
 use crate::store::audit::{AuditEntry, AuditEvent, Requester};
 use crate::store::passwords::PasswordLink;
 use crate::store::sessions::SecretDigest;
-use crate::store::{ResourceId, Stored};
+use crate::store::{ResourceId, Stored, Version};
 
 /// A link that was made.
 pub(crate) struct MadeLink {
@@ -49,6 +49,8 @@ pub(crate) struct WantedLink {
     pub(crate) valid: SignedDuration,
     /// Whether somebody asks for it at the sign-in.
     pub(crate) asked: bool,
+    /// The version of the person by which it was decided that it may be made; any when absent.
+    pub(crate) expected: Option<Version>,
 }
 
 /// Why no link is made.
@@ -94,23 +96,25 @@ impl Directory {
             asked: wanted.asked,
         };
         let audit = self.credential_entry(&person.id, AuditEvent::PasswordLinkMade, requester);
-        let offered = self.store.offer_password_link(link, audit).await;
-        if !offered.map_err(DirectoryError::from)? {
+        let offered = self.store.offer_password_link(link, wanted.expected, audit);
+        if !offered.await.map_err(DirectoryError::from)? {
             return Err(NoLink::Deactivated(person.id));
         }
         Ok(MadeLink { person, expires })
     }
 
     /// Removes the second factor of the person with this id or user name, and ends the person's sessions; says whether there was one.
+    /// Another version than the one `expected`, where one is, is refused.
     pub(crate) async fn reset_second_factor(
         &self,
         person: &str,
+        expected: Option<Version>,
         requester: &Requester,
     ) -> Result<(Stored, bool), DirectoryError> {
         let person = self.person(person).await?;
         let audit = self.credential_entry(&person.id, AuditEvent::SecondFactorReset, requester);
         let id = person.id.clone();
-        let had = self.store.remove_second_factor(id, None, audit).await?;
+        let had = self.store.reset_second_factor(id, expected, audit).await?;
         Ok((person, had))
     }
 

@@ -10,6 +10,7 @@ use crate::config::SignInConfig;
 use crate::scim::patch::{PATCH_URN, PatchRequest};
 use crate::scim::resource::Resource;
 use crate::scim::schema::{ResourceType, SIGN_IN_METHOD, SIGN_IN_METHODS, SIGN_IN_URN};
+use crate::store::Version;
 use crate::store::audit::Requester;
 
 /// How a person signs in.
@@ -61,10 +62,11 @@ pub(crate) fn declared(person: &Resource) -> Option<&str> {
 }
 
 impl Directory {
-    /// Says of the person with this id or user name how it signs in; `None`: as it would if nothing was said.
+    /// Says of the person with this id or user name how it signs in; `None`: as it would if nothing was said. Another version than the
+    /// one `expected`, where one is, is refused.
     pub(crate) async fn set_sign_in_method(
         &self,
-        person: &str,
+        (person, expected): (&str, Option<Version>),
         method: Option<SignInMethod>,
         requester: &Requester,
     ) -> Result<Provisioned, DirectoryError> {
@@ -78,8 +80,9 @@ impl Directory {
         let kind = ResourceType::User;
         let request = PatchRequest::parse(self.schema(kind), &body)?;
         let provisioner = self.provisioner(requester);
-        let any = Expected::default();
-        provisioner.patch(kind, &person.id, &any, &request).await
+        let expected = Expected::version(expected);
+        let patched = provisioner.patch(kind, &person.id, &expected, &request);
+        patched.await
     }
 }
 

@@ -6,12 +6,12 @@ use axum::http::Response;
 
 use super::Desk;
 use super::frame::Frame;
-use super::parts::{Choice, Empty, Filter, Pages, State, Step, counted};
+use super::parts::{Choice, Empty, Filter, Pages, State, Step, counted, number};
 use super::person::steps;
 use super::refused::Refused;
 use super::route::{self, encoded};
 use crate::store::ResourceId;
-use crate::workload::administration::{PeopleWanted, PersonRow, PersonState};
+use crate::workload::administration::{ListedPerson, PeopleWanted, PersonRow, PersonState};
 use crate::workload::directory::sign_in_method::SignInMethod;
 
 /// A person as a list shows one.
@@ -21,6 +21,9 @@ pub(super) struct Row {
     pub(super) email: String,
     pub(super) role: &'static str,
     pub(super) sign_in: &'static str,
+    pub(super) user_type: String,
+    /// How many.
+    pub(super) groups: String,
     pub(super) state: State,
 }
 
@@ -35,6 +38,7 @@ struct Page<'p> {
     search: &'p str,
     filters: Vec<Filter>,
     people: Vec<Row>,
+    has_user_types: bool,
     empty: Empty,
     /// What is known of who was looked for in vain.
     story: Vec<Step>,
@@ -51,6 +55,15 @@ pub(super) fn sign_in(method: SignInMethod) -> &'static str {
 }
 
 impl Row {
+    /// A person of the list.
+    fn listed(person: ListedPerson) -> Self {
+        let more = if person.groups.or_more { "+" } else { "" };
+        Self {
+            groups: format!("{}{more}", number(person.groups.count)),
+            ..Self::of(person.row)
+        }
+    }
+
     pub(super) fn of(person: PersonRow) -> Self {
         Self {
             path: route::person(&ResourceId::new(person.id)),
@@ -58,6 +71,8 @@ impl Row {
             name: person.name,
             role: person.role.map_or("", |it| it.name()),
             sign_in: sign_in(person.sign_in_method),
+            user_type: person.user_type.unwrap_or_default(),
+            groups: String::new(),
             state: State::of_person(person.state == PersonState::Active),
         }
     }
@@ -67,7 +82,7 @@ impl Row {
 pub(super) async fn page(desk: &Desk<'_>) -> Result<Response<Body>, Refused> {
     let search = desk.field("search").unwrap_or_default();
     let (method, state) = (desk.field("method"), desk.field("state"));
-    let cursor = desk.field("cursor");
+    let (user_type, cursor) = (desk.field("type"), desk.field("cursor"));
     let wanted = PeopleWanted {
         search: search.to_owned(),
         method: method.and_then(SignInMethod::named),
@@ -76,18 +91,23 @@ pub(super) async fn page(desk: &Desk<'_>) -> Result<Response<Body>, Refused> {
             Some("Inactive") => Some(PersonState::Inactive),
             _ => None,
         },
+        user_type: user_type.map(str::to_owned),
         cursor: cursor.map(str::to_owned),
     };
-    let is_narrowed = !search.is_empty() || wanted.method.is_some() || wanted.state.is_some();
+    let is_narrowed = !search.is_empty()
+        || wanted.method.is_some()
+        || wanted.state.is_some()
+        || user_type.is_some();
     let found = desk
         .administration
         .people(&desk.administrator, &wanted)
         .await?;
     let here = format!(
-        "/portal/people?search={}&method={}&state={}",
+        "/portal/people?search={}&method={}&state={}&type={}",
         encoded(search),
         encoded(method.unwrap_or_default()),
         encoded(state.unwrap_or_default()),
+        encoded(user_type.unwrap_or_default()),
     );
     let count = found.people.len();
     let (mut story, mut next) = (Vec::new(), String::new());
@@ -98,16 +118,20 @@ pub(super) async fn page(desk: &Desk<'_>) -> Result<Response<Body>, Refused> {
         next.clone_from(&explained.next);
         story = steps(explained);
     }
+    let mut filters = filters(method.unwrap_or_default(), state.unwrap_or_default());
+    filters.extend(user_types(&found.user_types, user_type.unwrap_or_default()));
     let page = Page {
         frame: desk.frame(),
         sentence: if is_narrowed {
             "Those whose name, user name or e-mail begins so.".to_owned()
         } else {
-            "Everybody who was provisioned, by user name.".to_owned()
+            let all = counted(found.all_people, "person", "people");
+            format!("{all}, {} active", number(found.active_people))
         },
         search,
-        filters: filters(method.unwrap_or_default(), state.unwrap_or_default()),
-        people: found.people.into_iter().map(Row::of).collect(),
+        filters,
+        has_user_types: found.people.iter().any(|it| it.row.user_type.is_some()),
+        people: found.people.into_iter().map(Row::listed).collect(),
         empty: empty(is_over, is_narrowed || cursor.is_some()),
         story,
         next,
@@ -147,6 +171,17 @@ pub(super) fn pages(count: usize, cursor: Option<&str>, here: &str, next: Option
         first: cursor.map(|_| here.to_owned()),
         next: next.map(|it| format!("{here}{begins}cursor={}", encoded(&it))),
     }
+}
+
+/// The values of `userType`, where only some are allowed.
+fn user_types(all: &[String], chosen: &str) -> Option<Filter> {
+    let all = all.iter().map(|it| (it.as_str(), it.as_str()));
+    let options = Choice::all(std::iter::once(("", "All user types")).chain(all), chosen);
+    (options.len() > 1).then_some(Filter {
+        name: "type",
+        label: "User type",
+        options,
+    })
 }
 
 fn filters(method: &str, state: &str) -> Vec<Filter> {

@@ -7,7 +7,7 @@ use axum::http::{Response, StatusCode};
 use super::Desk;
 use super::act::{self, done};
 use super::frame::Frame;
-use super::parts::{Action, At, Line, Link, Notice, Pair, State, Step, Tone};
+use super::parts::{Action, At, Line, Link, Notice, Pair, State, Step, Tone, counted};
 use super::refused::Refused;
 use super::route::{self, Act};
 use crate::store::ResourceId;
@@ -16,6 +16,12 @@ use crate::workload::administration::{
     Story,
 };
 use crate::workload::sign_in::{pages, photo, status};
+
+/// Groups that the page names, those before others by name; `usher people show` has all of them.
+const GROUPS: usize = 50;
+
+/// Sessions that the page shows, the newest.
+const SESSIONS: usize = 20;
 
 /// A change as a table shows it.
 pub(super) struct AuditLine {
@@ -56,7 +62,9 @@ struct Page {
     next: String,
     requests: String,
     sessions: Vec<SessionLine>,
+    more_sessions: String,
     groups: Vec<Link>,
+    more_groups: String,
     audit: Vec<AuditLine>,
 }
 
@@ -68,28 +76,32 @@ pub(super) async fn page(desk: &Desk<'_>, id: &ResourceId) -> Result<Response<Bo
     let actions = act::actions(desk, &person);
     let may_end = person.may.contains(&Capability::EndSessions);
     let facts = facts(&person);
-    let groups = person.groups.into_iter().map(|it| {
+    let more_groups = person.groups.len().saturating_sub(GROUPS);
+    let groups = person.groups.into_iter().take(GROUPS).map(|it| {
         let path = route::group(&ResourceId::new(it.id));
         Link::new(it.name, path)
     });
-    let sessions = person.sessions.into_iter();
     let photo = desk.administration.photo(&desk.administrator, &id).await?;
+    let more_sessions = person.sessions.len().saturating_sub(SESSIONS);
+    let sessions = person.sessions.into_iter().take(SESSIONS);
     let page = Page {
         photo: photo.map(|_| route::photo(&id)),
         frame: desk.frame(),
         state: State::of_person(person.row.state == PersonState::Active),
         notices: done(desk.field("done")).into_iter().collect(),
-        hint: actions.is_empty().then_some(
-            "Your role does not let you change this person. What it may is decided by the role, and nobody acts on a higher one.",
-        ),
+        hint: hint(person.is_break_glass, &actions),
         actions,
         facts,
         attributes: person.attributes.into_iter().map(pair).collect(),
         next: person.story.next.clone(),
         story: steps(person.story),
         requests: format!("/portal/requests?about={}", route::encoded(id.as_str())),
-        sessions: sessions.map(|it| SessionLine::of(it, may_end.then_some(&id))).collect(),
+        sessions: sessions
+            .map(|it| SessionLine::of(it, may_end.then_some(&id)))
+            .collect(),
+        more_sessions: more(more_sessions, "browser", "browsers"),
         groups: groups.collect(),
+        more_groups: more(more_groups, "group", "groups"),
         audit: person.audit.into_iter().map(AuditLine::of).collect(),
         name: person.row.name,
         user_name: person.row.user_name,
@@ -105,6 +117,29 @@ pub(super) async fn page(desk: &Desk<'_>, id: &ResourceId) -> Result<Response<Bo
 pub(super) async fn photo(desk: &Desk<'_>, id: &ResourceId) -> Result<Response<Body>, Refused> {
     let photo = desk.administration.photo(&desk.administrator, id).await?;
     Ok(photo.map_or_else(|| status(StatusCode::NOT_FOUND), |it| photo::response(&it)))
+}
+
+/// That there are so many more than are shown; empty when there are none.
+fn more(count: usize, one: &str, many: &str) -> String {
+    match i64::try_from(count) {
+        Ok(0) => String::new(),
+        count => format!("and {} more", counted(count.unwrap_or(i64::MAX), one, many)),
+    }
+}
+
+/// Why nothing can be done, where nothing can.
+fn hint(is_break_glass: bool, actions: &[Action]) -> Option<&'static str> {
+    if is_break_glass {
+        Some(
+            "This is a break-glass account, by spec.breakGlass of the ScimTenant: neither administrators nor clients change it.",
+        )
+    } else if actions.is_empty() {
+        Some(
+            "Your role does not let you change this person. What it may is decided by the role, and nobody acts on a higher one.",
+        )
+    } else {
+        None
+    }
 }
 
 /// What the directory knows beside the attributes.

@@ -12,7 +12,7 @@ use crate::workload::administration::{NotDone, Why};
 use crate::workload::sign_in::{Visit, pages};
 
 const UNAVAILABLE: (&str, &str) = (
-    "The directory cannot be read at the moment",
+    "The directory cannot be used at the moment",
     "Try again in a minute. If that does not help, look at the status of the ScimTenant: it says what is wrong with the store.",
 );
 
@@ -25,6 +25,8 @@ pub(super) enum Refused {
     NotDone(#[from] NotDone),
     #[error("the store failed")]
     Store(#[source] StoreError),
+    #[error("the page took longer than a request may")]
+    TooSlow,
 }
 
 #[derive(Template)]
@@ -45,7 +47,7 @@ impl Refused {
     fn status(&self) -> StatusCode {
         match self {
             Self::ForeignForm => StatusCode::FORBIDDEN,
-            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::TooSlow => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotDone(why) => match why.why() {
                 Why::Forbidden => StatusCode::FORBIDDEN,
                 Why::NotFound => StatusCode::NOT_FOUND,
@@ -63,7 +65,7 @@ impl Refused {
                 "The form was not accepted",
                 "Nothing was changed. The form was of another site or of an earlier session. Go back, open the page again and send it from there.",
             ),
-            Self::Store(_) => UNAVAILABLE,
+            Self::Store(_) | Self::TooSlow => UNAVAILABLE,
             Self::NotDone(NotDone::NoRole) => (
                 "The portal is for administrators",
                 "You are signed in, and your account has none of the roles ReadOnly, User, Admin and EnterpriseAdmin. Whoever assigns roles can give you one.",
@@ -84,7 +86,10 @@ impl Refused {
     /// What is said by who refuses, as a sentence.
     fn reason(&self) -> Option<String> {
         match self {
-            Self::ForeignForm | Self::Store(_) | Self::NotDone(NotDone::NoRole) => None,
+            Self::ForeignForm | Self::Store(_) | Self::TooSlow | Self::NotDone(NotDone::NoRole) => {
+                None
+            }
+            Self::NotDone(why) if why.why() == Why::Unavailable => None,
             Self::NotDone(why) => Some(sentence(&why.to_string())),
         }
     }
@@ -93,7 +98,7 @@ impl Refused {
     fn link(&self, back: Link) -> Option<Link> {
         match self {
             Self::NotDone(NotDone::NoRole) => Some(Link::new("My account", "/account")),
-            Self::Store(_) => None,
+            Self::Store(_) | Self::TooSlow => None,
             Self::ForeignForm | Self::NotDone(_) => Some(back),
         }
     }

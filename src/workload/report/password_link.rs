@@ -62,6 +62,7 @@ pub(super) async fn make(
         digest: digest(&token),
         valid: SignedDuration::from_hours(hours),
         asked: false,
+        expected: None,
     };
     let directory = &scim_tenant.directory;
     let mut place = None;

@@ -23,7 +23,7 @@ pub(super) async fn reset(
     let scim_tenant = scim_tenant(&core, wanted.scim_tenant.as_deref())?;
     let directory = &scim_tenant.directory;
     let requester = requester(&headers);
-    let reset = directory.reset_second_factor(&wanted.person, &requester);
+    let reset = directory.reset_second_factor(&wanted.person, None, &requester);
     Ok(answer(reset.await.map(|(person, had)| {
         json!({
             "person": person.id.as_str(),

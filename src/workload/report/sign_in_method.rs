@@ -67,7 +67,7 @@ pub(super) async fn set(
     let config = with_passwords(&scim_tenant)?;
     let directory = &scim_tenant.directory;
     let requester = requester(&headers);
-    let set = directory.set_sign_in_method(&wanted.person, method, &requester);
+    let set = directory.set_sign_in_method((&wanted.person, None), method, &requester);
     Ok(match set.await {
         Ok(set) if set.not_owned > 0 => plain(
             StatusCode::CONFLICT,

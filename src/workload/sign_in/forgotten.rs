@@ -145,6 +145,7 @@ async fn offer(
         digest: digest(&asked.link),
         valid: VALID,
         asked: true,
+        expected: None,
     };
     let made = directory.make_password_link(person.id.as_str(), wanted, sign_in, &asked.requester);
     let made = made.await?;

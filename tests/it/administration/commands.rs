@@ -198,6 +198,8 @@ async fn an_administrator_signs_in_at_a_browser_and_goes_on_in_a_terminal() {
         ["groups", "list"].as_slice(),
         &["requests", "list", "--method", "POST"],
         &["held"],
+        &["held", "list"],
+        &["held", "show", &bert],
         &["sessions", "list", &bert],
     ] {
         assert!(
@@ -206,10 +208,47 @@ async fn an_administrator_signs_in_at_a_browser_and_goes_on_in_a_terminal() {
         );
     }
 
+    let list = typed(folder, &["people", "list", "--user-type", "Premium"], true).await;
+    assert_eq!(list, "nothing was found\n");
     let refused = ["people", "role", &bert, "EnterpriseAdmin"];
     let said = typed(folder, &refused, false).await;
     assert!(said.contains("above your own"), "{said}");
     let strange = TempDir::new().unwrap();
     let said = typed(strange.path(), &["held"], false).await;
     assert!(said.contains("usher login"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_that_lets_pass_what_is_held_is_printed_as_it_is_typed() {
+    let scene = Scene::begin().await;
+    let (_, admin) = scene.administrator("Admin").await;
+    let bert = scene.add("bert", None).await;
+    let folder = scene.log_in(&admin).await;
+    let folder = folder.path();
+    let released = typed(folder, &["held", "release"], false).await;
+    assert!(released.contains("no brake is declared"), "{released}");
+    let mut tenant = scene.tenant.clone();
+    tenant.policy.brake = Some(BrakeConfig {
+        deactivations: 1,
+        deletions: 0,
+        membership_removals: 1,
+        per_minutes: 60,
+        open_until: None,
+    });
+    let reloaded = scene.stage.workload.server.reload(config(vec![tenant]));
+    reloaded.await.unwrap();
+    let path = format!("/Users/{bert}");
+    let (status, _) = scene.stage.workload.send("DELETE", &path, None).await;
+    assert!(status >= 400, "the brake holds nothing");
+    let released = typed(folder, &["held", "release"], true).await;
+    let command = "kubectl --namespace identity patch scimtenant contoso --type merge --patch '{\"spec\":{\"deprovisioning\":{\"brake\":{\"openUntil\":";
+    assert!(released.starts_with(command), "{released}");
+    assert_eq!(released.lines().count(), 1, "{released}");
+    let held = typed(folder, &["held"], true).await;
+    assert!(
+        held.contains("1 deletion,") && held.contains(&released),
+        "{held}"
+    );
+    let shown = typed(folder, &["held", "show", &bert], true).await;
+    assert!(shown.contains("let it pass"), "{shown}");
 }

@@ -224,6 +224,12 @@ impl Chromium {
         self.tools("Emulation.setEmulatedMedia", scheme).await;
     }
 
+    /// The time zone of the reader, such as `Asia/Tokyo`.
+    pub(super) async fn be_in(&self, zone: &str) {
+        let zone = json!({"timezoneId": zone});
+        self.tools("Emulation.setTimezoneOverride", zone).await;
+    }
+
     /// Has the browser hold an authenticator that keeps passkeys and knows its person (CDP, domain `WebAuthn`).
     pub(super) async fn add_authenticator(&self) {
         self.tools("WebAuthn.enable", json!({})).await;

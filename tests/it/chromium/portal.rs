@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::browser::Chromium;
 use super::{DESKTOP, PHONE, keep};
+use crate::portal::faults::{AWAY, Fragile};
 use crate::portal::stage::{Portal, ROLES};
 use crate::programs::run;
 use crate::sign_in::SESSION;
@@ -207,6 +208,75 @@ async fn the_portal_is_used_by_keys_alone_and_without_script() {
         .await;
     assert!(plain.text.contains(" UTC</time>"), "{}", plain.text);
     assert!(plain.text.contains("readonly"), "{}", plain.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_portal_without_its_store_says_so_on_every_screen() {
+    let fragile = Fragile::begin().await;
+    let portal = &fragile.portal;
+    let at = portal.stage.workload.server.local_addr();
+    let page = Chromium::start("contoso.example", at).await;
+    page.be(portal, "Admin").await;
+
+    fragile.take("resource");
+    for path in ["/portal", "/portal/people", "/portal/requests"] {
+        page.visit(path).await;
+        page.wait_for(AWAY).await;
+    }
+    page.inspect("away").await;
+    fragile.give_back("resource");
+    fragile.take("record");
+    page.visit("/portal/requests").await;
+    page.wait_for(AWAY).await;
+    page.inspect("one-page-away").await;
+    page.tab_to("nav a[href$='/people']").await;
+    page.press(ENTER).await;
+    page.wait_for("People").await;
+    fragile.give_back("record");
+
+    fragile.refuse_writes();
+    page.visit(&format!("/portal/people/{}", portal.victim))
+        .await;
+    page.click("form[action$='/active'] button").await;
+    page.wait_for(AWAY).await;
+    page.inspect("not-written").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_are_those_of_the_reader_and_what_is_copied_is_whole() {
+    let portal = Portal::begin().await;
+    portal.fill().await;
+    let at = portal.stage.workload.server.local_addr();
+    let page = Chromium::start("contoso.example", at).await;
+    page.be(&portal, "Admin").await;
+    let shown =
+        "const time = document.querySelector('main time'); return [time.title, time.textContent]";
+    let mut seen = Vec::new();
+    for zone in ["Asia/Tokyo", "America/Los_Angeles"] {
+        page.be_in(zone).await;
+        page.visit("/portal/held").await;
+        let times = page.run(shown).await;
+        assert_eq!(times[0], "2026-02-01 00:00 UTC", "{zone}");
+        seen.push(times[1].as_str().unwrap().replace('\u{202f}', " "));
+    }
+    assert_eq!(seen, ["Feb 1, 2026, 9:00 AM", "Jan 31, 2026, 4:00 PM"]);
+
+    for (path, field) in [
+        ("/portal/held", "pre"),
+        ("/portal/connectors/entra", "input"),
+    ] {
+        page.visit(path).await;
+        page.click("[data-copies]").await;
+        let copied = format!(
+            "const field = document.querySelector('{field}[id]'); const said = document.querySelector('[data-copies]').textContent;
+             return [said, getSelection().toString(), field.value ?? field.textContent]"
+        );
+        let copied = page.run(&copied).await;
+        assert_ne!(copied[0], "Copy", "{path}");
+        assert_eq!(copied[1], copied[2], "{path}");
+    }
+    let complaints = page.complaints().await;
+    assert!(complaints.is_empty(), "{complaints:?}");
 }
 
 impl Portal {

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use serde_json::{Value, json};
-use usher::config::{BrakeConfig, PolicyConfig, PortalConfig, digest};
+use usher::config::{BrakeConfig, PolicyConfig, PortalConfig, ScimTenantConfig, digest};
 
 use crate::sign_in::browser::Browser;
 use crate::sign_in::passwords::stage_with;
@@ -28,6 +28,10 @@ pub(crate) struct Portal {
 
 impl Portal {
     pub(crate) async fn begin() -> Self {
+        Self::begin_with(|_| {}).await
+    }
+
+    pub(crate) async fn begin_with(change: impl FnOnce(&mut ScimTenantConfig)) -> Self {
         let stage = stage_with(|tenant| {
             tenant.portal = Some(PortalConfig {
                 display_name: "Contoso".to_owned(),
@@ -43,6 +47,7 @@ impl Portal {
                 }),
                 ..PolicyConfig::default()
             };
+            change(tenant);
         });
         let stage = stage.await;
         let lena = stage.add_lena().await;
@@ -118,16 +123,20 @@ impl Portal {
     /// People and groups as they are, somebody rejected, something held.
     pub(crate) async fn fill(&self) {
         let people = [
-            ("adele@contoso.example", "Adele Vance"),
-            ("alex@contoso.example", "Alex Wilber"),
-            ("henrietta@contoso.example", "Henrietta Müller"),
-            ("isaiah@contoso.example", "Isaiah Langer"),
-            ("leila@contoso.example", "ليلى العامري"),
-            ("misaki@contoso.example", "美咲 <佐藤> 👩‍🔬"),
+            ("adele@contoso.example", "Adele Vance", "Premium"),
+            ("alex@contoso.example", "Alex Wilber", "Standard"),
+            ("henrietta@contoso.example", "Henrietta Müller", "Standard"),
+            ("isaiah@contoso.example", "Isaiah Langer", "Premium"),
+            ("leila@contoso.example", "ليلى العامري", "Standard"),
+            ("misaki@contoso.example", "美咲 <佐藤> 👩‍🔬", "Standard"),
         ];
         let mut ids = Vec::new();
-        for (user_name, name) in people {
-            ids.push(self.add_called(user_name, name).await);
+        for (user_name, name, user_type) in people {
+            let id = self.add_called(user_name, name).await;
+            let typed = json!([{"op": "add", "path": "userType", "value": user_type}]);
+            let (status, said) = self.patch(&format!("/Users/{id}"), typed).await;
+            assert!(matches!(status, 200 | 204), "{status} {said}");
+            ids.push(id);
         }
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         self.add_group("Sales and Marketing", &ids).await;

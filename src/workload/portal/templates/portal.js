@@ -14,9 +14,10 @@ for (const button of document.querySelectorAll("[data-copies]")) {
   const field = document.getElementById(button.dataset.copies);
   button.hidden = false;
   button.addEventListener("click", async () => {
-    field.select();
+    getSelection().selectAllChildren(field);
+    field.select?.();
     try {
-      await navigator.clipboard.writeText(field.value);
+      await navigator.clipboard.writeText(field.value ?? field.textContent);
       button.textContent = "Copied";
     } catch {
       button.textContent = "Press Ctrl+C";

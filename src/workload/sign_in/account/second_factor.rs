@@ -57,7 +57,7 @@ pub(super) async fn change(visit: &Visit<'_>, person: &Stored) -> Result<Respons
         Some("remove") if !is_required(visit) => {
             let audit = visit.credential_entry(&person.id, AuditEvent::SecondFactorRemoved);
             let id = person.id.clone();
-            let removed = store.remove_second_factor(id, Some(shown.hash), audit);
+            let removed = store.remove_second_factor(id, shown.hash, audit);
             removed.await?;
             Ok(redirect(&format!("{}/account", visit.base())))
         }
