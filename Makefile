@@ -43,6 +43,7 @@ check: ## formatting, lints, documentation, unit tests, licenses
 	@scripts/setup.sh packages rust nextest deny postgres
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	cargo check --quiet --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 	cargo nextest run -E '$(UNIT)'
 	cargo deny --log-level warn check bans licenses sources
@@ -54,7 +55,7 @@ bench: program ## measure: each figure beside its peers and bare limits; ROWS=sq
 	@bench/bench.py $(if $(ROWS),--rows $(ROWS))
 
 fuzz: ## feed each parser with made-up input; SECONDS_EACH=600 for longer
-	@scripts/setup.sh packages rust
+	@scripts/setup.sh packages rust python
 	@scripts/fuzz.sh $(or $(SECONDS_EACH),60)
 
 bench-cluster: ## measure: Kubernetes with Usher, each figure beside its goal; half an hour, most of it idle

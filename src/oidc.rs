@@ -1,5 +1,5 @@
 //! OpenID Connect as values. As a relying party sees it: what a provider says of itself, the request, its answer, the ID token and what it says of a person. As a
-//! provider sees it: the request of an application, and the code that a device shows.
+//! provider sees it: the request of an application, and the code that a device shows. For both, signatures.
 
 pub mod authentication_request;
 pub mod authorization;
@@ -8,4 +8,5 @@ pub mod id_token;
 pub mod logout_token;
 pub mod profile;
 pub mod provider;
+pub mod signature;
 pub mod token_response;

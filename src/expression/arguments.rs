@@ -143,7 +143,7 @@ impl<'a, 's> Arguments<'a, 's> {
         } else {
             let text = self.text_or_empty(index)?;
             self.scope.spend(PATTERN_BUILD_WORK, self.span(index))?;
-            Pattern::new(&text).and_then(|it| work(&it, &mut budget))
+            Pattern::new(&text, &mut budget).and_then(|it| work(&it, &mut budget))
         };
         worked.map_err(|problem| self.fault(index, problem))
     }

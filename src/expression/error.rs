@@ -142,6 +142,8 @@ pub(super) fn quoted(text: &str) -> String {
 pub(crate) fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let word = word.to_lowercase();
     let near = known
+        // What is twice as long is not near, and comparing it may take long.
+        .filter(|it| word.len() <= 2 * it.len())
         .map(|it| (strsim::damerau_levenshtein(&word, &it.to_lowercase()), it))
         .filter(|(distance, it)| *distance <= 1.max(it.len().min(word.len()) / 3))
         .min_by_key(|(distance, _)| *distance);

@@ -9,10 +9,10 @@
 
 mod hints;
 
-use super::bounds::{MAX_DEPTH, MAX_EXPRESSION_CHARS, MAX_PATTERNS};
+use super::bounds::{MAX_DEPTH, MAX_EXPRESSION_CHARS, MAX_PATTERN_SIZE, MAX_PATTERNS};
 use super::error::{Fault, Span, quoted, suggestion};
 use super::functions::{self, Accepts, Function, Need};
-use super::pattern::Pattern;
+use super::pattern::{self, Budget, Pattern};
 use super::syntax::{Call, Comparison, Kind, Node, Slot};
 use super::token::{Comparator, Token, Tokens};
 use super::value::Flow;
@@ -35,6 +35,7 @@ pub(super) fn parse(source: &str) -> Result<Node, Fault> {
         span,
         depth: 0,
         patterns: 0,
+        automata: MAX_PATTERN_SIZE,
     };
     if parser.token == Token::End {
         let problem =
@@ -65,6 +66,8 @@ struct Parser<'s> {
     span: Span,
     depth: usize,
     patterns: usize,
+    /// Bytes of automata that may still be built.
+    automata: usize,
 }
 
 /// Where an expression stands: what its place takes, and whether it is the outermost.
@@ -170,7 +173,8 @@ impl Parser<'_> {
             let problem = format!("there are more than {MAX_PATTERNS} regular expressions");
             return Err(self.fault(problem));
         }
-        let pattern = Pattern::new(&text).map(Box::new);
+        let mut spend = pattern::from_what_is(&mut self.automata);
+        let pattern = Pattern::new(&text, &mut Budget::new(&mut spend)).map(Box::new);
         Ok(Kind::Pattern(text, pattern))
     }
 

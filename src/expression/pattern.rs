@@ -10,7 +10,7 @@ mod translation;
 
 use std::borrow::Cow;
 
-use fancy_regex::{Captures, Regex, RegexBuilder};
+use fancy_regex::{Captures, Regex, RegexOptionsBuilder};
 
 use super::bounds::{
     MAX_BACKTRACKING, MAX_PATTERN_CHARS, MAX_PATTERN_SIZE, MAX_PATTERN_STEPS, PATTERN_WORK,
@@ -47,9 +47,18 @@ impl<'s> Budget<'s> {
     }
 }
 
+/// Spends what is `left`.
+pub(super) fn from_what_is(left: &mut usize) -> impl FnMut(usize) -> bool {
+    move |bytes| {
+        let rest = left.checked_sub(bytes);
+        *left = rest.unwrap_or_default();
+        rest.is_some()
+    }
+}
+
 impl Pattern {
-    /// Reads `pattern` in .NET's syntax.
-    pub(super) fn new(pattern: &str) -> Result<Self, String> {
+    /// Reads `pattern` in .NET's syntax. Of the budget it takes about the bytes of its automaton.
+    pub(super) fn new(pattern: &str, budget: &mut Budget<'_>) -> Result<Self, String> {
         if pattern.chars().count() > MAX_PATTERN_CHARS {
             return Err(format!(
                 "the regular expression is longer than {MAX_PATTERN_CHARS} characters"
@@ -58,13 +67,21 @@ impl Pattern {
         let said =
             |problem: String| format!("is no regular expression that can be used: {problem}");
         let translation = Translation::of(pattern).map_err(said)?;
+        if !(budget.0)(translation.weight) {
+            return Err(said(
+                "it, or all in the expression together, would be too large; what is repeated as by {10} counts ten times, and \\w and \\p are large"
+                    .to_owned(),
+            ));
+        }
         let build = |text: &str| {
-            RegexBuilder::new(text)
+            RegexOptionsBuilder::new()
+                // What speeds up searches in long texts takes longer to make than these searches take.
+                .build_delegate_prefilter(false)
                 .backtrack_limit(MAX_BACKTRACKING)
                 .delegate_size_limit(MAX_PATTERN_SIZE)
                 .delegate_dfa_size_limit(MAX_PATTERN_SIZE)
                 .max_prog_size(MAX_PATTERN_STEPS)
-                .build()
+                .build(text.to_owned())
                 .map_err(|error| said(last_line(&error.to_string())))
         };
         Ok(Self {

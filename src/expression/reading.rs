@@ -1,5 +1,6 @@
 //! What can be said of an expression before it is evaluated: what it reads, what it can come to, which function is the outermost.
 
+use super::bounds::MAX_PATTERN_SIZE;
 use super::error::{ExpressionError, Fault, Span};
 use super::syntax::{self, Call, Kind, Node};
 use super::{Expression, pattern};
@@ -166,7 +167,10 @@ pub struct TextPattern(pattern::Pattern);
 impl TextPattern {
     /// Reads `pattern`; what is wrong with it is said without its place.
     pub fn new(pattern: &str) -> Result<Self, String> {
-        pattern::Pattern::new(pattern).map(Self)
+        let mut left = MAX_PATTERN_SIZE;
+        let mut spend = pattern::from_what_is(&mut left);
+        let budget = &mut pattern::Budget::new(&mut spend);
+        pattern::Pattern::new(pattern, budget).map(Self)
     }
 
     /// Whether the pattern is found anywhere in `text`; none if that takes too long.

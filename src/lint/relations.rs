@@ -198,6 +198,7 @@ impl World {
             namespace_connectors: Vec::new(),
             unreadable: Vec::new(),
             mappings: in_namespace(&self.mappings, &key.namespace),
+            mappings_are_lost: false,
             config: None,
             database: plan::ReferencedSecret::NotLookedAt,
             optional: Vec::new(),

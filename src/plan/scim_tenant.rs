@@ -52,6 +52,8 @@ pub struct Observed {
     pub unreadable: Vec<String>,
     /// Every mapping in the namespace.
     pub mappings: Vec<Arc<UserMapping>>,
+    /// Whether there are lines in force that nobody has any more, so that the keys they name stay.
+    pub mappings_are_lost: bool,
     /// What is under the name of the configuration Secret.
     pub config: Option<Secret>,
     /// What is under the name of the Secret with the URL of a database.
@@ -175,6 +177,11 @@ fn configuration(
             namespace_connectors: &observed.namespace_connectors,
             unreadable: &observed.unreadable,
             mappings: &observed.mappings,
+            keys_before: if observed.mappings_are_lost {
+                &present.keys
+            } else {
+                &[]
+            },
             before: &present.clients,
             providers_before: &present.providers,
             now: observed.now,

@@ -58,6 +58,8 @@ pub struct Sources<'a> {
     pub unreadable: &'a [String],
     /// Every mapping in the namespace.
     pub mappings: &'a [Arc<UserMapping>],
+    /// URN and key of each attribute of open extensions that stays from the document before, whatever the mappings say.
+    pub keys_before: &'a [(String, String)],
     /// The client entries of the document before, each with the uid of the connector that it was made for.
     pub before: &'a [(String, ScimClientConfig)],
     /// The identity providers of the document before.
@@ -181,6 +183,7 @@ fn checked_rules(tenant: &ScimTenant, sources: &Sources<'_>) -> Result<Rules, Re
         .filter(of_tenant)
         .flat_map(|it| mapping::declared(&it.spec, &schemas))
         .collect();
+    declared.extend_from_slice(sources.keys_before);
     declared.sort();
     for (urn, name) in declared {
         let extension = rules

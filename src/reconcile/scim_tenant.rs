@@ -119,6 +119,7 @@ async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, Platfor
         }
     }
     let config = ObjectKey::new(namespace, &Names::of(&owner).config);
+    let (mappings, mappings_are_lost) = mappings_in_force(ctx, namespace).await?;
     Ok(Observed {
         settings: ctx.settings.workload.clone(),
         site: ctx.platform.site(tenant),
@@ -129,7 +130,8 @@ async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, Platfor
         fresh_sealing_key: fresh_sealing_key(ctx, tenant).await?,
         namespace_connectors,
         unreadable: ctx.platform.unreadable_connectors(namespace),
-        mappings: mappings_in_force(ctx, namespace).await?,
+        mappings,
+        mappings_are_lost,
         config: ctx.platform.secret(&config).await?,
         database: database(ctx, tenant).await?,
         optional: optional(ctx, &owner).await?,
@@ -138,11 +140,13 @@ async fn observe(ctx: &Context, tenant: &ScimTenant) -> Result<Observed, Platfor
     })
 }
 
-/// The mappings of `namespace`, each with the lines and filters that are in force; of one that was never looked at, those that it declares.
+/// The mappings of `namespace`, each with the lines and filters that are in force, and whether those of one are lost, which has none then;
+/// of one that was never looked at, those that it declares.
 async fn mappings_in_force(
     ctx: &Context,
     namespace: &str,
-) -> Result<Vec<Arc<UserMapping>>, PlatformError> {
+) -> Result<(Vec<Arc<UserMapping>>, bool), PlatformError> {
+    let mut are_lost = false;
     let mut mappings = ctx.platform.user_mappings(namespace);
     for mapping in &mut mappings {
         let owner = Owner::of(mapping.as_ref());
@@ -152,9 +156,14 @@ async fn mappings_in_force(
             && in_force.spec != mapping.spec
         {
             Arc::make_mut(mapping).spec = in_force.spec.clone();
+        } else if kept.lost_of(mapping).is_some() {
+            are_lost = true;
+            let spec = &mut Arc::make_mut(mapping).spec;
+            spec.users.attributes.clear();
+            spec.groups = None;
         }
     }
-    Ok(mappings)
+    Ok((mappings, are_lost))
 }
 
 async fn database(ctx: &Context, tenant: &ScimTenant) -> Result<ReferencedSecret, PlatformError> {

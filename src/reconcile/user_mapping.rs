@@ -10,6 +10,7 @@ use crate::plan::objects::Names;
 use crate::plan::objects::secret::{self, Found};
 use crate::plan::status::MappingFacts;
 use crate::plan::user_mapping::change::Change;
+use crate::plan::user_mapping::in_force::InForce;
 use crate::plan::user_mapping::{Observed, in_force, progress};
 use crate::plan::{self, Owner, StatusOf, Verdict};
 use crate::platform::PlatformError;
@@ -93,8 +94,11 @@ async fn pursue(
     let facts = MappingFacts {
         checked: Some(checked),
         decision: Some(plan.decision),
-        in_force: Some(plan.in_force.told()),
-        lines: plan.in_force.lines(),
+        lines: plan.in_force.as_ref().map(InForce::lines),
+        in_force: match &plan.in_force {
+            Some(it) => Some(it.told()),
+            None => change.lost().cloned(),
+        },
         lacks_preview: preview.is_none() && change.is_asked_for(),
         preview,
     };

@@ -63,6 +63,17 @@ pub trait Payloads: Send + Sync {
     /// Some of those with a greater number than `after`, in the order of their numbers.
     async fn payloads(&self, after: i64, count: usize) -> Result<Vec<KeptPayload>, StoreError>;
 
+    /// Numbers of some whose person is gone: a program that knows no payloads has deleted the person.
+    async fn orphaned_payloads(&self) -> Result<Vec<i64>, StoreError>;
+
+    /// Forgets some of those whose person is gone; says how many, nothing being the end.
+    async fn forget_orphaned_payloads(&self) -> Result<u64, StoreError> {
+        match self.orphaned_payloads().await? {
+            numbers if numbers.is_empty() => Ok(0),
+            numbers => self.write_payloads(PayloadWrite::Drop(numbers)).await,
+        }
+    }
+
     /// Keeps each in the place of the one before it of the same client and person; of who is not there any more, nothing.
     async fn keep_payloads(&self, payloads: Vec<Payload>) -> Result<(), StoreError> {
         let kept = self.write_payloads(PayloadWrite::Keep(payloads));
@@ -82,6 +93,8 @@ pub enum PayloadWrite {
     Keep(Vec<Payload>),
     /// Forgets some.
     Forget(ForgottenPayloads),
+    /// Forgets those with these numbers.
+    Drop(Vec<i64>),
 }
 
 /// What stands before what tells a stranger again, where both are in one column; no id looks so.

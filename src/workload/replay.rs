@@ -62,7 +62,7 @@ pub(super) async fn turn(shared: &Shared, scim_tenant: &ScimTenant) {
     }
 }
 
-/// Forgets what strangers sent long ago; of a directory that replays nothing any more, everything.
+/// Forgets what strangers sent long ago, and what was sent of people whom another version of the program deleted; of a directory that replays nothing any more, everything.
 pub(super) async fn forget(scim_tenant: &ScimTenant, now: Timestamp) {
     let which = match scim_tenant.config.replay {
         Some(_) => {
@@ -73,6 +73,9 @@ pub(super) async fn forget(scim_tenant: &ScimTenant, now: Timestamp) {
     };
     let store = &scim_tenant.opened.store;
     while matches!(store.forget_payloads(which).await, Ok(1..)) {}
+    if scim_tenant.opened.sent.looks_for_orphans(now) {
+        while matches!(store.forget_orphaned_payloads().await, Ok(1..)) {}
+    }
 }
 
 /// How far it is; nothing when nothing is kept, or nobody has looked yet.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 /// The sources of the main crate, of which only these modules are built.
 #[path = "../../src"]
+#[allow(dead_code, unused_imports, reason = "other modules use the rest")]
 mod usher {
     pub mod clock;
     pub mod expression;

@@ -156,6 +156,13 @@ const DEEDS: &[(&str, Option<Deed>)] = &[
         }),
     ),
     (
+        "change the mapping, and lose the one in force",
+        Some(|model| {
+            model.put(&MAPPING.replace("costCentre", "shoeSize"));
+            model.remove_child(ChildKind::Secret, "people-mapping");
+        }),
+    ),
+    (
         "take the entitlement away",
         Some(|model| {
             model.put(&TENANT.replace("[EnterpriseToolkit]", "[]"));

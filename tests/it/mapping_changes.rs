@@ -3,13 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use usher::api::scim_tenant::ScimTenantSpec;
-use usher::api::user_mapping::{MappingPreview, UserAttributes};
+use usher::api::user_mapping::{MappingPreview, PreviewNames, UserAttributes};
 use usher::api::{ObjectKey, UserMapping};
 use usher::clock::{ManualClock, SystemRandom};
 use usher::expression::Environment;
+use usher::plan::ChildKind;
 use usher::plan::mapping::difference::Difference;
 use usher::plan::user_mapping::in_force::digest;
 use usher::platform::Platform;
@@ -187,9 +189,11 @@ async fn a_change_that_takes_away_too_much_waits_until_it_is_confirmed() {
     assert_eq!(keys(&model), ["costCentre"]);
     let status = mapping(&model).status.clone().unwrap();
     let preview = status.preview.unwrap();
+    let nobody = PreviewNames::default();
     assert_eq!(
-        preview.names.disabled,
-        ["ana@contoso.com", "bo@contoso.com"]
+        (preview.disabled, preview.names),
+        (2, nobody),
+        "nobody asks for names"
     );
     assert_eq!(status.in_force.unwrap().generation, Some(1));
     assert_eq!(status.attributes, Some(2));
@@ -210,6 +214,52 @@ async fn a_change_that_takes_away_too_much_waits_until_it_is_confirmed() {
         assert_eq!(condition(&model, "InForce").unwrap().0, "True");
     }
     assert_eq!(announced(&model, "MappingHeld"), 1);
+}
+
+#[tokio::test]
+async fn whoever_deletes_the_mapping_in_force_has_confirmed_nothing() {
+    let (model, clock) = settled().await;
+    let worse = disabling(MAPPING);
+    model.put(&worse);
+    settle(&model, &clock, 2).await;
+
+    model.remove_child(ChildKind::Secret, "people-mapping");
+    settle(&model, &clock, 3).await;
+
+    let confirm = digest(&mapping(&model).spec);
+    let (status, reason, message) = condition(&model, "InForce").unwrap();
+    assert_eq!((status.as_str(), reason.as_str()), ("False", "MappingHeld"));
+    assert_eq!(
+        message,
+        format!(
+            "Secret people-mapping with the mapping of generation 1, which is in force, is gone, so that nobody can tell what this one would do to people: put the lines before it back, or, if it is meant, write spec.confirm: \"{confirm}\""
+        )
+    );
+    assert_eq!(keys(&model), ["costCentre"]);
+    let status = mapping(&model).status.clone().unwrap();
+    assert_eq!(status.in_force.unwrap().generation, Some(1));
+    assert_eq!((status.attributes, status.preview), (Some(2), None));
+    let writes = model.writes();
+    settle(&model, &clock, 4).await;
+    assert_eq!(model.writes(), writes);
+
+    // Nor does whoever makes it unreadable.
+    model.put(MAPPING);
+    settle(&model, &clock, 5).await;
+    assert_eq!(condition(&model, "InForce").unwrap().0, "True");
+    model.put(&worse);
+    settle(&model, &clock, 6).await;
+    model.edit_child(ChildKind::Secret, "people-mapping", |it| {
+        it["data"] = json!({});
+    });
+    settle(&model, &clock, 7).await;
+    assert_eq!(condition(&model, "InForce").unwrap().1, "MappingHeld");
+    assert_eq!(keys(&model), ["costCentre"]);
+
+    model.put(&worse.replace("spec:", &format!("spec:\n  confirm: {confirm:?}")));
+    settle(&model, &clock, 8).await;
+    assert_eq!(condition(&model, "InForce").unwrap().0, "True");
+    assert_eq!(keys(&model), ["shoeSize"]);
 }
 
 #[tokio::test]
@@ -264,6 +314,15 @@ async fn a_change_within_the_brake_comes_into_force_and_its_preview_stays() {
         "of 2 people who are active the mapping changes 2, disables 0, and has 0 refused"
     );
     assert_eq!(announced(&model, "Previewed: of 2 people"), 1);
+
+    clock.advance(Duration::from_hours(1));
+    settle(&model, &clock, 3).await;
+    let later = mapping(&model).status.clone().unwrap().preview.unwrap();
+    let expected = MappingPreview {
+        names: PreviewNames::default(),
+        ..preview
+    };
+    assert_eq!(later, expected, "nobody is named longer than needed");
 }
 
 #[tokio::test]

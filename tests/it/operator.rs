@@ -176,6 +176,17 @@ async fn a_change_of_a_mapping_is_held_against_the_directory_until_it_is_confirm
     })
     .await;
 
+    let kept = "contoso-people-mapping";
+    let delete = ["delete", "secret", kept, "-n", &stage.namespace];
+    stage.cluster.kubectl(&delete).await.unwrap();
+    eventually("what was in force is missed", async || {
+        let said = stage.until::<UserMapping>("contoso-people", "InForce", held);
+        let said = said.await;
+        said.starts_with(&format!("Secret {kept} with the mapping of generation 1"))
+            .then_some(())
+    })
+    .await;
+
     let confirm = json!({"spec": {"confirm": preview.digest}});
     stage.change::<UserMapping>("contoso-people", confirm).await;
     let in_force = ("True", "Reconciled");

@@ -119,6 +119,7 @@ pub(crate) fn seen(tenant: &ScimTenant) -> scim_tenant::Observed {
         namespace_connectors: Vec::new(),
         unreadable: Vec::new(),
         mappings: Vec::new(),
+        mappings_are_lost: false,
         config: None,
         database: ReferencedSecret::NotLookedAt,
         optional: Vec::new(),

@@ -6,15 +6,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Client;
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters,
-    RsaPublicKeyComponents, UnparsedPublicKey,
-};
 use serde_json::Value;
 
 use super::refusal::Refusal;
 use crate::emulator::application::{Application, FederatedCredential};
 use crate::oidc::id_token::LEEWAY;
+use crate::oidc::signature::PublicKey;
 
 /// Bytes of a token at most.
 const MAX_TOKEN: usize = 16 * 1024;
@@ -77,32 +74,22 @@ impl<'t> Jwt<'t> {
     }
 }
 
-/// Whether `key` signed the token, by an algorithm that the key is for (RFC 8725, section 3.1).
+/// Whether `key` signed the token, by an algorithm that the key is for.
 pub(super) fn by_key(jwt: &Jwt<'_>, key: &Value) -> bool {
+    let key = public_key(jwt.algorithm(), key);
+    key.is_some_and(|it| it.verifies(jwt.signed.as_bytes(), &jwt.signature))
+}
+
+/// A JWK (RFC 7518, section 6), if it is for this algorithm.
+fn public_key(algorithm: &str, key: &Value) -> Option<PublicKey> {
     let part = |name: &str| URL_SAFE_NO_PAD.decode(key[name].as_str()?).ok();
-    let by_rsa = |parameters: &'static RsaParameters| {
-        let (Some(n), Some(e)) = (part("n"), part("e")) else {
-            return false;
-        };
-        let key = RsaPublicKeyComponents { n, e };
-        key.verify(parameters, jwt.signed.as_bytes(), &jwt.signature)
-            .is_ok()
-    };
-    match (key["kty"].as_str(), jwt.algorithm()) {
-        (Some("RSA"), "RS256") => by_rsa(&RSA_PKCS1_2048_8192_SHA256),
-        (Some("RSA"), "PS256") => by_rsa(&RSA_PSS_2048_8192_SHA256),
-        (Some("EC"), "ES256") => {
-            let (Some(x), Some(y)) = (part("x"), part("y")) else {
-                return false;
-            };
-            // The first byte says that the point is not compressed.
-            let point = [&[4], x.as_slice(), y.as_slice()].concat();
-            UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
-                .verify(jwt.signed.as_bytes(), &jwt.signature)
-                .is_ok()
-        }
-        _ => false,
-    }
+    Some(match (key["kty"].as_str()?, algorithm) {
+        ("RSA", "RS256") => PublicKey::rs256(part("n")?, part("e")?),
+        ("RSA", "PS256") => PublicKey::ps256(part("n")?, part("e")?),
+        // The first byte says that the point is not compressed.
+        ("EC", "ES256") => PublicKey::es256([vec![4], part("x")?, part("y")?].concat()),
+        _ => return None,
+    })
 }
 
 /// Whether one of `keys` signed the token: the one that it names, if it names one.

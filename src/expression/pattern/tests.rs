@@ -2,10 +2,17 @@
 
 use super::*;
 
+/// The pattern, with as much as an expression has for its automata.
+fn built(pattern: &str) -> Result<Pattern, String> {
+    let mut left = MAX_PATTERN_SIZE;
+    let mut spend = from_what_is(&mut left);
+    Pattern::new(pattern, &mut Budget::new(&mut spend))
+}
+
 /// `text` with each match of `pattern` replaced.
 fn replaced(pattern: &str, text: &str, replacement: &str) -> String {
     let mut spend = |_| true;
-    let replaced = Pattern::new(pattern).and_then(|pattern| {
+    let replaced = built(pattern).and_then(|pattern| {
         pattern.replace(
             Cow::Borrowed(text),
             replacement,
@@ -64,6 +71,12 @@ fn matches_are_replaced_as_dot_net_does() {
         (r"\d", "٣", "X", "X"),
         (r"\p{Lu}\P{L}[\p{Nd}]", "A-1", "X", "X"),
         (r"\w", "é_", "X", "XX"),
+        (r"(?i)[\s\Sk]", "a\u{212A}", "X", "XX"),
+        (r"(?i)[^\Sk]", " kK\u{212A}", "X", "XkK\u{212A}"),
+        (r"(?i)[\D-[k]]", "1akK\u{212A}", "X", "1XkK\u{212A}"),
+        (r"(?i)[\Wk-m]", "-aK", "X", "XaX"),
+        (r"[\d\-a-c\p{Lu}]", "1-bXd", "Y", "YYYYd"),
+        (r"[^\W\d]", "a1_-", "X", "X1X-"),
     ] {
         assert_eq!(replaced(pattern, text, replacement), expected, "{pattern}");
     }
@@ -72,7 +85,7 @@ fn matches_are_replaced_as_dot_net_does() {
 #[test]
 fn only_the_group_is_replaced() {
     let mut spend = |_| true;
-    let pattern = Pattern::new("(?<isd>[+][0-9]+) ([0-9]+)").unwrap();
+    let pattern = built("(?<isd>[+][0-9]+) ([0-9]+)").unwrap();
     let mut of = |group: &str| {
         let text = Cow::Borrowed("+49 123, +1 5");
         let replaced = pattern.replace_group(text, group, "$1", &mut Budget::new(&mut spend));
@@ -123,6 +136,9 @@ fn what_dot_net_or_the_engine_does_not_have_is_refused() {
         r"\uD83D",
         r"\w{500}{500}",
         "a{2000}{2000}",
+        r"(\w{5}){4}",
+        r"(?i)[\x00-\uD7FF]{2}",
+        r"(?i:\p{L}{99999999999999999999})",
         "[a-[b]c]",
     ] {
         let said = replaced(pattern, "a", "");
@@ -135,12 +151,8 @@ fn what_takes_too_long_ends() {
     let text = format!("cb{}", "a".repeat(3_000));
     for pattern in [r"(a+)+\1c", "(?=(a+)+b)a", "a.*b|a"] {
         let mut left = 1_usize << 18;
-        let mut spend = |bytes: usize| {
-            let next = left.checked_sub(bytes);
-            left = next.unwrap_or_default();
-            next.is_some()
-        };
-        let pattern = Pattern::new(pattern).unwrap();
+        let mut spend = from_what_is(&mut left);
+        let pattern = built(pattern).unwrap();
         let replaced = pattern.replace(Cow::Borrowed(&text), "", &mut Budget::new(&mut spend));
 
         assert_eq!(

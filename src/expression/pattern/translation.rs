@@ -6,10 +6,12 @@
 
 mod class;
 mod escape;
+mod weight;
 
 use std::ops::Range;
 
 use fancy_regex::Captures;
+use weight::Weight;
 
 /// Characters that mean something outside of a class.
 const META: &str = r"\.+*?()|[]{}^$#&-~";
@@ -22,6 +24,8 @@ pub(super) struct Translation {
     pub(super) groups: Groups,
     /// Whether it looks around or refers back, so that matching may go back and forth.
     pub(super) looks_around: bool,
+    /// About how many bytes the automata of both texts take.
+    pub(super) weight: usize,
 }
 
 /// The groups of a pattern by .NET's numbers and names. A name may stand for several of the engine's groups.
@@ -96,6 +100,7 @@ struct Translator {
     written: Vec<Option<String>>,
     is_multi_line: bool,
     looks_around: bool,
+    weight: Weight,
     /// Whether a quantifier may follow.
     is_quantifiable: bool,
 }
@@ -110,6 +115,7 @@ impl Translation {
             written: Vec::new(),
             is_multi_line: false,
             looks_around: false,
+            weight: Weight::new(),
             is_quantifiable: false,
         };
         while translator.at < translator.characters.len() {
@@ -159,7 +165,13 @@ impl Translator {
 
     fn push_atom(&mut self, text: &str) {
         self.push(text);
+        self.weight.atom(text);
         self.is_quantifiable = true;
+    }
+
+    fn open(&mut self, parenthesis: &str) {
+        self.push(parenthesis);
+        self.weight.open();
     }
 
     fn push_literal(&mut self, literal: char) {
@@ -180,7 +192,11 @@ impl Translator {
                 self.push_atom(&class);
             }
             '(' => self.group()?,
-            ')' => self.push_atom(")"),
+            ')' => {
+                self.push(")");
+                self.weight.close();
+                self.is_quantifiable = true;
+            }
             '|' => {
                 self.push("|");
                 self.is_quantifiable = false;
@@ -206,6 +222,10 @@ impl Translator {
             return Err(format!("{written} repeats nothing"));
         }
         self.push(written);
+        let numbers = written.split(|it: char| !it.is_ascii_digit());
+        let numbers = numbers.filter(|it| !it.is_empty());
+        let numbers = numbers.map(|it| it.parse().unwrap_or(usize::MAX));
+        self.weight.repeat(numbers.max().unwrap_or(1));
         if self.take_text("?") {
             self.push("?");
         }
@@ -236,13 +256,13 @@ impl Translator {
                 return Err("* repeats nothing".to_owned());
             }
             self.written.push(None);
-            self.push("(");
+            self.open("(");
             return Ok(());
         }
         for opening in ["<=", "<!", "=", "!", ">", ":"] {
             if self.take_text(opening) {
                 self.looks_around |= opening != ":";
-                self.push(&format!("(?{opening}"));
+                self.open(&format!("(?{opening}"));
                 return Ok(());
             }
         }
@@ -278,7 +298,7 @@ impl Translator {
             ));
         }
         self.written.push(Some(name));
-        self.push("(");
+        self.open("(");
         Ok(())
     }
 
@@ -291,7 +311,15 @@ impl Translator {
                 ')' | ':' if !options.is_empty() => {
                     let on = options.split('-').next().unwrap_or_default();
                     self.is_multi_line |= on.contains('m');
-                    self.push(&format!("(?{options}{option}"));
+                    if on.contains('i') {
+                        self.weight.ignore_case();
+                    }
+                    let written = format!("(?{options}{option}");
+                    if option == ':' {
+                        self.open(&written);
+                    } else {
+                        self.push(&written);
+                    }
                     return Ok(());
                 }
                 other => {
@@ -329,6 +357,7 @@ impl Translator {
             at_line_feed: has_end.then_some(at_line_feed),
             groups,
             looks_around: self.looks_around,
+            weight: self.weight.total().saturating_mul(1 + usize::from(has_end)),
         })
     }
 }

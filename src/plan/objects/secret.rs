@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 
-use crate::config::{ProviderConfig, ScimClientConfig, Token, WorkloadConfig};
+use crate::config::{ProviderConfig, ScimClientConfig, ScimTenantConfig, Token, WorkloadConfig};
 
 use super::super::child::{OWNER_UID, Owner, Ownership, Seen};
 use super::{Names, owned};
@@ -46,6 +46,8 @@ pub struct Present {
     pub clients: Vec<(String, ScimClientConfig)>,
     /// The identity providers of the document.
     pub providers: Vec<ProviderConfig>,
+    /// URN and name of each attribute of open extensions in the document.
+    pub keys: Vec<(String, String)>,
 }
 
 /// Looks at what is under the name of the configuration of `owner`.
@@ -88,6 +90,7 @@ fn present(secret: &Secret) -> Present {
         });
     let scim_tenants = config.map(|it| it.scim_tenants).unwrap_or_default();
     let sign_ins = scim_tenants.iter().filter_map(|it| it.sign_in.as_ref());
+    let keys = scim_tenants.iter().flat_map(open_keys).collect();
     let providers = sign_ins.flat_map(|it| it.providers.clone()).collect();
     let clients = scim_tenants
         .into_iter()
@@ -100,7 +103,17 @@ fn present(secret: &Secret) -> Present {
         document,
         clients,
         providers,
+        keys,
     }
+}
+
+fn open_keys(config: &ScimTenantConfig) -> Vec<(String, String)> {
+    let open = config.schema.extensions.iter().filter(|it| it.open);
+    let keys = open.flat_map(|extension| {
+        let attributes = extension.attributes.iter();
+        attributes.map(|it| (extension.urn.clone(), it.name.clone()))
+    });
+    keys.collect()
 }
 
 /// The Secret with `document`; `uids` are those of the connectors by name.

@@ -22,8 +22,8 @@ pub struct MappingFacts {
     pub decision: Option<Decision>,
     /// The mapping in force.
     pub in_force: Option<MappingInForce>,
-    /// How many lines it has; none of one that does not fit.
-    pub lines: usize,
+    /// How many lines it has, if that is known.
+    pub lines: Option<usize>,
     /// What the change would do.
     pub preview: Option<MappingPreview>,
     /// Whether somebody wants to know that, and the directory could not be looked at.
@@ -43,8 +43,15 @@ pub fn user_mapping_status(
     findings.extend(valid(verdict, checked));
     findings.extend(facts.and_then(in_force));
     findings.extend(facts.and_then(|it| previewed(mapping, it)));
-    let lines = i64::try_from(facts.map_or(0, |it| it.lines)).unwrap_or(i64::MAX);
     let decided = facts.filter(|it| it.decision.is_some());
+    let lines = match decided {
+        // Of one that does not fit none is in effect.
+        None => Some(0),
+        Some(facts) => match facts.lines {
+            Some(lines) => Some(i64::try_from(lines).unwrap_or(i64::MAX)),
+            None => before.attributes,
+        },
+    };
     UserMappingStatus {
         observed_generation: mapping.metadata.generation,
         conditions: record(
@@ -53,7 +60,7 @@ pub fn user_mapping_status(
             mapping.metadata.generation,
             time(now).0,
         ),
-        attributes: Some(lines),
+        attributes: lines,
         warnings: checked
             .map(|it| it.warnings.iter().map(ToString::to_string).collect())
             .unwrap_or_default(),
@@ -86,6 +93,7 @@ fn previewed(mapping: &UserMapping, facts: &MappingFacts) -> Option<Finding> {
     mapping.spec.preview?;
     facts.decision.as_ref()?;
     Some(match &facts.preview {
+        None if !facts.lacks_preview => return None,
         None => Finding::new(
             PREVIEWED,
             Status::Unknown,

@@ -1,8 +1,8 @@
 //! What becomes of a change of a mapping: it comes into force, or what is in force stays until somebody confirms.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::api::user_mapping::{MappingPreview, UserMappingSpec};
+use crate::api::user_mapping::{MappingInForce, MappingPreview, PreviewNames, UserMappingSpec};
 use crate::api::{ScimTenant, UserMapping};
 
 use super::super::child::{Child, ChildKey, ChildKind, Owner};
@@ -12,6 +12,9 @@ use super::super::status;
 use super::super::step::Step;
 use super::super::verdict::Rejection;
 use super::in_force::{self, InForce, Kept, digest, digest_of};
+
+/// How long the names of a preview stay in the status once the mapping is in force.
+const NAMES_STAY: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a change of a mapping is judged by.
 #[derive(Clone, Debug)]
@@ -43,8 +46,8 @@ pub struct ChangePlan {
     pub steps: Vec<Step>,
     /// What becomes of the change.
     pub decision: Decision,
-    /// What is in force.
-    pub in_force: InForce,
+    /// What is in force; nothing where its lines are lost.
+    pub in_force: Option<InForce>,
 }
 
 impl<'a> Change<'a> {
@@ -67,6 +70,12 @@ impl<'a> Change<'a> {
         self.kept.in_force_of(self.mapping)
     }
 
+    /// What is in force by the status and nobody has any more, unless what is declared was confirmed.
+    pub fn lost(&self) -> Option<&MappingInForce> {
+        let lost = self.kept.lost_of(self.mapping);
+        lost.filter(|_| !self.is_confirmed())
+    }
+
     fn is_in_force(&self) -> bool {
         self.in_force()
             .is_some_and(|it| it.spec == in_force::content(&self.mapping.spec))
@@ -87,7 +96,8 @@ impl<'a> Change<'a> {
     /// Whether somebody has to know what it would do: the brake, or who asks for a preview.
     pub fn is_asked_for(&self) -> bool {
         let is_judged = self.in_force().is_some() && !self.is_in_force() && !self.is_confirmed();
-        is_judged || self.mapping.spec.preview.is_some()
+        // With nothing to compare it with, nobody can know.
+        self.lost().is_none() && (is_judged || self.mapping.spec.preview.is_some())
     }
 
     fn is_confirmed(&self) -> bool {
@@ -138,7 +148,11 @@ impl<'a> Change<'a> {
             return None;
         }
         let Some(counted) = counted else {
-            return self.known().cloned();
+            let mut known = self.known()?.clone();
+            if self.is_in_force() && self.now.duration_since(known.computed_at.0) >= NAMES_STAY {
+                known.names = PreviewNames::default();
+            }
+            return Some(known);
         };
         Some(counted.preview(
             self.mapping.metadata.generation,
@@ -153,6 +167,14 @@ impl<'a> Change<'a> {
     /// # Errors
     /// When the place of the mapping in force is somebody else's.
     pub fn plan(&self, preview: Option<&MappingPreview>) -> Result<ChangePlan, Rejection> {
+        if let Some(message) = self.lost().and_then(|it| self.loss(it)) {
+            let decision = Decision::Held { message };
+            return Ok(ChangePlan {
+                steps: self.steps(None)?,
+                decision,
+                in_force: None,
+            });
+        }
         let declared = || match self.in_force() {
             None => InForce::first(self.mapping),
             Some(it) if self.is_in_force() => it.clone(),
@@ -168,9 +190,9 @@ impl<'a> Change<'a> {
             },
         };
         Ok(ChangePlan {
-            steps: self.steps(&wanted)?,
+            steps: self.steps(Some(&wanted))?,
             decision,
-            in_force: wanted,
+            in_force: Some(wanted),
         })
     }
 
@@ -208,19 +230,38 @@ impl<'a> Change<'a> {
         ))
     }
 
-    fn steps(&self, wanted: &InForce) -> Result<Vec<Step>, Rejection> {
+    /// Why what is declared has to be confirmed after the lines of `lost` are gone, unless the brake is open.
+    fn loss(&self, lost: &MappingInForce) -> Option<String> {
+        if brake_allows(&self.tenant.spec.deprovisioning.brake, i64::MAX, self.now) {
+            return None;
+        }
+        let secret = in_force::secret_name(&Owner::of(self.mapping));
+        let before = lost.generation.map_or_else(
+            || "the mapping before this one".to_owned(),
+            |it| format!("the mapping of generation {it}"),
+        );
+        let confirm = digest(&self.mapping.spec);
+        Some(format!(
+            "Secret {secret} with {before}, which is in force, is gone, so that nobody can tell what this one would do to people: put the lines before it back, or, if it is meant, write spec.confirm: {confirm:?}"
+        ))
+    }
+
+    fn steps(&self, wanted: Option<&InForce>) -> Result<Vec<Step>, Rejection> {
         let owner = Owner::of(self.mapping);
-        let mut secret = in_force::secret(&owner, wanted);
         let name = in_force::secret_name(&owner);
         let child = ChildKey::new(ChildKind::Secret, &owner.object.namespace, &name);
+        if self.kept == Kept::Foreign {
+            return Err(Rejection::NameTaken {
+                child,
+                field: "metadata.name",
+            });
+        }
+        let Some(wanted) = wanted else {
+            return Ok(Vec::new());
+        };
+        let mut secret = in_force::secret(&owner, wanted);
         Ok(match &self.kept {
-            Kept::Foreign => {
-                return Err(Rejection::NameTaken {
-                    child,
-                    field: "metadata.name",
-                });
-            }
-            Kept::Absent => vec![Step::Create(Box::new(secret))],
+            Kept::Foreign | Kept::Absent => vec![Step::Create(Box::new(secret))],
             Kept::Predecessor { uid } => vec![
                 Step::Delete {
                     child,

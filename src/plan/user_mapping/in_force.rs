@@ -93,6 +93,17 @@ impl Kept {
         };
         found.filter(|it| it.spec.connector_ref == mapping.spec.connector_ref)
     }
+
+    /// The mapping in force by the status of `mapping`, if nobody has its lines any more: its Secret is gone or unreadable, and what
+    /// `mapping` declares is another.
+    pub fn lost_of<'m>(&self, mapping: &'m UserMapping) -> Option<&'m MappingInForce> {
+        let is_kept = match self {
+            Self::Ours { in_force, .. } => in_force.is_some(),
+            Self::Absent | Self::Predecessor { .. } | Self::Foreign => false,
+        };
+        let told = mapping.status.as_ref()?.in_force.as_ref()?;
+        (!is_kept && told.digest != digest(&mapping.spec)).then_some(told)
+    }
 }
 
 /// Name of the Secret of `owner`.

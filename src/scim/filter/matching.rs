@@ -54,7 +54,7 @@ impl<'r> Candidate<'r> {
     }
 
     /// A person of whom nobody said otherwise is active.
-    pub(in crate::scim) fn attribute(&self, path: &AttributePath) -> Option<&Value> {
+    pub(crate) fn attribute(&self, path: &AttributePath) -> Option<&Value> {
         if path.is_core("id") {
             return Some(&self.id);
         }

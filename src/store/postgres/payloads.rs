@@ -24,6 +24,10 @@ impl Payloads for PostgresStore {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         read!(self, connection => find(&mut connection, after, count))
     }
+
+    async fn orphaned_payloads(&self) -> Result<Vec<i64>, StoreError> {
+        read!(self, connection => orphaned(&mut connection))
+    }
 }
 
 /// Does one write inside a transaction.
@@ -57,6 +61,11 @@ pub(super) async fn apply(
                 sqlx::query("DELETE FROM payload WHERE seq IN (SELECT seq FROM payload LIMIT $1)");
             let forgotten = forgotten.bind(FORGOTTEN_AT_ONCE);
             forgotten.execute(connection).await?.rows_affected()
+        }
+        PayloadWrite::Drop(numbers) => {
+            let dropped = sqlx::query("DELETE FROM payload WHERE seq = ANY($1)");
+            let dropped = dropped.bind(numbers).execute(connection);
+            dropped.await?.rows_affected()
         }
     };
     Ok(Written::Rows(changed))
@@ -108,6 +117,15 @@ pub(super) async fn forget(
     let forgotten = sqlx::query("DELETE FROM payload WHERE subject = $1");
     let forgotten = forgotten.bind(text(person.as_str()));
     forgotten.execute(connection).await.map(|_| ())
+}
+
+async fn orphaned(connection: &mut PgConnection) -> Result<Vec<i64>, Failure> {
+    let found = sqlx::query_scalar(
+        "SELECT seq FROM payload WHERE subject NOT LIKE 'stranger:%'
+         AND NOT EXISTS (SELECT 1 FROM resource WHERE id = subject) LIMIT $1",
+    );
+    let found = found.bind(FORGOTTEN_AT_ONCE).fetch_all(connection);
+    Ok(found.await?)
 }
 
 async fn find(

@@ -24,6 +24,8 @@ use crate::store::filter_sql::Argument;
 use crate::store::passwords::{
     NewPassword, PasswordHash, PasswordLink, PasswordProof, PasswordWrite, Passwords,
 };
+use crate::store::payloads::{Payload, Subject};
+use crate::store::second_factors::Sealed;
 use crate::store::sessions::{Confirmation, KnownAs, SecretDigest, Session, SignedInBy};
 use crate::store::{Location, Terms, Version};
 
@@ -537,6 +539,41 @@ const BEFORE: &str = "
         body = '{\"userName\": \"b\", \"active\": false}' WHERE id = 'b';
     UPDATE tally SET active_users = active_users - 1 WHERE shard = 3;
     DELETE FROM session WHERE resource_id = 'b'";
+
+#[tokio::test]
+async fn what_was_sent_of_whom_an_earlier_program_deletes_is_forgotten() {
+    let schema = Schema::new("orphaned").await;
+    let store = schema.store().await;
+    let sent = |subject| Payload {
+        client: "entra".to_owned(),
+        subject,
+        at: Timestamp::UNIX_EPOCH,
+        version: Some(Version(1)),
+        sealed: Sealed("sealed".to_owned()),
+    };
+    let of = |id: &str| {
+        let id = ResourceId::new(id);
+        sent(Subject::Person { id, stranger: None })
+    };
+    for name in ["ana", "bo"] {
+        let added = store.add(ResourceType::User, person(name), free());
+        added.await.unwrap();
+    }
+    let stranger = sent(Subject::Stranger("cy".to_owned()));
+    let all = vec![of("ana"), of("bo"), stranger.clone()];
+    store.keep_payloads(all).await.unwrap();
+    assert_eq!(store.forget_orphaned_payloads().await.unwrap(), 0);
+    let delete = "SET search_path TO orphaned; DELETE FROM resource WHERE id = 'bo'";
+    let mut earlier = Server::shared().connect().await;
+    sql(&mut earlier, delete.to_owned()).await;
+
+    assert_eq!(store.forget_orphaned_payloads().await.unwrap(), 1);
+
+    let left = store.payloads(0, 10).await.unwrap();
+    let left: Vec<Payload> = left.into_iter().map(|it| it.payload).collect();
+    assert_eq!(left, [of("ana"), stranger]);
+    assert_eq!(store.forget_orphaned_payloads().await.unwrap(), 0);
+}
 
 #[tokio::test]
 async fn what_an_earlier_program_writes_before_and_beside_a_migration_is_understood() {

@@ -24,6 +24,10 @@ impl Payloads for SqliteStore {
             .walk(move |reader| Ok(find(reader, after, count)?))
             .await
     }
+
+    async fn orphaned_payloads(&self) -> Result<Vec<i64>, StoreError> {
+        self.readers.walk(|reader| Ok(orphaned(reader)?)).await
+    }
 }
 
 /// Does one write inside the writer's transaction.
@@ -48,6 +52,14 @@ pub(super) fn apply(
         PayloadWrite::Forget(ForgottenPayloads::All) => connection
             .prepare_cached("DELETE FROM payload WHERE seq IN (SELECT seq FROM payload LIMIT ?1)")?
             .execute((FORGOTTEN_AT_ONCE,))?,
+        PayloadWrite::Drop(numbers) => {
+            let mut statement = connection.prepare_cached("DELETE FROM payload WHERE seq = ?1")?;
+            let mut dropped = 0;
+            for number in numbers {
+                dropped += statement.execute((number,))?;
+            }
+            dropped
+        }
     };
     Ok(Written::Rows(u64::try_from(changed).unwrap_or_default()))
 }
@@ -85,6 +97,15 @@ pub(super) fn forget(connection: &Connection, person: &ResourceId) -> Result<(),
     Ok(())
 }
 
+fn orphaned(connection: &Connection) -> Result<Vec<i64>, rusqlite::Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq FROM payload WHERE subject NOT LIKE 'stranger:%'
+         AND NOT EXISTS (SELECT 1 FROM resource WHERE id = subject) LIMIT ?1",
+    )?;
+    let found = statement.query_map((FORGOTTEN_AT_ONCE,), |row| row.get(0))?;
+    found.collect()
+}
+
 fn find(
     connection: &Connection,
     after: i64,
@@ -110,4 +131,25 @@ fn kept(row: &Row<'_>) -> Result<KeptPayload, rusqlite::Error> {
             sealed: Sealed(row.get(5)?),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_of_who_is_gone_is_found() {
+        let connection = Connection::open_in_memory().unwrap();
+        let payload = include_str!("../migrations/sqlite/0020_payload.sql");
+        connection.execute_batch(payload).unwrap();
+        let rows = "CREATE TABLE resource (id TEXT);
+            INSERT INTO resource VALUES ('ana');
+            INSERT INTO payload VALUES (1, 'ana', 'entra', 1, 0, ''), (2, 'bo', 'entra', 1, 0, ''), (3, 'stranger:bo', 'entra', 1, 0, '')";
+        connection.execute_batch(rows).unwrap();
+
+        let found = orphaned(&connection).unwrap();
+        assert_eq!(found, [2]);
+        apply(&connection, &PayloadWrite::Drop(found)).unwrap();
+        assert_eq!(orphaned(&connection).unwrap(), [0; 0]);
+    }
 }

@@ -1,4 +1,4 @@
-//! The verification of signatures by ring, the one provider of cryptography in this program.
+//! What the reader of tokens verifies signatures by.
 
 #![expect(
     clippy::trivially_copy_pass_by_ref,
@@ -9,10 +9,8 @@ use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{self, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters,
-    RsaPublicKeyComponents, UnparsedPublicKey,
-};
+
+use crate::oidc::signature::PublicKey;
 
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: refuse,
@@ -20,7 +18,7 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes ring what tokens are verified by in this process.
+/// Makes ours what tokens are verified by in this process.
 pub(super) fn install() {
     // Whoever comes second finds the same provider.
     PROVIDER.install_default().ok();
@@ -34,45 +32,33 @@ fn refuse(_: &Algorithm, _: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
     let key = match (algorithm, key.kind()) {
         (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
-            Key::Rsa(&RSA_PKCS1_2048_8192_SHA256, n.clone(), e.clone())
+            PublicKey::rs256(n.clone(), e.clone())
         }
         (Algorithm::PS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
-            Key::Rsa(&RSA_PSS_2048_8192_SHA256, n.clone(), e.clone())
+            PublicKey::ps256(n.clone(), e.clone())
         }
-        (Algorithm::ES256, DecodingKeyKind::SecretOrDer(point)) => Key::P256(point.clone()),
+        (Algorithm::ES256, DecodingKeyKind::SecretOrDer(point)) => PublicKey::es256(point.clone()),
         _ => return Err(ErrorKind::UnsupportedAlgorithm.into()),
     };
-    Ok(Box::new(RingVerifier {
+    Ok(Box::new(KeyVerifier {
         algorithm: *algorithm,
         key,
     }))
 }
 
-enum Key {
-    Rsa(&'static RsaParameters, Vec<u8>, Vec<u8>),
-    P256(Vec<u8>),
-}
-
-struct RingVerifier {
+struct KeyVerifier {
     algorithm: Algorithm,
-    key: Key,
+    key: PublicKey,
 }
 
-impl Verifier<Vec<u8>> for RingVerifier {
+impl Verifier<Vec<u8>> for KeyVerifier {
     fn verify(&self, message: &[u8], code: &Vec<u8>) -> std::result::Result<(), signature::Error> {
-        let verified = match &self.key {
-            Key::Rsa(parameters, n, e) => {
-                RsaPublicKeyComponents { n, e }.verify(parameters, message, code)
-            }
-            Key::P256(point) => {
-                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, code)
-            }
-        };
-        verified.map_err(|_| signature::Error::new())
+        let verified = self.key.verifies(message, code);
+        verified.then_some(()).ok_or_else(signature::Error::new)
     }
 }
 
-impl JwtVerifier for RingVerifier {
+impl JwtVerifier for KeyVerifier {
     fn algorithm(&self) -> Algorithm {
         self.algorithm
     }

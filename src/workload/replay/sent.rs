@@ -20,8 +20,12 @@ pub(crate) const MAX_PAYLOAD: usize = 16 * 1024;
 /// Bytes that wait to be kept; what comes when there are more is not.
 const MAX_WAITING: usize = 8 * 1024 * 1024;
 
-/// How long is kept what was refused of who is not in the directory.
-pub(super) const OF_STRANGERS: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long is kept what was refused of who is not in the directory. Entra sends it again within a day; of whom it says nothing any more,
+/// somebody who has left perhaps, nobody may be made, for Entra would not know the account and never disable it.
+pub(super) const OF_STRANGERS: SignedDuration = SignedDuration::from_hours(3 * 24);
+
+/// How often it is looked for what was sent of people who are gone.
+const ORPHANS_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long nothing is read again once something had to wait.
 const PAUSE: SignedDuration = SignedDuration::from_mins(1);
@@ -128,6 +132,8 @@ struct State {
     /// The rules by which everything was read.
     done: Option<String>,
     not_before: Option<Timestamp>,
+    /// When it was looked last for what was sent of people who are gone.
+    looked: Option<Timestamp>,
 }
 
 impl Waiting {
@@ -181,6 +187,17 @@ impl Waiting {
     /// Reads nothing again for a while.
     pub(super) fn pause(&self, now: Timestamp) {
         self.state().not_before = now.checked_add(PAUSE).ok();
+    }
+
+    /// Whether it is time to look for what was sent of people who are gone.
+    pub(super) fn looks_for_orphans(&self, now: Timestamp) -> bool {
+        let mut state = self.state();
+        let is_soon = |it: Timestamp| now.duration_since(it) < ORPHANS_EVERY;
+        if state.looked.is_some_and(is_soon) {
+            return false;
+        }
+        state.looked = Some(now);
+        true
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -16,17 +16,15 @@ impl Translator {
         if depth > MAX_SUBTRACTIONS {
             return Err("too many classes are subtracted from each other".to_owned());
         }
-        let mut class = String::from(if self.take_text("^") { "[^" } else { "[" });
+        let opening = if self.take_text("^") { "[^" } else { "[" };
+        let (mut literals, mut classes) = (String::new(), String::new());
         let mut is_first = true;
         loop {
             let Some(character) = self.take() else {
                 return Err("a class is not closed by ]".to_owned());
             };
             match character {
-                ']' if !is_first => {
-                    class.push(']');
-                    return Ok(class);
-                }
+                ']' if !is_first => return Ok(written(opening, &literals, &classes)),
                 '-' if !is_first && self.peek() == Some('[') => {
                     self.at += 1;
                     let less = self.class_within(depth + 1)?;
@@ -34,24 +32,30 @@ impl Translator {
                         return Err("a subtracted class must end its class".to_owned());
                     }
                     // The base in brackets of its own: ^ negates it alone, as in .NET.
-                    return Ok(format!("[{class}]--{less}]"));
+                    let class = written(opening, &literals, &classes);
+                    return Ok(format!("[{class}--{less}]"));
                 }
-                other => self.class_item(other, &mut class)?,
+                other => self.class_item(other, &mut literals, &mut classes)?,
             }
             is_first = false;
         }
     }
 
     /// One character or escape, or a range of them.
-    fn class_item(&mut self, first: char, class: &mut String) -> Result<(), String> {
+    fn class_item(
+        &mut self,
+        first: char,
+        literals: &mut String,
+        classes: &mut String,
+    ) -> Result<(), String> {
         let from = match self.class_character(first)? {
             Escape::Literal(literal) => literal,
             Escape::Class(escape) => {
-                class.push_str(&escape);
+                classes.push_str(&escape);
                 return Ok(());
             }
         };
-        push_literal(from, class);
+        push_literal(from, literals);
         let behind = self.characters.get(self.at + 1).copied();
         let is_range = self.peek() == Some('-') && !matches!(behind, None | Some(']' | '['));
         if is_range {
@@ -63,8 +67,9 @@ impl Translator {
             if to < from {
                 return Err(format!("the range {from}-{to} is in reverse order"));
             }
-            class.push('-');
-            push_literal(to, class);
+            self.weight.range(from, to);
+            literals.push('-');
+            push_literal(to, literals);
         }
         Ok(())
     }
@@ -78,6 +83,16 @@ impl Translator {
             ('\\', _) => self.character(),
             (literal, _) => Ok(Escape::Literal(literal)),
         }
+    }
+}
+
+/// A class in its brackets. What a class within has is told in upper and lower case there, which of a complement is quick; put
+/// together with single characters, the engine would go through a million of them anew.
+fn written(opening: &str, literals: &str, classes: &str) -> String {
+    if literals.is_empty() || classes.is_empty() {
+        format!("{opening}{literals}{classes}]")
+    } else {
+        format!("{opening}[{literals}]{classes}]")
     }
 }
 

@@ -4,7 +4,7 @@ use super::super::super::error::quoted;
 use super::{Piece, Translator};
 
 /// .NET's `\w`: no other letters' marks and joiners than these.
-const WORD: &str = r"\p{L}\p{Mn}\p{Nd}\p{Pc}";
+const WORD: &str = r"[\p{L}\p{Mn}\p{Nd}\p{Pc}]";
 
 /// .NET's general categories, but for surrogates (Cs), which no text of Rust has.
 const CATEGORIES: [&str; 36] = [
@@ -17,7 +17,7 @@ const CATEGORIES: [&str; 36] = [
 pub(super) enum Escape {
     /// One character.
     Literal(char),
-    /// Several, written for a class.
+    /// Several, as a class in brackets.
     Class(String),
 }
 
@@ -54,7 +54,7 @@ impl Translator {
             }
             _ => match self.character()? {
                 Escape::Literal(literal) => self.push_literal(literal),
-                Escape::Class(class) => self.push_atom(&format!("[{class}]")),
+                Escape::Class(class) => self.push_atom(&class),
             },
         }
         Ok(())
@@ -72,9 +72,10 @@ impl Translator {
             return Err("it ends with a backslash".to_owned());
         };
         Ok(match escaped {
-            'd' | 'D' | 's' | 'S' => Escape::Class(format!("\\{escaped}")),
+            'd' | 's' => Escape::Class(format!("[\\{escaped}]")),
+            'D' | 'S' => Escape::Class(format!("[^\\{}]", escaped.to_ascii_lowercase())),
             'w' => Escape::Class(WORD.to_owned()),
-            'W' => Escape::Class(format!("[^{WORD}]")),
+            'W' => Escape::Class(WORD.replacen('[', "[^", 1)),
             'p' | 'P' => {
                 let name = self.take_text("{").then(|| self.take_until('}')).flatten();
                 let name = name.ok_or(r"\p needs a category, as in \p{Lu}")?;
@@ -84,7 +85,7 @@ impl Translator {
                         r"\p takes a general category such as Lu, got {name}"
                     ));
                 }
-                Escape::Class(format!("\\{escaped}{{{name}}}"))
+                Escape::Class(format!("[\\{escaped}{{{name}}}]"))
             }
             'a' => Escape::Literal('\u{7}'),
             'e' => Escape::Literal('\u{1B}'),
