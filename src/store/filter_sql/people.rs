@@ -27,6 +27,8 @@ impl<'q> PeopleWalk<'q> {
         query: &'q PeopleQuery,
         (by, behind): (FoundBy, Option<&'q PeoplePlace>),
     ) -> Self {
+        // Behind a place before all that begin so is where they begin.
+        let behind = behind.filter(|it| it.key >= query.prefix);
         Self {
             dialect,
             query,
@@ -73,7 +75,13 @@ impl<'q> PeopleWalk<'q> {
             FoundBy::UserName | FoundBy::DisplayName => "",
             FoundBy::Email => "l.attribute = 1 AND ",
         };
-        Fragment::default().text(of).then(self.begins(key))
+        let of = Fragment::default().text(of);
+        // Of two places to begin at SQLite takes the first, and would walk from there to where the page before ended.
+        match (self.behind, following(&self.query.prefix)) {
+            (None, _) => of.then(self.begins(key)),
+            (Some(_), None) => of.text(key).text(" IS NOT NULL"),
+            (Some(_), Some(end)) => of.text(key).text(" < ").bind(Argument::Text(end)),
+        }
     }
 
     fn begins(&self, key: &'static str) -> Fragment {

@@ -186,6 +186,7 @@ fn sessions(
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::StatementStatus;
     use tempfile::TempDir;
 
     use super::super::{connect, migrations};
@@ -252,13 +253,13 @@ mod tests {
             FoundBy::Email,
             None,
             None,
-            "lookup_of_value (attribute=? AND value>",
+            "lookup_of_value (attribute=? AND ",
         ),
         (
             FoundBy::Email,
             Some(false),
             Some(false),
-            "lookup_of_value (attribute=? AND value>",
+            "lookup_of_value (attribute=? AND ",
         ),
     ];
 
@@ -299,6 +300,48 @@ mod tests {
                         |it: &String| it.starts_with("SCAN") || it.contains("TEMP B-TREE");
                     assert!(!steps.iter().any(is_slow), "{told}");
                 }
+            }
+        }
+    }
+    /// The steps of SQLite's machine for a page behind the last but ten of so many people.
+    fn steps(people: i64, by: FoundBy, prefix: &str) -> i32 {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("people.db");
+        let mut connection = connect(&path).unwrap();
+        migrations::run(&mut connection, &path).unwrap();
+        let fill = "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?1)
+            INSERT INTO resource (kind, id, version, created, modified, name_key, display_key, active, body)
+            SELECT 0, 'id' || n, 1, 1, 1, printf('anna%06d', n), printf('anna%06d', n), 1, '{}' FROM number";
+        connection.execute(fill, [people]).unwrap();
+        let mails = "INSERT INTO lookup (seq, attribute, value, label) SELECT seq, 1, name_key, 'work' FROM resource";
+        connection.execute(mails, ()).unwrap();
+        let query = PeopleQuery {
+            prefix: prefix.to_owned(),
+            count: 50,
+            ..PeopleQuery::default()
+        };
+        let behind = PeoplePlace {
+            by,
+            key: format!("anna{:06}", people - 10),
+            label: "work".to_owned(),
+            sequence: people - 10,
+        };
+        let walk = PeopleWalk::new(SqlDialect::Sqlite, &query, (by, Some(&behind)));
+        let walk = walk.statement(50);
+        let mut statement = connection.prepare(walk.text()).unwrap();
+        let rows = statement.query_map(params_from_iter(&walk.arguments), |row| {
+            row.get::<_, i64>(0)
+        });
+        assert_eq!(rows.unwrap().count(), 10, "{by:?}");
+        statement.get_status(StatementStatus::VmStep)
+    }
+
+    #[test]
+    fn a_page_far_behind_takes_no_more_steps_than_a_near_one() {
+        for by in [FoundBy::UserName, FoundBy::DisplayName, FoundBy::Email] {
+            for prefix in ["", "an"] {
+                let (near, far) = (steps(100, by, prefix), steps(3_000, by, prefix));
+                assert!(far <= near + 100, "{by:?} {prefix:?}: {near} and {far}");
             }
         }
     }
