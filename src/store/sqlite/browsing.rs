@@ -253,13 +253,13 @@ mod tests {
             FoundBy::Email,
             None,
             None,
-            "lookup_of_value (attribute=? AND value>",
+            "lookup_of_value (attribute=? AND ",
         ),
         (
             FoundBy::Email,
             Some(false),
             Some(false),
-            "lookup_of_value (attribute=? AND value>",
+            "lookup_of_value (attribute=? AND ",
         ),
     ];
 
