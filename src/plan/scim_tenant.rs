@@ -145,6 +145,23 @@ fn check_store(spec: &ScimTenantSpec, observed: &Observed) -> Result<(), Rejecti
     )
 }
 
+/// What the configuration is made of, `present` being the one of before.
+fn sources<'o>(observed: &'o Observed, present: &'o Present) -> Sources<'o> {
+    Sources {
+        site: &observed.site,
+        connectors: &observed.connectors,
+        clients: &observed.clients,
+        applications: &observed.applications,
+        namespace_connectors: &observed.namespace_connectors,
+        unreadable: &observed.unreadable,
+        mappings: &observed.mappings,
+        keys_before: keys_that_stay(observed, &present.keys),
+        before: &present.clients,
+        providers_before: &present.providers,
+        now: observed.now,
+    }
+}
+
 /// The steps for the configuration Secret, and for those of the clients that the document speaks of; and what it says of `tenant`.
 fn configuration(
     tenant: &ScimTenant,
@@ -166,23 +183,9 @@ fn configuration(
     };
     let report_token = present
         .report_token
+        .clone()
         .unwrap_or_else(|| observed.fresh_token.clone());
-    let served = scim_tenant_config(
-        tenant,
-        &Sources {
-            site: &observed.site,
-            connectors: &observed.connectors,
-            clients: &observed.clients,
-            applications: &observed.applications,
-            namespace_connectors: &observed.namespace_connectors,
-            unreadable: &observed.unreadable,
-            mappings: &observed.mappings,
-            keys_before: keys_that_stay(observed, &present.keys),
-            before: &present.clients,
-            providers_before: &present.providers,
-            now: observed.now,
-        },
-    )?;
+    let served = scim_tenant_config(tenant, &sources(observed, &present))?;
     let document = WorkloadConfig {
         version: VERSION,
         report_token: report_token.digest(),

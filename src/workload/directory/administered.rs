@@ -149,6 +149,7 @@ mod tests {
             purpose: Purpose::Reset,
             digest: SecretDigest("digest".to_owned()),
             valid: jiff::SignedDuration::from_hours(1),
+            asked: false,
             expected: Some(seen.version),
         };
         let all = AuditQuery {

@@ -146,21 +146,14 @@ impl Scene {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_administrator_signs_in_at_a_browser_and_goes_on_in_a_terminal() {
-    let scene = Scene::begin().await;
-    let (_, admin) = scene.administrator("Admin").await;
-    let bert = scene.add("bert", None).await;
-    let browser = scene.signed_in("bert").await;
-    let folder = scene.log_in(&admin).await;
-    let folder = folder.path();
-
+/// Types what shows somebody who is called bert.
+async fn looked_up(folder: &Path, bert: &str) {
     let list = typed(folder, &["people", "list", "bert"], true).await;
     let mut lines = list.lines();
     assert!(lines.next().unwrap().starts_with("NAME "), "{list}");
     let line = lines.next().unwrap();
     assert!(
-        line.contains("bert@contoso.example") && line.ends_with(&bert),
+        line.contains("bert@contoso.example") && line.ends_with(bert),
         "{list}"
     );
     let json = typed(folder, &["people", "list", "bert", "--json"], true).await;
@@ -178,11 +171,23 @@ async fn an_administrator_signs_in_at_a_browser_and_goes_on_in_a_terminal() {
         nobody.contains("! Arrival: Nobody is called so here"),
         "{nobody}"
     );
-    let shown = typed(folder, &["people", "show", &bert], true).await;
+    let shown = typed(folder, &["people", "show", bert], true).await;
     assert!(
         shown.contains("userName") && shown.contains("entra"),
         "{shown}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_signs_in_at_a_browser_and_goes_on_in_a_terminal() {
+    let scene = Scene::begin().await;
+    let (_, admin) = scene.administrator("Admin").await;
+    let bert = scene.add("bert", None).await;
+    let browser = scene.signed_in("bert").await;
+    let folder = scene.log_in(&admin).await;
+    let folder = folder.path();
+
+    looked_up(folder, &bert).await;
 
     let ended = typed(folder, &["sessions", "end", &bert], true).await;
     assert_eq!(ended, "1 session has ended\n");
