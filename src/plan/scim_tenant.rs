@@ -177,11 +177,7 @@ fn configuration(
             namespace_connectors: &observed.namespace_connectors,
             unreadable: &observed.unreadable,
             mappings: &observed.mappings,
-            keys_before: if observed.mappings_are_lost {
-                &present.keys
-            } else {
-                &[]
-            },
+            keys_before: keys_that_stay(observed, &present.keys),
             before: &present.clients,
             providers_before: &present.providers,
             now: observed.now,
@@ -215,6 +211,18 @@ fn configuration(
         missing: applications::missing(tenant, &observed.applications, served.sign_in.is_some()),
     };
     Ok((plan, served))
+}
+
+/// Those of the keys `before` that stay because the lines that name them are in force and lost.
+fn keys_that_stay<'k>(
+    observed: &Observed,
+    before: &'k [(String, String)],
+) -> &'k [(String, String)] {
+    if observed.mappings_are_lost {
+        before
+    } else {
+        &[]
+    }
 }
 
 /// The uid of the object behind each client, by its name; of connectors that cannot be understood, the one before.

@@ -167,7 +167,7 @@ async fn random_tenants_are_equal_after_every_history_soak() {
     let count = if number("USHER_SOAK").is_some() {
         500
     } else {
-        30
+        40
     };
     for seed in 0..count {
         history(seed).await;
