@@ -435,7 +435,15 @@ fn own_demands(schema: &Value) -> Vec<String> {
         ("maxProperties", "must have at most N members"),
     ] {
         if let Some(limit) = schema.get(key) {
-            wanted.push(words.replace('N', &limit.to_string()));
+            let words = words.replace('N', &limit.to_string());
+            let is_one = limit.as_u64() == Some(1);
+            wanted.push(
+                words
+                    .strip_suffix('s')
+                    .filter(|_| is_one)
+                    .unwrap_or(&words)
+                    .to_owned(),
+            );
         }
     }
     if let Some(pattern) = schema["pattern"].as_str() {
