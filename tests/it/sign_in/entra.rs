@@ -46,6 +46,11 @@ impl Entra {
             base: base.trim().to_owned(),
         }
     }
+
+    /// `iss` of its tokens.
+    pub(crate) fn issuer(&self) -> String {
+        format!("{}/{ENTRA_TENANT}/v2.0", self.base)
+    }
 }
 
 impl Drop for Entra {
@@ -96,7 +101,7 @@ async fn confirm(browser: &Browser, page: &Shown) -> (String, Shown) {
 
 /// Signs out at the provider, of which nobody here knows.
 pub(crate) async fn sign_out_there(browser: &Browser, entra: &Entra) {
-    let there = format!("{}/{ENTRA_TENANT}/v2.0/session/end", entra.base);
+    let there = format!("{}/session/end", entra.issuer());
     let (_, page) = follow(browser, browser.get(&there).await).await;
     confirm(browser, &page).await;
 }
@@ -105,7 +110,7 @@ pub(crate) async fn sign_out_there(browser: &Browser, entra: &Entra) {
 async fn a_person_signs_in_and_out_at_a_certified_provider() {
     let entra = Entra::start(SITE, "entra");
     let secrets = TempDir::new().unwrap();
-    let issuer = format!("{}/{ENTRA_TENANT}/v2.0", entra.base);
+    let issuer = entra.issuer();
     let rules = json!({});
     let workload = Workload::start_with(&rules, |tenant| {
         tenant.sign_in = Some(sign_in_at(issuer.parse().unwrap(), secrets.path()));
