@@ -24,7 +24,7 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## watch people arrive from a played Entra, sign in at it, and be out; no cluster, no Azure
-	@scripts/setup.sh packages rust
+	@scripts/setup.sh packages rust chromium
 	@scripts/demo.sh
 
 test: setup ## everything: unit tests, a real Kubernetes, the program; installs what it needs

@@ -6,6 +6,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")/.." && pwd)
+. "$here/scripts/browser.sh"
 if [ -n "${1:-}" ]; then
     program=$1
 else
@@ -18,11 +19,11 @@ client_id=66666666-7777-8888-9999-aaaaaaaaaaaa
 tenant_id=11111111-2222-3333-4444-555555555555
 person=jose.garciamarquez@contoso.example
 admin=ada.new@contoso.example
-browser=cookies-of-person
 running=
 started=
 
 clean() {
+    browser_stop
     for process in $running; do
         kill -INT "$process" 2>/dev/null || true
         wait "$process" 2>/dev/null || true
@@ -112,18 +113,18 @@ why() { sed 's/.*"detail":"//; s/"[,}].*//; s/\\"/"/g; s/$/\n/'; }
 # The id of a person in the directory.
 id_of() { scim GET "Users?filter=userName%20eq%20%22$1%22&attributes=userName" | field id; }
 
-# As a browser does: with cookies, and sent on.
-browse() { curl --silent --show-error --location --cookie "$work/$browser" --cookie-jar "$work/$browser" "$@"; }
-
-# Opens a page, is sent to Entra, and picks a person there; what the page says in the end.
+# Opens a page, is sent to Entra, and picks a person there; what the pages say.
 sign_in_as() { # person, page
-    browse --output "$work/picker" --write-out '%{url_effective}' "$2" >"$work/at"
-    heading <"$work/picker"
-    browse --data-urlencode "person=$1" "$(cat "$work/at")" | heading
+    browser_profile
+    browser_open "$2"
+    browser_text h1
+    browser_fill '#search' "$1"
+    browser_click 'form[method=get] button'
+    browser_click 'form[method=post] li button'
+    browser_text h1
 }
-# What a page says, in a line.
-heading() { sed -n 's/.*<h1>\(.*\)<\/h1>.*/\1/p' | head -n 1; }
 
+browser_start "$work"
 say "usher emulator serve --people 50 --groups 6    (an Entra tenant in a process)"
 "$program" emulator serve --people 50 --groups 6 --tenant-id "$tenant_id" --listen 127.0.0.1:0 --json --log-filter warn \
     >"$work/entra.json" 2>"$work/entra.log" &
@@ -194,13 +195,14 @@ await 'contoso\.id\.example\.com   51 *51 *6'
 say "What the same folder says now"
 tables
 
-say "$person opens $sign_in, is picked at Entra, and is in"
+say "$person opens $sign_in in a browser, is picked at Entra, and is in"
 sign_in_as "$person" "$sign_in"
 
 say "Entra blocks the account; after the next cycle the session is over"
 control PATCH "people/$person" '{"accountEnabled": false}' >/dev/null
 counts "$(control POST jobs/scim/cycles)"
-browse "${sign_in%/sign-in}/signed-in" | sed -n 's/.*class="wrong">\(.*\)<\/p>.*/\1/p;s/.*<h1>\(.*\)<\/h1>.*/\1/p'
+browser_open "${sign_in%/sign-in}/signed-in"
+browser_text 'h1, .wrong'
 await 'contoso\.id\.example\.com   51 *50 *6'
 
 say "A person whom the directory refuses, and a deletion that its brake holds"
@@ -211,7 +213,6 @@ scim DELETE "Users/$(id_of "$person")" | why
 say "$admin, an administrator, opens $portal"
 scim PATCH "Users/$(id_of "$admin")" '{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [
     {"op": "replace", "path": "roles", "value": [{"value": "EnterpriseAdmin", "primary": true}]}]}' >/dev/null
-browser=cookies-of-admin
 sign_in_as "$admin" "$portal"
 
 if [ -t 0 ] && [ -t 1 ]; then

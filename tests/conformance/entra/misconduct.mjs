@@ -17,9 +17,14 @@ let lastTokens;
 const asked = {};
 const strangersKey = freshKey();
 
+// By way of PEM: Node 20 hangs when it collects what made a key while that key is exported as JWK.
 function freshKey() {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  return { ...privateKey.export({ format: 'jwk' }), use: 'sig', kid: randomUUID() };
+  const { privateKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  return { ...createPrivateKey(privateKey).export({ format: 'jwk' }), use: 'sig', kid: randomUUID() };
 }
 
 const published = ({ kty, use, kid, n, e }) => ({ kty, use, kid, n, e });
