@@ -36,7 +36,7 @@ impl Browsing for PostgresStore {
         groups: &[ResourceId],
         at_most: i64,
     ) -> Result<Vec<i64>, StoreError> {
-        read!(self, connection => member_counts(&mut connection, groups, at_most))
+        read!(self, connection => membership_counts(&mut connection, OF_GROUPS, groups, at_most))
     }
 
     async fn group_counts(
@@ -44,7 +44,7 @@ impl Browsing for PostgresStore {
         people: &[ResourceId],
         at_most: i64,
     ) -> Result<Vec<i64>, StoreError> {
-        read!(self, connection => group_counts(&mut connection, people, at_most))
+        read!(self, connection => membership_counts(&mut connection, OF_PEOPLE, people, at_most))
     }
 
     async fn memberships(&self) -> Result<i64, StoreError> {
@@ -118,34 +118,25 @@ async fn members(
     })
 }
 
-async fn member_counts(
-    connection: &mut PgConnection,
-    groups: &[ResourceId],
-    at_most: i64,
-) -> Result<Vec<i64>, Failure> {
-    let ids = groups.iter().map(|it| text(it.as_str()).into_owned());
-    let ids: Vec<String> = ids.collect();
-    let counted = sqlx::query_scalar(
-        "SELECT (SELECT count(*) FROM (SELECT 1 FROM membership m WHERE m.group_seq = g.seq LIMIT $2) AS c)
-         FROM unnest($1::text[]) WITH ORDINALITY AS j (id, place) LEFT JOIN resource g ON g.id = j.id AND g.kind = 1 ORDER BY j.place",
-    );
-    let counts = counted.bind(ids).bind(at_most).fetch_all(connection);
-    Ok(counts.await?)
-}
+/// Memberships of each group of $1, at most $2.
+const OF_GROUPS: &str = "SELECT (SELECT count(*) FROM (SELECT 1 FROM membership m WHERE m.group_seq = g.seq LIMIT $2) AS c)
+     FROM unnest($1::text[]) WITH ORDINALITY AS j (id, place) LEFT JOIN resource g ON g.id = j.id AND g.kind = 1 ORDER BY j.place";
 
-async fn group_counts(
+/// Memberships of each person of $1, at most $2.
+const OF_PEOPLE: &str = "SELECT (SELECT count(*) FROM (SELECT 1 FROM membership m WHERE m.member_seq = r.seq LIMIT $2) AS c)
+     FROM unnest($1::text[]) WITH ORDINALITY AS j (id, place) LEFT JOIN resource r ON r.id = j.id AND r.kind = 0 ORDER BY j.place";
+
+/// How many memberships `of` finds for each of `ids`.
+async fn membership_counts(
     connection: &mut PgConnection,
-    people: &[ResourceId],
+    of: &'static str,
+    ids: &[ResourceId],
     at_most: i64,
 ) -> Result<Vec<i64>, Failure> {
-    let ids = people.iter().map(|it| text(it.as_str()).into_owned());
+    let ids = ids.iter().map(|it| text(it.as_str()).into_owned());
     let ids: Vec<String> = ids.collect();
-    let counted = sqlx::query_scalar(
-        "SELECT (SELECT count(*) FROM (SELECT 1 FROM membership m WHERE m.member_seq = r.seq LIMIT $2) AS c)
-         FROM unnest($1::text[]) WITH ORDINALITY AS j (id, place) LEFT JOIN resource r ON r.id = j.id AND r.kind = 0 ORDER BY j.place",
-    );
-    let counts = counted.bind(ids).bind(at_most).fetch_all(connection);
-    Ok(counts.await?)
+    let counted = sqlx::query_scalar(of).bind(ids).bind(at_most);
+    Ok(counted.fetch_all(connection).await?)
 }
 
 async fn memberships(connection: &mut PgConnection) -> Result<i64, Failure> {

@@ -39,7 +39,7 @@ impl Browsing for SqliteStore {
         at_most: i64,
     ) -> Result<Vec<i64>, StoreError> {
         let groups = groups.to_vec();
-        let counted = move |reader: &_| member_counts(reader, &groups, at_most);
+        let counted = move |reader: &_| membership_counts(reader, OF_GROUP, &groups, at_most);
         self.health.read(self.readers.walk(counted).await)
     }
 
@@ -49,8 +49,8 @@ impl Browsing for SqliteStore {
         at_most: i64,
     ) -> Result<Vec<i64>, StoreError> {
         let people = people.to_vec();
-        let named = move |reader: &_| group_counts(reader, &people, at_most);
-        self.health.read(self.readers.walk(named).await)
+        let counted = move |reader: &_| membership_counts(reader, OF_PERSON, &people, at_most);
+        self.health.read(self.readers.walk(counted).await)
     }
 
     async fn memberships(&self) -> Result<i64, StoreError> {
@@ -132,34 +132,25 @@ fn members(
     Ok(page)
 }
 
-fn member_counts(
-    connection: &Connection,
-    groups: &[ResourceId],
-    at_most: i64,
-) -> Result<Vec<i64>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT count(*) FROM (SELECT 1 FROM membership m
-         WHERE m.group_seq = (SELECT g.seq FROM resource g WHERE g.kind = 1 AND g.id = ?1) LIMIT ?2)",
-    )?;
-    let mut counts = Vec::with_capacity(groups.len());
-    for group in groups {
-        counts.push(statement.query_row((group.as_str(), at_most), |row| row.get(0))?);
-    }
-    Ok(counts)
-}
+/// Memberships of the group ?1, at most ?2.
+const OF_GROUP: &str = "SELECT count(*) FROM (SELECT 1 FROM membership m
+     WHERE m.group_seq = (SELECT g.seq FROM resource g WHERE g.kind = 1 AND g.id = ?1) LIMIT ?2)";
 
-fn group_counts(
+/// Memberships of the person ?1, at most ?2.
+const OF_PERSON: &str = "SELECT count(*) FROM (SELECT 1 FROM membership m
+     WHERE m.member_seq = (SELECT r.seq FROM resource r WHERE r.kind = 0 AND r.id = ?1) LIMIT ?2)";
+
+/// How many memberships `of` finds for each of `ids`.
+fn membership_counts(
     connection: &Connection,
-    people: &[ResourceId],
+    of: &str,
+    ids: &[ResourceId],
     at_most: i64,
 ) -> Result<Vec<i64>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT count(*) FROM (SELECT 1 FROM membership m
-         WHERE m.member_seq = (SELECT r.seq FROM resource r WHERE r.kind = 0 AND r.id = ?1) LIMIT ?2)",
-    )?;
-    let mut counts = Vec::with_capacity(people.len());
-    for person in people {
-        counts.push(statement.query_row((person.as_str(), at_most), |row| row.get(0))?);
+    let mut statement = connection.prepare_cached(of)?;
+    let mut counts = Vec::with_capacity(ids.len());
+    for id in ids {
+        counts.push(statement.query_row((id.as_str(), at_most), |row| row.get(0))?);
     }
     Ok(counts)
 }
