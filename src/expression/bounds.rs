@@ -27,7 +27,7 @@ pub(super) const MAX_PATTERN_SIZE: usize = 1 << 18;
 pub(super) const MAX_PATTERN_STEPS: usize = 1 << 12;
 
 /// Steps back that one match may take, for patterns that need look-around or back-references. .NET bounds time instead.
-pub(super) const MAX_BACKTRACKING: usize = 10_000;
+pub(super) const MAX_BACKTRACKING: usize = 1 << 12;
 
 /// What a call with a regular expression costs besides the text, in bytes: it is slower than other functions.
 pub(super) const PATTERN_WORK: usize = 1 << 9;

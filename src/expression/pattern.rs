@@ -9,6 +9,7 @@ mod substitution;
 mod translation;
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use fancy_regex::{Captures, Regex, RegexOptionsBuilder};
 
@@ -23,10 +24,18 @@ use translation::{Groups, Translation, matched};
 #[derive(Debug)]
 pub(super) struct Pattern {
     regex: Regex,
-    /// For texts that end with a line feed: .NET's `$` matches before it as well.
-    at_line_feed: Option<Regex>,
+    at_line_feed: Option<AtLineFeed>,
     groups: Groups,
     looks_around: bool,
+    steps: usize,
+}
+
+/// The pattern for texts that end with a line feed, before which .NET's `$` matches as well: built for the first of them.
+#[derive(Debug)]
+struct AtLineFeed {
+    text: String,
+    weight: usize,
+    regex: OnceLock<Result<Regex, String>>,
 }
 
 /// What matching may still cost.
@@ -64,31 +73,23 @@ impl Pattern {
                 "the regular expression is longer than {MAX_PATTERN_CHARS} characters"
             ));
         }
-        let said =
-            |problem: String| format!("is no regular expression that can be used: {problem}");
-        let translation = Translation::of(pattern).map_err(said)?;
+        let translation = Translation::of(pattern).map_err(|it| unusable(&it))?;
         if !(budget.0)(translation.weight) {
-            return Err(said(
-                "it, or all in the expression together, would be too large; what is repeated as by {10} counts ten times, and \\w and \\p are large"
-                    .to_owned(),
+            return Err(unusable(
+                "it, or all in the expression together, would be too large; what is repeated as by {10} counts ten times, all of a pattern that looks around twice, and \\w and \\p are large",
             ));
         }
-        let build = |text: &str| {
-            RegexOptionsBuilder::new()
-                // What speeds up searches in long texts takes longer to make than these searches take.
-                .build_delegate_prefilter(false)
-                .backtrack_limit(MAX_BACKTRACKING)
-                .delegate_size_limit(MAX_PATTERN_SIZE)
-                .delegate_dfa_size_limit(MAX_PATTERN_SIZE)
-                .max_prog_size(MAX_PATTERN_STEPS)
-                .build(text.to_owned())
-                .map_err(|error| said(last_line(&error.to_string())))
-        };
         Ok(Self {
-            regex: build(&translation.text)?,
-            at_line_feed: translation.at_line_feed.as_deref().map(build).transpose()?,
+            regex: built(&translation.text).map_err(|it| unusable(&it))?,
+            at_line_feed: translation.at_line_feed.map(|text| AtLineFeed {
+                text,
+                // It looks for the line feed.
+                weight: translation.weight.saturating_mul(2),
+                regex: OnceLock::new(),
+            }),
             groups: translation.groups,
             looks_around: translation.looks_around,
+            steps: translation.steps,
         })
     }
 
@@ -136,6 +137,7 @@ impl Pattern {
         budget: &mut Budget<'_>,
     ) -> Result<Option<String>, String> {
         let group = self.group(group)?;
+        self.prepare(text, budget)?;
         budget.spend(self.cost(text.len()))?;
         let found = self.find(text, 0)?;
         let part = found.and_then(|it| matched(group, &it));
@@ -158,19 +160,30 @@ impl Pattern {
         })
     }
 
-    /// What a search in `length` bytes may cost: it may read all of them before it knows, and for each anew if it looks
-    /// around.
-    const fn cost(&self, length: usize) -> usize {
+    /// What a search in `length` bytes may cost: it may read all of them before it knows, and for each, if it looks around, as far as
+    /// the pattern reaches.
+    fn cost(&self, length: usize) -> usize {
         if self.looks_around {
-            PATTERN_WORK + length * length / 16
+            PATTERN_WORK + length * self.steps.min(length)
         } else {
-            16 + length / 4
+            16 + length / 4 + length * self.steps
+        }
+    }
+
+    /// Spends what building for `text` costs, whether it was built before or not: what a text comes to depends on nothing else.
+    fn prepare(&self, text: &str, budget: &mut Budget<'_>) -> Result<(), String> {
+        match &self.at_line_feed {
+            Some(other) if text.ends_with('\n') => budget.spend(other.weight),
+            _ => Ok(()),
         }
     }
 
     fn find<'t>(&self, text: &'t str, from: usize) -> Result<Option<Captures<'t, str>>, String> {
         let regex = match &self.at_line_feed {
-            Some(regex) if text.ends_with('\n') => regex,
+            Some(other) if text.ends_with('\n') => {
+                let regex = other.regex.get_or_init(|| built(&other.text));
+                regex.as_ref().map_err(|it| unusable(it))?
+            }
             _ => &self.regex,
         };
         regex
@@ -189,6 +202,7 @@ impl Pattern {
         let mut copied = 0;
         let mut from = 0;
         let mut is_changed = false;
+        self.prepare(text, budget)?;
         while from <= text.len() {
             budget.spend(self.cost(text.len() - from))?;
             let Some(captures) = self.find(text, from)? else {
@@ -215,6 +229,22 @@ impl Pattern {
         made.push_str(&text[copied..]);
         Ok(Some(made))
     }
+}
+
+fn unusable(problem: &str) -> String {
+    format!("is no regular expression that can be used: {problem}")
+}
+
+fn built(text: &str) -> Result<Regex, String> {
+    RegexOptionsBuilder::new()
+        // What speeds up searches in long texts takes longer to make than these searches take.
+        .build_delegate_prefilter(false)
+        .backtrack_limit(MAX_BACKTRACKING)
+        .delegate_size_limit(MAX_PATTERN_SIZE)
+        .delegate_dfa_size_limit(MAX_PATTERN_SIZE)
+        .max_prog_size(MAX_PATTERN_STEPS)
+        .build(text.to_owned())
+        .map_err(|error| last_line(&error.to_string()))
 }
 
 /// The last line says what is wrong; the ones before it draw the pattern, which is not the one that was written.

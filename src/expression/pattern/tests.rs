@@ -139,6 +139,10 @@ fn what_dot_net_or_the_engine_does_not_have_is_refused() {
         r"(\w{5}){4}",
         r"(?i)[\x00-\uD7FF]{2}",
         r"(?i:\p{L}{99999999999999999999})",
+        &format!("[{}]", r"\w".repeat(60)),
+        &format!("[{}]", r"\S".repeat(130)),
+        &"()".repeat(150),
+        r"(?<=(\W)a*)(?<=(\W)a*)(?<=(\W)a*)(?<=(\W)a*)(?<=(\W)a*)(?<=(\W)a*)(?<=(\W)a*)",
         "[a-[b]c]",
     ] {
         let said = replaced(pattern, "a", "");
@@ -160,6 +164,28 @@ fn what_takes_too_long_ends() {
             Err("the regular expression takes too long on this text".to_owned())
         );
     }
+}
+
+#[test]
+fn how_long_a_text_may_be_depends_on_how_far_a_pattern_reaches() {
+    let check = |pattern: &str, length: usize, expected: bool| {
+        let mut left = 1_usize << 18;
+        let mut spend = from_what_is(&mut left);
+        let text = "a".repeat(length);
+        let replaced =
+            built(pattern)
+                .unwrap()
+                .replace(Cow::Borrowed(&text), "", &mut Budget::new(&mut spend));
+        assert_eq!(replaced.is_ok(), expected, "{pattern} in {length}");
+    };
+    check("b+", 100_000, true);
+    check("(?<=[a-z])(?=[A-Z])", 4_000, true);
+    check("(?<=a)(b)", 4_000, true);
+    check("(?<=a*)b", 500, true);
+    check("(?<=a*)b", 600, false);
+    check(&format!("(?<={})b", "a".repeat(900)), 600, false);
+    check(&format!("(?i){}", "ab".repeat(450)), 500, true);
+    check(&format!("(?i){}", "ab".repeat(450)), 700, false);
 }
 
 #[test]

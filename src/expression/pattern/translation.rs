@@ -24,8 +24,10 @@ pub(super) struct Translation {
     pub(super) groups: Groups,
     /// Whether it looks around or refers back, so that matching may go back and forth.
     pub(super) looks_around: bool,
-    /// About how many bytes the automata of both texts take.
+    /// About how many bytes the automata of a text take.
     pub(super) weight: usize,
+    /// About how many steps a match takes at each character of a text.
+    pub(super) steps: usize,
 }
 
 /// The groups of a pattern by .NET's numbers and names. A name may stand for several of the engine's groups.
@@ -100,6 +102,8 @@ struct Translator {
     written: Vec<Option<String>>,
     is_multi_line: bool,
     looks_around: bool,
+    /// Whether something may be of any length.
+    is_endless: bool,
     weight: Weight,
     /// Whether a quantifier may follow.
     is_quantifiable: bool,
@@ -115,6 +119,7 @@ impl Translation {
             written: Vec::new(),
             is_multi_line: false,
             looks_around: false,
+            is_endless: false,
             weight: Weight::new(),
             is_quantifiable: false,
         };
@@ -171,7 +176,7 @@ impl Translator {
 
     fn open(&mut self, parenthesis: &str) {
         self.push(parenthesis);
-        self.weight.open();
+        self.weight.open(parenthesis == "(");
     }
 
     fn push_literal(&mut self, literal: char) {
@@ -222,6 +227,7 @@ impl Translator {
             return Err(format!("{written} repeats nothing"));
         }
         self.push(written);
+        self.is_endless |= written.ends_with(['*', '+']) || written.ends_with(",}");
         let numbers = written.split(|it: char| !it.is_ascii_digit());
         let numbers = numbers.filter(|it| !it.is_empty());
         let numbers = numbers.map(|it| it.parse().unwrap_or(usize::MAX));
@@ -332,6 +338,7 @@ impl Translator {
 
     fn assemble(self) -> Result<Translation, String> {
         let groups = Groups::of(&self.written);
+        let size = self.weight.total();
         let mut text = String::new();
         let mut at_line_feed = String::new();
         let mut has_end = false;
@@ -357,7 +364,16 @@ impl Translator {
             at_line_feed: has_end.then_some(at_line_feed),
             groups,
             looks_around: self.looks_around,
-            weight: self.weight.total().saturating_mul(1 + usize::from(has_end)),
+            // A part that looks back is built in both directions, and once more for its groups.
+            weight: size
+                .bytes
+                .saturating_mul(1 + usize::from(self.looks_around)),
+            steps: match (self.looks_around, self.is_endless) {
+                (true, true) => usize::MAX,
+                (true, false) => size.steps,
+                // All ways to go on are followed at once.
+                (false, _) => size.steps / 2,
+            },
         })
     }
 }

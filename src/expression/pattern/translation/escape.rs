@@ -62,6 +62,7 @@ impl Translator {
 
     fn refer(&mut self, group: String) {
         self.looks_around = true;
+        self.is_endless = true;
         self.pieces.push(Piece::Reference(group));
         self.is_quantifiable = true;
     }

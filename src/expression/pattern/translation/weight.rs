@@ -1,10 +1,19 @@
-//! How large the automaton of a pattern becomes: building it takes time in proportion, and ten characters can ask for a thousand copies.
+//! How large the automaton of a pattern becomes, and how far a match of it may reach: building takes time in proportion to the one, matching
+//! to the other, and ten characters can ask for a thousand copies.
+
+use std::ops::AddAssign;
 
 /// Bytes that one of Unicode's categories takes.
 const CATEGORY: usize = 1 << 14;
 
+/// For each mention of a category: all of a class are put together before it is known that they are alike.
+const MENTION: usize = 1 << 10;
+
 /// Bytes of another class: the complement of a few characters has many.
 const CLASS: usize = 1 << 11;
+
+/// Bytes of a group: where it begins and ends is kept for each way in which a match may go on.
+const GROUP: usize = 1 << 12;
 
 /// Bytes of a character.
 const CHARACTER: usize = 1 << 6;
@@ -12,12 +21,28 @@ const CHARACTER: usize = 1 << 6;
 /// Bytes for each character of a range that is gone through to find it in upper and lower case.
 const IN_OTHER_CASE: usize = 3;
 
-/// About so many bytes, counted while a pattern is read.
+/// What a part of a pattern comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    /// About so many bytes of an automaton.
+    pub(super) bytes: usize,
+    /// Characters and groups, each as often as it is repeated at least.
+    pub(super) steps: usize,
+}
+
+impl AddAssign for Size {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.steps = self.steps.saturating_add(other.steps);
+    }
+}
+
+/// Counted while a pattern is read.
 pub(super) struct Weight {
     /// Of each group that is open, what is in it so far; the whole pattern is the first.
-    groups: Vec<usize>,
+    groups: Vec<Size>,
     /// What a quantifier would repeat.
-    last: usize,
+    last: Size,
     /// What the ranges of a class add to it.
     ranges: usize,
     ignores_case: bool,
@@ -26,8 +51,8 @@ pub(super) struct Weight {
 impl Weight {
     pub(super) fn new() -> Self {
         Self {
-            groups: vec![0],
-            last: 0,
+            groups: vec![Size::default()],
+            last: Size::default(),
             ranges: 0,
             ignores_case: false,
         }
@@ -48,19 +73,28 @@ impl Weight {
     }
 
     pub(super) fn atom(&mut self, written: &str) {
-        let class = if written.contains(r"\p") || written.contains(r"\P") {
-            CATEGORY
+        let mentions = written.matches(r"\p").count() + written.matches(r"\P").count();
+        let classes = written.matches("[^").count();
+        let class = if mentions > 0 {
+            CATEGORY + mentions * MENTION + classes * CLASS
         } else if written.starts_with('[') || written == "." {
-            CLASS
+            CLASS.max(classes * CLASS)
         } else {
             0
         };
         let ranges = std::mem::take(&mut self.ranges);
-        self.add(class + ranges + written.len() * CHARACTER);
+        self.add(Size {
+            bytes: class + ranges + written.len() * CHARACTER,
+            steps: 1,
+        });
     }
 
-    pub(super) fn open(&mut self) {
-        self.groups.push(0);
+    pub(super) fn open(&mut self, is_capturing: bool) {
+        let captures = usize::from(is_capturing);
+        self.groups.push(Size {
+            bytes: captures * GROUP,
+            steps: captures,
+        });
     }
 
     /// Ends the innermost group; an engine refuses a parenthesis that closes none.
@@ -73,19 +107,28 @@ impl Weight {
 
     /// What came last is there so often.
     pub(super) fn repeat(&mut self, times: usize) {
-        let more = self.last.saturating_mul(times.saturating_sub(1));
-        self.add(more);
+        let more = times.saturating_sub(1);
+        self.add(Size {
+            bytes: self.last.bytes.saturating_mul(more),
+            steps: self.last.steps.saturating_mul(more),
+        });
     }
 
-    pub(super) fn total(&self) -> usize {
-        let groups = self.groups.iter();
-        groups.fold(CLASS, |sum, it| sum.saturating_add(*it))
+    pub(super) fn total(&self) -> Size {
+        let mut total = Size {
+            bytes: CLASS,
+            steps: 0,
+        };
+        for group in &self.groups {
+            total += *group;
+        }
+        total
     }
 
-    fn add(&mut self, bytes: usize) {
-        self.last = bytes;
+    fn add(&mut self, size: Size) {
+        self.last = size;
         if let Some(group) = self.groups.last_mut() {
-            *group = group.saturating_add(bytes);
+            *group += size;
         }
     }
 }
