@@ -15,6 +15,7 @@ use fancy_regex::{Captures, Regex, RegexOptionsBuilder};
 
 use super::bounds::{
     MAX_BACKTRACKING, MAX_PATTERN_CHARS, MAX_PATTERN_SIZE, MAX_PATTERN_STEPS, PATTERN_WORK,
+    TRIED_BACK,
 };
 use super::error::quoted;
 use substitution::Substitution;
@@ -27,7 +28,8 @@ pub(super) struct Pattern {
     at_line_feed: Option<AtLineFeed>,
     groups: Groups,
     looks_around: bool,
-    steps: usize,
+    reach: usize,
+    tried_back: u32,
 }
 
 /// The pattern for texts that end with a line feed, before which .NET's `$` matches as well: built for the first of them.
@@ -89,7 +91,8 @@ impl Pattern {
             }),
             groups: translation.groups,
             looks_around: translation.looks_around,
-            steps: translation.steps,
+            reach: translation.reach,
+            tried_back: translation.tried_back,
         })
     }
 
@@ -164,9 +167,13 @@ impl Pattern {
     /// the pattern reaches.
     fn cost(&self, length: usize) -> usize {
         if self.looks_around {
-            PATTERN_WORK + length * self.steps.min(length)
+            let reach = self.reach.min(length);
+            let tried = reach
+                .saturating_mul(TRIED_BACK)
+                .saturating_pow(self.tried_back);
+            PATTERN_WORK.saturating_add((length * reach).saturating_mul(tried))
         } else {
-            16 + length / 4 + length * self.steps
+            16 + length / 4 + length * self.reach
         }
     }
 

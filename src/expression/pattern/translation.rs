@@ -26,8 +26,10 @@ pub(super) struct Translation {
     pub(super) looks_around: bool,
     /// About how many bytes the automata of a text take.
     pub(super) weight: usize,
-    /// About how many steps a match takes at each character of a text.
-    pub(super) steps: usize,
+    /// About how many characters a match reads at each character of a text.
+    pub(super) reach: usize,
+    /// How often something that must be tried stands where the pattern looks back, which is then tried from each character.
+    pub(super) tried_back: u32,
 }
 
 /// The groups of a pattern by .NET's numbers and names. A name may stand for several of the engine's groups.
@@ -104,6 +106,9 @@ struct Translator {
     looks_around: bool,
     /// Whether something may be of any length.
     is_endless: bool,
+    /// Parentheses that are open, from the one on that looks back.
+    looking_back: usize,
+    tried_back: u32,
     weight: Weight,
     /// Whether a quantifier may follow.
     is_quantifiable: bool,
@@ -120,6 +125,8 @@ impl Translation {
             is_multi_line: false,
             looks_around: false,
             is_endless: false,
+            looking_back: 0,
+            tried_back: 0,
             weight: Weight::new(),
             is_quantifiable: false,
         };
@@ -177,6 +184,13 @@ impl Translator {
     fn open(&mut self, parenthesis: &str) {
         self.push(parenthesis);
         self.weight.open(parenthesis == "(");
+        self.looking_back += usize::from(self.looking_back > 0 || parenthesis.starts_with("(?<"));
+    }
+
+    /// What follows cannot be read in one go.
+    fn look_around(&mut self) {
+        self.looks_around = true;
+        self.tried_back += u32::from(self.looking_back > 0);
     }
 
     fn push_literal(&mut self, literal: char) {
@@ -200,6 +214,7 @@ impl Translator {
             ')' => {
                 self.push(")");
                 self.weight.close();
+                self.looking_back = self.looking_back.saturating_sub(1);
                 self.is_quantifiable = true;
             }
             '|' => {
@@ -207,10 +222,7 @@ impl Translator {
                 self.is_quantifiable = false;
             }
             '$' if self.is_multi_line => self.push_atom("$"),
-            '$' => {
-                self.pieces.push(Piece::End);
-                self.is_quantifiable = true;
-            }
+            '$' => self.end(),
             '^' | '.' => self.push_atom(character.encode_utf8(&mut [0; 4])),
             '*' | '+' | '?' => self.quantifier(&character.to_string())?,
             '{' => match self.braces() {
@@ -220,6 +232,12 @@ impl Translator {
             literal => self.push_literal(literal),
         }
         Ok(())
+    }
+
+    fn end(&mut self) {
+        self.pieces.push(Piece::End);
+        self.tried_back += u32::from(self.looking_back > 0);
+        self.is_quantifiable = true;
     }
 
     fn quantifier(&mut self, written: &str) -> Result<(), String> {
@@ -267,7 +285,9 @@ impl Translator {
         }
         for opening in ["<=", "<!", "=", "!", ">", ":"] {
             if self.take_text(opening) {
-                self.looks_around |= opening != ":";
+                if opening != ":" {
+                    self.look_around();
+                }
                 self.open(&format!("(?{opening}"));
                 return Ok(());
             }
@@ -368,12 +388,13 @@ impl Translator {
             weight: size
                 .bytes
                 .saturating_mul(1 + usize::from(self.looks_around)),
-            steps: match (self.looks_around, self.is_endless) {
+            reach: match (self.looks_around, self.is_endless) {
                 (true, true) => usize::MAX,
                 (true, false) => size.steps,
                 // All ways to go on are followed at once.
                 (false, _) => size.steps / 2,
             },
+            tried_back: self.tried_back,
         })
     }
 }

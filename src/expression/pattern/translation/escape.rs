@@ -31,8 +31,7 @@ impl Translator {
             }
             Some('Z') => {
                 self.at += 1;
-                self.pieces.push(Piece::End);
-                self.is_quantifiable = true;
+                self.end();
             }
             Some('k') => {
                 self.at += 1;
@@ -61,7 +60,7 @@ impl Translator {
     }
 
     fn refer(&mut self, group: String) {
-        self.looks_around = true;
+        self.look_around();
         self.is_endless = true;
         self.pieces.push(Piece::Reference(group));
         self.is_quantifiable = true;
