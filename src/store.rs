@@ -335,6 +335,10 @@ pub trait Store:
     /// What was committed since the store was opened.
     fn commits(&self) -> Commits;
 
+    /// A number that is another one after a write before anybody is told of that write: what was read holds as long as it stays. Nothing
+    /// where others write as well.
+    fn generation(&self) -> Option<u64>;
+
     /// Why nothing can be written; nothing when it can.
     fn fault(&self) -> Option<Fault>;
 

@@ -81,7 +81,7 @@ impl<'a> Scope<'a> {
     /// Counts `bytes` that were read or made against the bound.
     pub(super) fn spend(&self, bytes: usize, span: Span) -> Result<(), Stop> {
         // Every call costs something, also one that reads nothing.
-        let left = self.work.get().checked_sub(bytes + 16);
+        let left = self.work.get().checked_sub(bytes.saturating_add(16));
         self.work.set(left.unwrap_or_default());
         left.map(|_| ()).ok_or_else(|| {
             let problem = format!(

@@ -88,6 +88,7 @@ conformance!(
     odd_texts_are_kept_and_found,
     the_newest_records_of_each_client_are_kept,
     a_closed_store_says_so,
+    what_was_read_holds_while_the_generation_stays,
     a_change_leaves_one_entry_and_what_changes_nothing_none,
     entries_are_found_by_person_client_and_time,
     the_audit_is_bounded_by_count_and_age,
@@ -535,6 +536,33 @@ async fn many_writes_share_a_transaction() {
     let commits = store.commits();
     assert_eq!(commits.writes, 200);
     assert!(commits.transactions < 100, "{commits:?}");
+}
+
+async fn what_was_read_holds_while_the_generation_stays(store: Arc<dyn Store>) {
+    let mut before = store.generation();
+    let mut is_another = |store: &dyn Store| {
+        let now = store.generation();
+        let is_another = now != before;
+        before = now;
+        // Where others write as well, nothing that was read holds.
+        is_another || now.is_none()
+    };
+    store.add(USER, person("a"), free()).await.unwrap();
+    assert!(is_another(&*store));
+    store.counts().await.unwrap();
+    assert_eq!(is_another(&*store), store.generation().is_none());
+    assert!(open_session(&*store, "1", "a").await);
+    assert!(is_another(&*store));
+    store.end_session(sessions::digest("1")).await.unwrap();
+    assert!(is_another(&*store));
+    store.add(USER, person("a"), free()).await.unwrap_err();
+    is_another(&*store);
+    let note = Note {
+        name: "n".to_owned(),
+        text: "t".to_owned(),
+    };
+    store.keep_note(note, None).await.unwrap();
+    assert!(is_another(&*store));
 }
 
 async fn a_closed_store_says_so(store: Arc<dyn Store>) {

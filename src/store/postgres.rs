@@ -273,6 +273,10 @@ impl Store for PostgresStore {
         }
     }
 
+    fn generation(&self) -> Option<u64> {
+        None
+    }
+
     fn fault(&self) -> Option<Fault> {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner)
     }

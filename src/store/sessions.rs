@@ -17,7 +17,7 @@ pub const ATTEMPTS: i64 = 50_000;
 pub const SESSIONS_OF_ONE: i64 = 100;
 
 /// SHA-256 in hexadecimal of a secret that a browser holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SecretDigest(pub String);
 
 /// A person who is signed in with one browser.

@@ -287,6 +287,10 @@ impl Store for SqliteStore {
         self.writer.commits()
     }
 
+    fn generation(&self) -> Option<u64> {
+        Some(self.writer.generation())
+    }
+
     fn fault(&self) -> Option<Fault> {
         self.health.fault()
     }

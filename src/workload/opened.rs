@@ -10,6 +10,7 @@ use super::activity::Activity;
 use super::figures::Counting;
 use super::recorder::{self, Exchange, Recorder};
 use super::replay::Waiting;
+use super::sessions::Remembered;
 use crate::config::{ScimTenantConfig, StoreConfig};
 use crate::store::{Location, PostgresLocation, Store, StoreError};
 
@@ -29,6 +30,8 @@ pub(crate) struct Opened {
     pub(crate) counting: Arc<Counting>,
     /// What clients sent, until it is kept.
     pub(crate) sent: Waiting,
+    /// Who asks again and again.
+    pub(crate) sessions: Remembered,
     /// One at a time, so that records stay in order.
     saving: tokio::sync::Mutex<()>,
     /// Held by who exchanges activity with the store.
@@ -45,6 +48,7 @@ impl Opened {
             recorder: Mutex::default(),
             counting: Arc::default(),
             sent: Waiting::default(),
+            sessions: Remembered::default(),
             saving: tokio::sync::Mutex::default(),
             exchanging: tokio::sync::Mutex::default(),
         }

@@ -1,5 +1,8 @@
 //! The domain: who is signed in to a directory, and until when.
 
+mod remembered;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +15,7 @@ use crate::scim::schema::ResourceType;
 use crate::store::passwords::PasswordHash;
 use crate::store::sessions::{Over, SecretDigest, Session, SignedInBy};
 use crate::store::{Related, ResourceId, Store, StoreError, Stored};
+pub(crate) use remembered::{Remembered, SignedIn};
 
 /// How long a person has to come back from the identity provider.
 pub(crate) const ATTEMPT_TIME: SignedDuration = SignedDuration::from_mins(10);
@@ -55,6 +59,31 @@ impl<'s> Sessions<'s> {
             self.note(session).await;
         }
         Ok(found)
+    }
+
+    /// What [`Self::signed_in`] finds, without reading it again while nothing was written.
+    pub(crate) async fn remembered(
+        &self,
+        digest: &SecretDigest,
+        remembered: &Remembered,
+    ) -> Result<Option<Arc<SignedIn>>, StoreError> {
+        let moment = remembered.at(self.store);
+        let known = moment.and_then(|it| it.recall(digest));
+        let known = known.filter(|it| self.admits(&it.session, &it.person.resource));
+        let found = if let Some(known) = known {
+            known
+        } else {
+            let Some((session, person)) = self.find(digest).await? else {
+                return Ok(None);
+            };
+            let found = Arc::new(SignedIn { session, person });
+            if let Some(moment) = moment {
+                moment.keep(&found);
+            }
+            found
+        };
+        self.note(&found.session).await;
+        Ok(Some(found))
     }
 
     /// What [`Self::signed_in`] finds, where the question is no use of the session.

@@ -45,7 +45,7 @@ use super::administration::Role;
 use super::device::device;
 use super::http::Shared;
 use super::routing::{self, ScimTenant};
-use super::sessions::{Sessions, digest};
+use super::sessions::{Sessions, SignedIn, digest};
 use super::source;
 use super::told::Told;
 use crate::config::{SignInConfig, Token};
@@ -132,6 +132,20 @@ impl Visit<'_> {
         let found = self.sessions().signed_in(&digest(&token)).await?;
         if let Some((session, _)) = &found {
             refresh::when_due(self, token, session);
+        }
+        Ok(found)
+    }
+
+    /// The same, for who asks again and again.
+    async fn remembered(&self) -> Result<Option<Arc<SignedIn>>, StoreError> {
+        let Some(token) = self.presented() else {
+            return Ok(None);
+        };
+        let remembered = &self.scim_tenant.opened.sessions;
+        let sessions = self.sessions();
+        let found = sessions.remembered(&digest(&token), remembered).await?;
+        if let Some(found) = &found {
+            refresh::when_due(self, token, &found.session);
         }
         Ok(found)
     }

@@ -186,6 +186,7 @@ fn how_long_a_text_may_be_depends_on_how_far_a_pattern_reaches() {
     check(r"(b)(?<=(a*)\1a*)", 45, false);
     check("(?<=a*)b", 600, false);
     check(&format!("(?<={})b", "a".repeat(900)), 600, false);
+    check(&format!("(a)(?<={})b", r"\1".repeat(9)), 500, false);
     check(&format!("(?i){}", "ab".repeat(450)), 500, true);
     check(&format!("(?i){}", "ab".repeat(450)), 700, false);
 }

@@ -104,8 +104,6 @@ struct Translator {
     written: Vec<Option<String>>,
     is_multi_line: bool,
     looks_around: bool,
-    /// Whether something may be of any length.
-    is_endless: bool,
     /// Parentheses that are open, from the one on that looks back.
     looking_back: usize,
     tried_back: u32,
@@ -124,7 +122,6 @@ impl Translation {
             written: Vec::new(),
             is_multi_line: false,
             looks_around: false,
-            is_endless: false,
             looking_back: 0,
             tried_back: 0,
             weight: Weight::new(),
@@ -245,7 +242,9 @@ impl Translator {
             return Err(format!("{written} repeats nothing"));
         }
         self.push(written);
-        self.is_endless |= written.ends_with(['*', '+']) || written.ends_with(",}");
+        if written.ends_with(['*', '+']) || written.ends_with(",}") {
+            self.weight.lengthen();
+        }
         let numbers = written.split(|it: char| !it.is_ascii_digit());
         let numbers = numbers.filter(|it| !it.is_empty());
         let numbers = numbers.map(|it| it.parse().unwrap_or(usize::MAX));
@@ -388,7 +387,7 @@ impl Translator {
             weight: size
                 .bytes
                 .saturating_mul(1 + usize::from(self.looks_around)),
-            reach: match (self.looks_around, self.is_endless) {
+            reach: match (self.looks_around, self.weight.is_endless) {
                 (true, true) => usize::MAX,
                 (true, false) => size.steps,
                 // All ways to go on are followed at once.

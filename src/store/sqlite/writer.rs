@@ -51,6 +51,8 @@ pub(super) struct Known {
 
 #[derive(Default)]
 struct Committed {
+    /// Transactions that ended, in whichever way: one that failed at its end may have been written.
+    generation: AtomicU64,
     transactions: AtomicU64,
     writes: AtomicU64,
     /// How many there are; it is found out once, for nobody else writes.
@@ -116,6 +118,10 @@ impl Writer {
     /// How many there are, if that is known.
     pub(super) fn counts(&self) -> Option<Counts> {
         *self.committed.counts()
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.committed.generation.load(Ordering::Acquire)
     }
 
     pub(super) fn commits(&self) -> Commits {
@@ -265,6 +271,7 @@ fn commit(
     committed: &Committed,
 ) -> Result<Vec<Result<Written, Refused>>, Arc<DatabaseError>> {
     let outcome = transact(connection, writes);
+    committed.generation.fetch_add(1, Ordering::Release);
     committed.health.wrote(&outcome);
     let (results, more) = outcome.map_err(|error| Arc::new(error.into()))?;
     if let Some(counts) = committed.counts().as_mut() {

@@ -5,6 +5,7 @@ mod access;
 mod bearer;
 mod identity;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -21,6 +22,7 @@ use super::pages::with_return;
 use super::{Visit, return_to};
 use crate::store::{StoreError, Stored};
 use crate::telemetry::chain;
+use crate::workload::sessions::SignedIn;
 use crate::workload::source;
 
 /// How long a proxy waits for an answer at most.
@@ -86,7 +88,9 @@ pub(super) async fn answer(visit: &Visit<'_>, shape: Shape) -> Response<Body> {
         }
     };
     match tokio::time::timeout(CHECK_TIME, person(visit)).await {
-        Ok(Ok(Some(person))) if requested.access.admits(&person) => pass(Some(&person)),
+        Ok(Ok(Some(known))) if requested.access.admits(known.person()) => {
+            pass(Some(known.person()))
+        }
         Ok(Ok(Some(_))) => {
             let words =
                 "Your account may not open this page. Ask whoever looks after the application.";
@@ -108,15 +112,31 @@ pub(super) async fn answer(visit: &Visit<'_>, shape: Shape) -> Response<Body> {
     }
 }
 
+/// How somebody is known.
+enum Known {
+    Session(Arc<SignedIn>),
+    Token(Box<Stored>),
+}
+
+impl Known {
+    fn person(&self) -> &Stored {
+        match self {
+            Self::Session(signed_in) => &signed_in.person,
+            Self::Token(person) => person,
+        }
+    }
+}
+
 /// Whoever presents a token is whose token it is, and nobody when it is not good, whatever the session is.
-async fn person(visit: &Visit<'_>) -> Result<Option<Stored>, Unanswered> {
+async fn person(visit: &Visit<'_>) -> Result<Option<Known>, Unanswered> {
     if !visit.shared.handover.is_open().await {
         return Err(StoreError::Closed.into());
     }
     if bearer::is_presented(visit) {
-        return bearer::person(visit).await;
+        let person = bearer::person(visit).await?;
+        return Ok(person.map(|it| Known::Token(Box::new(it))));
     }
-    Ok(visit.person().await?)
+    Ok(visit.remembered().await?.map(Known::Session))
 }
 
 /// Who presents a token is no browser to lead elsewhere.

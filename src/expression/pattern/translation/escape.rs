@@ -61,7 +61,7 @@ impl Translator {
 
     fn refer(&mut self, group: String) {
         self.look_around();
-        self.is_endless = true;
+        self.weight.lengthen();
         self.pieces.push(Piece::Reference(group));
         self.is_quantifiable = true;
     }

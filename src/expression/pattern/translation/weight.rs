@@ -46,6 +46,8 @@ pub(super) struct Weight {
     /// What the ranges of a class add to it.
     ranges: usize,
     ignores_case: bool,
+    /// Whether something may be of any length.
+    pub(super) is_endless: bool,
 }
 
 impl Weight {
@@ -55,12 +57,18 @@ impl Weight {
             last: Size::default(),
             ranges: 0,
             ignores_case: false,
+            is_endless: false,
         }
     }
 
     /// From here on upper and lower case are alike, perhaps.
     pub(super) fn ignore_case(&mut self) {
         self.ignores_case = true;
+    }
+
+    /// Something may be of any length.
+    pub(super) fn lengthen(&mut self) {
+        self.is_endless = true;
     }
 
     /// A range in the class that is read.
