@@ -251,9 +251,10 @@ def hostile(table, _seconds):
         table.row("filter of depth 10,000", f"status {status}", "", "", "refused", 400 <= status < 500)
         status = upload(server, address)
         table.row("body of 100 MB", f"status {status}", "", "", "413", status == 413)
-        idle, halved = crowd(server, address)
+        idle, halved, held = crowd(server, address)
         table.row("10,000 open connections: another request", f"status {idle}", "", "", "served", idle == 200)
         table.row("10,000 half requests of a client: another one", f"status {halved}", "", "", "served", halved == 200)
+        table.row("10,000 half requests of a client: held", f"{held:,}", "", "", "all", held >= 10_000)
         table.within("memory of the server after these, at most", server.memory(peak=True), 256, "MiB")
 
 
@@ -272,7 +273,7 @@ def upload(server, address):
 
 
 def crowd(server, address):
-    """How a request is answered while 10,000 connections are open, and while each of them has sent half a request."""
+    """How a request is answered while 10,000 connections are open, and while each of them has sent half a request; how many the server then has."""
     head = f"POST {address.path}/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\nContent-Length: 90\r\n\r\n{{"
     with contextlib.ExitStack() as opened:
         peer = (address.hostname, address.port)
@@ -281,7 +282,7 @@ def crowd(server, address):
         for stream in streams:
             stream.sendall(head.encode())
         halved, _ = server.ask("GET", "/Users?count=0")
-        return idle, halved
+        return idle, halved, server.connections()
 
 
 def signing_in(table, _seconds):

@@ -76,6 +76,8 @@ pub fn run() -> ExitCode {
         output::complain("another cryptography provider was chosen before ring");
         return ExitCode::FAILURE;
     }
+    // With huge pages, two megabytes are taken where a part of them is used; where the system allows no change, they are.
+    rustix::thread::disable_transparent_huge_pages(true).ok();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -46,7 +46,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Random};
@@ -62,6 +62,9 @@ pub use opened::location;
 
 /// How long requests in work may take after the end was announced.
 const GRACE: Duration = Duration::from_secs(15);
+
+/// Connections that may wait to be let in; a system has a bound of its own, mostly this one.
+const BACKLOG: u32 = 4096;
 
 /// What a server needs beside its configuration.
 pub struct Settings {
@@ -222,6 +225,17 @@ impl Server {
     }
 }
 
+/// A socket at which thousands may arrive at once: for whom it has no place, a second is lost.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 async fn listen(
     address: SocketAddr,
     router: axum::Router,
@@ -229,9 +243,7 @@ async fn listen(
     stop: &CancellationToken,
 ) -> Result<Listening, StartError> {
     let failed = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| failed(error.into()))?;
+    let listener = bind(address).map_err(|error| failed(error.into()))?;
     match tls {
         None => Listening::plain(listener, router).map_err(|error| failed(error.into())),
         Some(files) => Listening::tls(listener, router, files, stop.clone())

@@ -126,7 +126,7 @@ impl Visit<'_> {
             body: &body,
             places,
         };
-        call.perform(endpoint.operation).await
+        Box::pin(call.perform(endpoint.operation)).await
     }
 
     /// Who asks.

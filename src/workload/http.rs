@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
 use axum::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{Method, Response};
@@ -133,14 +132,13 @@ pub(super) struct Line {
 pub(super) async fn serve_scim(
     shared: &Shared,
     peer: SocketAddr,
-    head: Parts,
+    head: &Parts,
     body: Body,
 ) -> Response<Body> {
     let told = Told::begin(shared);
-    let (method, uri) = (head.method.clone(), head.uri.clone());
     let user_agent = source::user_agent(&head.headers);
     let is_open = shared.handover.is_open().await;
-    let mut line = recognize(shared, &head, peer, told.began).await;
+    let mut line = recognize(shared, head, peer, told.began).await;
     let request_id = told.request_id(shared);
     if !is_open {
         line.refusal = Some(ScimError::unavailable(
@@ -152,11 +150,10 @@ pub(super) async fn serve_scim(
     let result = if let Some(refusal) = line.refusal.take() {
         Err(refusal)
     } else {
-        let request = Request::from_parts(head, body);
-        bounded(shared, &line, &request_id, request, &mut content).await
+        bounded(shared, &line, &request_id, (head, body), &mut content).await
     };
     let agent = user_agent.as_deref();
-    noted::activity(&line, &method, agent, told.began, (&result, &content));
+    noted::activity(&line, &head.method, agent, told.began, (&result, &content));
 
     let (response, answer, operations, error) = match result {
         Ok((answer, _)) => {
@@ -172,10 +169,10 @@ pub(super) async fn serve_scim(
             at: told.began,
             client: identity.client.name.clone(),
             request_id,
-            method: known_method(&method),
+            method: known_method(&head.method),
             target: endpoint.map_or("…", Endpoint::target),
             id: endpoint.and_then(|it| it.id().map(str::to_owned)),
-            query: uri.query().map(str::to_owned),
+            query: head.uri.query().map(str::to_owned),
             status: response.status().as_u16(),
             ms: told.seconds(shared) * 1000.0,
             error,
@@ -191,7 +188,7 @@ pub(super) async fn serve_scim(
             .map(|it| it.config.name.0.as_str()),
         line.identity.as_ref().map(|it| it.client.name.as_str()),
     );
-    told.finish(shared, &method, route, response)
+    told.finish(shared, &head.method, route, response)
 }
 
 /// Finds directory, endpoint and client, in this order; says nothing about endpoints to strangers.
@@ -223,9 +220,8 @@ async fn recognize(shared: &Shared, head: &Parts, peer: SocketAddr, now: Timesta
     let clients = &scim_tenant.clients;
     let identified = match clients.identify(&head.headers, now) {
         Err(Denied::Unknown) => {
-            clients
-                .identify_issued(&head.headers, &shared.issuers, now)
-                .await
+            let issued = clients.identify_issued(&head.headers, &shared.issuers, now);
+            Box::pin(issued).await
         }
         known => known,
     };
@@ -282,7 +278,7 @@ async fn bounded(
     shared: &Shared,
     line: &Line,
     request_id: &str,
-    request: Request,
+    request: (&Parts, Body),
     content: &mut Content,
 ) -> Result<(Answer, Effect), ScimError> {
     let requester = requester(line, request_id);
@@ -324,7 +320,7 @@ async fn perform(
     shared: &Shared,
     line: &Line,
     requester: &Requester,
-    request: Request,
+    (head, body): (&Parts, Body),
     content: &mut Content,
 ) -> scim::Done {
     let (Some(scim_tenant), Some(endpoint), Some(identity)) =
@@ -332,7 +328,6 @@ async fn perform(
     else {
         return Err(ScimError::not_found("There is no such SCIM endpoint.").into());
     };
-    let (head, body) = request.into_parts();
     let (directory, client) = (&scim_tenant.config.name.0, &identity.client.name);
     let mut room = shared.intake.begin(format!("{directory} {client}"));
     let carries = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
@@ -359,7 +354,8 @@ async fn perform(
         headers: &head.headers,
         body: &body,
     };
-    call.perform().await
+    // A place of its own: whoever waits for a body does not have it yet.
+    Box::pin(call.perform()).await
 }
 
 fn refused(line: &Line, error: &ScimError) -> Response<Body> {

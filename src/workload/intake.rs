@@ -1,9 +1,12 @@
 //! Room for the bodies of requests, in bytes: what all together may take, and one client of it, so that none starves the others.
+//! And what else a request keeps while its body is waited for.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::body::{Body, HttpBody};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Uri};
 use futures::StreamExt;
 
 use super::http::REQUEST_TIME;
@@ -16,6 +19,20 @@ const EACH: usize = ALL / 2;
 
 /// Bytes for which a body gets memory before they come.
 const FIRST: usize = 8 * 1024;
+
+/// Gives the head of a request memory of its own. As it comes it is a piece of the buffer in which its connection reads, which takes
+/// another buffer for the body for as long as somebody has that piece.
+pub(crate) fn detach(head: &mut Parts) {
+    // What was read once can be read again.
+    if let Ok(uri) = head.uri.to_string().parse::<Uri>() {
+        head.uri = uri;
+    }
+    for value in head.headers.values_mut() {
+        if let Ok(own) = HeaderValue::from_bytes(value.as_bytes()) {
+            *value = own;
+        }
+    }
+}
 
 /// The bodies that are read or in work.
 #[derive(Default)]
@@ -120,7 +137,29 @@ impl Drop for Room<'_> {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Bytes;
+    use axum::extract::Request;
+
     use super::*;
+
+    #[test]
+    fn the_head_of_a_request_that_waits_for_its_body_lets_go_of_what_was_read() {
+        let read = Bytes::from(b"/scim/v2/Users?attributes=id|Bearer secret".to_vec());
+        let (uri, token) = (read.slice(..28), read.slice(29..));
+        let request = Request::builder()
+            .uri(Uri::from_maybe_shared(uri).unwrap())
+            .header(
+                "authorization",
+                HeaderValue::from_maybe_shared(token).unwrap(),
+            );
+        let (mut head, ()) = request.body(()).unwrap().into_parts();
+        assert!(!read.is_unique());
+
+        detach(&mut head);
+        assert!(read.is_unique());
+        assert_eq!(head.uri, "/scim/v2/Users?attributes=id");
+        assert_eq!(head.headers["authorization"], "Bearer secret");
+    }
 
     #[test]
     fn a_client_that_takes_all_it_may_leaves_room_for_others() {

@@ -113,12 +113,12 @@ async fn token(
         && applications::is_grant(body)
         && let Some(asked) = Asked::of(shared, scim_tenant, &head.headers, (from, told.began))
     {
-        let response = asked.token(body).await;
+        let response = Box::pin(asked.token(body)).await;
         return told.finish(shared, &head.method, TOKEN, response);
     }
     let form = body.and_then(|it| Form::parse(&head.headers, &it));
     let result = match form {
-        Ok(form) => grant(shared, scim_tenant, form, from, told.began).await,
+        Ok(form) => Box::pin(grant(shared, scim_tenant, form, from, told.began)).await,
         Err(refused) => Err(refused),
     };
     match result {

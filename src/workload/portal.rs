@@ -83,7 +83,7 @@ pub(super) async fn serve(
                 now: told.began,
                 request_id: told.request_id(shared),
             };
-            let answered = answer(&visit, &administration, route, is_own);
+            let answered = Box::pin(answer(&visit, &administration, route, is_own));
             let answered = tokio::time::timeout(REQUEST_TIME, answered).await;
             answered.unwrap_or_else(|_| {
                 let bare = frame(&visit, &administration);

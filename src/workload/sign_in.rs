@@ -302,7 +302,7 @@ pub(super) async fn serve(
         }
         Route::Logout(connector) => Ok(logout::answer(&visit, connector, foreign).await),
         Route::ForwardAuth(shape) => Ok(forward_auth::answer(&visit, *shape).await),
-        route => page(&visit, route, unread).await,
+        route => Box::pin(page(&visit, route, unread)).await,
     };
     let response = answered.unwrap_or_else(|refused| refused.into_response(&visit, route));
     told.finish(shared, &head.method, route.name(), response)

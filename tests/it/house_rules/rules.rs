@@ -116,7 +116,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("jsonwebtoken::", &["workload"]),
     ("askama::", &["workload", "emulator"]),
     ("lettre::", &["workload/mail"]),
-    ("rustix::", &["workload/passwords"]),
+    ("rustix::", &["cli", "workload/passwords"]),
     ("clap::", &["cli"]),
     ("fancy_regex::", &["expression"]),
     ("std::env", &["cli"]),
