@@ -287,6 +287,11 @@ def through_provider(site, provider):
     return took - provider.seconds
 
 
+def stand_back():
+    """The browsers of a crowd are not on the machine of the server: a thread of them takes no time that others need."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
 def sign_in(table, folder, percentile):
     provider = Provider(folder)
     with Site(folder, provider=provider.config) as site:
@@ -306,13 +311,17 @@ def sign_in(table, folder, percentile):
         pathlib.Path(f"/proc/{site.server.process.pid}/clear_refs").write_text("5")
         base = site.server.memory()
 
+        gate = threading.Barrier(CROWD + 1)
+
         def enter(number):
+            gate.wait()
             Browser(site, source=f"10.0.{number // 250}.{number % 250}").sign_in(names[number])
 
-        with concurrent.futures.ThreadPoolExecutor(CROWD + 1) as pool:
-            beside = pool.submit(load.get_p99, site.server, folder, CROWD)
-            entered = list(pool.map(enter, range(CROWD)))
-            beside = beside.result()
+        with concurrent.futures.ThreadPoolExecutor(CROWD, initializer=stand_back) as pool:
+            entering = [pool.submit(enter, number) for number in range(CROWD)]
+            gate.wait()
+            beside = load.get_p99(site.server, folder, CROWD)
+            entered = [it.result() for it in entering]
         work = f"{len(entered)} sign-ins by passwords at once"
         table.row(f"{work}: GET userName eq, p99", f"{beside:.2f} ms", f"alone {alone:.2f} ms", f"{beside / alone:.2f}", "≤ 2", beside <= 2 * alone)
         table.within(f"{work}: memory beyond what there was", site.server.memory(peak=True) - base, PERMITS * HASH + REQUESTS, "MiB")

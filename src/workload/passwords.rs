@@ -4,6 +4,7 @@
 mod hashing;
 mod obvious;
 mod rules;
+mod threads;
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::store::passwords::PasswordHash;
 use hashing::Hashing;
 pub(crate) use obvious::About;
 pub(crate) use rules::{NotAPassword, Password};
+use threads::{Answer, Threads};
 
 /// KiB of memory and passes over it of one hash: 19 MiB and 2 are the least that OWASP recommends. With these one core of 2020 makes about
 /// 15 a second.
@@ -30,13 +32,14 @@ const AT_ONCE: usize = 4;
 /// Bytes of a salt (RFC 9106, section 3.1).
 const SALT: usize = 16;
 
-/// How long somebody waits for a permit, and how many wait.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long somebody waits for a permit, and how many wait: one core alone serves all of them in about that time.
+const PATIENCE: Duration = Duration::from_secs(20);
 const WAITING: usize = 256;
 
 /// Makes and verifies hashes.
 pub(crate) struct Passwords {
     hashing: Arc<Hashing>,
+    threads: Threads,
     /// At most so many times the memory of one hash is taken.
     permits: Arc<Semaphore>,
     places: Arc<Semaphore>,
@@ -84,6 +87,7 @@ impl Passwords {
                 Version::V0x13,
                 params,
             ))),
+            threads: Threads::default(),
             permits: Arc::new(Semaphore::new(permits)),
             places: Arc::new(Semaphore::new(WAITING)),
             random,
@@ -121,7 +125,7 @@ impl Passwords {
         .await?
     }
 
-    /// Does the work on a thread of its own, once there is a permit. A request that was given up keeps its permit until the work is
+    /// Does the work on a thread that stands back, once there is a permit. A request that was given up keeps its permit until the work is
     /// done.
     async fn with_permit<T: Send + 'static>(
         &self,
@@ -137,21 +141,20 @@ impl Passwords {
         drop(place);
         let (places, hashing) = (Arc::clone(&self.places), Arc::clone(&self.hashing));
         let (done, working) = oneshot::channel();
-        let work = move || {
-            hashing::step_back();
+        let work = move || -> Answer {
             let it = work(&hashing);
             if places.available_permits() == WAITING {
                 hashing.free();
             }
-            drop(permit);
-            if done.send(it).is_err() {
-                tracing::debug!("nobody waits for a password any more");
-            }
+            Box::new(move || {
+                drop(permit);
+                if done.send(it).is_err() {
+                    tracing::debug!("nobody waits for a password any more");
+                }
+            })
         };
-        let spawned = std::thread::Builder::new()
-            .name("password".to_owned())
-            .spawn(work);
-        spawned.map_err(|_| Unhashed::Failed)?;
+        let begun = self.threads.run(Box::new(work));
+        begun.map_err(|_| Unhashed::Failed)?;
         working.await.map_err(|_| Unhashed::Failed)
     }
 

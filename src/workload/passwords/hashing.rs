@@ -1,4 +1,4 @@
-//! How a hash is made: in memory that goes from one to the next, on a thread that lets everybody else go first.
+//! How a hash is made: in memory that goes from one to the next.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,26 +8,12 @@ use argon2::{Argon2, Block, Params};
 use super::{Password, Unhashed};
 use crate::store::passwords::PasswordHash;
 
-/// How far the thread of a hash stands back: a busy core gives it a tenth, and nobody else waits for who signs in.
-const NICE: i32 = 10;
-
 /// Makes hashes at the present cost, and verifies those of any.
 pub(super) struct Hashing {
     argon2: Argon2<'static>,
     /// Memory that nobody has. One hash after another in new memory would take twice as much, for what is freed goes back to the system
     /// only after a while.
     free: Mutex<Vec<Vec<Block>>>,
-}
-
-/// Lets other threads go before this one.
-pub(super) fn step_back() {
-    let this = rustix::thread::gettid();
-    if let Err(error) = rustix::process::setpriority_process(Some(this), NICE) {
-        tracing::debug!(
-            error = &error as &dyn std::error::Error,
-            "the thread of a password goes before others"
-        );
-    }
 }
 
 impl Hashing {
