@@ -76,7 +76,7 @@ impl<'s> Sessions<'s> {
             let Some((session, person)) = self.find(digest).await? else {
                 return Ok(None);
             };
-            let found = Arc::new(SignedIn { session, person });
+            let found = Arc::new(SignedIn::new(session, person));
             if let Some(moment) = moment {
                 moment.keep(&found);
             }

@@ -1,7 +1,9 @@
 //! Sessions with their people as they were read last, for as long as nothing was written: so it is never told what does not hold any more.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use axum::http::{HeaderName, HeaderValue};
 
 use crate::store::sessions::{SecretDigest, Session};
 use crate::store::{Store, Stored};
@@ -14,6 +16,18 @@ const MOST: usize = 1_024;
 pub(crate) struct SignedIn {
     pub(crate) session: Session,
     pub(crate) person: Stored,
+    /// What applications are told of the person, once one was.
+    pub(crate) headers: OnceLock<Vec<(HeaderName, HeaderValue)>>,
+}
+
+impl SignedIn {
+    pub(crate) const fn new(session: Session, person: Stored) -> Self {
+        Self {
+            session,
+            person,
+            headers: OnceLock::new(),
+        }
+    }
 }
 
 /// The sessions that were read since the last write.
@@ -159,14 +173,9 @@ mod tests {
         let (_folder, store) = store().await;
         let remembered = Remembered::default();
         let before = remembered.at(&*store).unwrap();
-        let read = Arc::new(SignedIn {
-            session: session(),
-            person: store
-                .find(ResourceType::User, &ResourceId::new("1"), Related::Skip)
-                .await
-                .unwrap()
-                .unwrap(),
-        });
+        let id = ResourceId::new("1");
+        let person = store.find(ResourceType::User, &id, Related::Skip).await;
+        let read = Arc::new(SignedIn::new(session(), person.unwrap().unwrap()));
         assert!(store.open_session(session(), None, None).await.unwrap());
         before.keep(&read);
         assert!(before.recall(&session().digest).is_some());

@@ -5,6 +5,7 @@ mod access;
 mod bearer;
 mod identity;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,15 +89,13 @@ pub(super) async fn answer(visit: &Visit<'_>, shape: Shape) -> Response<Body> {
         }
     };
     match tokio::time::timeout(CHECK_TIME, person(visit)).await {
-        Ok(Ok(Some(known))) if requested.access.admits(known.person()) => {
-            pass(Some(known.person()))
-        }
+        Ok(Ok(Some(known))) if requested.access.admits(known.person()) => pass(&known.headers()),
         Ok(Ok(Some(_))) => {
             let words =
                 "Your account may not open this page. Ask whoever looks after the application.";
             plain(StatusCode::FORBIDDEN, words)
         }
-        _ if requested.access == Access::Public => pass(None),
+        _ if requested.access == Access::Public => pass(&identity::of_nobody()),
         Ok(Ok(None)) if bearer::is_presented(visit) => bad_token(),
         Ok(Ok(None)) => ask_to_sign_in(visit, shape, &requested),
         failed => {
@@ -123,6 +122,16 @@ impl Known {
         match self {
             Self::Session(signed_in) => &signed_in.person,
             Self::Token(person) => person,
+        }
+    }
+
+    fn headers(&self) -> Cow<'_, [(HeaderName, HeaderValue)]> {
+        match self {
+            Self::Session(signed_in) => {
+                let made = || identity::headers(&signed_in.person).into();
+                Cow::Borrowed(signed_in.headers.get_or_init(made))
+            }
+            Self::Token(person) => Cow::Owned(identity::headers(person).into()),
         }
     }
 }
@@ -243,13 +252,9 @@ fn target<'u>(url: &'u str, own: &Url, hosts: &[String]) -> Result<(String, &'u 
 }
 
 /// Who it is, for the application, if anybody. Each header is always there, so that none that the client sent stays.
-fn pass(person: Option<&Stored>) -> Response<Body> {
+fn pass(headers: &[(HeaderName, HeaderValue)]) -> Response<Body> {
     let mut response = plain(StatusCode::OK, "");
-    let headers = person.map_or_else(identity::of_nobody, identity::headers);
-    for (name, value) in headers {
-        let name = HeaderName::from_static(name);
-        response.headers_mut().insert(name, value);
-    }
+    response.headers_mut().extend(headers.iter().cloned());
     response
 }
 

@@ -1,7 +1,7 @@
 //! Who somebody is, as headers for an application. Everything comes from what was provisioned, so that 200 groups and more cost a browser
 //! nothing.
 
-use axum::http::header::HeaderValue;
+use axum::http::header::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ const ODD: &AsciiSet = &CONTROLS.add(b'%').add(b',');
 /// Bytes of a single value at most.
 const VALUE: usize = 384;
 
-type Headers = [(&'static str, HeaderValue); 7];
+type Headers = [(HeaderName, HeaderValue); 7];
 
 /// The headers of somebody who is not signed in: all are empty.
 pub(super) fn of_nobody() -> Headers {
@@ -34,7 +34,7 @@ pub(super) fn of_nobody() -> Headers {
         "remote-groups",
         "remote-groups-omitted",
     ]
-    .map(|it| (it, HeaderValue::from_static("")))
+    .map(|it| (HeaderName::from_static(it), HeaderValue::from_static("")))
 }
 
 /// The headers, each once, empty where there is nothing.
@@ -70,6 +70,7 @@ pub(super) fn headers(person: &Stored) -> Headers {
         ("remote-groups", header(&groups)),
         ("remote-groups-omitted", header(&omitted.to_string())),
     ]
+    .map(|(name, value)| (HeaderName::from_static(name), value))
 }
 
 /// The values of the roles of a person.
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
     use crate::store::{Reference, ResourceId, Version};
 
-    fn found(body: &Value, groups: &[&str]) -> Vec<(&'static str, String)> {
+    fn found(body: &Value, groups: &[&str]) -> Vec<(String, String)> {
         let person = Stored {
             id: ResourceId::new("i-1"),
             version: Version::FIRST,
@@ -137,7 +138,7 @@ mod tests {
         };
         let text = |it: HeaderValue| it.to_str().unwrap().to_owned();
         headers(&person)
-            .map(|(name, value)| (name, text(value)))
+            .map(|(name, value)| (name.to_string(), text(value)))
             .to_vec()
     }
 
@@ -159,7 +160,7 @@ mod tests {
             ("remote-groups", "Night Watch,Sales"),
             ("remote-groups-omitted", "0"),
         ];
-        let expected = expected.map(|(name, value)| (name, value.to_owned()));
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(found(&lena, &["Sales", "Night Watch"]), expected);
     }
 
