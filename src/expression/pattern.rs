@@ -28,7 +28,8 @@ pub(super) struct Pattern {
     at_line_feed: Option<AtLineFeed>,
     groups: Groups,
     looks_around: bool,
-    reach: usize,
+    steps: usize,
+    is_endless: bool,
     tried_back: u32,
 }
 
@@ -91,7 +92,8 @@ impl Pattern {
             }),
             groups: translation.groups,
             looks_around: translation.looks_around,
-            reach: translation.reach,
+            steps: translation.steps,
+            is_endless: translation.is_endless,
             tried_back: translation.tried_back,
         })
     }
@@ -163,18 +165,22 @@ impl Pattern {
         })
     }
 
-    /// What a search in `length` bytes may cost: it may read all of them before it knows, and for each, if it looks around, as far as
-    /// the pattern reaches.
+    /// What a search in `length` bytes may cost: at each of them it follows all ways in which the pattern may go on, and reads as far as
+    /// the pattern reaches if it looks around.
     fn cost(&self, length: usize) -> usize {
-        if self.looks_around {
-            let reach = self.reach.min(length);
-            let tried = reach
-                .saturating_mul(TRIED_BACK)
-                .saturating_pow(self.tried_back);
-            PATTERN_WORK.saturating_add((length * reach).saturating_mul(tried))
-        } else {
-            16 + length / 4 + length * self.reach
+        if !self.looks_around {
+            return 16 + length / 4 + length * self.steps / 2;
         }
+        let reach = if self.is_endless {
+            length
+        } else {
+            self.steps.min(length)
+        };
+        let tried = reach
+            .saturating_mul(TRIED_BACK)
+            .saturating_pow(self.tried_back);
+        let each = reach.saturating_mul(tried).saturating_add(2 * self.steps);
+        PATTERN_WORK.saturating_add(length.saturating_mul(each))
     }
 
     /// Spends what building for `text` costs, whether it was built before or not: what a text comes to depends on nothing else.

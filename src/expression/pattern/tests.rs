@@ -182,6 +182,7 @@ fn how_long_a_text_may_be_depends_on_how_far_a_pattern_reaches() {
     check("(?<=[a-z])(?=[A-Z])", 4_000, true);
     check("(?<=a)(b)", 4_000, true);
     check("(?<=a*)b", 500, true);
+    check(&format!("(?<=a*({}))b", "a".repeat(600)), 400, false);
     check(r"(b)(?<=(a*)\1a*)", 35, true);
     check(r"(b)(?<=(a*)\1a*)", 45, false);
     check("(?<=a*)b", 600, false);

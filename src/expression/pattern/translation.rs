@@ -26,8 +26,10 @@ pub(super) struct Translation {
     pub(super) looks_around: bool,
     /// About how many bytes the automata of a text take.
     pub(super) weight: usize,
-    /// About how many characters a match reads at each character of a text.
-    pub(super) reach: usize,
+    /// Characters and groups, each as often as it is repeated at least.
+    pub(super) steps: usize,
+    /// Whether something may be of any length.
+    pub(super) is_endless: bool,
     /// How often something that must be tried stands where the pattern looks back, which is then tried from each character.
     pub(super) tried_back: u32,
 }
@@ -387,12 +389,8 @@ impl Translator {
             weight: size
                 .bytes
                 .saturating_mul(1 + usize::from(self.looks_around)),
-            reach: match (self.looks_around, self.weight.is_endless) {
-                (true, true) => usize::MAX,
-                (true, false) => size.steps,
-                // All ways to go on are followed at once.
-                (false, _) => size.steps / 2,
-            },
+            steps: size.steps,
+            is_endless: self.weight.is_endless,
             tried_back: self.tried_back,
         })
     }

@@ -84,7 +84,8 @@ impl Weight {
         let mentions = written.matches(r"\p").count() + written.matches(r"\P").count();
         let classes = written.matches("[^").count();
         let class = if mentions > 0 {
-            CATEGORY + mentions * MENTION + classes * CLASS
+            let other_case = usize::from(self.ignores_case) * CATEGORY / 2;
+            CATEGORY + other_case + mentions * MENTION + classes * CLASS
         } else if written.starts_with('[') || written == "." {
             CLASS.max(classes * CLASS)
         } else {
