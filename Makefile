@@ -49,7 +49,7 @@ check: ## formatting, lints, documentation, unit tests, licenses
 	cargo deny --log-level warn check bans licenses sources
 
 bench: program ## measure: each figure beside its peers and bare limits; ROWS=sqlite,groups for some of them
-	@scripts/setup.sh oha python postgres apache chromium
+	@scripts/setup.sh oha python postgres nginx apache chromium
 	@bench/peers/setup.sh polis scim2-server >/dev/null
 	cargo build --release --locked --quiet --example bare
 	@bench/bench.py $(if $(ROWS),--rows $(ROWS))

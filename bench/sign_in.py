@@ -16,6 +16,7 @@ import time
 import urllib.parse
 
 import load
+import proxies
 import servers
 
 PASSWORD = "drum loft cabin heron"
@@ -338,88 +339,24 @@ def forward_auth(table, folder, seconds):
         status, _, text = browser.ask("GET", "/forward-auth", headers=headers)
         if status != 200:
             raise SystemExit(f"not let through: {status} {text}")
-        apache = opened.enter_context(Apache(folder, site, port))
+        apache = opened.enter_context(proxies.Apache(folder, site, port))
         bare = opened.enter_context(servers.bare(folder, b""))
         cookie = apache.sign_in(browser)
+        of_usher = {**headers, "X-Original-URL": f"http://{APPLICATION}/", "X-Original-Method": "GET"}
+        asked = ((site.server.port, "/auth-request", of_usher), (port, "/page", {"Host": "127.0.0.1", "Cookie": cookie}))
+        asking = [opened.enter_context(proxies.Nginx(folder, f"127.0.0.1:{at}", uri, sent)) for at, uri, sent in asked]
         for connections in (8, 64):
             usher = load.measure(connections, f"{site.url}/forward-auth", headers, seconds)
             limit = load.measure(connections, f"{bare.base}/Users", headers, seconds)
-            peer = load.measure(connections, f"http://127.0.0.1:{port}/page", {"Cookie": cookie}, seconds)
+            alone = load.measure(connections, f"http://127.0.0.1:{port}/page", {"Cookie": cookie}, seconds)
+            asked, peer = (load.measure(connections, f"http://127.0.0.1:{it.port}/", {}, seconds) for it in asking)
             work = f"forward auth, {connections} connections"
             table.beside(work, usher.rate, "bare axum", limit.rate, 0.6)
-            table.beside(work, usher.rate, "Apache mod_auth_openidc", peer.rate, 5)
+            table.beside(work, usher.rate, "nginx + Apache", peer.rate, 5)
+            table.beside(work, usher.rate, "Apache alone", alone.rate, 5)
+            table.beside(f"{work}, through nginx", asked.rate, "nginx + Apache", peer.rate, 1)
             if connections == 8:
                 table.within(f"{work}: p99", usher.p99, 2, "ms")
-
-
-class Apache:
-    """Apache with mod_auth_openidc, to which the directory is the provider."""
-
-    MODULES = ["mpm_event", "authn_core", "authz_core", "authz_user", "rewrite", "auth_openidc"]
-
-    def __init__(self, folder, site, port):
-        at = servers.CACHE / "debian" / "apache2-bin"
-        lines = [f"LoadModule {it}_module {at}/usr/lib/apache2/modules/mod_{it}.so" for it in self.MODULES]
-        lines += [
-            f"ServerRoot {folder}",
-            "ServerName 127.0.0.1",
-            f"Listen 127.0.0.1:{port}",
-            f"PidFile {folder}/apache.pid",
-            f"ErrorLog {folder}/apache.log",
-            *(["User nobody", "Group nogroup"] if os.getuid() == 0 else []),
-            "MaxKeepAliveRequests 0",
-            # No process ends while it is measured, which would close connections.
-            *("StartServers 2", "ServerLimit 2", "ThreadsPerChild 64", "MaxRequestWorkers 128", "MaxSpareThreads 128"),
-            f"OIDCProviderMetadataURL {site.url}/.well-known/openid-configuration",
-            "OIDCClientID apache",
-            f"OIDCClientSecret {site.secret}",
-            f"OIDCRedirectURI http://127.0.0.1:{port}/callback",
-            f"OIDCCryptoPassphrase {secrets.token_hex(16)}",
-            "OIDCScope openid",
-            "OIDCPKCEMethod S256",
-            "<Location />",
-            "AuthType openid-connect",
-            "Require valid-user",
-            # What is behind it answers without a file.
-            "RewriteEngine On",
-            "RewriteCond %{REQUEST_URI} ^/page$",
-            "RewriteRule .* - [R=204,L]",
-            "</Location>",
-        ]
-        (folder / "apache.conf").write_text("\n".join(lines) + "\n")
-        self.port, self.log = port, folder / "apache.log"
-        self.process = subprocess.Popen([servers.CACHE / "bin" / "apache2-bin", "-DFOREGROUND", "-f", folder / "apache.conf"])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
-
-    def ask(self, path, cookie):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request("GET", path, headers={"Cookie": cookie, "Accept": "text/html"})
-        answer = connection.getresponse()
-        cookies = [line.split(";")[0] for line in answer.headers.get_all("Set-Cookie") or ()]
-        return answer.status, answer.headers.get("Location", ""), cookies
-
-    def sign_in(self, browser):
-        """The cookie of who is signed in at the directory with `browser`."""
-        for _ in range(100):
-            with contextlib.suppress(OSError):
-                status, location, cookies = self.ask("/page", "")
-                break
-            time.sleep(0.1)
-        url = urllib.parse.urlsplit(location)
-        _, headers, text = browser.ask("GET", f"{url.path}?{url.query}")
-        back = urllib.parse.urlsplit(headers.get("Location", ""))
-        status, _, cookies = self.ask(f"{back.path}?{back.query}", "; ".join(cookies))
-        cookie = "; ".join(it for it in cookies if it.startswith("mod_auth_openidc_session"))
-        status, *_ = self.ask("/page", cookie)
-        if status != 204:
-            raise SystemExit(f"Apache lets nobody in: {status} {headers.get('Location')} {text[:500]} {self.log.read_text()[-2000:]}")
-        return cookie
 
 
 def deactivation(table, folder, percentile):
