@@ -336,7 +336,7 @@ pub trait Store:
     fn commits(&self) -> Commits;
 
     /// A number that is another one after a write before anybody is told of that write: what was read holds as long as it stays. Nothing
-    /// where others write as well.
+    /// where others may write, as they may once the store is closed.
     fn generation(&self) -> Option<u64>;
 
     /// Why nothing can be written; nothing when it can.

@@ -5,6 +5,7 @@
 //! one is replaced as well, unnamed groups are numbered before named ones, and references to groups that the pattern does
 //! not have stay as they are ([`substitution`]).
 
+mod effort;
 mod substitution;
 mod translation;
 
@@ -13,11 +14,9 @@ use std::sync::OnceLock;
 
 use fancy_regex::{Captures, Regex, RegexOptionsBuilder};
 
-use super::bounds::{
-    MAX_BACKTRACKING, MAX_PATTERN_CHARS, MAX_PATTERN_SIZE, MAX_PATTERN_STEPS, PATTERN_WORK,
-    TRIED_BACK,
-};
+use super::bounds::{MAX_BACKTRACKING, MAX_PATTERN_CHARS, MAX_PATTERN_SIZE, MAX_PATTERN_STEPS};
 use super::error::quoted;
+use effort::Effort;
 use substitution::Substitution;
 use translation::{Groups, Translation, matched};
 
@@ -27,10 +26,7 @@ pub(super) struct Pattern {
     regex: Regex,
     at_line_feed: Option<AtLineFeed>,
     groups: Groups,
-    looks_around: bool,
-    steps: usize,
-    is_endless: bool,
-    tried_back: u32,
+    effort: Effort,
 }
 
 /// The pattern for texts that end with a line feed, before which .NET's `$` matches as well: built for the first of them.
@@ -91,10 +87,7 @@ impl Pattern {
                 regex: OnceLock::new(),
             }),
             groups: translation.groups,
-            looks_around: translation.looks_around,
-            steps: translation.steps,
-            is_endless: translation.is_endless,
-            tried_back: translation.tried_back,
+            effort: translation.effort,
         })
     }
 
@@ -143,7 +136,7 @@ impl Pattern {
     ) -> Result<Option<String>, String> {
         let group = self.group(group)?;
         self.prepare(text, budget)?;
-        budget.spend(self.cost(text.len()))?;
+        budget.spend(self.effort.of_search(text.len()))?;
         let found = self.find(text, 0)?;
         let part = found.and_then(|it| matched(group, &it));
         Ok(part.map(|it| text[it].to_owned()))
@@ -163,24 +156,6 @@ impl Pattern {
                 if name.is_empty() { "name" } else { name }
             )
         })
-    }
-
-    /// What a search in `length` bytes may cost: at each of them it follows all ways in which the pattern may go on, and reads as far as
-    /// the pattern reaches if it looks around.
-    fn cost(&self, length: usize) -> usize {
-        if !self.looks_around {
-            return 16 + length / 4 + length * self.steps / 2;
-        }
-        let reach = if self.is_endless {
-            length
-        } else {
-            self.steps.min(length)
-        };
-        let tried = reach
-            .saturating_mul(TRIED_BACK)
-            .saturating_pow(self.tried_back);
-        let each = reach.saturating_mul(tried).saturating_add(2 * self.steps);
-        PATTERN_WORK.saturating_add(length.saturating_mul(each))
     }
 
     /// Spends what building for `text` costs, whether it was built before or not: what a text comes to depends on nothing else.
@@ -217,7 +192,7 @@ impl Pattern {
         let mut is_changed = false;
         self.prepare(text, budget)?;
         while from <= text.len() {
-            budget.spend(self.cost(text.len() - from))?;
+            budget.spend(self.effort.of_search(text.len() - from))?;
             let Some(captures) = self.find(text, from)? else {
                 break;
             };

@@ -288,7 +288,7 @@ impl Store for SqliteStore {
     }
 
     fn generation(&self) -> Option<u64> {
-        Some(self.writer.generation())
+        (!self.readers.is_closed()).then(|| self.writer.generation())
     }
 
     fn fault(&self) -> Option<Fault> {

@@ -13,6 +13,8 @@ use std::ops::Range;
 use fancy_regex::Captures;
 use weight::Weight;
 
+use super::effort::Effort;
+
 /// Characters that mean something outside of a class.
 const META: &str = r"\.+*?()|[]{}^$#&-~";
 
@@ -22,16 +24,10 @@ pub(super) struct Translation {
     /// The same for a text that ends with a line feed, before which `$` matches; none if the pattern has no `$`.
     pub(super) at_line_feed: Option<String>,
     pub(super) groups: Groups,
-    /// Whether it looks around or refers back, so that matching may go back and forth.
-    pub(super) looks_around: bool,
+    /// What matching takes.
+    pub(super) effort: Effort,
     /// About how many bytes the automata of a text take.
     pub(super) weight: usize,
-    /// Characters and groups, each as often as it is repeated at least.
-    pub(super) steps: usize,
-    /// Whether something may be of any length.
-    pub(super) is_endless: bool,
-    /// How often something that must be tried stands where the pattern looks back, which is then tried from each character.
-    pub(super) tried_back: u32,
 }
 
 /// The groups of a pattern by .NET's numbers and names. A name may stand for several of the engine's groups.
@@ -384,14 +380,16 @@ impl Translator {
             text,
             at_line_feed: has_end.then_some(at_line_feed),
             groups,
-            looks_around: self.looks_around,
+            effort: Effort {
+                steps: size.steps,
+                looks_around: self.looks_around,
+                is_endless: self.weight.is_endless,
+                tried_back: self.tried_back,
+            },
             // A part that looks back is built in both directions, and once more for its groups.
             weight: size
                 .bytes
                 .saturating_mul(1 + usize::from(self.looks_around)),
-            steps: size.steps,
-            is_endless: self.weight.is_endless,
-            tried_back: self.tried_back,
         })
     }
 }
