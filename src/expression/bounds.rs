@@ -27,13 +27,10 @@ pub(super) const MAX_PATTERN_SIZE: usize = 1 << 18;
 pub(super) const MAX_PATTERN_STEPS: usize = 1 << 12;
 
 /// Steps back that one match may take, for patterns that need look-around or back-references. .NET bounds time instead.
-pub(super) const MAX_BACKTRACKING: usize = 1 << 12;
+pub(super) const MAX_BACKTRACKING: usize = 1 << 11;
 
 /// What a call with a regular expression costs besides the text, in bytes: it is slower than other functions.
 pub(super) const PATTERN_WORK: usize = 1 << 9;
-
-/// How much slower it is to try each character that a pattern looks back to.
-pub(super) const TRIED_BACK: usize = 4;
 
 /// The same for a regular expression that is not a constant and must be built for each object.
 pub(super) const PATTERN_BUILD_WORK: usize = 1 << 14;

@@ -8,6 +8,7 @@
 mod effort;
 mod substitution;
 mod translation;
+mod weight;
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -34,6 +35,7 @@ pub(super) struct Pattern {
 struct AtLineFeed {
     text: String,
     weight: usize,
+    effort: Effort,
     regex: OnceLock<Result<Regex, String>>,
 }
 
@@ -73,7 +75,7 @@ impl Pattern {
             ));
         }
         let translation = Translation::of(pattern).map_err(|it| unusable(&it))?;
-        if !(budget.0)(translation.weight) {
+        if !(budget.0)(translation.size.bytes) {
             return Err(unusable(
                 "it, or all in the expression together, would be too large; what is repeated as by {10} counts ten times, all of a pattern that looks around twice, and \\w and \\p are large",
             ));
@@ -83,11 +85,12 @@ impl Pattern {
             at_line_feed: translation.at_line_feed.map(|text| AtLineFeed {
                 text,
                 // It looks for the line feed.
-                weight: translation.weight.saturating_mul(2),
+                weight: translation.size.bytes.saturating_mul(2),
+                effort: translation.size.at_line_feed,
                 regex: OnceLock::new(),
             }),
             groups: translation.groups,
-            effort: translation.effort,
+            effort: translation.size.effort,
         })
     }
 
@@ -136,7 +139,7 @@ impl Pattern {
     ) -> Result<Option<String>, String> {
         let group = self.group(group)?;
         self.prepare(text, budget)?;
-        budget.spend(self.effort.of_search(text.len()))?;
+        budget.spend(self.effort(text).of_search(text.len()))?;
         let found = self.find(text, 0)?;
         let part = found.and_then(|it| matched(group, &it));
         Ok(part.map(|it| text[it].to_owned()))
@@ -166,6 +169,13 @@ impl Pattern {
         }
     }
 
+    fn effort(&self, text: &str) -> &Effort {
+        match &self.at_line_feed {
+            Some(other) if text.ends_with('\n') => &other.effort,
+            _ => &self.effort,
+        }
+    }
+
     fn find<'t>(&self, text: &'t str, from: usize) -> Result<Option<Captures<'t, str>>, String> {
         let regex = match &self.at_line_feed {
             Some(other) if text.ends_with('\n') => {
@@ -191,8 +201,9 @@ impl Pattern {
         let mut from = 0;
         let mut is_changed = false;
         self.prepare(text, budget)?;
+        let effort = self.effort(text);
         while from <= text.len() {
-            budget.spend(self.effort.of_search(text.len() - from))?;
+            budget.spend(effort.of_search(text.len() - from))?;
             let Some(captures) = self.find(text, from)? else {
                 break;
             };

@@ -6,17 +6,25 @@
 
 mod class;
 mod escape;
-mod weight;
 
 use std::ops::Range;
 
 use fancy_regex::Captures;
-use weight::Weight;
 
-use super::effort::Effort;
+use super::weight::{Parenthesis, Size, Weight};
 
 /// Characters that mean something outside of a class.
 const META: &str = r"\.+*?()|[]{}^$#&-~";
+
+/// What follows `(?` in groups without a name.
+const OPENINGS: [(&str, Parenthesis); 6] = [
+    ("<=", Parenthesis::LookBehind),
+    ("<!", Parenthesis::LookBehind),
+    ("=", Parenthesis::LookAhead),
+    ("!", Parenthesis::LookAhead),
+    (">", Parenthesis::Atomic),
+    (":", Parenthesis::Plain),
+];
 
 /// A pattern for the engine.
 pub(super) struct Translation {
@@ -24,10 +32,7 @@ pub(super) struct Translation {
     /// The same for a text that ends with a line feed, before which `$` matches; none if the pattern has no `$`.
     pub(super) at_line_feed: Option<String>,
     pub(super) groups: Groups,
-    /// What matching takes.
-    pub(super) effort: Effort,
-    /// About how many bytes the automata of a text take.
-    pub(super) weight: usize,
+    pub(super) size: Size,
 }
 
 /// The groups of a pattern by .NET's numbers and names. A name may stand for several of the engine's groups.
@@ -89,8 +94,8 @@ enum Piece {
     Text(String),
     /// The end, or before the line feed that ends the text.
     End,
-    /// What a group has matched, by name or number.
-    Reference(String),
+    /// What a group has matched, by name or number, and the groups that it stands in.
+    Reference(String, Vec<usize>),
 }
 
 /// Reads a pattern from left to right.
@@ -100,11 +105,11 @@ struct Translator {
     pieces: Vec<Piece>,
     /// Capturing groups in the order of their parentheses.
     written: Vec<Option<String>>,
+    /// Of each group that is open, its place among these if it is capturing.
+    open: Vec<Option<usize>>,
+    /// The groups that stand in what is looked back for.
+    looked_back: Vec<usize>,
     is_multi_line: bool,
-    looks_around: bool,
-    /// Parentheses that are open, from the one on that looks back.
-    looking_back: usize,
-    tried_back: u32,
     weight: Weight,
     /// Whether a quantifier may follow.
     is_quantifiable: bool,
@@ -118,10 +123,9 @@ impl Translation {
             at: 0,
             pieces: Vec::new(),
             written: Vec::new(),
+            open: Vec::new(),
+            looked_back: Vec::new(),
             is_multi_line: false,
-            looks_around: false,
-            looking_back: 0,
-            tried_back: 0,
             weight: Weight::new(),
             is_quantifiable: false,
         };
@@ -176,16 +180,15 @@ impl Translator {
         self.is_quantifiable = true;
     }
 
-    fn open(&mut self, parenthesis: &str) {
-        self.push(parenthesis);
-        self.weight.open(parenthesis == "(");
-        self.looking_back += usize::from(self.looking_back > 0 || parenthesis.starts_with("(?<"));
-    }
-
-    /// What follows cannot be read in one go.
-    fn look_around(&mut self) {
-        self.looks_around = true;
-        self.tried_back += u32::from(self.looking_back > 0);
+    fn open(&mut self, parenthesis: Parenthesis, written: &str) {
+        self.push(written);
+        self.weight.open(parenthesis);
+        let is_capturing = parenthesis == Parenthesis::Capturing;
+        let group = is_capturing.then_some(self.written.len());
+        self.open.push(group);
+        if self.weight.looking_back() > 0 {
+            self.looked_back.extend(group);
+        }
     }
 
     fn push_literal(&mut self, literal: char) {
@@ -209,11 +212,12 @@ impl Translator {
             ')' => {
                 self.push(")");
                 self.weight.close();
-                self.looking_back = self.looking_back.saturating_sub(1);
+                self.open.pop();
                 self.is_quantifiable = true;
             }
             '|' => {
                 self.push("|");
+                self.weight.alternative();
                 self.is_quantifiable = false;
             }
             '$' if self.is_multi_line => self.push_atom("$"),
@@ -231,7 +235,7 @@ impl Translator {
 
     fn end(&mut self) {
         self.pieces.push(Piece::End);
-        self.tried_back += u32::from(self.looking_back > 0);
+        self.weight.end();
         self.is_quantifiable = true;
     }
 
@@ -240,13 +244,12 @@ impl Translator {
             return Err(format!("{written} repeats nothing"));
         }
         self.push(written);
-        if written.ends_with(['*', '+']) || written.ends_with(",}") {
-            self.weight.lengthen();
-        }
+        let is_endless = written.ends_with(['*', '+']) || written.ends_with(",}");
         let numbers = written.split(|it: char| !it.is_ascii_digit());
         let numbers = numbers.filter(|it| !it.is_empty());
         let numbers = numbers.map(|it| it.parse().unwrap_or(usize::MAX));
-        self.weight.repeat(numbers.max().unwrap_or(1));
+        self.weight
+            .repeat(numbers.max().unwrap_or(1).max(1), is_endless);
         if self.take_text("?") {
             self.push("?");
         }
@@ -277,15 +280,12 @@ impl Translator {
                 return Err("* repeats nothing".to_owned());
             }
             self.written.push(None);
-            self.open("(");
+            self.open(Parenthesis::Capturing, "(");
             return Ok(());
         }
-        for opening in ["<=", "<!", "=", "!", ">", ":"] {
+        for (opening, parenthesis) in OPENINGS {
             if self.take_text(opening) {
-                if opening != ":" {
-                    self.look_around();
-                }
-                self.open(&format!("(?{opening}"));
+                self.open(parenthesis, &format!("(?{opening}"));
                 return Ok(());
             }
         }
@@ -321,7 +321,7 @@ impl Translator {
             ));
         }
         self.written.push(Some(name));
-        self.open("(");
+        self.open(Parenthesis::Capturing, "(");
         Ok(())
     }
 
@@ -339,7 +339,7 @@ impl Translator {
                     }
                     let written = format!("(?{options}{option}");
                     if option == ':' {
-                        self.open(&written);
+                        self.open(Parenthesis::Plain, &written);
                     } else {
                         self.push(&written);
                     }
@@ -366,9 +366,15 @@ impl Translator {
                     has_end = true;
                     (r"\z".to_owned(), r"(?=\n?\z)".to_owned())
                 }
-                Piece::Reference(name) => {
+                Piece::Reference(name, open) => {
                     let group = groups.named(name).and_then(<[usize]>::last);
                     let group = group.ok_or_else(|| format!("there is no group {name}"))?;
+                    if open.contains(group) {
+                        return Err(format!("group {name} refers to itself"));
+                    }
+                    if self.looked_back.contains(group) {
+                        return Err(format!("group {name} is only looked back for"));
+                    }
                     let reference = format!(r"(?:\{group})");
                     (reference.clone(), reference)
                 }
@@ -380,16 +386,7 @@ impl Translator {
             text,
             at_line_feed: has_end.then_some(at_line_feed),
             groups,
-            effort: Effort {
-                steps: size.steps,
-                looks_around: self.looks_around,
-                is_endless: self.weight.is_endless,
-                tried_back: self.tried_back,
-            },
-            // A part that looks back is built in both directions, and once more for its groups.
-            weight: size
-                .bytes
-                .saturating_mul(1 + usize::from(self.looks_around)),
+            size,
         })
     }
 }

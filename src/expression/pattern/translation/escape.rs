@@ -60,9 +60,9 @@ impl Translator {
     }
 
     fn refer(&mut self, group: String) {
-        self.look_around();
-        self.weight.lengthen();
-        self.pieces.push(Piece::Reference(group));
+        self.weight.reference();
+        let open = self.open.iter().flatten().copied().collect();
+        self.pieces.push(Piece::Reference(group, open));
         self.is_quantifiable = true;
     }
 
