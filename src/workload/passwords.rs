@@ -19,7 +19,7 @@ use crate::store::passwords::PasswordHash;
 use hashing::Hashing;
 pub(crate) use obvious::About;
 pub(crate) use rules::{NotAPassword, Password};
-use threads::{Answer, Threads};
+use threads::{Answer, Hashers};
 
 /// KiB of memory and passes over it of one hash: 19 MiB and 2 are the least that OWASP recommends. With these one core of 2020 makes about
 /// 15 a second.
@@ -39,7 +39,7 @@ const WAITING: usize = 256;
 /// Makes and verifies hashes.
 pub(crate) struct Passwords {
     hashing: Arc<Hashing>,
-    threads: Threads,
+    hashers: Hashers,
     /// At most so many times the memory of one hash is taken.
     permits: Arc<Semaphore>,
     places: Arc<Semaphore>,
@@ -87,7 +87,7 @@ impl Passwords {
                 Version::V0x13,
                 params,
             ))),
-            threads: Threads::default(),
+            hashers: Hashers::new(permits),
             permits: Arc::new(Semaphore::new(permits)),
             places: Arc::new(Semaphore::new(WAITING)),
             random,
@@ -147,15 +147,14 @@ impl Passwords {
                 hashing.free();
             }
             Box::new(move || {
-                drop(permit);
-                if done.send(it).is_err() {
+                // Not given back here: whoever stands back must hold nothing that others wait for.
+                if done.send((it, permit)).is_err() {
                     tracing::debug!("nobody waits for a password any more");
                 }
             })
         };
-        let begun = self.threads.run(Box::new(work));
-        begun.map_err(|_| Unhashed::Failed)?;
-        working.await.map_err(|_| Unhashed::Failed)
+        let done = self.hashers.run(Box::new(work), working).await;
+        done.map(|(it, _permit)| it).ok_or(Unhashed::Failed)
     }
 
     fn salt(&self) -> [u8; SALT] {
