@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import secrets
+import statistics
 import subprocess
 import threading
 import time
@@ -28,6 +29,9 @@ APPLICATION = "wiki.bench"
 HASH, PERMITS = 32, min(os.cpu_count(), 4)
 # MiB for the requests themselves.
 REQUESTS = 8
+
+# The machine itself stands still for some milliseconds now and then: of so many rounds the median is taken.
+ROUNDS = 5
 
 TRIES, CROWD, REPLICAS = (int(os.environ.get(name, usual)) for name, usual in (("TRIES", 300), ("CROWD", 200), ("REPLICAS", 3)))
 
@@ -290,7 +294,7 @@ def through_provider(site, provider):
 
 def stand_back():
     """The browsers of a crowd are not on the machine of the server: a thread of them takes no time that others need."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def sign_in(table, folder, percentile):
@@ -307,25 +311,34 @@ def sign_in(table, folder, percentile):
         with concurrent.futures.ThreadPoolExecutor(PERMITS) as pool:
             list(pool.map(site.give_password, names))
         site.server.wait_until_idle()
-        alone = load.get_p99(site.server, folder, CROWD)
+        # What the passwords took goes back to the system meanwhile.
+        load.get_p99(site.server, folder, CROWD)
         # The most that was ever resident is counted anew.
         pathlib.Path(f"/proc/{site.server.process.pid}/clear_refs").write_text("5")
         base = site.server.memory()
-
-        gate = threading.Barrier(CROWD + 1)
-
-        def enter(number):
-            gate.wait()
-            Browser(site, source=f"10.0.{number // 250}.{number % 250}").sign_in(names[number])
-
-        with concurrent.futures.ThreadPoolExecutor(CROWD, initializer=stand_back) as pool:
-            entering = [pool.submit(enter, number) for number in range(CROWD)]
-            gate.wait()
-            beside = load.get_p99(site.server, folder, CROWD)
-            entered = [it.result() for it in entering]
-        work = f"{len(entered)} sign-ins by passwords at once"
+        alone, beside = zip(*(crowd(site, folder, names) for _ in range(ROUNDS)))
+        alone, beside = (statistics.median(them) for them in (alone, beside))
+        work = f"{CROWD} sign-ins by passwords at once"
         table.row(f"{work}: GET userName eq, p99", f"{beside:.2f} ms", f"alone {alone:.2f} ms", f"{beside / alone:.2f}", "≤ 2", beside <= 2 * alone)
         table.within(f"{work}: memory beyond what there was", site.server.memory(peak=True) - base, PERMITS * HASH + REQUESTS, "MiB")
+
+
+def crowd(site, folder, names):
+    """Milliseconds of a search for one person, alone and while all sign in at once."""
+    alone = load.get_p99(site.server, folder, CROWD)
+    gate = threading.Barrier(len(names) + 1)
+
+    def enter(number):
+        gate.wait()
+        Browser(site, source=f"10.0.{number // 250}.{number % 250}").sign_in(names[number])
+
+    with concurrent.futures.ThreadPoolExecutor(len(names), initializer=stand_back) as pool:
+        entering = [pool.submit(enter, number) for number in range(len(names))]
+        gate.wait()
+        beside = load.get_p99(site.server, folder, CROWD)
+        for it in entering:
+            it.result()
+    return alone, beside
 
 
 def forward_auth(table, folder, seconds):

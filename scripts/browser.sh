@@ -1,8 +1,8 @@
 # A browser without a window, driven by WebDriver (W3C): browser_start FOLDER, browser_profile, browser_open URL, browser_fill SELECTOR TEXT,
 # browser_click SELECTOR, browser_text SELECTOR, browser_stop. To be sourced.
 
-browser_start() { # folder for what the driver says
-    chromedriver --port=0 >"$1/chromedriver.log" 2>&1 &
+browser_start() { # folder for what the driver says and the browser leaves behind
+    TMPDIR=$1 chromedriver --port=0 >"$1/chromedriver.log" 2>&1 &
     browser_process=$!
     browser_at=
     for _ in $(seq 100); do

@@ -48,11 +48,10 @@ impl Hashers {
     pub(super) async fn run<T>(&self, work: Work, mut working: oneshot::Receiver<T>) -> Option<T> {
         let offered = Arc::new(Mutex::new(Some(work)));
         let offer = Arc::clone(&offered);
-        // Whoever comes too late finds nothing.
         let taken = move || {
-            lock(&offer)
-                .take()
-                .map_or_else(|| Box::new(|| ()) as Answer, |it| it())
+            let work = lock(&offer).take();
+            // Whoever comes too late finds nothing.
+            work.map_or_else(|| Box::new(|| ()) as Answer, |it| it())
         };
         if self.last.run(Box::new(taken)).is_ok()
             && let Ok(done) = timeout(SOON, &mut working).await

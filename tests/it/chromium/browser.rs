@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::programs::program;
 
@@ -25,13 +26,17 @@ pub(super) struct Chromium {
     driver: Child,
     client: Client,
     session: String,
+    /// What it leaves behind.
+    _folder: TempDir,
 }
 
 impl Chromium {
     /// Starts one for which `host` is at `address`.
     pub(super) async fn start(host: &str, address: SocketAddr) -> Self {
+        let folder = TempDir::new().unwrap();
         let mut driver = Command::new(program("chromedriver"))
             .arg("--port=0")
+            .env("TMPDIR", folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -49,6 +54,7 @@ impl Chromium {
             driver,
             client,
             session: format!("http://127.0.0.1:{}/session", port.unwrap()),
+            _folder: folder,
         };
         let arguments = [
             "--headless",
