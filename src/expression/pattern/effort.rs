@@ -74,40 +74,24 @@ impl AddAssign for Effort {
 
 impl Effort {
     /// Of a character.
-    pub(super) const fn of_step() -> Self {
+    pub(super) fn of_step() -> Self {
         Self {
             steps: 1,
             once: STEP,
-            ..Self::none()
+            ..Self::default()
         }
     }
 
     /// Of the beginning of a group that remembers what it has matched.
-    pub(super) const fn of_group() -> Self {
+    pub(super) fn of_group() -> Self {
         Self {
             has_groups: true,
             ..Self::of_step()
         }
     }
 
-    const fn none() -> Self {
-        Self {
-            steps: 0,
-            repeated: 0,
-            is_endless: false,
-            is_tried: false,
-            has_groups: false,
-            choices: 0,
-            open_choices: 0,
-            once: 0,
-            read: 0,
-            around: [0; 5],
-            turn: [0; 5],
-        }
-    }
-
     /// Of what a group has matched, which may be of any length.
-    pub(super) const fn of_reference() -> Self {
+    pub(super) fn of_reference() -> Self {
         Self {
             is_endless: true,
             is_tried: true,
@@ -117,19 +101,19 @@ impl Effort {
     }
 
     /// Of `$`, which looks around for a line feed if the text ends with one.
-    pub(super) const fn of_end(is_tried: bool) -> Self {
+    pub(super) fn of_end(is_tried: bool) -> Self {
         Self {
             is_tried,
             once: if is_tried { HANDED_ON } else { STEP },
-            ..Self::none()
+            ..Self::default()
         }
     }
 
     /// Of what separates alternatives.
-    pub(super) const fn of_alternative() -> Self {
+    pub(super) fn of_alternative() -> Self {
         Self {
             open_choices: 1,
-            ..Self::none()
+            ..Self::default()
         }
     }
 
@@ -212,9 +196,8 @@ impl Effort {
     /// What a search in `length` bytes may cost.
     pub(super) fn of_search(&self, length: usize) -> usize {
         if !self.is_tried {
-            let each = self
-                .steps
-                .saturating_mul(2 + 2 * usize::from(self.has_groups));
+            let times = 2 + 2 * usize::from(self.has_groups);
+            let each = self.steps.saturating_mul(times);
             return 16 + length / 4 + length.saturating_mul(each);
         }
         let reach = if self.is_endless {
@@ -226,8 +209,9 @@ impl Effort {
         let ways = length.saturating_mul(choices).min(MAX_BACKTRACKING);
         let each = sum(self.around, [self.once, self.read_by_automata(), 0, 0, 0]);
         let tried = ways.saturating_mul(value(each, reach));
-        let last = value(times_length(self.turn), reach);
-        PATTERN_WORK.saturating_add(tried.saturating_add(last) / BYTE)
+        // The turns of the way that leads to a match.
+        let turns = value(times_length(self.turn), reach);
+        PATTERN_WORK.saturating_add(tried.saturating_add(turns) / BYTE)
     }
 }
 

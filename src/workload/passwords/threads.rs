@@ -134,23 +134,18 @@ fn serve(mut work: mpsc::Receiver<Work>, idle: &Weak<Idle>) {
     }
 }
 
-/// Lets other threads go before this one.
+/// Lets other threads go before this one; where it may not go last it stands back.
 fn step_back(standing: Standing) {
-    let stood_back = match standing {
-        Standing::Last => {
-            let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-            let set =
-                set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy);
-            set.map_err(|error| error.to_string())
+    if standing == Standing::Last {
+        let last = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        match set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, last) {
+            Ok(()) => return,
+            Err(error) => tracing::debug!(%error, "the thread of a password does not go last"),
         }
-        Standing::Back => {
-            let this = rustix::thread::gettid();
-            let set = rustix::process::setpriority_process(Some(this), NICE);
-            set.map_err(|error| error.to_string())
-        }
-    };
-    if let Err(error) = stood_back {
-        tracing::debug!(error, "the thread of a password goes before others");
+    }
+    let this = rustix::thread::gettid();
+    if let Err(error) = rustix::process::setpriority_process(Some(this), NICE) {
+        tracing::debug!(%error, "the thread of a password does not stand back");
     }
 }
 
