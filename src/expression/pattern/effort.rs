@@ -197,7 +197,9 @@ impl Effort {
     pub(super) fn of_search(&self, length: usize) -> usize {
         if !self.is_tried {
             let times = 2 + 2 * usize::from(self.has_groups);
-            let each = self.steps.saturating_mul(times);
+            let anew = usize::from(self.repeated > MANY_REPEATED) * 2;
+            let anew = self.repeated.saturating_mul(anew);
+            let each = self.steps.saturating_mul(times).saturating_add(anew);
             return 16 + length / 4 + length.saturating_mul(each);
         }
         let reach = if self.is_endless {

@@ -149,6 +149,7 @@ fn what_dot_net_or_the_engine_does_not_have_is_refused() {
         r"(?<=(\W)a*)(?<=(\W)a*)(?<=(\W)a*)(?<=(\W)a*)(?<=(\W)a*)(?<=(\W)a*)(?<=(\W)a*)",
         r"(?<=(\D)(?<=(\D)(?<=(\D)(?<=(\D)(?<=(\D)a*)a*)a*)a*)a*)",
         &format!(r"(\w){}", r"(?<=a*\1a)".repeat(10)),
+        r"(\w)(\1\1\1)(\2\2\2)(\3\3\3)(\4\4\4)(\5\8\5)(\6\6\6)(\7\7\7)(?<=a*\8)",
         "[a-[b]c]",
     ] {
         let said = replaced(pattern, "a", "");

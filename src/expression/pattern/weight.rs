@@ -81,6 +81,8 @@ pub(super) struct Weight {
     looks_around: bool,
     /// References in what looks back, which are built as the groups that they refer to.
     referred_back: usize,
+    /// References in capturing groups, which are built where these are referred to.
+    referred_in_groups: u32,
     /// Bytes of the largest capturing group.
     largest: usize,
 }
@@ -94,6 +96,7 @@ impl Weight {
             ignores_case: false,
             looks_around: false,
             referred_back: 0,
+            referred_in_groups: 0,
             largest: 0,
         }
     }
@@ -191,9 +194,12 @@ impl Weight {
 
     /// How many of the groups that are open look back.
     pub(super) fn looking_back(&self) -> u32 {
-        let open = self.groups.iter();
-        let back = open.filter(|(parenthesis, _)| *parenthesis == Parenthesis::LookBehind);
-        u32::try_from(back.count()).unwrap_or(u32::MAX)
+        self.within(Parenthesis::LookBehind)
+    }
+
+    fn within(&self, parenthesis: Parenthesis) -> u32 {
+        let open = self.groups.iter().filter(|it| it.0 == parenthesis);
+        u32::try_from(open.count()).unwrap_or(u32::MAX)
     }
 
     /// What came last is there so often at most, or any number of times.
@@ -210,6 +216,7 @@ impl Weight {
             total += size;
         }
         let referred = self.referred_back.saturating_mul(self.largest);
+        let referred = referred.saturating_mul(doubled(self.referred_in_groups));
         total.bytes = total.bytes.saturating_add(referred);
         // A part that looks back is built in both directions, and once more for its groups.
         let copies = 1 + usize::from(self.looks_around);
@@ -224,4 +231,8 @@ impl Weight {
             *group += before;
         }
     }
+}
+
+fn doubled(times: u32) -> usize {
+    1_usize.checked_shl(times).unwrap_or(usize::MAX)
 }
