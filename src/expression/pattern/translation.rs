@@ -370,10 +370,14 @@ impl Translator {
                     let group = groups.named(name).and_then(<[usize]>::last);
                     let group = group.ok_or_else(|| format!("there is no group {name}"))?;
                     if open.contains(group) {
-                        return Err(format!("group {name} refers to itself"));
+                        return Err(format!(
+                            "group {name} refers to itself; write what it is to match again"
+                        ));
                     }
                     if self.looked_back.contains(group) {
-                        return Err(format!("group {name} is only looked back for"));
+                        return Err(format!(
+                            "group {name} is only looked back for; refer to a group outside of (?<=…)"
+                        ));
                     }
                     let reference = format!(r"(?:\{group})");
                     (reference.clone(), reference)

@@ -17,6 +17,7 @@ pub(super) async fn tenant_deleted_and_made_again(site: &Site, scim: &Scim<'_>) 
     .await;
     apply_quickstart(site).await;
     all_ready(site).await;
+    scim.reached().await;
     assert!(scim.people().await == before, "other people are there");
     site.tell(&format!(
         "ScimTenant deleted and made again: the same {} people",

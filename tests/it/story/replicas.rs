@@ -30,6 +30,7 @@ async fn two_pods_serve_the_people_of_one_database() {
     beginning::helm_install(&site).await;
     declared(&site, &database).await;
     let scim = Scim::new(&site, "lamna", "lamna-scim").await;
+    scim.reached().await;
     let (well, printed) = scim.provision(100, 5).await;
     assert!(well, "{printed}");
     site.tell(&printed.replace('\n', " | "));

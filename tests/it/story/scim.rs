@@ -229,6 +229,16 @@ impl<'a> Scim<'a> {
         )
     }
 
+    /// Waits until the Service leads to a pod: that one is ready is said before the node knows the way.
+    pub(super) async fn reached(&self) {
+        self.site
+            .within(super::SOON, "the Service leads to a pod", async || {
+                let (status, _) = self.send("GET", "/Users?count=1", "").await;
+                (status == 200).then_some(())
+            })
+            .await;
+    }
+
     /// How many there are, as the directory says.
     pub(super) async fn count(&self, what: &str) -> u64 {
         let (status, list) = self.send("GET", &format!("/{what}?count=1"), "").await;
