@@ -11,7 +11,8 @@ cd "$root/tests/fuzz"
 targets=("$@")
 [ $# -gt 0 ] || targets=($(basename -s .rs fuzz_targets/*.rs))
 
-# The instrumentation that libFuzzer is guided by, which needs no nightly compiler: of our own code alone, so that times are those of others'.
+# The instrumentation that libFuzzer is guided by, which needs no nightly compiler. It is of our own code alone, so that the code of others
+# takes as long as it does where it is shipped.
 coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters"
 coverage+=" -Cllvm-args=-sanitizer-coverage-pc-table --cfg fuzzing"
 mkdir -p target

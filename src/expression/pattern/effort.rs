@@ -29,7 +29,7 @@ type Powers = [usize; 5];
 /// What matching a part of a pattern takes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Effort {
-    /// Characters and groups, each as often as it is repeated at least.
+    /// Characters and groups, each as often as its quantifier says in numbers.
     steps: usize,
     /// Those of them that a quantifier is about.
     repeated: usize,
@@ -183,23 +183,27 @@ impl Effort {
         }
     }
 
+    /// Steps that an automaton makes anew for each character.
+    fn anew(&self) -> usize {
+        if self.repeated > MANY_REPEATED {
+            self.repeated
+        } else {
+            0
+        }
+    }
+
     /// What is read for each character.
     fn read_by_automata(&self) -> usize {
-        if self.repeated > MANY_REPEATED {
-            self.read
-                .saturating_add(self.repeated.saturating_mul(BYTE / 2))
-        } else {
-            self.read
-        }
+        let anew = self.anew().saturating_mul(BYTE / 2);
+        self.read.saturating_add(anew)
     }
 
     /// What a search in `length` bytes may cost.
     pub(super) fn of_search(&self, length: usize) -> usize {
         if !self.is_tried {
             let times = 2 + 2 * usize::from(self.has_groups);
-            let anew = usize::from(self.repeated > MANY_REPEATED) * 2;
-            let anew = self.repeated.saturating_mul(anew);
-            let each = self.steps.saturating_mul(times).saturating_add(anew);
+            let steps = self.steps.saturating_mul(times);
+            let each = steps.saturating_add(self.anew().saturating_mul(2));
             return 16 + length / 4 + length.saturating_mul(each);
         }
         let reach = if self.is_endless {

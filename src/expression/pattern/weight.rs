@@ -134,11 +134,13 @@ impl Weight {
     /// What a group has matched.
     pub(super) fn reference(&mut self) {
         self.looks_around = true;
-        let copies = 1_usize
-            .checked_shl(self.looking_back())
-            .unwrap_or(usize::MAX)
-            / 2;
+        let copies = match self.looking_back() {
+            0 => 0,
+            levels => doubled(levels - 1),
+        };
         self.referred_back = self.referred_back.saturating_add(copies);
+        let is_in_group = self.within(Parenthesis::Capturing) > 0;
+        self.referred_in_groups += u32::from(is_in_group);
         self.add(&Size::of(0, Effort::of_reference()));
     }
 

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 /// Who goes before such a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// Everybody: whoever is woken goes on at once. On a machine where all cores are busy such a thread is hardly ever its turn.
+    /// Everybody: whoever is woken goes on at once. Where all cores are busy it is hardly ever the turn of such a thread.
     Last,
     /// Whoever waits, but for a tenth of a busy core.
     Back,
@@ -152,6 +152,7 @@ fn step_back(standing: Standing) {
 fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
     it.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
 #[cfg(test)]
 mod tests {
     use std::thread::{self, ThreadId};
